@@ -1,0 +1,31 @@
+"""Limits, patterns and names of openapi.yaml, one constant a schema keyword. Written by scripts/regenerate."""
+
+from typing import Final
+
+ACCOUNT_NAME_PATTERN: Final = "^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$"
+DEFAULT_ACCOUNT_NAME: Final = "apiexamples"
+DEFAULT_ENVIRONMENT: Final = "vtexcommercestable"
+ENVIRONMENT_PATTERN: Final = "^[a-z0-9]{1,63}$"
+EVENT_DATE_PATTERN: Final = "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"
+EVENT_DESCRIPTION_MAX_LENGTH: Final = 5000
+EVENT_DESCRIPTION_MIN_LENGTH: Final = 1
+GET_ORDER_METHOD: Final = "GET"
+GET_ORDER_PATH: Final = "/api/oms/pvt/orders/{orderId}"
+INVOICE_NUMBER_MAX_LENGTH: Final = 128
+INVOICE_NUMBER_MIN_LENGTH: Final = 1
+INVOICE_NUMBER_PATTERN: Final = "^[A-Za-z0-9_-][A-Za-z0-9._-]*$"
+ORDER_ID_MAX_LENGTH: Final = 128
+ORDER_ID_MIN_LENGTH: Final = 1
+ORDER_ID_PATTERN: Final = "^[A-Za-z0-9_-][A-Za-z0-9._-]*$"
+SEND_TRACKING_NUMBER_METHOD: Final = "PATCH"
+SEND_TRACKING_NUMBER_PATH: Final = "/api/oms/pvt/orders/{orderId}/invoice/{invoiceNumber}"
+SEND_TRACKING_NUMBER_REQUEST_TRACKING_NUMBER_MIN_LENGTH: Final = 1
+SERVER_URL: Final = "https://{accountName}.{environment}.com.br"
+UPDATE_TRACKING_STATUS_METHOD: Final = "PUT"
+UPDATE_TRACKING_STATUS_PATH: Final = "/api/oms/pvt/orders/{orderId}/invoice/{invoiceNumber}/tracking"
+UPDATE_TRACKING_STATUS_REQUEST_DELIVERED_DATE_PATTERN: Final = (
+    "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])( ([01][0-9]|2[0-3]):[0-5][0-9])?$"
+)
+VTEX_IDCLIENT_AUT_COOKIE_HEADER: Final = "VtexIdclientAutCookie"
+X_VTEX_API_APP_KEY_HEADER: Final = "X-VTEX-API-AppKey"
+X_VTEX_API_APP_TOKEN_HEADER: Final = "X-VTEX-API-AppToken"
