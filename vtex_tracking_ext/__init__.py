@@ -1,0 +1,73 @@
+"""Tell VTEX stores where their parcels are.
+
+The public names are imported when first used, so that importing the package costs next to nothing and does
+not import httpx.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .client import AsyncTrackingClient, TrackingClient
+    from .errors import (
+        AuthenticationError,
+        ConfigurationError,
+        ConflictError,
+        InvalidUpdateError,
+        NotFoundError,
+        NotSentError,
+        OutcomeUnknownError,
+        PermissionDeniedError,
+        Problem,
+        RateLimitedError,
+        ReadFailedError,
+        RefusedError,
+        VtexTrackingError,
+    )
+    from .events import Package, PackageEvent, TrackingEvent, TrackingReceipt, TrackingUpdate
+    from .retry import RetryPolicy
+
+__all__ = [
+    "AsyncTrackingClient",
+    "AuthenticationError",
+    "ConfigurationError",
+    "ConflictError",
+    "InvalidUpdateError",
+    "NotFoundError",
+    "NotSentError",
+    "OutcomeUnknownError",
+    "Package",
+    "PackageEvent",
+    "PermissionDeniedError",
+    "Problem",
+    "RateLimitedError",
+    "ReadFailedError",
+    "RefusedError",
+    "RetryPolicy",
+    "TrackingClient",
+    "TrackingEvent",
+    "TrackingReceipt",
+    "TrackingUpdate",
+    "VtexTrackingError",
+]
+
+_HOMES = {
+    "client": ("AsyncTrackingClient", "TrackingClient"),
+    "events": ("Package", "PackageEvent", "TrackingEvent", "TrackingReceipt", "TrackingUpdate"),
+    "retry": ("RetryPolicy",),
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first asked for (PEP 562)."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    home = next((home for home, names in _HOMES.items() if name in names), "errors")
+    value = globals()[name] = getattr(import_module(f".{home}", __name__), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

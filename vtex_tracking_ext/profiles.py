@@ -1,0 +1,78 @@
+"""The profile file: accounts and credentials of somebody who serves several stores, in TOML.
+
+::
+
+    [mystore]                  # the account, unless `account` says otherwise
+    app_key = "..."
+    app_token = "..."          # or user_token = "..."
+
+It is read from ``--profiles FILE``, else ``VTEX_PROFILES``, else ``vtex-tracking/profiles.toml`` in the
+user's configuration folder.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from attrs import fields
+
+from .credentials import Settings
+from .errors import ConfigurationError
+from .text import quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_KEYS = tuple(attribute.name for attribute in fields(Settings))
+
+
+def profiles_path(environ: Mapping[str, str]) -> Path:
+    """Return where the profile file is looked for."""
+    if environ.get("VTEX_PROFILES"):
+        return Path(environ["VTEX_PROFILES"])
+    folder = environ.get("XDG_CONFIG_HOME") or environ.get("APPDATA")
+    return (Path(folder) if folder else Path.home() / ".config") / "vtex-tracking" / "profiles.toml"
+
+
+def load_profiles(path: Path) -> dict[str, Settings]:
+    """Read the profile file.
+
+    Raises:
+        ConfigurationError: It cannot be read, is not TOML, or has an entry nobody knows. No value is quoted.
+    """
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigurationError(f"The profile file {path} cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"The profile file {path} is not UTF-8 text.") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"The profile file {path} is not TOML: {error}.") from None
+    return {name: _profile(path, name, entries) for name, entries in document.items()}
+
+
+def load_profile(path: Path, name: str) -> Settings:
+    """Read one profile.
+
+    Raises:
+        ConfigurationError: The file cannot be used, or has no such profile.
+    """
+    profiles = load_profiles(path)
+    if name not in profiles:
+        known = ", ".join(map(quoted, profiles)) or "none"
+        raise ConfigurationError(f"No profile {quoted(name)} in {path}; it has: {known}.")
+    return profiles[name]
+
+
+def _profile(path: Path, name: str, entries: object) -> Settings:
+    where = f"In the profile file {path}, [{quoted(name)}]"
+    if not isinstance(entries, dict):
+        raise ConfigurationError(f"{where} is not a table: write [{name}] and its entries below.")
+    for key, value in entries.items():
+        if key not in _KEYS:
+            raise ConfigurationError(f"{where}: {quoted(key)} is not known; there are {', '.join(_KEYS)}.")
+        if not isinstance(value, str):
+            raise ConfigurationError(f"{where}: {key} is not text; write it between quotes.")
+    return Settings(**{"account": name, **entries})

@@ -1,0 +1,44 @@
+"""What a person, a log or a terminal may see of text that others wrote. Pure."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+#: Characters of somebody else's text that one message quotes.
+QUOTE_LENGTH = 300
+
+#: What stands where a credential stood.
+HIDDEN = "[credential]"
+
+
+def visible(text: str, limit: int = QUOTE_LENGTH) -> str:
+    r"""Return ``text`` on one line, safe to print: cut to ``limit``, what does not print written as an escape.
+
+    Control characters, terminal escapes, bidirectional marks, line and paragraph separators, lone surrogates
+    and unassigned characters become ``\x1b``, ``\u202e`` and the like.
+    """
+    shown = "".join(_shown(character) for character in text[:limit])
+    return shown if len(text) <= limit else f"{shown}... ({len(text)} characters)"
+
+
+def quoted(text: object, limit: int = QUOTE_LENGTH) -> str:
+    """Return a value between quotes, for messages that show what was given."""
+    return f"'{visible(text, limit)}'" if isinstance(text, str) else visible(repr(text), limit)
+
+
+def _shown(character: str) -> str:
+    category = unicodedata.category(character)
+    if category[0] == "C" or category in {"Zl", "Zp"}:
+        return character.encode("unicode_escape").decode("ascii")
+    return character
+
+
+def without(text: str, secrets: Iterable[str]) -> str:
+    """Return ``text`` with each of ``secrets`` replaced by :data:`HIDDEN`, the longest first."""
+    for secret in sorted(secrets, key=len, reverse=True):
+        text = text.replace(secret, HIDDEN)
+    return text
