@@ -309,6 +309,11 @@ class TrackingClient:
         """
         return self._converse(self._plans.was_applied(update))
 
+    @property
+    def account(self) -> str:
+        """Name of the account that this client calls."""
+        return self._plans.account
+
     def close(self) -> None:
         """Close the connections. Using the client as a context manager does it too."""
         self._transport.close()
@@ -490,6 +495,11 @@ class AsyncTrackingClient:
             InvalidUpdateError: Such an update cannot be sent.
         """
         return await self._converse(self._plans.was_applied(update))
+
+    @property
+    def account(self) -> str:
+        """Name of the account that this client calls."""
+        return self._plans.account
 
     async def close(self) -> None:
         """Close the connections. Using the client as a context manager does it too."""

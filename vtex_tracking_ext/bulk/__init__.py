@@ -1,0 +1,1 @@
+"""Whole files of carrier events: read, planned per package, delivered, reported."""

@@ -1,0 +1,45 @@
+"""The command sandbox: a stand-in for VTEX's order system on this machine."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from vtex_tracking_ext.errors import ConfigurationError
+
+from .status import Status
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def sandbox(parsed: argparse.Namespace) -> Status:
+    """Run it until it is told to end."""
+    try:
+        from vtex_tracking_ext import sandbox as room  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        raise ConfigurationError(
+            f"The sandbox needs an extra ({error.name} is missing): pip install 'vtex-tracking[sandbox]'."
+        ) from None
+    settings = room.OmsSettings(
+        rate_limit=parsed.rate_limit, retry_after=parsed.retry_after, show_after=parsed.show_after
+    )
+
+    def ready(url: str) -> None:
+        print(f"Sandbox of VTEX's order system, for this machine alone: {url}")
+        print("Open that address to see orders and packages. Ctrl-C ends it, and its data is gone. To use it:")
+        for name, value in (
+            ("VTEX_ACCOUNT", "sandbox"),
+            ("VTEX_BASE_URL", url),
+            ("VTEX_APP_KEY", room.APP_KEY),
+            ("VTEX_APP_TOKEN", room.APP_TOKEN),
+        ):
+            print(f"  export {name}={value}")
+        print(f"  vtex-tracking push {room.EXAMPLE_FILE}", flush=True)
+
+    try:
+        room.serve(room.Oms.with_examples(settings), port=parsed.port, ready=ready)
+    except OSError as error:
+        raise ConfigurationError(f"The sandbox cannot use port {parsed.port}: {error.strerror}.") from None
+    print("The sandbox has ended.", file=sys.stderr)
+    return Status.OK

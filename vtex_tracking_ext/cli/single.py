@@ -1,0 +1,93 @@
+"""Commands about one package or one order: update, deliver, packages."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+from attrs import asdict
+
+from vtex_tracking_ext.errors import InvalidUpdateError, Problem
+from vtex_tracking_ext.events import TrackingEvent
+from vtex_tracking_ext.text import visible
+
+from .connection import client_from
+from .status import Status
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+    from vtex_tracking_ext.events import Package, PackageEvent, TrackingReceipt
+
+#: DATE DESCRIPTION [CITY [STATE]]
+_EVENT_PARTS = range(2, 5)
+
+
+def update(parsed: argparse.Namespace) -> Status:
+    """Add events to a package."""
+    events = _events(parsed.events)
+    with client_from(parsed) as client:
+        _print_receipt(client.update(parsed.order_id, parsed.invoice_number, events=events))
+    return Status.OK
+
+
+def deliver(parsed: argparse.Namespace) -> Status:
+    """Report a package as delivered."""
+    events = _events(parsed.events)
+    with client_from(parsed) as client:
+        receipt = client.mark_delivered(
+            parsed.order_id, parsed.invoice_number, delivered_date=parsed.delivered_date, events=events
+        )
+        _print_receipt(receipt)
+    return Status.OK
+
+
+def packages(parsed: argparse.Namespace) -> Status:
+    """Show the packages of an order."""
+    with client_from(parsed) as client:
+        found = client.get_packages(parsed.order_id)
+    if parsed.json:
+        json.dump([asdict(package) for package in found], sys.stdout, indent=2)
+        print()
+    else:
+        print("\n".join(_timeline(parsed.order_id, found)))
+    return Status.OK
+
+
+def _events(given: list[list[str]]) -> list[TrackingEvent]:
+    wrong = [index for index, parts in enumerate(given) if len(parts) not in _EVENT_PARTS]
+    if wrong:
+        message = "give DATE DESCRIPTION [CITY [STATE]], each between quotes where it has a space"
+        raise InvalidUpdateError(problems=[Problem(f"--event number {index + 1}", message) for index in wrong])
+    return [TrackingEvent(*parts) for parts in given]
+
+
+def _print_receipt(receipt: TrackingReceipt) -> None:
+    date = receipt.date.isoformat() if receipt.date else "time not told"
+    note = f" ({receipt.note})" if receipt.note else ""
+    print(f"applied: order {receipt.order_id or 'not told'}, receipt {receipt.receipt or 'not told'}, {date}{note}")
+
+
+def _timeline(order_id: str, found: tuple[Package, ...]) -> Iterator[str]:
+    yield f"order {order_id}: {len(found)} package{'' if len(found) == 1 else 's'}"
+    for package in found:
+        parts = [f"invoice {visible(package.invoice_number or 'not told')}"]
+        parts += [visible(text) for text in (package.courier, package.tracking_number) if text]
+        if package.type == "Input":
+            parts.append("return")
+        parts.append(_delivery(package))
+        yield "  " + ", ".join(parts)
+        yield from (f"    {_event_line(event)}" for event in package.events)
+
+
+def _delivery(package: Package) -> str:
+    if not package.finished:
+        return "on its way" if package.tracking_number else "no tracking number"
+    return f"delivered {visible(package.delivered_date)}" if package.delivered_date else "delivered"
+
+
+def _event_line(event: PackageEvent) -> str:
+    where = "/".join(visible(part) for part in (event.city, event.state) if part)
+    return f"{visible(event.date) or 'no date'}  {visible(event.description, 100)}{where and f' ({where})'}"
