@@ -107,7 +107,7 @@ def changing(call: Call, order_id: str, rules: Rules) -> Conversation[TrackingRe
 def reading(call: Call, rules: Rules) -> Conversation[tuple[Package, ...]]:
     """Read an order, and return its packages."""
     answer, parsed, attempts = yield from _settled(call, rules)
-    if parsed is None:
+    if parsed is None or not isinstance(parsed.get("orderId"), str):
         error = ReadFailedError(
             f"{call.subject.line} was answered with {answer.status} and {len(answer.body)} bytes "
             "that are not an order. Nothing was changed.",

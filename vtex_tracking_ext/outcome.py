@@ -261,7 +261,7 @@ def receipt_of(
     if not (said.get("receipt") and said.get("orderId")):
         notes.append(f"no readable receipt in the answer ({answer.status}, {len(answer.body)} bytes)")
     elif said["orderId"] != order_id:
-        notes.append(f"the answer speaks of order {said['order_id']}")
+        notes.append(f"the answer speaks of order {said['orderId']}")
     return TrackingReceipt(
         date=_timestamp(said.get("date")),
         order_id=said.get("orderId"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,8 +17,8 @@ HIDDEN = "[credential]"
 def visible(text: str, limit: int = QUOTE_LENGTH) -> str:
     r"""Return ``text`` on one line, safe to print: cut to ``limit``, what does not print written as an escape.
 
-    Control characters, terminal escapes, bidirectional marks, line and paragraph separators, lone surrogates
-    and unassigned characters become ``\x1b``, ``\u202e`` and the like.
+    Control characters, terminal escapes, bidirectional marks, every separator but the plain space, lone
+    surrogates and unassigned characters become ``\x1b``, ``\u202e`` and the like.
     """
     shown = "".join(_shown(character) for character in text[:limit])
     return shown if len(text) <= limit else f"{shown}... ({len(text)} characters)"
@@ -31,10 +30,7 @@ def quoted(text: object, limit: int = QUOTE_LENGTH) -> str:
 
 
 def _shown(character: str) -> str:
-    category = unicodedata.category(character)
-    if category[0] == "C" or category in {"Zl", "Zp"}:
-        return character.encode("unicode_escape").decode("ascii")
-    return character
+    return character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
 
 
 def without(text: str, secrets: Iterable[str]) -> str:

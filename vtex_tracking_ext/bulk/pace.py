@@ -37,11 +37,12 @@ class Pace:
 
     def wait(self) -> None:
         """Return when a call may be made, or at once after :meth:`cancel`."""
-        while not self._cancelled.is_set():
-            left = self._frozen_until - self._clock()
-            if left <= 0:
-                return
-            self._cancelled.wait(left)
+        while self.frozen_for() > 0 and not self._cancelled.wait(self.frozen_for()):
+            pass  # the freeze may have been prolonged meanwhile
+
+    def frozen_for(self) -> float:
+        """Return for how many seconds nobody may call."""
+        return max(0.0, self._frozen_until - self._clock())
 
     def freeze(self, retry_after: float | None) -> bool:
         """Keep everybody quiet after a 429.

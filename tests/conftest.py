@@ -1,0 +1,40 @@
+"""What every test shares: each request the package sends is held against openapi.yaml."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from vtex_tracking_ext import transport
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from contract_check import check_request
+
+if TYPE_CHECKING:
+    import httpx
+
+
+@pytest.fixture(autouse=True)
+def _environment_is_empty(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No test sees the caller's account, credentials or profile file."""
+    names = ("ACCOUNT", "APP_KEY", "APP_TOKEN", "USER_TOKEN", "BASE_URL", "ENVIRONMENT", "PROFILE", "PROFILES")
+    for name in names:
+        monkeypatch.delenv(f"VTEX_{name}", raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+
+
+@pytest.fixture(autouse=True)
+def _requests_conform(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hold every request that is about to leave against openapi.yaml, credentials included."""
+    build = transport._Stub._build
+
+    def build_and_check(self: transport._Stub, *arguments: Any) -> httpx.Request:
+        request = build(self, *arguments)
+        check_request(request.method, request.url.raw_path.decode(), request.headers.multi_items(), request.content)
+        return request
+
+    monkeypatch.setattr(transport._Stub, "_build", build_and_check)

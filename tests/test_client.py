@@ -1,0 +1,463 @@
+"""Both clients, through the generated functions, against a made-up server. Each test runs with either twin."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import inspect
+import json
+import pickle
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+from answers import APP_KEY, APP_TOKEN, HASTY, INVOICE, ORDER, RECEIPT, Recorder, Twin, async_client, sync_client
+
+from vtex_tracking_ext import (
+    AsyncTrackingClient,
+    ConfigurationError,
+    InvalidUpdateError,
+    NotSentError,
+    OutcomeUnknownError,
+    RateLimitedError,
+    ReadFailedError,
+    RetryPolicy,
+    TrackingClient,
+    TrackingEvent,
+    TrackingUpdate,
+    conversation,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+EVENTS = [
+    TrackingEvent(
+        date=dt.date(2015, 6, 23), description="Coletado pela transportadora", city="Rio de Janeiro", state="RJ"
+    ),
+    TrackingEvent(date=dt.date(2015, 6, 24), description="A caminho de Curitiba", city="Sao Paulo", state="SP"),
+]
+UPDATE = TrackingUpdate(ORDER, INVOICE, EVENTS, is_delivered=True)
+ORDER_BODY = {
+    "orderId": ORDER,
+    "packageAttachment": {
+        "packages": [
+            {
+                "invoiceNumber": INVOICE,
+                "type": "Output",
+                "courierStatus": {
+                    "finished": True,
+                    "data": [
+                        {
+                            "lastChange": f"{event.date}T00:00:00",
+                            "description": event.description,
+                            "city": event.city,
+                            "state": event.state,
+                        }
+                        for event in reversed(EVENTS)
+                    ],
+                },
+            }
+        ]
+    },
+}
+OK = httpx.Response(200, json=RECEIPT)
+NOT_SHOWN = httpx.Response(200, json={"orderId": ORDER})
+ORDER_SHOWN = httpx.Response(200, json=ORDER_BODY)
+
+
+@pytest.fixture(params=["sync", "async"])
+def make(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Twin]:
+    """Return a function that makes a client; pauses pass at once."""
+    monkeypatch.setattr(conversation, "CHECK_PAUSES", (0.0, 0.0))
+    kind = sync_client if request.param == "sync" else async_client
+    return lambda handler, **options: Twin(kind, handler, **options)
+
+
+def test_the_older_guides_example_is_reproduced(make: Callable[..., Twin]) -> None:
+    """Method, path, headers and JSON of the guide's curl call; VTEX's own text adds a deliveredDate of null."""
+    server = Recorder()
+    make(server).mark_delivered(ORDER, INVOICE, events=EVENTS)
+    (request,) = server.requests
+    assert request.method == "PUT"
+    assert str(request.url) == (
+        "https://mystore.vtexcommercestable.com.br/api/oms/pvt/orders/v501245lspt-01/invoice/000030711/tracking"
+    )
+    assert request.headers["Content-Type"] == "application/json"
+    assert request.headers["Accept"] == "application/json"
+    assert request.headers["X-VTEX-API-AppKey"] == APP_KEY
+    assert request.headers["X-VTEX-API-AppToken"] == APP_TOKEN
+    assert json.loads(request.content) == {
+        "isDelivered": True,
+        "deliveredDate": None,
+        "events": [
+            {
+                "city": "Rio de Janeiro",
+                "state": "RJ",
+                "description": "Coletado pela transportadora",
+                "date": "2015-06-23",
+            },
+            {"city": "Sao Paulo", "state": "SP", "description": "A caminho de Curitiba", "date": "2015-06-24"},
+        ],
+    }
+
+
+def test_its_answer_is_read(make: Callable[..., Twin]) -> None:
+    """Seven fraction digits, an offset, and the headers VTEX sends."""
+    headers = {"X-Track": "stable", "Content-Type": "application/json; charset=utf-8"}
+    receipt = make(Recorder(httpx.Response(200, json=RECEIPT, headers=headers))).send(UPDATE)
+    assert receipt.date == dt.datetime(2017, 3, 29, 18, 4, 31, 52123, tzinfo=dt.UTC)
+    assert receipt.order_id == ORDER
+    assert receipt.receipt == "f67d33a8029c42ce9a8f07fc17f54449"
+    assert receipt.applied is True
+    assert receipt.attempts == 1
+    assert receipt.headers["x-track"] == "stable"
+    assert receipt.confirmed_by == "answer"
+    assert pickle.loads(pickle.dumps(receipt)) == receipt  # noqa: S301 - our own
+
+
+def test_an_update_is_not_a_delivery(make: Callable[..., Twin]) -> None:
+    """Events alone leave the flag off and the date null."""
+    server = Recorder()
+    make(server).update(ORDER, INVOICE, events=iter(EVENTS))
+    body = json.loads(server.requests[0].content)
+    assert (body["isDelivered"], body["deliveredDate"], len(body["events"])) == (False, None, 2)
+
+
+def test_a_delivery_carries_its_date(make: Callable[..., Twin]) -> None:
+    """To the minute, and without events if there are none."""
+    server = Recorder()
+    moment = dt.datetime(2022, 10, 1, 21, 15)  # noqa: DTZ001 - a carrier's local time
+    make(server).mark_delivered(ORDER, INVOICE, delivered_date=moment)
+    assert json.loads(server.requests[0].content) == {
+        "isDelivered": True,
+        "deliveredDate": "2022-10-01 21:15",
+        "events": [],
+    }
+
+
+def test_a_user_token_travels_in_its_header(make: Callable[..., Twin]) -> None:
+    """And in no other."""
+    server = Recorder()
+    make(server, app_key=None, app_token=None, user_token="MADEUPUSERTOKEN").send(UPDATE)
+    headers = server.requests[0].headers
+    assert headers["VtexIdclientAutCookie"] == "MADEUPUSERTOKEN"
+    assert "X-VTEX-API-AppKey" not in headers
+
+
+def test_a_bad_update_is_not_sent(make: Callable[..., Twin]) -> None:
+    """The check comes first, for every call that takes values."""
+    server = Recorder()
+    client = make(server)
+    for call in (
+        lambda: client.update(ORDER, "a b", events=EVENTS),
+        lambda: client.mark_delivered("..", INVOICE),
+        lambda: client.set_tracking_number(ORDER, INVOICE, tracking_number=""),
+        lambda: client.set_tracking_number("a/b", INVOICE, tracking_number="T"),
+        lambda: client.get_packages("../x"),
+        lambda: client.was_applied(TrackingUpdate(ORDER, INVOICE)),
+    ):
+        with pytest.raises(InvalidUpdateError):
+            call()
+    assert server.requests == []
+
+
+def test_a_tracking_number_is_registered(make: Callable[..., Twin]) -> None:
+    """The four values of VTEX's contract, null where none was given."""
+    server = Recorder()
+    client = make(server)
+    dispatched = dt.datetime(2022, 2, 8, 13, 16, 13, tzinfo=dt.UTC)
+    receipt = client.set_tracking_number(
+        ORDER,
+        INVOICE,
+        tracking_number="87658",
+        tracking_url="https://www.tracking.com/url",
+        courier="carrierOne",
+        dispatched_date=dispatched,
+    )
+    client.set_tracking_number(ORDER, INVOICE, tracking_number="87658", dispatched_date="2022-02-08")
+    first, second = server.requests
+    assert first.method == "PATCH"
+    assert first.url.path == f"/api/oms/pvt/orders/{ORDER}/invoice/{INVOICE}"
+    assert json.loads(first.content) == {
+        "trackingNumber": "87658",
+        "trackingUrl": "https://www.tracking.com/url",
+        "courier": "carrierOne",
+        "dispatchedDate": "2022-02-08T13:16:13+00:00",
+    }
+    assert json.loads(second.content) == {
+        "trackingNumber": "87658",
+        "trackingUrl": None,
+        "courier": None,
+        "dispatchedDate": "2022-02-08",
+    }
+    assert receipt.receipt == RECEIPT["receipt"]
+
+
+def test_packages_are_read(make: Callable[..., Twin]) -> None:
+    """Newest event first, as VTEX shows them."""
+    server = Recorder(ORDER_SHOWN)
+    (package,) = make(server).get_packages(ORDER)
+    assert package.invoice_number == INVOICE
+    assert package.finished is True
+    assert [event.date for event in package.events] == ["2015-06-24", "2015-06-23"]
+    assert server.requests[0].method == "GET"
+
+
+def test_whether_an_update_was_applied_is_read(make: Callable[..., Twin]) -> None:
+    """None where the order cannot be read."""
+    assert make(Recorder(ORDER_SHOWN)).was_applied(UPDATE) is True
+    assert make(Recorder(NOT_SHOWN)).was_applied(UPDATE) is False
+    assert make(Recorder(httpx.Response(403))).was_applied(UPDATE) is None
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"", b"[]", b"{}", b'"x"', b'{"packageAttachment": '])
+def test_an_answer_that_is_no_order_is_a_failed_read(make: Callable[..., Twin], body: bytes) -> None:
+    """Never a crash of the parser, never an empty list."""
+    with pytest.raises(ReadFailedError, match="not an order") as caught:
+        make(Recorder(httpx.Response(200, content=body))).get_packages(ORDER)
+    assert caught.value.status_code == 200
+    assert caught.value.attempts == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx.Response(200, content=b"<html>"),
+        httpx.Response(200, json={"date": "x"}),
+        httpx.Response(201, json=RECEIPT),
+        httpx.Response(204),
+        httpx.Response(299, json=RECEIPT),
+        httpx.Response(200, json=[1]),
+        httpx.Response(200, content=b"[" * 100_000),
+    ],
+)
+def test_any_2xx_is_applied_and_sent_once(make: Callable[..., Twin], answer: httpx.Response) -> None:
+    """Whatever the body is; the receipt says what is odd."""
+    server = Recorder(answer)
+    receipt = make(server, on_unknown="resend").send(UPDATE)
+    assert receipt.applied is True
+    assert "no readable receipt" in (receipt.note or "")
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("status", [408, 500, 502, 503, 504, 520, 999])
+def test_an_unknown_outcome_is_raised_and_never_sent_again(make: Callable[..., Twin], status: int) -> None:
+    """By default."""
+    server = Recorder(httpx.Response(status))
+    with pytest.raises(OutcomeUnknownError) as caught:
+        make(server).send(UPDATE)
+    assert caught.value.applied is None
+    assert caught.value.status_code == status
+    assert len(server.requests) == 1
+
+
+def test_an_unknown_outcome_is_sent_again_where_the_caller_says_so(make: Callable[..., Twin]) -> None:
+    """Knowing that the shopper may see events twice."""
+    server = Recorder(httpx.ReadTimeout("x"), OK)
+    assert make(server, on_unknown="resend").send(UPDATE).attempts == 2
+
+
+def test_an_unknown_outcome_is_settled_by_reading(make: Callable[..., Twin]) -> None:
+    """With patience: the first look finds nothing yet."""
+    server = Recorder(httpx.Response(502), NOT_SHOWN, ORDER_SHOWN)
+    receipt = make(server, on_unknown="check").send(UPDATE)
+    assert receipt.applied is True
+    assert receipt.confirmed_by == "reading"
+    assert receipt.receipt is None
+    assert "502" in (receipt.note or "")
+    assert [request.method for request in server.requests] == ["PUT", "GET", "GET"]
+
+
+def test_what_reading_does_not_find_stays_unknown(make: Callable[..., Twin]) -> None:
+    """Not found is no proof; the update is not sent again."""
+    server = Recorder(httpx.Response(502), NOT_SHOWN)
+    with pytest.raises(OutcomeUnknownError):
+        make(server, on_unknown="check").send(UPDATE)
+    assert [request.method for request in server.requests] == ["PUT", "GET", "GET"]
+
+
+def test_a_429_is_sent_again(make: Callable[..., Twin]) -> None:
+    """It was turned away, so nothing was applied."""
+    server = Recorder(httpx.Response(429), httpx.Response(429, headers={"Retry-After": "0"}), OK)
+    assert make(server).send(UPDATE).attempts == 3
+    assert len(server.requests) == 3
+
+
+def test_a_429_is_raised_where_the_wait_does_not_fit(make: Callable[..., Twin]) -> None:
+    """Above the cap, or past the call's own time-out."""
+    server = Recorder(httpx.Response(429, headers={"Retry-After": "80"}))
+    with pytest.raises(RateLimitedError) as caught:
+        make(server, timeout=60).send(UPDATE)
+    assert caught.value.retry_after == 80
+    assert len(server.requests) == 1
+
+
+def test_no_connection_is_tried_again_and_told(make: Callable[..., Twin]) -> None:
+    """Nothing left, so it is safe."""
+    server = Recorder(httpx.ConnectError("refused"))
+    with pytest.raises(NotSentError, match="refused") as caught:
+        make(server).send(UPDATE)
+    assert caught.value.attempts == 3
+    assert len(server.requests) == 3
+
+
+def test_reads_are_tried_again(make: Callable[..., Twin]) -> None:
+    """They change nothing."""
+    server = Recorder(httpx.Response(500), ORDER_SHOWN)
+    assert len(make(server).get_packages(ORDER)) == 1
+
+
+def test_cookies_are_neither_kept_nor_sent(make: Callable[..., Twin]) -> None:
+    """What one answer sets must not colour the next call."""
+    server = Recorder(httpx.Response(200, json=RECEIPT, headers={"Set-Cookie": "a=b; Path=/"}))
+    client = make(server)
+    receipt = client.send(UPDATE)
+    client.send(UPDATE)
+    assert "Cookie" not in server.requests[1].headers
+    assert "set-cookie" not in receipt.headers
+
+
+def test_redirects_are_not_followed(make: Callable[..., Twin]) -> None:
+    """The credentials would go along."""
+    server = Recorder(httpx.Response(307, headers={"Location": "https://evil.example/"}))
+    with pytest.raises(Exception, match="307"):
+        make(server).send(UPDATE)
+    assert len(server.requests) == 1
+
+
+def test_inputs_are_not_changed(make: Callable[..., Twin]) -> None:
+    """A list of events is the caller's."""
+    events = list(EVENTS)
+    make(Recorder()).update(ORDER, INVOICE, events=events)
+    assert events == EVENTS
+
+
+def test_no_text_shows_a_credential(make: Callable[..., Twin]) -> None:
+    """Neither the client's repr nor an error on an answer that echoes both."""
+    client = make(Recorder(httpx.Response(400, text=f"{APP_KEY} {APP_TOKEN}", headers={"X-Echo": APP_TOKEN})))
+    with pytest.raises(Exception, match="400") as caught:
+        client.send(UPDATE)
+    error = caught.value
+    for text in (repr(client.client), str(error), repr(error), error.body, str(error.headers), repr(vars(error))):  # type: ignore[attr-defined]
+        assert APP_TOKEN not in text
+        assert APP_KEY not in text
+    assert repr(client.client).endswith("Client('mystore', 'https://mystore.vtexcommercestable.com.br', app key)")
+
+
+def test_a_mistake_of_this_package_is_not_hidden(make: Callable[..., Twin], monkeypatch: pytest.MonkeyPatch) -> None:
+    """An exception before a request is made goes on as it is."""
+    monkeypatch.setattr("vtex_tracking_ext.transport._user_agent", lambda: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        make(Recorder()).send(UPDATE)
+
+
+def test_a_request_that_cannot_be_built_was_not_sent(
+    make: Callable[..., Twin], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the HTTP library dislikes about it; its words could hold a credential, so they are left out."""
+    client = make(Recorder())
+    http = client.client._transport._http
+
+    def fail(*_: object, **__: object) -> None:
+        raise ValueError(APP_TOKEN)
+
+    monkeypatch.setattr(http, "build_request", fail)
+    with pytest.raises(NotSentError, match="cannot be built: ValueError"):
+        client.send(UPDATE)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"timeout": 0}, "timeout is 0"),
+        ({"timeout": float("inf")}, "timeout is inf"),
+        ({"timeout": float("nan")}, "timeout is nan"),
+        ({"timeout": "5"}, "timeout is '5'"),
+        ({"on_unknown": "retry"}, "on_unknown is 'retry'"),
+        ({"ca_file": "/nowhere/ca.pem"}, "ca_file /nowhere/ca.pem cannot be used"),
+        ({"proxy": "nonsense"}, "proxy cannot be used"),
+        ({"app_token": None}, "app_key without app_token"),
+        ({"base_url": "http://x.example"}, "clear text"),
+    ],
+)
+@pytest.mark.parametrize("kind", [TrackingClient, AsyncTrackingClient])
+def test_options_that_cannot_be_used_are_refused(kind: Any, options: dict[str, Any], said: str) -> None:
+    """When the client is made, not at its first call."""
+    with pytest.raises(ConfigurationError, match=said):
+        kind("mystore", **{"app_key": APP_KEY, "app_token": APP_TOKEN, **options})
+
+
+@pytest.mark.parametrize("kind", [TrackingClient, AsyncTrackingClient])
+def test_a_client_comes_from_the_environment(kind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Options come before it."""
+    with pytest.raises(ConfigurationError, match="set VTEX_ACCOUNT"):
+        kind.from_env()
+    monkeypatch.setenv("VTEX_ACCOUNT", "mystore")
+    monkeypatch.setenv("VTEX_APP_KEY", APP_KEY)
+    monkeypatch.setenv("VTEX_APP_TOKEN", APP_TOKEN)
+    assert "mystore" in repr(kind.from_env(retry=HASTY))
+    assert kind.from_env(account="other", user_token="MADEUP").account == "other"
+    assert "user token" in repr(kind.from_env(user_token="MADEUP"))
+
+
+def test_a_client_of_our_own_has_no_cookie_jar_no_redirects_and_no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What httpx would do by default and must not."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    with TrackingClient("mystore", app_key=APP_KEY, app_token=APP_TOKEN, proxy="http://127.0.0.1:8") as client:
+        http = client._transport._http
+        assert http.trust_env is False
+        assert http.follow_redirects is False
+        http.cookies.extract_cookies(
+            httpx.Response(200, headers={"Set-Cookie": "a=b"}, request=httpx.Request("GET", "https://x.example"))
+        )
+        assert len(http.cookies) == 0
+    assert http.is_closed
+
+
+def test_a_callers_own_client_is_not_closed() -> None:
+    """Neither twin takes what is not its own."""
+    http = httpx.Client(transport=httpx.MockTransport(Recorder()))
+    with sync_client(Recorder(), http_client=http):
+        pass
+    assert not http.is_closed
+
+    async def scenario() -> None:
+        own = httpx.AsyncClient(transport=httpx.MockTransport(Recorder()))
+        async with async_client(Recorder(), http_client=own):
+            pass
+        assert not own.is_closed
+        async with AsyncTrackingClient("mystore", app_key=APP_KEY, app_token=APP_TOKEN) as client:
+            ours = client._transport._http
+        assert ours.is_closed
+
+    asyncio.run(scenario())
+
+
+def _public(kind: type) -> dict[str, Any]:
+    return {name: member for name, member in vars(kind).items() if not name.startswith("_")}
+
+
+def test_the_twins_have_the_same_methods_arguments_and_docstrings() -> None:
+    """They differ in await alone, and in the httpx client they take."""
+    assert _public(TrackingClient).keys() == _public(AsyncTrackingClient).keys()
+    for name in [*_public(TrackingClient), "__init__"]:
+        mine, other = getattr(TrackingClient, name), getattr(AsyncTrackingClient, name)
+        assert inspect.getdoc(mine) == inspect.getdoc(other), name
+        if callable(mine):
+            signature = str(inspect.signature(other)).replace("httpx.AsyncClient", "httpx.Client")
+            assert str(inspect.signature(mine)) == signature, name
+
+
+@pytest.mark.parametrize("handler", [Recorder, lambda: Recorder(httpx.Response(502), ORDER_SHOWN)])
+def test_the_twins_send_identical_bytes(handler: Callable[[], Recorder]) -> None:
+    """The same requests in the same order, to the byte."""
+    seen = []
+    for kind in (sync_client, async_client):
+        server = handler()
+        Twin(kind, server, retry=RetryPolicy(attempts=1)).was_applied(UPDATE)
+        with suppress(OutcomeUnknownError):
+            Twin(kind, server).send(UPDATE)
+        seen.append([(r.method, r.url, r.headers.raw, r.content) for r in server.requests])
+    assert seen[0] == seen[1]

@@ -1,0 +1,171 @@
+"""Credentials and addresses."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vtex_tracking_ext.credentials import (
+    AppKey,
+    Settings,
+    UserToken,
+    credentials_of,
+    merged,
+    server_url,
+    settings_from_env,
+)
+from vtex_tracking_ext.errors import ConfigurationError
+
+SECRET = "TOPSECRETTOPSECRET"
+
+
+def test_each_kind_of_credential_has_its_headers() -> None:
+    """A pair travels in two headers, a user token in one."""
+    assert credentials_of("key", "token").headers() == {"X-VTEX-API-AppKey": "key", "X-VTEX-API-AppToken": "token"}
+    assert credentials_of(user_token="token").headers() == {"VtexIdclientAutCookie": "token"}
+
+
+@pytest.mark.parametrize("credentials", [AppKey(SECRET, SECRET), UserToken(SECRET)])
+def test_credentials_are_not_shown_and_not_pickled(credentials: Any) -> None:
+    """Neither repr nor pickle nor copy gives one away."""
+    assert SECRET not in repr(credentials)
+    for leave in (pickle.dumps, copy.copy):
+        with pytest.raises(TypeError, match="holds a credential"):
+            leave(credentials)
+
+
+@pytest.mark.parametrize(
+    ("given_", "said"),
+    [
+        ({}, "No credentials"),
+        ({"app_key": SECRET}, "app_key without app_token"),
+        ({"app_token": SECRET}, "app_token without app_key"),
+        ({"app_key": SECRET, "app_token": SECRET, "user_token": SECRET}, "Two kinds"),
+        ({"app_key": SECRET, "user_token": SECRET}, "Two kinds"),
+        ({"app_key": SECRET, "app_token": SECRET + "\n"}, "app_token has a line break"),
+        ({"app_key": SECRET, "app_token": SECRET + "\r\nX: y"}, "app_token has a space, a line break"),
+        ({"app_key": SECRET, "app_token": f"{SECRET}\N{LATIN SMALL LETTER E WITH ACUTE}"}, "outside ASCII"),
+        ({"user_token": ""}, "user_token is empty"),
+        ({"user_token": "  "}, "user_token is empty"),
+        ({"user_token": 5}, "user_token is not text"),
+    ],
+)
+def test_credentials_that_cannot_be_used_are_refused_without_showing_them(given_: dict[str, Any], said: str) -> None:
+    """The message names the argument, never its value."""
+    with pytest.raises(ConfigurationError, match=said) as caught:
+        credentials_of(**given_)
+    assert SECRET not in str(caught.value)
+
+
+@given(st.text(min_size=1))
+def test_any_text_as_token_is_refused_or_fits_a_header(text: str) -> None:
+    """What passes is visible ASCII without spaces."""
+    try:
+        token = credentials_of(user_token=text).headers()["VtexIdclientAutCookie"]
+    except ConfigurationError as error:
+        assert text not in str(error) or len(text) < 3 or not text.strip()  # noqa: PT017 - either way is right
+    else:
+        assert token == text
+        assert text.isascii()
+        assert text.isprintable()
+        assert " " not in text
+
+
+def test_the_address_follows_account_and_environment() -> None:
+    """VTEX's host name is made of both."""
+    assert server_url("mystore") == "https://mystore.vtexcommercestable.com.br"
+    assert server_url("my-store2", "vtexcommercebeta") == "https://my-store2.vtexcommercebeta.com.br"
+
+
+@pytest.mark.parametrize(
+    "account", ["evil.com/", "a@b", "a.b", "", "-a", "a-", "a b", "a\n", "x" * 64, None, "\N{CYRILLIC SMALL LETTER A}"]
+)
+def test_an_account_that_would_change_the_host_is_refused(account: Any) -> None:
+    """Anything but one host name part would send the credentials elsewhere."""
+    with pytest.raises(ConfigurationError, match=r"^account "):
+        server_url(account)
+
+
+def test_an_environment_that_would_change_the_host_is_refused() -> None:
+    """The same holds for the other part."""
+    with pytest.raises(ConfigurationError, match=r"^environment "):
+        server_url("mystore", "evil.com/")
+
+
+@given(st.text())
+def test_any_text_as_account_is_refused_or_stays_in_the_host(text: str) -> None:
+    """What passes lands in the first part of VTEX's host name, and nowhere else."""
+    try:
+        url = server_url(text)
+    except ConfigurationError:
+        return
+    assert url == f"https://{text}.vtexcommercestable.com.br"
+    assert set(text) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-")
+
+
+@pytest.mark.parametrize(
+    ("base_url", "used"),
+    [
+        ("https://proxy.example", "https://proxy.example"),
+        ("https://proxy.example:8443/vtex/", "https://proxy.example:8443/vtex"),
+        ("http://127.0.0.1:8000", "http://127.0.0.1:8000"),
+        ("http://localhost:8000/", "http://localhost:8000"),
+        ("http://[::1]:8000", "http://[::1]:8000"),
+    ],
+)
+def test_another_address_is_used_as_given(base_url: str, used: str) -> None:
+    """https anywhere, http on this machine."""
+    assert server_url("mystore", base_url=base_url) == used
+
+
+@pytest.mark.parametrize(
+    ("base_url", "said"),
+    [
+        ("http://proxy.example", "clear text"),
+        ("ftp://proxy.example", "https://"),
+        ("https://", "host name"),
+        ("https://a:b@proxy.example", "no user"),
+        ("https://proxy.example?x=1", "query"),
+        ("https://proxy.example#x", "fragment"),
+        ("https://proxy.example:http", "cannot be used"),
+        ("https://proxy.example:99999", "cannot be used"),
+        ("https://[", "cannot be used"),
+        ("https://a b", "not an address"),
+        ("https://a\n", "not an address"),
+        (5, "not an address"),
+    ],
+)
+def test_an_address_that_cannot_be_used_is_refused(base_url: Any, said: str) -> None:
+    """The message says why, and does not quote what may hold a password."""
+    with pytest.raises(ConfigurationError, match=said):
+        server_url("mystore", base_url=base_url)
+
+
+def test_the_environment_is_read() -> None:
+    """Every variable has its place; an empty one counts as absent."""
+    environ = {
+        "VTEX_ACCOUNT": "mystore",
+        "VTEX_APP_KEY": "key",
+        "VTEX_APP_TOKEN": "token",
+        "VTEX_USER_TOKEN": "",
+        "VTEX_BASE_URL": "https://x.example",
+        "VTEX_ENVIRONMENT": "vtexcommercebeta",
+    }
+    expected = Settings("mystore", "key", "token", None, "https://x.example", "vtexcommercebeta")
+    assert settings_from_env(environ) == expected
+    assert "token" not in repr(expected).replace("app_token", "").replace("user_token", "")
+
+
+def test_settings_fill_each_others_gaps_but_credentials_stay_together() -> None:
+    """A user token of one source is not joined with the key of another."""
+    first = Settings(user_token="mine")
+    second = Settings("mystore", "key", "token", None, "https://x.example", "beta")
+    assert merged(first, second) == Settings("mystore", None, None, "mine", "https://x.example", "beta")
+    assert merged(Settings(account="other"), second) == Settings(
+        "other", "key", "token", None, "https://x.example", "beta"
+    )

@@ -1,0 +1,53 @@
+"""The package's surface."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import vtex_tracking_ext
+
+FIXED = {
+    "AsyncTrackingClient",
+    "AuthenticationError",
+    "ConfigurationError",
+    "ConflictError",
+    "InvalidUpdateError",
+    "NotFoundError",
+    "NotSentError",
+    "OutcomeUnknownError",
+    "Package",
+    "PermissionDeniedError",
+    "RateLimitedError",
+    "RefusedError",
+    "RetryPolicy",
+    "TrackingClient",
+    "TrackingEvent",
+    "TrackingReceipt",
+    "TrackingUpdate",
+    "VtexTrackingError",
+}
+
+
+def test_all_is_sorted_complete_and_importable() -> None:
+    """Every public name is there, and documented."""
+    names = vtex_tracking_ext.__all__
+    assert names == sorted(names)
+    assert set(names) >= FIXED
+    for name in names:
+        assert getattr(vtex_tracking_ext, name).__doc__, name
+    assert set(names) <= set(dir(vtex_tracking_ext))
+
+
+def test_other_names_are_not_there() -> None:
+    """With Python's usual error."""
+    with pytest.raises(AttributeError, match="no attribute 'Tracker'"):
+        vtex_tracking_ext.Tracker  # noqa: B018 - the look-up is the test
+
+
+def test_importing_the_package_does_not_import_httpx() -> None:
+    """Nor do the values that travel."""
+    code = "import sys, vtex_tracking_ext as v; v.TrackingEvent('2015-06-23', 'x'); sys.exit('httpx' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,78 @@
+"""Whether to try again, and when."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from vtex_tracking_ext import RetryPolicy, errors
+from vtex_tracking_ext.retry import wait_before_next
+
+
+def limited(retry_after: float | None) -> errors.RateLimitedError:
+    """Return a 429."""
+    error = errors.RateLimitedError("x", status_code=429)
+    error.retry_after = retry_after
+    return error
+
+
+def wait(error: errors.VtexTrackingError, policy: RetryPolicy | None = None, **changes: Any) -> float | None:
+    """Return the wait after an error, in a call that has just begun."""
+    arguments = {"attempt": 1, "elapsed": 0.0, "chance": 1.0, "resend": False, **changes}
+    return wait_before_next(policy or RetryPolicy(), error, **arguments)
+
+
+@pytest.mark.parametrize("error", [errors.NotSentError("x"), errors.ReadFailedError("x")])
+def test_what_is_safe_is_tried_again_with_full_jitter(error: errors.VtexTrackingError) -> None:
+    """The longest wait doubles up to a bound, and chance draws below it."""
+    policy = RetryPolicy(attempts=100)
+    assert [wait(error, policy, attempt=n) for n in (1, 2, 3, 4, 5, 6, 99)] == [0.5, 1, 2, 4, 8, 8, 8]
+    assert wait(error, policy, attempt=3, chance=0.25) == 0.5
+    assert wait(error, policy, chance=0.0) == 0.0
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.OutcomeUnknownError("x"),
+        errors.RefusedError("x"),
+        errors.AuthenticationError("x"),
+        errors.NotFoundError("x"),
+        errors.ConfigurationError("x"),
+        errors.InvalidUpdateError("x"),
+    ],
+)
+def test_nothing_else_is_tried_again(error: errors.VtexTrackingError) -> None:
+    """Neither a definite no nor, above all, an unknown outcome."""
+    assert wait(error) is None
+
+
+def test_an_unknown_outcome_is_sent_again_only_where_the_caller_accepts_duplicates() -> None:
+    """And a refusal never is."""
+    assert wait(errors.OutcomeUnknownError("x"), resend=True) == 0.5
+    assert wait(errors.RefusedError("x"), resend=True) is None
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "expected"), [(7.0, 7.0), (0.0, 0.0), (90.0, 90.0), (91.0, None), (None, 60.0)]
+)
+def test_a_429_waits_as_told_below_the_cap(retry_after: float | None, expected: float | None) -> None:
+    """Without a word it waits the default; above the cap it is raised at once."""
+    assert wait(limited(retry_after)) == expected
+
+
+def test_attempts_and_elapsed_time_both_bound() -> None:
+    """Whichever comes first."""
+    error = errors.NotSentError("x")
+    assert wait(error, attempt=2) is not None
+    assert wait(error, attempt=3) is None
+    assert wait(error, elapsed=119.5) == 0.5
+    assert wait(error, elapsed=119.6) is None
+
+
+@pytest.mark.parametrize("arguments", [{"attempts": 0}, {"elapsed": -1}, {"first_wait": -1}, {"attempt_timeout": 0}])
+def test_a_policy_that_makes_no_sense_is_refused(arguments: dict[str, float]) -> None:
+    """At once, not at the first failure."""
+    with pytest.raises(ValueError, match=next(iter(arguments))):
+        RetryPolicy(**arguments)  # type: ignore[arg-type]

@@ -1,0 +1,50 @@
+"""How the public names look to a type checker. Checked by mypy, never run."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import assert_type
+
+from vtex_tracking_ext import (
+    AsyncTrackingClient,
+    Package,
+    RateLimitedError,
+    TrackingClient,
+    TrackingEvent,
+    TrackingReceipt,
+    TrackingUpdate,
+    VtexTrackingError,
+)
+
+
+def synchronous(client: TrackingClient) -> None:
+    """Every call, with the kinds of values it takes."""
+    event = TrackingEvent(date=dt.date(2015, 6, 23), description="x")
+    TrackingEvent(date="2015-06-23", description="x", city="Rio de Janeiro", state="RJ")
+    update = TrackingUpdate("1-01", "1", events=(e for e in [event]), is_delivered=True, delivered_date="2015-06-23")
+    assert_type(update.events, tuple[TrackingEvent, ...])
+    assert_type(client.update("1-01", "1", events=[event]), TrackingReceipt)
+    assert_type(client.mark_delivered("1-01", "1", delivered_date=dt.datetime.now(dt.UTC)), TrackingReceipt)
+    assert_type(client.send(update), TrackingReceipt)
+    assert_type(client.get_packages("1-01"), tuple[Package, ...])
+    assert_type(client.was_applied(update), bool | None)
+    with TrackingClient.from_env() as other:
+        assert_type(other, TrackingClient)
+    try:
+        client.send(update)
+    except RateLimitedError as error:
+        assert_type(error.retry_after, float | None)
+        assert_type(error.status_code, int)
+    except VtexTrackingError as error:
+        assert_type(error.applied, bool | None)
+    client.update("1-01", 1, events=[])  # type: ignore[arg-type]
+    client.update("1-01", "1", events=[{"date": "2015-06-23"}])  # type: ignore[list-item]
+    client.update("1-01", "1")  # type: ignore[call-arg]
+
+
+async def asynchronous(client: AsyncTrackingClient) -> None:
+    """The same names, awaited."""
+    assert_type(await client.send(TrackingUpdate("1-01", "1")), TrackingReceipt)
+    assert_type(await client.get_packages("1-01"), tuple[Package, ...])
+    async with AsyncTrackingClient("mystore", user_token="x") as other:
+        assert_type(other, AsyncTrackingClient)
