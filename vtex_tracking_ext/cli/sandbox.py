@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from vtex_tracking_ext.errors import ConfigurationError
@@ -38,7 +39,8 @@ def sandbox(parsed: argparse.Namespace) -> Status:
         print(f"  vtex-tracking push {room.EXAMPLE_FILE}", flush=True)
 
     try:
-        room.serve(room.Oms.with_examples(settings), port=parsed.port, ready=ready)
+        with suppress(KeyboardInterrupt):  # Ctrl-C is how one ends it
+            room.serve(room.with_examples(settings), port=parsed.port, ready=ready)
     except OSError as error:
         raise ConfigurationError(f"The sandbox cannot use port {parsed.port}: {error.strerror}.") from None
     print("The sandbox has ended.", file=sys.stderr)

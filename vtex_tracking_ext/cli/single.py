@@ -90,4 +90,4 @@ def _delivery(package: Package) -> str:
 
 def _event_line(event: PackageEvent) -> str:
     where = "/".join(visible(part) for part in (event.city, event.state) if part)
-    return f"{visible(event.date) or 'no date'}  {visible(event.description, 100)}{where and f' ({where})'}"
+    return f"{visible(event.date) or 'no date'}  {visible(event.description, 200)}{where and f' ({where})'}"

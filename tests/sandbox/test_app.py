@@ -1,0 +1,199 @@
+"""The sandbox over HTTP."""
+
+from __future__ import annotations
+
+import json
+import socket
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+from contract_check import SentRequest, check_answer
+
+from vtex_tracking_ext.sandbox import (
+    APP_KEY,
+    APP_TOKEN,
+    READ_ONLY_APP_KEY,
+    READ_ONLY_APP_TOKEN,
+    USER_TOKEN,
+    WRITE_ONLY_APP_KEY,
+    WRITE_ONLY_APP_TOKEN,
+    Oms,
+    OmsSettings,
+    running,
+    serve,
+    server,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ORDER = "/api/oms/pvt/orders/o-01"
+INVOICE = f"{ORDER}/invoice/1"
+TRACKING = f"{INVOICE}/tracking"
+BODY = {
+    "isDelivered": False,
+    "deliveredDate": None,
+    "events": [{"city": "", "state": "", "description": "Coletado <b>", "date": "2015-06-23"}],
+}
+KEY = {"X-VTEX-API-AppKey": APP_KEY, "X-VTEX-API-AppToken": APP_TOKEN}
+READER = {"X-VTEX-API-AppKey": READ_ONLY_APP_KEY, "X-VTEX-API-AppToken": READ_ONLY_APP_TOKEN}
+WRITER = {"X-VTEX-API-AppKey": WRITE_ONLY_APP_KEY, "X-VTEX-API-AppToken": WRITE_ONLY_APP_TOKEN}
+
+
+@pytest.fixture
+def oms() -> Oms:
+    """Return an OMS with one order."""
+    oms = Oms()
+    oms.add_order("o-01", ["1"], returns=["9"])
+    oms.add_order("o-02")
+    oms.add_order("o-03", ["1"], status="canceled")
+    oms.add_order("o-04", ["1"], tracking_number=None)
+    return oms
+
+
+@pytest.fixture
+def http(oms: Oms) -> Iterator[httpx.Client]:
+    """Return a client of the running sandbox."""
+    with running(oms) as url, httpx.Client(base_url=url, trust_env=False) as http:
+        yield http
+
+
+def call(http: httpx.Client, method: str, path: str, headers: dict[str, str], **body: Any) -> httpx.Response:
+    """Make a call; its answer conforms to openapi.yaml, and a refusal comes in OMS's envelope."""
+    answer = http.request(method, path, headers=headers, **body)
+    request = SentRequest(method, path, answer.request.headers.multi_items(), answer.request.content)
+    check_answer(request, answer.status_code, answer.headers.multi_items(), answer.content)
+    if answer.status_code >= 400:
+        error = answer.json()["error"]
+        assert error.keys() == {"code", "message", "exception"}
+        assert answer.headers["x-vtex-error-code"] == error["code"]
+    assert answer.headers["X-Track"] == "stable"
+    assert answer.headers["x-vtex-operation-id"]
+    return answer
+
+
+@pytest.mark.parametrize("headers", [KEY, {"VtexIdclientAutCookie": USER_TOKEN}])
+def test_both_kinds_of_credentials_open_it(http: httpx.Client, headers: dict[str, str]) -> None:
+    """For all three operations."""
+    assert call(http, "PUT", TRACKING, headers, json=BODY).status_code == 200
+    numbers = {"trackingNumber": "T", "trackingUrl": None, "courier": "C", "dispatchedDate": None}
+    assert call(http, "PATCH", INVOICE, headers, json=numbers).status_code == 200
+    (package, _) = call(http, "GET", ORDER, headers).json()["packageAttachment"]["packages"]
+    assert package["trackingNumber"] == "T"
+    assert package["courierStatus"]["data"][0]["description"] == "Coletado <b>"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "status"),
+    [
+        ("PUT", TRACKING, {}, 401),
+        ("PUT", TRACKING, {"X-VTEX-API-AppKey": APP_KEY}, 401),
+        ("PUT", TRACKING, {**KEY, "X-VTEX-API-AppToken": "x"}, 401),
+        ("PUT", TRACKING, {"VtexIdclientAutCookie": "x"}, 401),
+        ("PUT", TRACKING, READER, 403),
+        ("GET", ORDER, WRITER, 403),
+        ("GET", ORDER, READER, 200),
+        ("PUT", TRACKING, WRITER, 200),
+        ("PUT", f"{ORDER}/invoice/2/tracking", KEY, 404),
+        ("PUT", f"{ORDER}/invoice/9/tracking", KEY, 404),
+        ("PUT", "/api/oms/pvt/orders/x-01/invoice/1/tracking", KEY, 404),
+        ("PUT", "/api/oms/pvt/orders/o-03/invoice/1/tracking", KEY, 409),
+        ("PUT", "/api/oms/pvt/orders/o-04/invoice/1/tracking", KEY, 409),
+        ("PUT", f"{ORDER}/invoice/a%20b/tracking", KEY, 500),
+    ],
+)
+def test_each_refusal_has_its_status(
+    http: httpx.Client, method: str, path: str, headers: dict[str, str], status: int
+) -> None:
+    """Credentials, resources, orders, invoices, states, and the permanent 500 for a space."""
+    assert call(http, method, path, headers, json=BODY if method == "PUT" else None).status_code == status
+
+
+def test_a_path_that_leads_nowhere_is_told_in_the_envelope(http: httpx.Client, oms: Oms) -> None:
+    """A slash in the invoice number, escaped or not, another method, another path."""
+    for path in (f"{ORDER}/invoice/a/b/tracking", f"{ORDER}/invoice/a%2Fb/tracking", f"{TRACKING}/", "/api"):
+        answer = http.put(path, headers=KEY, json=BODY)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (404, "404")
+    assert http.delete(TRACKING, headers=KEY).status_code == 405
+    assert oms.applied("o-01", "1") == []
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[" * 100_000, b'{"isDelivered": true}', b"x" * (1024 * 1024 + 1)])
+def test_a_bad_body_is_refused(http: httpx.Client, oms: Oms, body: bytes) -> None:
+    """Nothing of it is applied."""
+    assert call(http, "PUT", TRACKING, {**KEY, "Content-Type": "application/json"}, content=body).status_code == 400
+    assert oms.applied("o-01", "1") == []
+
+
+def test_the_rate_limit_answers_429(http: httpx.Client, oms: Oms) -> None:
+    """Before anything is applied, with Retry-After where it was set."""
+    oms.settings = OmsSettings(rate_limit=1)
+    assert call(http, "PUT", TRACKING, KEY, json=BODY).status_code == 200
+    answer = call(http, "PUT", TRACKING, KEY, json=BODY)
+    assert answer.status_code == 429
+    assert "Retry-After" not in answer.headers
+    oms.settings = OmsSettings(rate_limit=1, retry_after=7)
+    assert call(http, "GET", ORDER, KEY).headers["Retry-After"] == "7"
+    assert len(oms.applied("o-01", "1")) == 1
+
+
+def test_requests_are_kept_without_credentials(http: httpx.Client, oms: Oms) -> None:
+    """Path as it came, body, status."""
+    call(http, "PUT", f"{ORDER}/invoice/a%20b/tracking", KEY, json=BODY)
+    call(http, "PUT", TRACKING, KEY, json=BODY)
+    first, second = oms.received
+    assert (first.path, first.status) == (f"{ORDER}/invoice/a%20b/tracking", 500)
+    assert (second.method, second.path, second.status) == ("PUT", TRACKING, 200)
+    assert json.loads(second.body) == BODY
+    assert APP_TOKEN not in repr(second)
+    assert APP_KEY not in repr(second)
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "", "127.0.0.1.evil.example"])
+def test_another_host_name_is_refused(http: httpx.Client, host: str) -> None:
+    """A page elsewhere must not reach it under a name of its own."""
+    for path in ("/", ORDER):
+        assert http.get(path, headers={**KEY, "Host": host}).status_code == 400
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:8000", "127.0.0.1", "[::1]", "[::1]:8000"])
+def test_loopback_host_names_are_taken(http: httpx.Client, host: str) -> None:
+    """With a port or without."""
+    assert http.get(ORDER, headers={**KEY, "Host": host}).status_code == 200
+
+
+def test_the_page_shows_orders_and_timelines(http: httpx.Client, oms: Oms) -> None:
+    """Escaped, and fenced in by a content security policy."""
+    assert "None yet" in http.get("/").text
+    http.put(TRACKING, headers=KEY, json={**BODY, "isDelivered": True, "deliveredDate": "2022-10-01 21:15"})
+    answer = http.get("/")
+    assert "Coletado &lt;b&gt;" in answer.text
+    assert "delivered 2022-10-01 21:15" in answer.text
+    assert "no tracking number" in answer.text
+    assert "return" in answer.text
+    assert TRACKING in answer.text
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    oms.orders.clear()
+    assert "No orders." in http.get("/").text
+
+
+def test_a_port_that_is_taken_is_an_error() -> None:
+    """At once."""
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(OSError, match="in use"):
+        serve(Oms(), port=taken.getsockname()[1], ready=print)
+
+
+def test_serving_tells_its_address_and_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The address answers when it is told."""
+    urls: list[str] = []
+    original = server._Server.startup
+
+    async def start_and_end(self: server._Server, sockets: list[socket.socket] | None = None) -> None:
+        await original(self, sockets)
+        self.should_exit = True
+
+    monkeypatch.setattr(server._Server, "startup", start_and_end)
+    serve(Oms(), port=0, ready=urls.append)
+    (url,) = urls
+    assert url.startswith("http://127.0.0.1:")

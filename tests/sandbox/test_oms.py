@@ -1,0 +1,210 @@
+"""The sandbox's rules."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from vtex_tracking_ext.sandbox import EXAMPLE_FILE, Oms, OmsError, OmsSettings, with_examples
+from vtex_tracking_ext.sandbox.bodies import BadBody, check_tracking, check_tracking_number, read_object
+from vtex_tracking_ext.sandbox.oms import timestamp
+
+EVENT = {"city": "Rio de Janeiro", "state": "RJ", "description": "Coletado", "date": "2015-06-23"}
+
+
+class Clock:
+    """Time that passes when it is told to."""
+
+    now = 1_000_000.0
+
+    def __call__(self) -> float:
+        """Return the current time."""
+        return self.now
+
+
+def body(*events: dict[str, str], delivered: bool = False, date: str | None = None) -> dict[str, Any]:
+    """Return the body of an update."""
+    return {"isDelivered": delivered, "deliveredDate": date, "events": list(events)}
+
+
+def package(oms: Oms, invoice: str = "1") -> dict[str, Any]:
+    """Return a package of the order o-01 as GET shows it."""
+    packages = oms.get_order("o-01")["packageAttachment"]["packages"]
+    found: dict[str, Any] = next(p for p in packages if p["invoiceNumber"] == invoice)
+    return found
+
+
+@pytest.fixture
+def oms() -> Oms:
+    """Return an OMS with one order of one package."""
+    oms = Oms(clock=Clock())
+    oms.add_order("o-01", ["1"])
+    return oms
+
+
+def test_every_call_appends_repeats_too(oms: Oms) -> None:
+    """Nothing public says that VTEX drops duplicates."""
+    for _ in range(2):
+        oms.update_tracking_status("o-01", "1", body(EVENT))
+    assert oms.applied("o-01", "1") == [EVENT, EVENT]
+    assert len(package(oms)["courierStatus"]["data"]) == 2
+
+
+def test_a_package_shows_its_newest_event_first(oms: Oms) -> None:
+    """Within a call the last one sent comes first."""
+    oms.update_tracking_status("o-01", "1", body(EVENT, {**EVENT, "description": "b"}))
+    oms.update_tracking_status("o-01", "1", body({**EVENT, "description": "c"}))
+    data = package(oms)["courierStatus"]["data"]
+    assert [event["description"] for event in data] == ["c", "b", "Coletado"]
+    assert data[0]["lastChange"] == "2015-06-23T00:00:00.0000000+00:00"
+    assert data[0]["createDate"] == "1970-01-12T13:46:40.0000000+00:00"
+
+
+def test_a_delivery_finishes_for_good_and_changes_no_status(oms: Oms) -> None:
+    """``status`` stays unknown, the order stays invoiced, and nothing takes the delivery back."""
+    assert package(oms)["courierStatus"] is None
+    oms.update_tracking_status("o-01", "1", body(delivered=True, date="2022-10-01 21:15"))
+    oms.update_tracking_status("o-01", "1", body(EVENT))
+    status = package(oms)["courierStatus"]
+    assert (status["finished"], status["status"]) == (True, "unknown")
+    assert status["deliveredDate"] == "2022-10-01T21:15:00.0000000+00:00"
+    assert oms.get_order("o-01")["status"] == "invoiced"
+    oms.update_tracking_status("o-01", "1", body(delivered=True, date="2022-10-02"))
+    assert package(oms)["courierStatus"]["deliveredDate"] == "2022-10-02T00:00:00.0000000+00:00"
+
+
+def test_a_receipt_looks_like_vtexs(oms: Oms) -> None:
+    """Seven fraction digits and an offset; 32 hex digits."""
+    receipt = oms.update_tracking_status("o-01", "1", body(EVENT))
+    assert receipt["date"] == timestamp(1_000_000.0) == "1970-01-12T13:46:40.0000000+00:00"
+    assert receipt["orderId"] == "o-01"
+    assert len(receipt["receipt"]) == 32
+    assert int(receipt["receipt"], 16)
+
+
+def test_a_change_shows_after_the_delay_set(oms: Oms) -> None:
+    """Accepted is not shown yet."""
+    oms.settings = OmsSettings(show_after=6)
+    oms.update_tracking_status("o-01", "1", body(EVENT))
+    assert package(oms)["courierStatus"] is None
+    assert oms.applied("o-01", "1") == [EVENT]
+    oms.clock.now += 6  # type: ignore[attr-defined]
+    assert len(package(oms)["courierStatus"]["data"]) == 1
+
+
+def test_a_tracking_number_is_replaced_whole(oms: Oms) -> None:
+    """A null blanks what stood there."""
+    oms.send_tracking_number(
+        "o-01", "1", {"trackingNumber": "T2", "trackingUrl": None, "courier": None, "dispatchedDate": None}
+    )
+    found = package(oms)
+    assert (found["trackingNumber"], found["courier"]) == ("T2", None)
+
+
+def test_an_invoice_without_a_tracking_number_takes_no_events() -> None:
+    """It is the other call that registers it."""
+    oms = Oms()
+    oms.add_order("o-01", ["1"], tracking_number=None)
+    with pytest.raises(OmsError, match="no tracking number") as caught:
+        oms.update_tracking_status("o-01", "1", body(EVENT))
+    assert (caught.value.status, caught.value.code) == (409, "OMS003")
+    oms.send_tracking_number("o-01", "1", {"trackingNumber": "T"})
+    oms.update_tracking_status("o-01", "1", body(EVENT))
+
+
+@pytest.mark.parametrize(
+    ("order", "invoice", "status"), [("x-01", "1", 404), ("o-01", "2", 404), ("o-02", "1", 409), ("o-02", "9", 404)]
+)
+def test_what_is_not_there_or_closed_is_refused(oms: Oms, order: str, invoice: str, status: int) -> None:
+    """Unknown order or invoice, canceled order, and a return, which is nobody's delivery."""
+    oms.add_order("o-02", ["1"], status="canceled", returns=["9"])
+    for call in (oms.update_tracking_status, oms.send_tracking_number):
+        with pytest.raises(OmsError) as caught:
+            call(order, invoice, body(EVENT))
+        assert caught.value.status == status
+
+
+def test_an_order_is_found_by_its_sequence_too(oms: Oms) -> None:
+    """As VTEX documents it."""
+    assert oms.get_order("seq500000")["orderId"] == "o-01"
+    for unknown in ("seq1", "500000", "o-03"):
+        with pytest.raises(OmsError) as caught:
+            oms.get_order(unknown)
+        assert caught.value.status == 404
+
+
+def test_the_rate_limit_counts_over_a_sliding_window(oms: Oms) -> None:
+    """A call that was turned away does not count."""
+    oms.settings = OmsSettings(rate_limit=2, rate_window=60)
+    oms.count_call()
+    oms.clock.now += 30  # type: ignore[attr-defined]
+    oms.count_call()
+    for _ in range(3):
+        with pytest.raises(OmsError) as caught:
+            oms.count_call()
+        assert (caught.value.status, caught.value.headers) == (429, {})
+    oms.clock.now += 30  # type: ignore[attr-defined]
+    oms.count_call()
+    oms.settings = OmsSettings(rate_limit=1, retry_after=7)
+    with pytest.raises(OmsError) as caught:
+        oms.count_call()
+    assert caught.value.headers == {"Retry-After": "7"}
+
+
+@pytest.mark.parametrize("raw", [b"", b"{", b"[]", b"5", b"\xff", b'{"a": NaN}', b'{"a": "\\ud800"}', b"[" * 100_000])
+def test_a_body_that_is_no_object_is_refused(raw: bytes) -> None:
+    """Never a crash."""
+    with pytest.raises(BadBody):
+        read_object(raw)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"isDelivered": 0}, "isDelivered has the wrong type"),
+        ({"isDelivered": "true"}, "isDelivered has the wrong type"),
+        ({"deliveredDate": "soon"}, "deliveredDate is not a date"),
+        ({"deliveredDate": "2026-02-30 10:00"}, "deliveredDate is not a date"),
+        ({"events": {}}, "events has the wrong type"),
+        ({"events": [5]}, "events[0] is not an object"),
+        ({"events": [{**EVENT, "date": "2026-02-30"}]}, "events[0].date is not a date"),
+        ({"events": [{**EVENT, "date": True}]}, "events[0].date has the wrong type"),
+        ({"events": [{**EVENT, "description": "x" * 5001}]}, "5001 characters"),
+        ({"events": [{**EVENT, "description": ""}]}, "0 characters"),
+        ({"events": [{"city": "x"}]}, "events[0].state is missing"),
+        ({"event": []}, "event is not known"),
+    ],
+)
+def test_a_tracking_body_beyond_the_contract_is_refused(change: dict[str, Any], said: str) -> None:
+    """As strictly as openapi.yaml describes it."""
+    check_tracking(body(EVENT, date="2022-10-01 21:15"))
+    with pytest.raises(BadBody) as caught:
+        check_tracking({**body(EVENT), **change})
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [({"trackingNumber": ""}, "empty"), ({"trackingNumber": None}, "wrong type"), ({"x": 1}, "not known")],
+)
+def test_a_tracking_number_body_beyond_the_contract_is_refused(change: dict[str, Any], said: str) -> None:
+    """The other three may be null."""
+    good = {"trackingNumber": "T", "trackingUrl": None, "courier": None, "dispatchedDate": None}
+    check_tracking_number(good)
+    with pytest.raises(BadBody, match=said):
+        check_tracking_number({**good, **change})
+
+
+def test_the_examples_fit_each_other() -> None:
+    """The file's orders and invoices exist, and there is something of everything."""
+    oms = with_examples()
+    lines = EXAMPLE_FILE.read_text(encoding="utf-8").splitlines()
+    packages = {tuple(line.split(",")[:2]) for line in lines[1:]}
+    assert len(packages) == 6
+    for order, invoice in packages:
+        assert oms.orders[order].packages[invoice].shown(0)["trackingNumber"]
+    assert json.dumps(oms.get_order("v501417lspt-01"))
+    assert any(len(line) > 1400 for line in lines)
+    assert sum(",true," in line for line in lines) == 2

@@ -1,0 +1,164 @@
+"""HTTP around the sandbox's rules: routes, credentials, OMS's envelope, and the page."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import uuid
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+from vtex_oms_client import constants
+
+from .bodies import BadBody, check_tracking, check_tracking_number, read_object
+from .keys import SECRET_HEADERS, Resource, resources_of
+from .oms import Oms, OmsError, ReceivedRequest
+from .page import render
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from starlette.requests import Request
+
+#: Bytes of a request body that are read.
+MOST_BODY: Final = 1024 * 1024
+
+#: Host names under which the sandbox may be called: a web page elsewhere must not reach it by a name of its own.
+LOOPBACK_HOSTS: Final = frozenset({"127.0.0.1", "localhost", "[::1]"})
+
+#: Response headers that VTEX documented, with values as its public examples have them.
+_VTEX_HEADERS: Final = {
+    "Cache-Control": "no-cache",
+    "Expires": "-1",
+    "Pragma": "no-cache",
+    "X-CDNIgnore": "1",
+    "X-Powered-by-VTEX-Janus-Edge": "sandbox",
+    "X-Track": "stable",
+    "X-VTEX-Janus-Router-Backend-App": "oms-sandbox",
+}
+
+
+def create_app(oms: Oms) -> Starlette:
+    """Return the application around an OMS."""
+
+    async def put(request: Request) -> dict[str, Any]:
+        body = await _body(request, check_tracking)
+        return oms.update_tracking_status(request.path_params["orderId"], request.path_params["invoiceNumber"], body)
+
+    async def patch(request: Request) -> dict[str, Any]:
+        body = await _body(request, check_tracking_number)
+        return oms.send_tracking_number(request.path_params["orderId"], request.path_params["invoiceNumber"], body)
+
+    async def get(request: Request) -> dict[str, Any]:
+        return oms.get_order(request.path_params["orderId"])
+
+    async def page(request: Request) -> Response:
+        _check_host(request)
+        nonce = secrets.token_urlsafe(16)
+        html = await run_in_threadpool(render, oms, nonce)
+        policy = f"default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; connect-src 'self'"
+        return HTMLResponse(
+            html,
+            headers={
+                "Content-Security-Policy": f"{policy}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+                "X-Content-Type-Options": "nosniff",
+                "Cache-Control": "no-store",
+            },
+        )
+
+    def route(path: str, method: str, resource: Resource, act: Callable[[Request], Awaitable[dict[str, Any]]]) -> Route:
+        return Route(path, _endpoint(oms, resource, act), methods=[method])
+
+    routes = [
+        Route("/", page),
+        route(constants.GET_ORDER_PATH, constants.GET_ORDER_METHOD, "View order", get),
+        route(constants.SEND_TRACKING_NUMBER_PATH, constants.SEND_TRACKING_NUMBER_METHOD, "Notify invoice", patch),
+        route(constants.UPDATE_TRACKING_STATUS_PATH, constants.UPDATE_TRACKING_STATUS_METHOD, "Notify invoice", put),
+    ]
+
+    async def elsewhere(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)  # noqa: S101 - registered for it alone
+        answer = _refusal(OmsError(error.status_code, str(error.status_code), error.detail, error.headers))
+        await _note(oms, request, answer)
+        return answer
+
+    app = Starlette(routes=routes, exception_handlers={HTTPException: elsewhere})
+    app.router.redirect_slashes = False  # VTEX's answer to another path is a 404
+    return app
+
+
+def _endpoint(
+    oms: Oms, resource: Resource, act: Callable[[Request], Awaitable[dict[str, Any]]]
+) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        try:
+            _check_host(request)
+            _authorise(oms, request, resource)
+            answer = _json(200, await act(request), {})
+        except BadBody as error:
+            answer = _refusal(OmsError(400, "OMS002", str(error)))
+        except OmsError as error:
+            answer = _refusal(error)
+        await _note(oms, request, answer)
+        return answer
+
+    return endpoint
+
+
+def _check_host(request: Request) -> None:
+    host = request.headers.get("host", "")
+    name = host if host.endswith("]") else host.rpartition(":")[0] or host
+    if name.lower() not in LOOPBACK_HOSTS:
+        raise HTTPException(400, "The sandbox answers under a loopback name only.")
+
+
+def _authorise(oms: Oms, request: Request, resource: Resource) -> None:
+    granted = resources_of(request.headers)
+    if granted is None:
+        raise OmsError(401, "401", "The credentials are missing or wrong.")
+    oms.count_call()
+    if resource not in granted:
+        raise OmsError(403, "403", f"The key's role lacks the resource {resource}.")
+    if " " in request.path_params.get("invoiceNumber", ""):
+        # For ever: known issues 409225 and 631970.
+        raise OmsError(500, "500", "An unexpected error happened.")
+
+
+async def _body(request: Request, check: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+    raw = bytearray()
+    async for chunk in request.stream():
+        raw += chunk
+        if len(raw) > MOST_BODY:
+            raise BadBody(f"The body is larger than {MOST_BODY} bytes.")
+    request.state.body = bytes(raw)
+    document = read_object(request.state.body)
+    check(document)
+    return document
+
+
+async def _note(oms: Oms, request: Request, answer: Response) -> None:
+    """Keep a request for the page, and for tests that ask what was sent."""
+    headers = {name: value for name, value in request.headers.items() if name not in SECRET_HEADERS}
+    path = request.scope["raw_path"].decode("ascii", "replace")
+    body = getattr(request.state, "body", b"")
+    oms.received.append(ReceivedRequest(request.method, path, headers, body, answer.status_code))
+
+
+def _refusal(error: OmsError) -> Response:
+    envelope = {"error": {"code": error.code, "message": error.message, "exception": None}}
+    headers = {"x-vtex-error-code": error.code, "x-vtex-error-message": quote(error.message), **error.headers}
+    return _json(error.status, envelope, headers)
+
+
+def _json(status: int, content: Mapping[str, Any], headers: Mapping[str, str]) -> Response:
+    return Response(
+        json.dumps(content, ensure_ascii=False),
+        status,
+        headers={**_VTEX_HEADERS, "x-vtex-operation-id": str(uuid.uuid4()), **headers},
+        media_type="application/json; charset=utf-8",
+    )

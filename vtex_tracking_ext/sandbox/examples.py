@@ -1,0 +1,26 @@
+"""Example orders, and a file of carrier events for them. All of it is made up."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from .oms import Oms, OmsSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_DATA: Final = Path(__file__).parent / "data"
+
+#: Carrier events for the example orders, as a carrier would export them.
+EXAMPLE_FILE: Final = _DATA / "events.csv"
+
+
+def with_examples(settings: OmsSettings | None = None, clock: Callable[[], float] = time.time) -> Oms:
+    """Return an OMS with the example orders."""
+    oms = Oms(settings or OmsSettings(), clock)
+    for order in json.loads((_DATA / "orders.json").read_text(encoding="utf-8")):
+        oms.add_order(**order)
+    return oms

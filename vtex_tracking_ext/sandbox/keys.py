@@ -1,0 +1,46 @@
+"""Who may call the sandbox, and what they may do. Made up: they open nothing but a sandbox."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Literal
+
+from vtex_oms_client import constants
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+#: License Manager resources that the three operations need (VTEX documentation).
+Resource = Literal["Notify invoice", "View order"]
+
+APP_KEY: Final = "vtexappkey-sandbox-FULLAC"
+APP_TOKEN: Final = "SANDBOXTOKENFULLACCESSSANDBOXTOKEN"  # noqa: S105 - opens nothing but a sandbox
+USER_TOKEN: Final = "SANDBOXUSERTOKENFULLACCESS"  # noqa: S105 - as above
+READ_ONLY_APP_KEY: Final = "vtexappkey-sandbox-READER"
+READ_ONLY_APP_TOKEN: Final = "SANDBOXTOKENREADONLYSANDBOXTOKEN"  # noqa: S105 - as above
+WRITE_ONLY_APP_KEY: Final = "vtexappkey-sandbox-WRITER"
+WRITE_ONLY_APP_TOKEN: Final = "SANDBOXTOKENWRITEONLYSANDBOXTOKEN"  # noqa: S105 - as above
+
+_ALL: Final[frozenset[Resource]] = frozenset({"Notify invoice", "View order"})
+_PAIRS: Final[dict[tuple[str, str], frozenset[Resource]]] = {
+    (APP_KEY, APP_TOKEN): _ALL,
+    (READ_ONLY_APP_KEY, READ_ONLY_APP_TOKEN): frozenset({"View order"}),
+    (WRITE_ONLY_APP_KEY, WRITE_ONLY_APP_TOKEN): frozenset({"Notify invoice"}),
+}
+
+#: Headers that carry credentials, in lower case.
+SECRET_HEADERS: Final = frozenset(
+    name.lower()
+    for name in (
+        constants.X_VTEX_API_APP_KEY_HEADER,
+        constants.X_VTEX_API_APP_TOKEN_HEADER,
+        constants.VTEX_IDCLIENT_AUT_COOKIE_HEADER,
+    )
+)
+
+
+def resources_of(headers: Mapping[str, str]) -> frozenset[Resource] | None:
+    """Return what the bearer of a request's credentials may do, or None where they are missing or wrong."""
+    if headers.get(constants.VTEX_IDCLIENT_AUT_COOKIE_HEADER) == USER_TOKEN:
+        return _ALL
+    key = headers.get(constants.X_VTEX_API_APP_KEY_HEADER, "")
+    return _PAIRS.get((key, headers.get(constants.X_VTEX_API_APP_TOKEN_HEADER, "")))

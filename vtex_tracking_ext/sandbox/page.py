@@ -1,0 +1,41 @@
+"""The page: orders and package timelines, and the last requests. Rendered whole; the browser refreshes it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from jinja2 import Environment, PackageLoader
+
+if TYPE_CHECKING:
+    from .oms import Oms
+
+#: Requests that the page lists.
+_REQUESTS: Final = 20
+
+_TEMPLATES: Final = Environment(
+    loader=PackageLoader("vtex_tracking_ext.sandbox"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+)
+
+
+def render(oms: Oms, nonce: str) -> str:
+    """Return the page's HTML; ``nonce`` lets its own style and script through the content security policy."""
+    orders = [oms.get_order(order_id) for order_id in list(oms.orders)]
+    return _TEMPLATES.get_template("page.html").render(
+        nonce=nonce,
+        orders=[{"order": order, "packages": order["packageAttachment"]["packages"]} for order in orders],
+        requests=list(oms.received)[: -_REQUESTS - 1 : -1],
+        counts=_counts(orders),
+        day=lambda text: (text or "")[:10],
+        moment=lambda text: (text or "")[:16].replace("T", " "),
+    )
+
+
+def _counts(orders: list[dict[str, Any]]) -> dict[str, int]:
+    packages = [p for order in orders for p in order["packageAttachment"]["packages"] if p["type"] == "Output"]
+    statuses = [package["courierStatus"] for package in packages if package["courierStatus"]]
+    return {
+        "orders": len(orders),
+        "packages": len(packages),
+        "events": sum(len(status["data"]) for status in statuses),
+        "delivered": sum(status["finished"] for status in statuses),
+    }

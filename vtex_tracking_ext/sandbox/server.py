@@ -1,0 +1,81 @@
+"""The sandbox as a server on loopback: in a thread for tests, in the foreground for people."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from .app import create_app
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from .oms import Oms
+
+
+class _Server(uvicorn.Server):
+    """Says when it is ready, instead of being asked again and again."""
+
+    def __init__(self, oms: Oms, ready: Callable[[], None]) -> None:
+        super().__init__(
+            uvicorn.Config(create_app(oms), log_level="warning", lifespan="off", timeout_graceful_shutdown=5)
+        )
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then say so."""
+        await super().startup(sockets)
+        self._ready()
+
+
+def _listen(port: int) -> socket.socket:
+    """Return a socket that listens on loopback.
+
+    Raises:
+        OSError: The port is taken, or not allowed.
+    """
+    return socket.create_server(("127.0.0.1", port))
+
+
+def _url(listener: socket.socket) -> str:
+    return f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+@contextmanager
+def running(oms: Oms, port: int = 0) -> Iterator[str]:
+    """Run the sandbox in a thread and give its address.
+
+    Raises:
+        OSError: The port is taken, or not allowed.
+    """
+    ready = threading.Event()
+    with _listen(port) as listener:
+        server = _Server(oms, ready.set)
+        thread = threading.Thread(target=server.run, args=([listener],), name="sandbox", daemon=True)
+        thread.start()
+        ready.wait()
+        try:
+            yield _url(listener)
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+def serve(oms: Oms, *, port: int, ready: Callable[[str], None]) -> None:
+    """Run the sandbox until SIGINT or SIGTERM.
+
+    Args:
+        oms: What to serve.
+        port: The port, or 0 for any free one.
+        ready: Called with the address once it answers.
+
+    Raises:
+        OSError: The port is taken, or not allowed.
+        KeyboardInterrupt: After SIGINT, once everything is closed; SIGTERM ends the process then.
+    """
+    with _listen(port) as listener:
+        _Server(oms, lambda: ready(_url(listener))).run([listener])
