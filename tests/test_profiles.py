@@ -57,7 +57,7 @@ def test_a_profile_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
 
 def test_a_profile_that_is_not_there_is_named_with_those_that_are(tmp_path: Path) -> None:
     """A typo is found at a glance."""
-    with pytest.raises(ConfigurationError, match="No profile 'b' in .*; it has: 'a'"):
+    with pytest.raises(ConfigurationError, match=r"No profile 'b' in .*; it has: 'a'"):
         load_profile(write(tmp_path, "[a]"), "b")
     with pytest.raises(ConfigurationError, match="it has: none"):
         load_profile(write(tmp_path, ""), "b")

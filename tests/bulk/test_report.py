@@ -31,7 +31,10 @@ def test_the_summary_names_what_failed_and_counts_the_rest() -> None:
         "unknown: order o-01, invoice 1 (f.csv:5, f.csv:2): 500",
         "pending: order o-01, invoice 1 (f.csv:6): stopped",
         "applied, but: order o-01: odd",
-        "8 rows: 2 applied, 1 refused, 2 unknown, 1 not sent, 1 duplicates left out, 1 with mistakes. 4 calls, 0 packages.",
+        (
+            "8 rows: 2 applied, 1 refused, 2 unknown, 1 not sent, 1 duplicates left out, 1 with mistakes. "
+            "4 calls, 0 packages."
+        ),
     ]
 
 

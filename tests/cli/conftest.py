@@ -1,0 +1,60 @@
+"""A sandbox for each test of the command line, and the command itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from attrs import frozen
+
+from vtex_tracking_ext.cli import main
+from vtex_tracking_ext.sandbox import APP_KEY, APP_TOKEN, Oms, running, with_examples
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+@frozen
+class Ran:
+    """How a command ended."""
+
+    status: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def oms() -> Oms:
+    """Return an OMS with the example orders."""
+    return with_examples()
+
+
+@pytest.fixture
+def url(oms: Oms) -> Iterator[str]:
+    """Return the address of a running sandbox."""
+    with running(oms) as url:
+        yield url
+
+
+@pytest.fixture
+def account(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Point the environment to the sandbox."""
+    monkeypatch.setenv("VTEX_ACCOUNT", "sandbox")
+    monkeypatch.setenv("VTEX_BASE_URL", url)
+    monkeypatch.setenv("VTEX_APP_KEY", APP_KEY)
+    monkeypatch.setenv("VTEX_APP_TOKEN", APP_TOKEN)
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
+    """Return a function that runs one command."""
+
+    def run(*arguments: object) -> Ran:
+        try:
+            status = main([str(argument) for argument in arguments])
+        except SystemExit as end:
+            status = int(end.code or 0)
+        captured = capsys.readouterr()
+        return Ran(int(status), captured.out, captured.err)
+
+    return run

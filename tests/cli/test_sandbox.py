@@ -1,0 +1,50 @@
+"""The command sandbox."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from typing import TYPE_CHECKING
+
+from vtex_tracking_ext import sandbox as room
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pytest
+    from conftest import Ran
+
+
+def test_it_tells_how_to_use_it(run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Address, environment and a first command; Ctrl-C ends it well."""
+    seen = []
+
+    def serve(oms: room.Oms, *, port: int, ready: Callable[[str], None]) -> None:
+        seen.append((oms.settings, port))
+        ready("http://127.0.0.1:8765")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(room, "serve", serve)
+    ran = run("sandbox", "--port", "8765", "--rate-limit", "20", "--retry-after", "7", "--show-after", "6")
+    assert ran.status == 0
+    assert seen == [(room.OmsSettings(20, 60.0, 7, 6.0), 8765)]
+    assert "export VTEX_BASE_URL=http://127.0.0.1:8765" in ran.out
+    assert f"vtex-tracking push {room.EXAMPLE_FILE}" in ran.out
+
+
+def test_a_port_that_is_taken_is_told(run: Callable[..., Ran]) -> None:
+    """With its number."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ran = run("sandbox", "--port", port)
+    assert ran.status == 3
+    assert f"cannot use port {port}: Address already in use" in ran.err
+
+
+def test_a_missing_extra_is_named(run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the command that installs it."""
+    monkeypatch.delattr("vtex_tracking_ext.sandbox", raising=False)
+    monkeypatch.setitem(sys.modules, "vtex_tracking_ext.sandbox", None)
+    ran = run("sandbox")
+    assert ran.status == 3
+    assert "pip install 'vtex-tracking[sandbox]'" in ran.err

@@ -1,0 +1,152 @@
+"""The commands update, deliver and packages, and what all commands share."""
+
+from __future__ import annotations
+
+import json
+import runpy
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from vtex_tracking_ext import cli
+from vtex_tracking_ext.cli import single
+from vtex_tracking_ext.sandbox import APP_KEY, APP_TOKEN, USER_TOKEN, Oms
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from conftest import Ran
+
+ORDER, INVOICE = "1172452900788-01", "000030711"
+
+
+@pytest.mark.usefixtures("account")
+def test_update_adds_events(run: Callable[..., Ran], oms: Oms) -> None:
+    """In the order given, with or without a place."""
+    first = ("--event", "2026-10-05", "Objeto postado", "S\u00e3o Paulo", "SP")
+    ran = run("update", ORDER, INVOICE, *first, "--event", "2026-10-06", "Em tr\u00e2nsito")
+    assert ran.status == 0
+    assert ran.out.startswith(f"applied: order {ORDER}, receipt ")
+    assert oms.applied(ORDER, INVOICE) == [
+        {"city": "S\u00e3o Paulo", "state": "SP", "description": "Objeto postado", "date": "2026-10-05"},
+        {"city": "", "state": "", "description": "Em tr\u00e2nsito", "date": "2026-10-06"},
+    ]
+
+
+@pytest.mark.usefixtures("account")
+def test_deliver_reports_the_delivery(run: Callable[..., Ran]) -> None:
+    """And packages shows it, for people and for machines."""
+    assert run("deliver", ORDER, INVOICE, "--delivered-date", "2026-10-08 21:15").status == 0
+    assert run("update", "v501417lspt-01", "000030744", "--event", "2026-10-06", "Coletado", "BH").status == 0
+    shown = run("packages", ORDER)
+    assert shown.status == 0
+    assert shown.out == (
+        f"order {ORDER}: 1 package\n"
+        f"  invoice {INVOICE}, Correios PAC, AB123456785BR, delivered 2026-10-08T21:15:00.0000000+00:00\n"
+    )
+    assert run("packages", "v501417lspt-01").out == (
+        "order v501417lspt-01: 2 packages\n"
+        "  invoice 000030744, Log Expressa, LGX-2026-77155, on its way\n"
+        "    2026-10-06  Coletado (BH)\n"
+        "  invoice 900000112, return, no tracking number\n"
+    )
+    (package,) = json.loads(run("packages", ORDER, "--json").out)
+    assert package["finished"] is True
+
+
+@pytest.mark.usefixtures("account")
+def test_a_delivery_without_a_date_is_shown_without_one(run: Callable[..., Ran]) -> None:
+    """No date is made up."""
+    run("deliver", ORDER, INVOICE)
+    assert run("packages", ORDER).out.endswith("AB123456785BR, delivered\n")
+
+
+@pytest.mark.usefixtures("account")
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (("update", "a b", INVOICE, "--event", "2026-10-05", "x"), 2, "order_id: 'a b' has a space"),
+        (("update", ORDER, INVOICE, "--event", "2026-02-30", "x"), 2, "events[0].date: '2026-02-30' is not a date"),
+        (("update", ORDER, INVOICE, "--event", "2026-10-05"), 2, "--event number 1: give DATE DESCRIPTION"),
+        (("update", ORDER, INVOICE), 2, "--event"),
+        (("deliver", ORDER, INVOICE, "--delivered-date", "2999-01-01"), 2, "in the future"),
+        (("update", ORDER, "9", "--event", "2026-10-05", "x"), 1, "'Invoice Not Found'"),
+        (("packages", "x-01"), 1, "'Order Not Found'"),
+        (("packages", ORDER, "--base-url", "http://127.0.0.1:1", "--timeout", "0.2"), 5, "was not sent"),
+        (("packages", ORDER, "--app-key", "x", "--app-token", "y"), 3, "401"),
+        (("packages", ORDER, "--app-key", "x"), 3, "app_key without app_token"),
+        (("packages", ORDER, "--account", "evil.com/"), 3, "account 'evil.com/' is not one host name part"),
+        (("packages", ORDER, "--account", "a@b"), 3, "another host"),
+        (("packages", ORDER, "--user-token", "x\n"), 3, "user_token has a line break"),
+        (("packages", ORDER, "--timeout", "x"), 2, "not a number of seconds"),
+        (("packages", ORDER, "--profile", "x"), 3, "cannot be read"),
+        (("sandbox", "--port", "70000"), 2, "not a port"),
+        (("sandbox", "--rate-limit", "0"), 2, "not a whole number from 1 up"),
+    ],
+)
+def test_bad_input_is_told_with_its_exit_status(
+    run: Callable[..., Ran], arguments: tuple[str, ...], status: int, said: str
+) -> None:
+    """What is wrong and how to mend it, on standard error."""
+    ran = run(*arguments)
+    assert ran.status == status
+    assert said in ran.err
+    assert ran.out == ""
+
+
+def test_what_is_missing_is_told_with_where_to_get_it(run: Callable[..., Ran]) -> None:
+    """First the account, then the credentials."""
+    ran = run("packages", ORDER)
+    assert ran.status == 3
+    assert "give --account or --profile, or set VTEX_ACCOUNT" in ran.err
+    ran = run("packages", ORDER, "--account", "mystore")
+    assert ran.status == 3
+    assert "VTEX Admin under Account settings > API keys" in ran.err
+
+
+def test_credentials_come_from_a_profile(
+    run: Callable[..., Ran], url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Named, or found under the account's name; another file, or the user's own."""
+    text = f'[shop]\naccount = "sandbox"\nbase_url = "{url}"\nuser_token = "{USER_TOKEN}"\n'
+    text += f'[sandbox]\nbase_url = "{url}"\napp_key = "{APP_KEY}"\napp_token = "{APP_TOKEN}"\n'
+    path = tmp_path / "p.toml"
+    path.write_text(text)
+    assert run("packages", ORDER, "--profiles", path, "--profile", "shop").status == 0
+    assert run("packages", ORDER, "--profiles", path, "--account", "sandbox").status == 0
+    assert run("packages", ORDER, "--profiles", path, "--account", "other").status == 3
+    monkeypatch.setenv("VTEX_PROFILES", str(path))
+    monkeypatch.setenv("VTEX_PROFILE", "shop")
+    assert run("packages", ORDER).status == 0
+
+
+def test_an_interrupt_and_a_closed_pipe_end_quietly(run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> None:
+    """No traceback."""
+
+    def interrupted(_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(single, "packages", interrupted)
+    assert run("packages", ORDER).status == 130
+
+    def closed(_: object) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr(single, "packages", closed)
+    monkeypatch.setattr(cli.os, "dup2", lambda *_: None)
+    monkeypatch.setattr(sys, "stdout", sys.__stdout__)
+    assert cli.main(["packages", ORDER]) == 5
+
+
+def test_help_and_version(run: Callable[..., Ran]) -> None:
+    """Every command is listed, and the module runs as the command does."""
+    ran = run("--help")
+    assert ran.status == 0
+    for command in ("push", "update", "deliver", "packages", "sandbox"):
+        assert command in ran.out
+        assert run(command, "--help").status == 0
+    assert run("--version").out.startswith("vtex-tracking ")
+    with pytest.raises(SystemExit):
+        runpy.run_module("vtex_tracking_ext.cli", run_name="__main__", alter_sys=True)

@@ -1,0 +1,139 @@
+"""Cassettes: how they are scrubbed, matched, labelled and checked. Shared by the recorder and the tests."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import vcr
+from attrs import asdict, frozen
+from cases import ACCOUNT
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = Path(__file__).parent / "cassettes"
+MEND = "record it again: scripts/record_cassettes --target"
+
+#: Every recorded address stands under the example account's host.
+HOST = f"https://{ACCOUNT}.vtexcommercestable.com.br"
+
+#: Headers that are kept; every other one is dropped, so that a new one cannot carry a secret.
+REQUEST_HEADERS = ("accept", "content-type")
+RESPONSE_HEADERS = (
+    "cache-control",
+    "content-type",
+    "expires",
+    "pragma",
+    "retry-after",
+    "x-cdnignore",
+    "x-track",
+    "x-vtex-error-code",
+    "x-vtex-error-message",
+)
+
+
+@frozen
+class Provenance:
+    """Where a cassette comes from.
+
+    Attributes:
+        target: ``real``, ``prism`` or ``sandbox``.
+        server: The server that answered, with its version.
+        spec_sha256: Of openapi.yaml when it was recorded.
+        cassette_sha256: Of the cassette as it was written.
+        recorded: The day.
+    """
+
+    target: str
+    server: str
+    spec_sha256: str
+    cassette_sha256: str
+    recorded: str
+
+
+class CassetteError(AssertionError):
+    """A cassette cannot be believed; the text says why, and names the command that mends it."""
+
+
+def recorder(substitutes: Mapping[str, str], mode: str) -> vcr.VCR:
+    """Return vcrpy, set to scrub what it writes and to match on everything but headers.
+
+    Args:
+        substitutes: Texts to replace wherever they stand, such as a token by a mark.
+        mode: vcrpy's record mode; ``none`` replays alone.
+    """
+
+    def scrub(text: str) -> str:
+        for old, new in substitutes.items():
+            text = text.replace(old, new)
+        return text
+
+    def request(sent: Any) -> Any:
+        parts = urlsplit(sent.uri)
+        sent.uri = scrub(f"{HOST}{parts.path}{'?' if parts.query else ''}{parts.query}")
+        sent.headers = {name: value for name, value in sent.headers.items() if name.lower() in REQUEST_HEADERS}
+        if sent.body is not None:
+            sent.body = scrub(sent.body.decode()).encode()
+        return sent
+
+    def response(received: dict[str, Any]) -> dict[str, Any]:
+        headers = {
+            name.lower(): [scrub(value) for value in values]
+            for name, values in received["headers"].items()
+            if name.lower() in RESPONSE_HEADERS
+        }
+        body = {"string": scrub(received["body"]["string"].decode()).encode()}
+        return {**received, "headers": headers, "body": body}
+
+    return vcr.VCR(
+        record_mode=mode,
+        match_on=["method", "scheme", "host", "port", "path", "query", "body"],
+        before_record_request=request,
+        before_record_response=response,
+        decode_compressed_response=True,
+    )
+
+
+def cassette_path(target: str, name: str) -> Path:
+    """Return where a cassette lies."""
+    return FOLDER / target / f"{name}.yaml"
+
+
+def sha256(path: Path) -> str:
+    """Return a file's hash."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def label(path: Path, target: str, server: str, today: dt.date) -> None:
+    """Write a cassette's provenance beside it."""
+    provenance = Provenance(target, server, sha256(ROOT / "openapi.yaml"), sha256(path), today.isoformat())
+    path.with_suffix(".provenance.json").write_text(json.dumps(asdict(provenance), indent=2) + "\n", encoding="utf-8")
+
+
+def believed(path: Path) -> Provenance:
+    """Return a cassette's provenance, having checked it.
+
+    Raises:
+        CassetteError: It is missing, has no label, was edited by hand, or was recorded under another contract.
+    """
+    target = path.parent.name
+    name = f"{target}/{path.name}"
+    beside = path.with_suffix(".provenance.json")
+    if not path.exists():
+        raise CassetteError(f"{name} is missing; {MEND} {target}")
+    if not beside.exists():
+        raise CassetteError(f"{name} has no provenance; {MEND} {target}")
+    provenance = Provenance(**json.loads(beside.read_text(encoding="utf-8")))
+    if provenance.target != target:
+        raise CassetteError(f"{name} says it was recorded from {provenance.target}; {MEND} {target}")
+    if provenance.cassette_sha256 != sha256(path):
+        raise CassetteError(f"{name} was changed after it was recorded; {MEND} {target}")
+    if provenance.spec_sha256 != sha256(ROOT / "openapi.yaml"):
+        raise CassetteError(f"{name} was recorded under another openapi.yaml; {MEND} {target}")
+    return provenance
