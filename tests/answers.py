@@ -62,8 +62,8 @@ _CREDENTIALS = {"app_key": APP_KEY, "app_token": APP_TOKEN}
 class Twin:
     """Either client behind one synchronous face, so that a test can be run with both."""
 
-    def __init__(self, make: Callable[..., Any], handler: Handler, **options: Any) -> None:
-        self.client = make(handler, **options)
+    def __init__(self, make: Callable[..., Any], *arguments: Any, **options: Any) -> None:
+        self.client = make(*arguments, **options)
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self.client, name)

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from vtex_tracking_ext import transport
 
-sys.path.insert(0, str(Path(__file__).parent))
-
 from contract_check import check_request
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import httpx
 
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from answers import APP_KEY, APP_TOKEN, HASTY, INVOICE, ORDER, RECEIPT, Recorder, Twin, async_client, sync_client
 
 from vtex_tracking_ext import (
     AsyncTrackingClient,
@@ -28,6 +27,8 @@ from vtex_tracking_ext import (
     TrackingUpdate,
     conversation,
 )
+
+from answers import APP_KEY, APP_TOKEN, HASTY, INVOICE, ORDER, RECEIPT, Recorder, Twin, async_client, sync_client
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -150,14 +151,15 @@ def test_a_bad_update_is_not_sent(make: Callable[..., Twin]) -> None:
     """The check comes first, for every call that takes values."""
     server = Recorder()
     client = make(server)
-    for call in (
+    calls: list[Callable[[], object]] = [
         lambda: client.update(ORDER, "a b", events=EVENTS),
         lambda: client.mark_delivered("..", INVOICE),
         lambda: client.set_tracking_number(ORDER, INVOICE, tracking_number=""),
         lambda: client.set_tracking_number("a/b", INVOICE, tracking_number="T"),
         lambda: client.get_packages("../x"),
         lambda: client.was_applied(TrackingUpdate(ORDER, INVOICE)),
-    ):
+    ]
+    for call in calls:
         with pytest.raises(InvalidUpdateError):
             call()
     assert server.requests == []

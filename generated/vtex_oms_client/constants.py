@@ -1,4 +1,4 @@
-"""Limits, patterns and names of openapi.yaml, one constant a schema keyword. Written by scripts/regenerate."""
+"""Limits, patterns and names of openapi.yaml, one constant a schema keyword. From scripts/regenerate."""
 
 from typing import Final
 

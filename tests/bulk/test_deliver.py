@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-from answers import RECEIPT, sync_client
 
 from vtex_tracking_ext import RetryPolicy, TrackingEvent, TrackingUpdate
 from vtex_tracking_ext.bulk.deliver import Delivery, Result
 from vtex_tracking_ext.bulk.pace import Pace
 from vtex_tracking_ext.bulk.plan import PackagePlan, PlannedUpdate
 from vtex_tracking_ext.bulk.rows import Place
+
+from answers import RECEIPT, sync_client
 
 if TYPE_CHECKING:
     from collections.abc import Callable

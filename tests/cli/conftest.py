@@ -5,22 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from attrs import frozen
 
 from vtex_tracking_ext.cli import main
 from vtex_tracking_ext.sandbox import APP_KEY, APP_TOKEN, Oms, running, with_examples
 
+from commands import Ran
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-
-@frozen
-class Ran:
-    """How a command ended."""
-
-    status: int
-    out: str
-    err: str
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from vtex_tracking_ext import RetryPolicy
 from vtex_tracking_ext.bulk import pace
 from vtex_tracking_ext.bulk.deliver import Delivery
 from vtex_tracking_ext.cli import push
+from vtex_tracking_ext.cli.progress import progress
 from vtex_tracking_ext.sandbox import (
     EXAMPLE_FILE,
     READ_ONLY_APP_KEY,
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from conftest import Ran
+    from commands import Ran
 
 pytestmark = pytest.mark.usefixtures("account")
 
@@ -165,6 +166,17 @@ def test_an_interrupt_is_told(run: Callable[..., Ran], monkeypatch: pytest.Monke
     ran = run("push", EXAMPLE_FILE)
     assert ran.status == 130
     assert "26 applied" in ran.out
+
+
+def test_a_long_run_tells_of_its_progress_now_and_then(capsys: pytest.CaptureFixture[str]) -> None:
+    """Ten lines, the last one at the end; none for a run of nothing."""
+    for total, lines in ((1000, 10), (25, 10), (3, 3), (0, 0)):
+        with progress(total) as advance:
+            for _ in range(total):
+                advance()
+        told = capsys.readouterr().err.splitlines()
+        assert len(told) == lines
+        assert told[-1:] == ([f"{total} of {total} calls"] if total else [])
 
 
 def test_a_terminal_gets_a_bar(run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> None:

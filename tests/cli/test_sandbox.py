@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     import pytest
-    from conftest import Ran
+
+    from commands import Ran
 
 
 def test_it_tells_how_to_use_it(run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import runpy
 import sys
 from typing import TYPE_CHECKING
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from conftest import Ran
+    from commands import Ran
 
 ORDER, INVOICE = "1172452900788-01", "000030711"
 
@@ -135,9 +137,21 @@ def test_an_interrupt_and_a_closed_pipe_end_quietly(run: Callable[..., Ran], mon
         raise BrokenPipeError
 
     monkeypatch.setattr(single, "packages", closed)
-    monkeypatch.setattr(cli.os, "dup2", lambda *_: None)
+    monkeypatch.setattr(os, "dup2", lambda *_: None)
     monkeypatch.setattr(sys, "stdout", sys.__stdout__)
     assert cli.main(["packages", ORDER]) == 5
+
+
+@pytest.mark.parametrize("kind", [io.StringIO, lambda: io.TextIOWrapper(io.BytesIO(), encoding="ascii")])
+@pytest.mark.usefixtures("account")
+def test_an_output_that_cannot_show_an_accent_is_no_matter(
+    kind: Callable[[], io.TextIOBase], monkeypatch: pytest.MonkeyPatch, oms: Oms
+) -> None:
+    """It gets an escape instead."""
+    event = {"city": "S\u00e3o Paulo", "state": "SP", "description": "x", "date": "2026-10-05"}
+    oms.update_tracking_status(ORDER, INVOICE, {"isDelivered": False, "deliveredDate": None, "events": [event]})
+    monkeypatch.setattr(sys, "stdout", kind())
+    assert cli.main(["packages", ORDER]) == 0
 
 
 def test_help_and_version(run: Callable[..., Ran]) -> None:

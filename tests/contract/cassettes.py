@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import hashlib
 import json
 from pathlib import Path
@@ -11,9 +10,11 @@ from urllib.parse import urlsplit
 
 import vcr
 from attrs import asdict, frozen
+
 from cases import ACCOUNT
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Mapping
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -4,20 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
-sys.path.insert(0, str(Path(__file__).parent))
-
 import vtex_tracking_ext
-from answers import Twin
-from cases import ACCOUNT, CASES, Case
-from cassettes import FOLDER, CassetteError, believed, cassette_path, recorder
-from contract_check import check_answer, check_request
 from vtex_tracking_ext import (
     AsyncTrackingClient,
     RetryPolicy,
@@ -27,7 +19,14 @@ from vtex_tracking_ext import (
     transport,
 )
 
+from answers import Twin
+from cases import ACCOUNT, CASES, Case
+from cassettes import FOLDER, CassetteError, believed, cassette_path, recorder
+from contract_check import check_answer, check_request
+
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import httpx
 
 APP_KEY, APP_TOKEN = "vtexappkey-apiexamples-MADEUP", "MADEUPTOKENMADEUPTOKEN"
@@ -89,7 +88,7 @@ def test_what_was_recorded_conforms_to_the_contract(path: Path) -> None:
         )
 
 
-def test_a_hidden_second_send_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hidden_second_send_fails() -> None:
     """One recorded exchange answers one request."""
     (case,) = (case for case in CASES if case.name == "update")
     client = TrackingClient(ACCOUNT, app_key=APP_KEY, app_token=APP_TOKEN, retry=RetryPolicy(attempts=1))

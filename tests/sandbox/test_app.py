@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from contract_check import SentRequest, check_answer
 
 from vtex_tracking_ext.sandbox import (
     APP_KEY,
@@ -24,6 +23,8 @@ from vtex_tracking_ext.sandbox import (
     serve,
     server,
 )
+
+from contract_check import SentRequest, check_answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

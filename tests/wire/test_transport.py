@@ -6,10 +6,10 @@ import socket
 import ssl
 import threading
 from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from answers import Twin
 
 from vtex_tracking_ext import (
     AsyncTrackingClient,
@@ -21,6 +21,8 @@ from vtex_tracking_ext import (
     TrackingUpdate,
     transport,
 )
+
+from answers import Twin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -169,7 +171,7 @@ def test_a_source_tree_without_an_installation_has_a_user_agent(monkeypatch: pyt
     """It says who calls, if not which version."""
 
     def missing(_: str) -> str:
-        raise transport.PackageNotFoundError
+        raise PackageNotFoundError
 
     assert transport._user_agent.__wrapped__().startswith("vtex-tracking/")
     monkeypatch.setattr(transport, "version", missing)

@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from importlib import import_module
+from io import TextIOWrapper
 from typing import TYPE_CHECKING
 
 from vtex_tracking_ext.errors import VtexTrackingError
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status (see :class:`.status.Status`)."""
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # a terminal that cannot show an accent must not end the run
+        if isinstance(stream, TextIOWrapper):  # a terminal that cannot show an accent must not end the run
             stream.reconfigure(errors="backslashreplace")
     parsed = _parser().parse_args(arguments)
     command = import_module(f".{parsed.module}", __name__)

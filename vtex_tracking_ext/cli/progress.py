@@ -34,11 +34,12 @@ def _advance(bar: object) -> None:
 
 def _lines(total: int) -> Callable[[], None]:
     done = 0
+    shown = {-(-total * part // _LINES) for part in range(1, _LINES + 1)}
 
     def advance() -> None:
         nonlocal done
         done += 1
-        if done * _LINES // total > (done - 1) * _LINES // total:
+        if done in shown:
             print(f"{done} of {total} calls", file=sys.stderr, flush=True)
 
     return advance

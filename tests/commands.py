@@ -1,0 +1,12 @@
+"""How a command of the command line ended."""
+
+from attrs import frozen
+
+
+@frozen
+class Ran:
+    """Exit status and output of one command."""
+
+    status: int
+    out: str
+    err: str

@@ -1,0 +1,69 @@
+"""The README's claims, run."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import vtex_tracking_ext
+from vtex_tracking_ext import TrackingClient
+from vtex_tracking_ext.bulk.plan import EVENTS_PER_CALL
+from vtex_tracking_ext.bulk.rows import COLUMNS
+from vtex_tracking_ext.cli import main
+from vtex_tracking_ext.cli.status import Status
+from vtex_tracking_ext.sandbox import APP_KEY, APP_TOKEN, Oms, running
+
+if TYPE_CHECKING:
+    import pytest
+
+README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_python_example_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it stands, against a sandbox."""
+    (example,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    oms = Oms()
+    oms.add_order("1172452900788-01", ["000030711"])
+    with running(oms) as url:
+        original = TrackingClient.__init__
+
+        def to_sandbox(self: TrackingClient, account: str, **_: str) -> None:
+            original(self, account, app_key=APP_KEY, app_token=APP_TOKEN, base_url=url)
+
+        monkeypatch.setattr(TrackingClient, "__init__", to_sandbox)
+        exec(example, {})  # noqa: S102 - our own README
+    assert [request.method for request in oms.received] == ["PUT", "PUT", "GET"]
+    assert {request.status for request in oms.received} == {200}
+
+
+def test_the_commands_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Every command line but the sandbox's, which runs until it is told to end."""
+    lines = re.findall(r"^\$ vtex-tracking (.*?)(?:  +#.*)?$", README, re.MULTILINE)
+    monkeypatch.chdir(tmp_path)
+    header = "order_id,invoice_number,date,description\n"
+    Path("events.csv").write_text(f"{header}1-01,1,2015-06-23,Coletado\n", encoding="utf-8")
+    oms = Oms()
+    oms.add_order("1-01", ["1"])
+    ran = set()
+    with running(oms) as url:
+        for name, value in {"ACCOUNT": "mystore", "BASE_URL": url, "APP_KEY": APP_KEY, "APP_TOKEN": APP_TOKEN}.items():
+            monkeypatch.setenv(f"VTEX_{name}", value)
+        for line in lines:
+            words = [a or b for a, b in re.findall(r'"([^"]*)"|(\S+)', line)]
+            arguments = [{"ORDER": "1-01", "INVOICE": "1"}.get(word, word) for word in words]
+            ran.add(arguments[0])
+            if arguments[0] != "sandbox":
+                assert main(arguments) == 0, line
+    assert ran == {"push", "update", "deliver", "packages", "sandbox"}
+    assert len(oms.applied("1-01", "1")) == 2
+
+
+def test_the_names_and_numbers_are_true() -> None:
+    """Errors, columns, the batch size, the exit statuses."""
+    for name in re.findall(r"`(\w+Error)`", README):
+        assert name in vtex_tracking_ext.__all__
+    assert ", ".join(COLUMNS) in README
+    assert f"up to {EVENTS_PER_CALL} events a\ncall" in README
+    told = dict(re.findall(r"(\d+) ([a-z]+)", README.split("Exit status: ")[1].split(".")[0]))
+    assert {int(number) for number in told} == {status.value for status in Status}
