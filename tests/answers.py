@@ -60,13 +60,19 @@ _CREDENTIALS = {"app_key": APP_KEY, "app_token": APP_TOKEN}
 
 
 class Twin:
-    """Either client behind one synchronous face, so that a test can be run with both."""
+    """Either client behind one synchronous face, so that a test can be run with both. The fixture ``twin`` ends it."""
 
     def __init__(self, make: Callable[..., Any], *arguments: Any, **options: Any) -> None:
         self.client = make(*arguments, **options)
+        self._runner = asyncio.Runner()
+
+    def end(self) -> None:
+        """Close the client, and the loop it ran in."""
+        self.close()
+        self._runner.close()
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self.client, name)
         if not inspect.iscoroutinefunction(method):
             return method
-        return lambda *args, **kwargs: asyncio.run(method(*args, **kwargs))
+        return lambda *args, **kwargs: self._runner.run(method(*args, **kwargs))

@@ -8,9 +8,11 @@ import pytest
 
 from vtex_tracking_ext import transport
 
+from answers import Twin
 from contract_check import check_request
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     import httpx
@@ -23,6 +25,20 @@ def _environment_is_empty(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
     for name in names:
         monkeypatch.delenv(f"VTEX_{name}", raising=False)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+
+
+@pytest.fixture
+def twin() -> Iterator[Callable[..., Twin]]:
+    """Return a function that makes clients of either kind; they are ended with the test."""
+    made: list[Twin] = []
+
+    def make(*arguments: Any, **options: Any) -> Twin:
+        made.append(Twin(*arguments, **options))
+        return made[-1]
+
+    yield make
+    for client in made:
+        client.end()
 
 
 @pytest.fixture(autouse=True)

@@ -69,11 +69,13 @@ ORDER_SHOWN = httpx.Response(200, json=ORDER_BODY)
 
 
 @pytest.fixture(params=["sync", "async"])
-def make(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Twin]:
+def make(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, twin: Callable[..., Twin]
+) -> Callable[..., Twin]:
     """Return a function that makes a client; pauses pass at once."""
     monkeypatch.setattr(conversation, "CHECK_PAUSES", (0.0, 0.0))
     kind = sync_client if request.param == "sync" else async_client
-    return lambda handler, **options: Twin(kind, handler, **options)
+    return lambda handler, **options: twin(kind, handler, **options)
 
 
 def test_the_older_guides_example_is_reproduced(make: Callable[..., Twin]) -> None:
@@ -453,13 +455,13 @@ def test_the_twins_have_the_same_methods_arguments_and_docstrings() -> None:
 
 
 @pytest.mark.parametrize("handler", [Recorder, lambda: Recorder(httpx.Response(502), ORDER_SHOWN)])
-def test_the_twins_send_identical_bytes(handler: Callable[[], Recorder]) -> None:
+def test_the_twins_send_identical_bytes(handler: Callable[[], Recorder], twin: Callable[..., Twin]) -> None:
     """The same requests in the same order, to the byte."""
     seen = []
     for kind in (sync_client, async_client):
         server = handler()
-        Twin(kind, server, retry=RetryPolicy(attempts=1)).was_applied(UPDATE)
+        twin(kind, server, retry=RetryPolicy(attempts=1)).was_applied(UPDATE)
         with suppress(OutcomeUnknownError):
-            Twin(kind, server).send(UPDATE)
+            twin(kind, server).send(UPDATE)
         seen.append([(r.method, r.url, r.headers.raw, r.content) for r in server.requests])
     assert seen[0] == seen[1]

@@ -19,15 +19,17 @@ from vtex_tracking_ext import (
     transport,
 )
 
-from answers import Twin
 from cases import ACCOUNT, CASES, Case
 from cassettes import FOLDER, CassetteError, believed, cassette_path, recorder
 from contract_check import check_answer, check_request
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     import httpx
+
+    from answers import Twin
 
 APP_KEY, APP_TOKEN = "vtexappkey-apiexamples-MADEUP", "MADEUPTOKENMADEUPTOKEN"
 CASSETTES = sorted(FOLDER.rglob("*.yaml"))
@@ -35,12 +37,14 @@ CASSETTES = sorted(FOLDER.rglob("*.yaml"))
 
 @pytest.mark.parametrize("kind", [TrackingClient, AsyncTrackingClient])
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_a_recorded_case_replays(case: Case, kind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_recorded_case_replays(
+    case: Case, kind: Any, monkeypatch: pytest.MonkeyPatch, twin: Callable[..., Twin]
+) -> None:
     """The same request, to the byte of its body, and the outcome that belongs to the answer."""
     path = cassette_path("sandbox", case.name)
     believed(path)
     sent = _watch(monkeypatch)
-    client = Twin(kind, ACCOUNT, app_key=APP_KEY, app_token=APP_TOKEN, retry=RetryPolicy(attempts=1))
+    client = twin(kind, ACCOUNT, app_key=APP_KEY, app_token=APP_TOKEN, retry=RetryPolicy(attempts=1))
     with recorder({}, "none").use_cassette(str(path)) as cassette:
         try:
             found: object = getattr(client, case.method)(**case.arguments)

@@ -22,10 +22,10 @@ from vtex_tracking_ext import (
     transport,
 )
 
-from answers import Twin
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from answers import Twin
 
 UPDATE = TrackingUpdate("o-01", "1", is_delivered=True)
 ONCE = RetryPolicy(attempts=1)
@@ -63,11 +63,11 @@ def _request(connection: socket.socket) -> bytes:
 
 
 @pytest.fixture(params=[TrackingClient, AsyncTrackingClient])
-def make(request: pytest.FixtureRequest) -> Callable[..., Twin]:
+def make(request: pytest.FixtureRequest, twin: Callable[..., Twin]) -> Callable[..., Twin]:
     """Return a function that makes either client for an address."""
 
     def build(url: str, **options: Any) -> Twin:
-        return Twin(request.param, "mystore", **{"base_url": url, "user_token": "MADEUP", "retry": ONCE, **options})
+        return twin(request.param, "mystore", **{"base_url": url, "user_token": "MADEUP", "retry": ONCE, **options})
 
     return build
 
