@@ -9,6 +9,8 @@ import pytest
 from vtex_tracking_ext import transport
 
 from answers import Twin
+from cases import TARGETS
+from cassettes import FOLDER
 from contract_check import check_request
 
 if TYPE_CHECKING:
@@ -52,3 +54,9 @@ def _requests_conform(monkeypatch: pytest.MonkeyPatch) -> None:
         return request
 
     monkeypatch.setattr(transport._Stub, "_build", build_and_check)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say where the contract cassettes come from: whose answers the tests believe."""
+    counts = ", ".join(f"{len(list((FOLDER / target).glob('*.yaml')))} from {target}" for target in TARGETS)
+    terminalreporter.write_line(f"Contract cassettes recorded: {counts}.")

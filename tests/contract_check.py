@@ -1,9 +1,10 @@
-"""Holds requests and answers against openapi.yaml, with openapi-core."""
+"""Holds requests and answers against openapi.yaml, or another document, with openapi-core."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from openapi_core import OpenAPI
 from openapi_core.datatypes import RequestParameters
@@ -46,13 +47,32 @@ class ReceivedAnswer:
         self.data = body
 
 
-def check_request(method: str, path: str, headers: Iterable[tuple[str, str]], body: bytes) -> SentRequest:
-    """Raise unless the request is one that openapi.yaml describes, credentials included."""
+def check_request(
+    method: str, path: str, headers: Iterable[tuple[str, str]], body: bytes, spec: OpenAPI = SPEC
+) -> SentRequest:
+    """Raise unless the request is one that the document describes, credentials included."""
     request = SentRequest(method, path, headers, body)
-    SPEC.validate_request(request)
+    spec.validate_request(request)
     return request
 
 
-def check_answer(request: SentRequest, status: int, headers: Iterable[tuple[str, str]], body: bytes) -> None:
-    """Raise unless the answer is one that openapi.yaml describes for the request."""
-    SPEC.validate_response(request, ReceivedAnswer(status, headers, body))
+def check_answer(
+    request: SentRequest, status: int, headers: Iterable[tuple[str, str]], body: bytes, spec: OpenAPI = SPEC
+) -> None:
+    """Raise unless the answer is one that the document describes for the request."""
+    spec.validate_response(request, ReceivedAnswer(status, headers, body))
+
+
+def upstream(path: Path) -> tuple[OpenAPI, set[str]]:
+    """Return VTEX's own document (JSON) to check against, and the statuses that it documents.
+
+    Its header parameters Accept and Content-Type are left out, as OpenAPI asks readers to do.
+    """
+    document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    statuses: set[str] = set()
+    for item in document["paths"].values():
+        for operation in item.values():
+            parameters = operation.get("parameters", [])
+            operation["parameters"] = [p for p in parameters if p.get("name") not in {"Accept", "Content-Type"}]
+            statuses |= operation["responses"].keys()
+    return OpenAPI.from_dict(document), statuses

@@ -93,7 +93,8 @@ class _Stub:
 
     def _build(self, http: httpx.Client | httpx.AsyncClient, trace: object, arguments: dict[str, Any]) -> httpx.Request:
         url = self._wiring.base_url + arguments.pop("url")
-        always = {"Accept": "application/json", "User-Agent": _user_agent()}
+        # VTEX's own text requires Content-Type of every request, even of those without a body.
+        always = {"Accept": "application/json", "Content-Type": "application/json", "User-Agent": _user_agent()}
         headers = {**always, **arguments.pop("headers", {}), **self._wiring.headers}
         timeout = httpx.Timeout(self._seconds, connect=min(self._seconds, CONNECT_TIMEOUT))
         extensions = {"trace": trace}

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import vcr
+import yaml
 from attrs import asdict, frozen
 
 from cases import ACCOUNT
 
 if TYPE_CHECKING:
-    import datetime as dt
     from collections.abc import Mapping
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,6 +38,13 @@ RESPONSE_HEADERS = (
     "x-vtex-error-message",
 )
 
+#: Fields of a body that are kept: those of openapi.yaml's answers, and those of the errors VTEX is known to send.
+BODY_FIELDS = frozenset(
+    name
+    for schema in yaml.safe_load((ROOT / "openapi.yaml").read_text(encoding="utf-8"))["components"]["schemas"].values()
+    for name in schema["properties"]
+) | {"error", "code", "message", "exception", "type", "title", "status", "detail", "traceId"}
+
 
 @frozen
 class Provenance:
@@ -47,13 +54,15 @@ class Provenance:
         target: ``real``, ``prism`` or ``sandbox``.
         server: The server that answered, with its version.
         spec_sha256: Of openapi.yaml when it was recorded.
+        upstream_sha256: Of VTEX's own file, against which the traffic was held too.
         cassette_sha256: Of the cassette as it was written.
-        recorded: The day.
+        recorded: The day, yyyy-mm-dd.
     """
 
     target: str
     server: str
     spec_sha256: str
+    upstream_sha256: str
     cassette_sha256: str
     recorded: str
 
@@ -71,8 +80,8 @@ def recorder(substitutes: Mapping[str, str], mode: str) -> vcr.VCR:
     """
 
     def scrub(text: str) -> str:
-        for old, new in substitutes.items():
-            text = text.replace(old, new)
+        for old in sorted(substitutes, key=len, reverse=True):
+            text = text.replace(old, substitutes[old])
         return text
 
     def request(sent: Any) -> Any:
@@ -89,8 +98,7 @@ def recorder(substitutes: Mapping[str, str], mode: str) -> vcr.VCR:
             for name, values in received["headers"].items()
             if name.lower() in RESPONSE_HEADERS
         }
-        body = {"string": scrub(received["body"]["string"].decode()).encode()}
-        return {**received, "headers": headers, "body": body}
+        return {**received, "headers": headers, "body": {"string": scrub(kept(received["body"]["string"])).encode()}}
 
     return vcr.VCR(
         record_mode=mode,
@@ -99,6 +107,24 @@ def recorder(substitutes: Mapping[str, str], mode: str) -> vcr.VCR:
         before_record_response=response,
         decode_compressed_response=True,
     )
+
+
+def kept(body: bytes) -> str:
+    """Return what is kept of an answer's body: the fields that are known, and of what is no JSON its length alone.
+
+    An order of a real store names a person and an address; none of that may reach a cassette.
+    """
+    try:
+        document = json.loads(body)
+    except ValueError:
+        return f"[{len(body)} bytes that are not JSON]"
+    return json.dumps(_known_fields(document), ensure_ascii=False)
+
+
+def _known_fields(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _known_fields(field) for name, field in value.items() if name in BODY_FIELDS}
+    return [_known_fields(entry) for entry in value] if isinstance(value, list) else value
 
 
 def cassette_path(target: str, name: str) -> Path:
@@ -111,9 +137,8 @@ def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def label(path: Path, target: str, server: str, today: dt.date) -> None:
+def label(path: Path, provenance: Provenance) -> None:
     """Write a cassette's provenance beside it."""
-    provenance = Provenance(target, server, sha256(ROOT / "openapi.yaml"), sha256(path), today.isoformat())
     path.with_suffix(".provenance.json").write_text(json.dumps(asdict(provenance), indent=2) + "\n", encoding="utf-8")
 
 
@@ -130,7 +155,10 @@ def believed(path: Path) -> Provenance:
         raise CassetteError(f"{name} is missing; {MEND} {target}")
     if not beside.exists():
         raise CassetteError(f"{name} has no provenance; {MEND} {target}")
-    provenance = Provenance(**json.loads(beside.read_text(encoding="utf-8")))
+    try:
+        provenance = Provenance(**json.loads(beside.read_text(encoding="utf-8")))
+    except (ValueError, TypeError):
+        raise CassetteError(f"{name} has a provenance that cannot be read; {MEND} {target}") from None
     if provenance.target != target:
         raise CassetteError(f"{name} says it was recorded from {provenance.target}; {MEND} {target}")
     if provenance.cassette_sha256 != sha256(path):
@@ -138,3 +166,28 @@ def believed(path: Path) -> Provenance:
     if provenance.spec_sha256 != sha256(ROOT / "openapi.yaml"):
         raise CassetteError(f"{name} was recorded under another openapi.yaml; {MEND} {target}")
     return provenance
+
+
+def exchanges(
+    path: Path,
+) -> list[tuple[tuple[str, str, list[tuple[str, str]], bytes], tuple[int, list[tuple[str, str]], bytes]]]:
+    """Return a cassette's requests (method, path, headers, body) and answers (status, headers, body).
+
+    Credentials were not recorded; every request has marks in their places.
+    """
+    found = []
+    for exchange in yaml.safe_load(path.read_text(encoding="utf-8"))["interactions"]:
+        sent, received = exchange["request"], exchange["response"]
+        headers = [*_pairs(sent["headers"]), ("X-VTEX-API-AppKey", "-"), ("X-VTEX-API-AppToken", "-")]
+        request = (sent["method"], urlsplit(sent["uri"]).path, headers, _bytes(sent["body"]))
+        answer = (received["status"]["code"], _pairs(received["headers"]), _bytes(received["body"]["string"]))
+        found.append((request, answer))
+    return found
+
+
+def _pairs(headers: Mapping[str, list[str]]) -> list[tuple[str, str]]:
+    return [(name, value) for name, values in headers.items() for value in values]
+
+
+def _bytes(text: str | bytes | None) -> bytes:
+    return text.encode() if isinstance(text, str) else text or b""
