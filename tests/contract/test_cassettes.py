@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from answers import Twin
 
-CREDENTIALS = {"app_key": "vtexappkey-apiexamples-MADEUP", "app_token": "MADEUPTOKENMADEUPTOKEN"}
+CREDENTIALS: dict[str, Any] = {"app_key": "vtexappkey-apiexamples-MADEUP", "app_token": "MADEUPTOKENMADEUPTOKEN"}
 BY_NAME = {case.name: case for case in CASES}
 
 #: Every cassette that must be there, and those of the real VTEX that somebody has recorded.

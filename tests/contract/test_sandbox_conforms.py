@@ -1,0 +1,112 @@
+"""The sandbox is held to the contract: by schemathesis's requests, and by every exchange of a whole push."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    negative_data_rejection,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from vtex_tracking_ext.cli import main
+from vtex_tracking_ext.sandbox import APP_KEY, APP_TOKEN, EXAMPLE_FILE, Oms, running, server, with_examples
+from vtex_tracking_ext.sandbox.app import create_app
+
+from contract_check import ROOT, check_answer, check_request
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from starlette.types import Message, Receive, Scope, Send
+
+KEY = {"X-VTEX-API-AppKey": APP_KEY, "X-VTEX-API-AppToken": APP_TOKEN}
+
+schema = schemathesis.openapi.from_path(str(ROOT / "openapi.yaml"))
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    """Return the address of a sandbox with the example orders."""
+    with running(with_examples()) as url:
+        yield url
+
+
+@schema.parametrize()
+@settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+def test_schemathesis_finds_nothing(case: Any, url: str) -> None:
+    """No 5xx but the documented one, every answer as described, bad data refused."""
+    response = case.call(base_url=url, headers=KEY)
+    checks = [status_code_conformance, response_schema_conformance, response_headers_conformance]
+    checks.append(negative_data_rejection)
+    if not (response.status_code == 500 and "%20" in str(response.request.url)):
+        checks.append(not_a_server_error)
+    case.validate_response(response, checks=checks)
+
+
+class Proxy:
+    """Stands between client and sandbox and holds each exchange against openapi.yaml."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+        self.seen: list[tuple[str, int]] = []
+        self.violations: list[str] = []
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass one exchange on, and check it when it is over."""
+        request, answer = bytearray(), bytearray()
+        start: Message = {}
+
+        async def listen() -> Message:
+            message = await receive()
+            request.extend(message.get("body", b""))
+            return message
+
+        async def speak(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                start.update(message)
+            answer.extend(message.get("body", b""))
+            await send(message)
+
+        await self.app(scope, listen, speak)
+        self.seen.append((scope["method"], start["status"]))
+        try:
+            path = scope["raw_path"].decode()
+            sent = check_request(scope["method"], path, _text(scope["headers"]), bytes(request))
+            check_answer(sent, start["status"], _text(start["headers"]), bytes(answer))
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is a violation
+            self.violations.append(f"{scope['method']} {scope['path']}: {error!r}")
+
+
+def _text(headers: Any) -> list[tuple[str, str]]:
+    return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers]
+
+
+def test_a_whole_push_violates_nothing(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """What the demo does: the example file pushed, every order read back, and a few refusals."""
+    proxies: list[Proxy] = []
+
+    def proxied(oms: Oms) -> Proxy:
+        proxies.append(Proxy(create_app(oms)))
+        return proxies[-1]
+
+    monkeypatch.setattr(server, "create_app", proxied)
+    oms = with_examples()
+    with running(oms) as url:
+        options = ["--account", "sandbox", "--base-url", url, "--app-key", APP_KEY]
+        good = [*options, "--app-token", APP_TOKEN]
+        assert main(["push", str(EXAMPLE_FILE), *good]) == 0
+        for order in oms.orders:
+            assert main(["packages", order, *good]) == 0
+        assert main(["packages", "unknown-01", *good]) == 1
+        assert main(["packages", "unknown-01", *options, "--app-token", "wrong"]) == 3
+    capsys.readouterr()
+    (proxy,) = proxies
+    assert proxy.violations == []
+    assert sorted(proxy.seen) == sorted([("PUT", 200)] * 6 + [("GET", 200)] * 7 + [("GET", 404), ("GET", 401)])

@@ -1,0 +1,77 @@
+"""What users' own tests get."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from vtex_tracking_ext import ConflictError, RateLimitedError, RetryPolicy, TrackingClient, TrackingEvent
+from vtex_tracking_ext.sandbox import OmsSettings
+
+if TYPE_CHECKING:
+    from vtex_tracking_ext.testing import VtexSandbox
+
+ORDER, INVOICE = "1172452900788-01", "000030711"
+EVENT = TrackingEvent(dt.date(2015, 6, 23), "Coletado", "Rio de Janeiro", "RJ")
+
+
+def test_a_client_is_ready_and_events_are_asserted(vtex_sandbox: VtexSandbox) -> None:
+    """Each once, in order, whatever form their dates had."""
+    vtex_sandbox.add_order(ORDER, [INVOICE])
+    vtex_sandbox.assert_events(ORDER, INVOICE, [])
+    vtex_sandbox.client.update(ORDER, INVOICE, events=[EVENT])
+    vtex_sandbox.assert_events(ORDER, INVOICE, [EVENT])
+    assert vtex_sandbox.events(ORDER, INVOICE)[0].date == "2015-06-23"
+    vtex_sandbox.client.update(ORDER, INVOICE, events=[EVENT])
+    with pytest.raises(AssertionError):
+        vtex_sandbox.assert_events(ORDER, INVOICE, [EVENT])
+
+
+def test_a_delivery_is_asserted(vtex_sandbox: VtexSandbox) -> None:
+    """With its day or without."""
+    vtex_sandbox.add_order(ORDER, [INVOICE])
+    with pytest.raises(AssertionError, match="was not reported as delivered"):
+        vtex_sandbox.assert_delivered(ORDER, INVOICE)
+
+    async def deliver() -> None:
+        async with vtex_sandbox.async_client() as client:
+            await client.mark_delivered(ORDER, INVOICE, delivered_date="2022-10-01 21:15")
+
+    asyncio.run(deliver())
+    vtex_sandbox.assert_delivered(ORDER, INVOICE)
+    vtex_sandbox.assert_delivered(ORDER, INVOICE, "2022-10-01")
+    with pytest.raises(AssertionError):
+        vtex_sandbox.assert_delivered(ORDER, INVOICE, "2022-10-02")
+
+
+def test_troubles_can_be_arranged(vtex_sandbox: VtexSandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refusals, a rate limit, and a client from the environment."""
+    vtex_sandbox.add_order(ORDER, [INVOICE], status="canceled")
+    vtex_sandbox.add_order("2-01", [INVOICE], tracking_number=None)
+    for order in (ORDER, "2-01"):
+        with pytest.raises(ConflictError):
+            vtex_sandbox.client.update(order, INVOICE, events=[EVENT])
+    vtex_sandbox.configure(OmsSettings(rate_limit=0))
+    for name, value in vtex_sandbox.environ.items():
+        monkeypatch.setenv(name, value)
+    with TrackingClient.from_env(retry=RetryPolicy(attempts=1)) as client, pytest.raises(RateLimitedError):
+        client.update(ORDER, INVOICE, events=[EVENT])
+
+
+def test_each_test_has_a_sandbox_of_its_own(vtex_sandbox: VtexSandbox) -> None:
+    """Without the orders of another."""
+    assert vtex_sandbox.oms.orders == {}
+
+
+def test_a_missing_extra_is_named(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the command that installs it."""
+    monkeypatch.delattr("vtex_tracking_ext.sandbox", raising=False)
+    monkeypatch.setitem(sys.modules, "vtex_tracking_ext.sandbox", None)
+    pytester.makepyfile("def test_it(vtex_sandbox): pass")
+    result = pytester.runpytest_inprocess("-p", "no:cacheprovider")
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*pip install 'vtex-tracking?testing?'*"])

@@ -1,0 +1,118 @@
+"""What your own tests need: a sandbox per test, ready clients, and assertions on the events an order got.
+
+A pytest plugin: with the extra ``testing`` installed, the fixture ``vtex_sandbox`` is there in every test.
+
+::
+
+    def test_my_webhook_reports_a_delivery(vtex_sandbox):
+        vtex_sandbox.add_order("1172452900788-01", ["000030711"])
+        my_webhook({"parcel": "..."}, client=vtex_sandbox.client)
+        vtex_sandbox.assert_delivered("1172452900788-01", "000030711")
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from .client import AsyncTrackingClient, TrackingClient
+    from .events import TrackingEvent
+    from .sandbox import Oms, OmsSettings
+
+#: Account name under which the sandbox is called; any other works as well.
+ACCOUNT = "sandbox"
+
+
+class VtexSandbox:
+    """A stand-in for VTEX that lives for one test.
+
+    Attributes:
+        url: Its address, for ``base_url=`` or ``VTEX_BASE_URL``.
+        environ: The environment variables that ``TrackingClient.from_env()`` and the command line read.
+        client: A client of it, closed at the end of the test.
+        oms: Everything behind it, for what has no method here.
+    """
+
+    def __init__(self, oms: Oms, url: str) -> None:
+        from .client import TrackingClient  # noqa: PLC0415 - httpx is imported when a test needs it
+        from .sandbox import APP_KEY, APP_TOKEN  # noqa: PLC0415 - an extra
+
+        self.oms = oms
+        self.url = url
+        self._credentials: dict[str, Any] = {"app_key": APP_KEY, "app_token": APP_TOKEN}
+        self.environ = {
+            "VTEX_ACCOUNT": ACCOUNT,
+            "VTEX_BASE_URL": url,
+            "VTEX_APP_KEY": APP_KEY,
+            "VTEX_APP_TOKEN": APP_TOKEN,
+        }
+        self.client: TrackingClient = TrackingClient(ACCOUNT, base_url=url, **self._credentials)
+
+    def async_client(self, **options: Any) -> AsyncTrackingClient:
+        """Return an asynchronous client; close it, or use it as a context manager, in the loop it ran in."""
+        from .client import AsyncTrackingClient  # noqa: PLC0415 - as above
+
+        return AsyncTrackingClient(ACCOUNT, **{"base_url": self.url, **self._credentials, **options})
+
+    def add_order(
+        self,
+        order_id: str,
+        invoices: Iterable[str],
+        *,
+        status: str = "invoiced",
+        tracking_number: str | None = "BR000000000BR",
+    ) -> None:
+        """Add an order with a package an invoice.
+
+        Args:
+            order_id: Its id.
+            invoices: Invoice numbers of its packages.
+            status: ``canceled`` makes VTEX refuse updates with 409.
+            tracking_number: Of each package; None for packages that take no events yet.
+        """
+        self.oms.add_order(order_id, invoices, status=status, tracking_number=tracking_number)
+
+    def configure(self, settings: OmsSettings) -> None:
+        """Change how it behaves from now on: rate limit, ``Retry-After``, the delay before an event shows."""
+        self.oms.settings = settings
+
+    def events(self, order_id: str, invoice_number: str) -> list[TrackingEvent]:
+        """Return the events that a package truly got, oldest first, whether they show yet or not."""
+        from .events import TrackingEvent  # noqa: PLC0415 - as above
+
+        return [TrackingEvent(**event) for event in self.oms.applied(order_id, invoice_number)]
+
+    def assert_events(self, order_id: str, invoice_number: str, expected: Iterable[TrackingEvent]) -> None:
+        """Fail unless a package got exactly these events, each once, in this order."""
+        from attrs import evolve  # noqa: PLC0415 - as above
+
+        from .limits import day_text  # noqa: PLC0415 - as above
+
+        wanted = [evolve(event, date=day_text(event.date)) for event in expected]
+        assert self.events(order_id, invoice_number) == wanted
+
+    def assert_delivered(self, order_id: str, invoice_number: str, delivered_date: str | None = None) -> None:
+        """Fail unless a package was reported as delivered, on the day given (yyyy-mm-dd) if one is."""
+        package = self.oms.orders[order_id].packages[invoice_number].shown(float("inf"))
+        status = package["courierStatus"] or {}
+        assert status.get("finished"), f"invoice {invoice_number} of order {order_id} was not reported as delivered"
+        if delivered_date is not None:
+            assert (status["deliveredDate"] or "")[: len("yyyy-mm-dd")] == delivered_date
+
+
+@pytest.fixture
+def vtex_sandbox() -> Iterator[VtexSandbox]:
+    """A stand-in for VTEX without any orders, on a free port of the loopback interface."""
+    try:
+        from .sandbox import Oms, running  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        pytest.fail(f"vtex_sandbox needs an extra ({error.name} is missing): pip install 'vtex-tracking[testing]'")
+    oms = Oms()
+    with running(oms) as url:
+        sandbox = VtexSandbox(oms, url)
+        with sandbox.client:
+            yield sandbox
