@@ -7,6 +7,7 @@ import json
 import os
 import runpy
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -163,4 +164,5 @@ def test_help_and_version(run: Callable[..., Ran]) -> None:
         assert run(command, "--help").status == 0
     assert run("--version").out.startswith("vtex-tracking ")
     with pytest.raises(SystemExit):
-        runpy.run_module("vtex_tracking_ext.cli", run_name="__main__", alter_sys=True)
+        # By its path: pytest's own importer, which loads plugin packages, cannot serve runpy.run_module.
+        runpy.run_path(str(Path(cli.__file__).with_name("__main__.py")), run_name="__main__")

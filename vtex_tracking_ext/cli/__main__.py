@@ -2,6 +2,6 @@
 
 import sys
 
-from . import main
+from vtex_tracking_ext.cli import main
 
 sys.exit(main())
