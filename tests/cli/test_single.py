@@ -18,7 +18,6 @@ from vtex_tracking_ext.sandbox import APP_KEY, APP_TOKEN, USER_TOKEN, Oms
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from commands import Ran
 
