@@ -1,0 +1,225 @@
+"""Changes of the contract, rehearsed: each ends in a working client, or in a refusal that changes nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from scratch import Scratch
+
+MODELS = "vtex_oms_client.models"
+
+#: What breaks the quoting of a careless generator, and what would run if it did.
+AWKWARD = 'a " and a \' and """; raise SystemExit("ran"); """ and \\ \\N{DASH} \\x \\u12 {{ 1 }} %s \\'
+
+PATTERN = r'^"\d+\\\'"""$'
+
+#: Sends the tracking update through the generated client of the scratch tree, and prints what travelled.
+SEND = """
+import httpx, json
+from vtex_oms_client import Client
+from vtex_oms_client.api.tracking import update_tracking_status
+from vtex_oms_client.models import Event, UpdateTrackingStatusRequest
+def answer(request):
+    print(request.method, request.url.path, json.dumps(json.loads(request.content), sort_keys=True))
+    return httpx.Response(200, json={{"date": "2017-03-29", "orderId": "1-01", "receipt": "abc"}})
+client = Client("https://mystore.vtexcommercestable.com.br", httpx_args={{"transport": httpx.MockTransport(answer)}})
+event = Event(date="2015-06-23", description="Coletado", state="RJ", {event})
+body = UpdateTrackingStatusRequest(is_delivered=False, delivered_date=None, events=[event])
+print(update_tracking_status.sync("1-01", "7", client=client, body=body).receipt)
+"""
+
+
+def schemas(document: Any) -> Any:
+    """Return a document's schemas."""
+    return document["components"]["schemas"]
+
+
+def travelled(event: str) -> str:
+    """Return what :data:`SEND` prints for an event's further fields, written as JSON."""
+    return (
+        "PUT /api/oms/pvt/orders/1-01/invoice/7/tracking "
+        f'{{"deliveredDate": null, "events": [{event}], "isDelivered": false}}\nabc\n'
+    )
+
+
+def test_a_new_field_can_be_sent(scratch: Scratch) -> None:
+    """And the summary names it; the wrapper goes on as before."""
+    scratch.change(lambda document: schemas(document)["Event"]["properties"].update(zip={"type": "string"}))
+    done = scratch.regenerate()
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[:-1] == [f"added    {MODELS}.event.Event.zip_: str | Unset = UNSET"]
+    sent = scratch.run(SEND.format(event='city="Rio", zip_="20000"'))
+    assert sent == travelled(
+        '{"city": "Rio", "date": "2015-06-23", "description": "Coletado", "state": "RJ", "zip": "20000"}'
+    )
+    assert "TrackingClient" in scratch.run(
+        "import vtex_tracking_ext as v; print(v.TrackingClient('mystore', user_token='MADEUP'))"
+    )
+
+
+def test_a_renamed_field_is_told_as_gone_and_new(scratch: Scratch) -> None:
+    """Those who wrote the old name see which one it was."""
+
+    def rename(document: Any) -> None:
+        event = schemas(document)["Event"]
+        event["properties"]["town"] = event["properties"].pop("city")
+        event["required"] = [name.replace("city", "town") for name in event["required"]]
+
+    scratch.change(rename)
+    done = scratch.regenerate()
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[:-1] == [
+        f"removed  {MODELS}.event.Event.city: str",
+        f"added    {MODELS}.event.Event.town: str",
+    ]
+    assert '"town": "Rio"' in scratch.run(SEND.format(event='town="Rio"'))
+
+
+def test_a_field_made_required_changes_its_signature(scratch: Scratch) -> None:
+    """It loses its default."""
+
+    def require(document: Any) -> None:
+        schemas(document)["Order"]["required"] = ["orderId"]
+
+    scratch.change(require)
+    done = scratch.regenerate()
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[:-1] == [
+        f"changed  {MODELS}.order.Order.order_id",
+        "           from : str | Unset = UNSET",
+        "           to   : str",
+    ]
+    code = "from vtex_oms_client.models import Order\nprint(Order(order_id='1-01').to_dict())"
+    assert scratch.run(code) == "{'orderId': '1-01'}\n"
+
+
+def test_another_limit_is_told_with_both_numbers(scratch: Scratch) -> None:
+    """It is a constant, which the wrapper reads."""
+    scratch.edit("maxLength: 5000", "maxLength: 4000")
+    done = scratch.regenerate()
+    assert done.stdout.splitlines()[:-1] == [
+        "changed  vtex_oms_client.constants.EVENT_DESCRIPTION_MAX_LENGTH",
+        "           from : Final = 5000",
+        "           to   : Final = 4000",
+    ]
+
+
+def test_a_new_operation_can_be_called(scratch: Scratch) -> None:
+    """Sync and async, and its method and path are constants."""
+
+    def add(document: Any) -> None:
+        document["paths"]["/api/oms/pvt/ping"] = {
+            "post": {"operationId": "ping", "tags": ["health"], "responses": {"204": {"description": "Alive."}}}
+        }
+
+    scratch.change(add)
+    done = scratch.regenerate()
+    assert done.returncode == 0, done.stderr
+    summary = done.stdout
+    assert "added    vtex_oms_client.constants.PING_METHOD: Final = 'POST'" in summary
+    for name in ("sync_detailed", "asyncio_detailed"):
+        assert f"added    vtex_oms_client.api.health.ping.{name}(*, client: AuthenticatedClient | Client)" in summary
+    code = (
+        "import httpx\nfrom vtex_oms_client import Client\nfrom vtex_oms_client.api.health import ping\n"
+        "client = Client('https://a.example', httpx_args={'transport': httpx.MockTransport(lambda request:"
+        " httpx.Response(204))})\nprint(ping.sync_detailed(client=client).status_code)\n"
+    )
+    assert scratch.run(code) == "204\n"
+
+
+def test_an_operation_that_goes_is_told(scratch: Scratch) -> None:
+    """With what belonged to it."""
+    scratch.change(lambda document: document["paths"].pop("/api/oms/pvt/orders/{orderId}"))
+    done = scratch.regenerate()
+    assert done.returncode == 0, done.stderr
+    assert "removed  vtex_oms_client.api.orders.get_order.sync(order_id: str" in done.stdout
+
+
+@pytest.mark.parametrize("name", ["class", "None", "async"])
+def test_a_schema_named_like_a_keyword_works(scratch: Scratch, name: str) -> None:
+    """Under a name that Python can say."""
+
+    def add(document: Any) -> None:
+        schemas(document)[name] = {"type": "object", "properties": {"from": {"type": "string"}}}
+        schemas(document)["Order"]["properties"]["extra"] = {"$ref": f"#/components/schemas/{name}"}
+
+    scratch.change(add)
+    done = scratch.regenerate()
+    assert done.returncode == 0, done.stderr
+    code = "from vtex_oms_client.models import *\nprint(Order.from_dict({'extra': {'from': 'x'}}).extra.from_)"
+    assert scratch.run(code) == "x\n"
+
+
+def test_quotes_and_backslashes_stay_text(scratch: Scratch) -> None:
+    """In prose, in names, in defaults, in enumerations and in patterns."""
+
+    def add(document: Any) -> None:
+        order = schemas(document)["Order"]
+        order["description"] = document["info"]["title"] = AWKWARD
+        document["components"]["parameters"]["OrderId"]["description"] = AWKWARD
+        for item in document["paths"].values():
+            for operation in item.values():
+                operation.update(summary=AWKWARD, description=AWKWARD)
+        order["properties"]["orderId"]["description"] = AWKWARD
+        order["properties"]['a"b\\'] = {"type": "string", "pattern": PATTERN}
+        order["properties"]["courier"] = {"type": "string", "default": AWKWARD}
+        order["properties"]["kind"] = {"type": "string", "enum": ['a"b', "c'd"]}
+
+    scratch.change(add)
+    done = scratch.regenerate()
+    assert done.returncode == 0, done.stderr
+    code = (
+        "from vtex_oms_client.models import Order\nfrom vtex_oms_client import constants\n"
+        "order = Order.from_dict({'a\"b\\\\': 'x', 'kind': 'a\"b'})\n"
+        "print(order.to_dict() == {'a\"b\\\\': 'x', 'kind': 'a\"b'}, constants.ORDER_A_B_PATTERN)\n"
+    )
+    assert scratch.run(code) == f"True {PATTERN}\n"
+
+
+@pytest.mark.parametrize("name", ["Any", "UNSET", "event"])
+def test_a_schema_whose_name_collides_is_refused(scratch: Scratch, name: str) -> None:
+    """With one of Python's, the generator's, or another schema's."""
+
+    def add(document: Any) -> None:
+        schemas(document)[name] = {"type": "object", "properties": {"a": {"type": "string"}}}
+        schemas(document)["Order"]["properties"]["extra"] = {"$ref": f"#/components/schemas/{name}"}
+
+    refused(scratch, add, name)
+
+
+@pytest.mark.parametrize("name", ["to_dict", "additional_properties", "d", "cls"])
+def test_a_field_whose_name_collides_is_refused(scratch: Scratch, name: str) -> None:
+    """With what the generator writes into the model."""
+    refused(scratch, lambda document: schemas(document)["Receipt"]["properties"].update({name: {"type": "string"}}), "")
+
+
+@pytest.mark.parametrize(
+    ("media_type", "schema"),
+    [("application/x-unknown", {"type": "object"}), ("application/json", {"type": "tuple"})],
+)
+def test_a_body_that_cannot_be_built_is_refused(scratch: Scratch, media_type: str, schema: Any) -> None:
+    """Rather than its operation left out in silence."""
+
+    def change(document: Any) -> None:
+        for item in document["paths"].values():
+            for operation in item.values():
+                if "requestBody" in operation:
+                    operation["requestBody"]["content"] = {media_type: {"schema": schema}}
+
+    refused(scratch, change, "")
+
+
+def refused(scratch: Scratch, change: Callable[[Any], object], said: str) -> None:
+    """Change the contract, and see that the tree stays what it was."""
+    scratch.change(change)
+    before = scratch.contents()
+    done = scratch.regenerate()
+    assert done.returncode == 1, done.stdout
+    assert "was left as it was" in done.stderr
+    assert said in done.stderr
+    assert scratch.contents() == before
