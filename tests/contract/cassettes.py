@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -15,7 +16,7 @@ from attrs import asdict, frozen
 from cases import ACCOUNT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = Path(__file__).parent / "cassettes"
@@ -71,34 +72,69 @@ class CassetteError(AssertionError):
     """A cassette cannot be believed; the text says why, and names the command that mends it."""
 
 
-def recorder(substitutes: Mapping[str, str], mode: str) -> vcr.VCR:
+@frozen
+class Scrubber:
+    """What must not stay in a recording, and what stands there instead.
+
+    Attributes:
+        secrets: Replaced by a mark wherever they stand.
+        names: An account, an order id, an invoice number, and the example that takes the place of each. They may be
+            as short as one digit, so they are replaced where they stand as a word of their own.
+    """
+
+    secrets: Collection[str] = ()
+    names: Mapping[str, str] = {}
+
+    def text(self, text: str) -> str:
+        """Scrub a text: a segment of a path, a header's value, a string of a body."""
+        for secret in sorted(self.secrets, key=len, reverse=True):
+            text = text.replace(secret, "[credential]")
+        for name in sorted(self.names, key=len, reverse=True):
+            text = re.sub(rf"(?<![\w.:+-]){re.escape(name)}(?![\w:+-])", self.names[name], text)
+        return text
+
+    def body(self, body: bytes) -> bytes:
+        """Return what is kept of a body: the fields that are known, and of what is no JSON its length alone.
+
+        An order of a real store names a person and an address; none of that may reach a cassette.
+        """
+        try:
+            document = json.loads(body)
+        except ValueError:
+            return f"[{len(body)} bytes that are not JSON]".encode()
+        return json.dumps(self._known_fields(document), ensure_ascii=False).encode()
+
+    def _known_fields(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: self._known_fields(field) for name, field in value.items() if name in BODY_FIELDS}
+        if isinstance(value, list):
+            return [self._known_fields(entry) for entry in value]
+        return self.text(value) if isinstance(value, str) else value
+
+
+def recorder(mode: str, scrubber: Scrubber | None = None) -> vcr.VCR:
     """Return vcrpy, set to scrub what it writes and to match on everything but headers.
 
     Args:
-        substitutes: Texts to replace wherever they stand, such as a token by a mark.
         mode: vcrpy's record mode; ``none`` replays alone.
+        scrubber: What to scrub beyond the headers and fields that are on no list.
     """
-
-    def scrub(text: str) -> str:
-        for old in sorted(substitutes, key=len, reverse=True):
-            text = text.replace(old, substitutes[old])
-        return text
+    scrub = scrubber or Scrubber()
 
     def request(sent: Any) -> Any:
         parts = urlsplit(sent.uri)
-        sent.uri = scrub(f"{HOST}{parts.path}{'?' if parts.query else ''}{parts.query}")
+        path = "/".join(map(scrub.text, parts.path.split("/")))
+        sent.uri = f"{HOST}{path}{'?' if parts.query else ''}{scrub.text(parts.query)}"
         sent.headers = {name: value for name, value in sent.headers.items() if name.lower() in REQUEST_HEADERS}
-        if sent.body is not None:
-            sent.body = scrub(sent.body.decode()).encode()
         return sent
 
     def response(received: dict[str, Any]) -> dict[str, Any]:
         headers = {
-            name.lower(): [scrub(value) for value in values]
+            name.lower(): list(map(scrub.text, values))
             for name, values in received["headers"].items()
             if name.lower() in RESPONSE_HEADERS
         }
-        return {**received, "headers": headers, "body": {"string": scrub(kept(received["body"]["string"])).encode()}}
+        return {**received, "headers": headers, "body": {"string": scrub.body(received["body"]["string"])}}
 
     return vcr.VCR(
         record_mode=mode,
@@ -107,24 +143,6 @@ def recorder(substitutes: Mapping[str, str], mode: str) -> vcr.VCR:
         before_record_response=response,
         decode_compressed_response=True,
     )
-
-
-def kept(body: bytes) -> str:
-    """Return what is kept of an answer's body: the fields that are known, and of what is no JSON its length alone.
-
-    An order of a real store names a person and an address; none of that may reach a cassette.
-    """
-    try:
-        document = json.loads(body)
-    except ValueError:
-        return f"[{len(body)} bytes that are not JSON]"
-    return json.dumps(_known_fields(document), ensure_ascii=False)
-
-
-def _known_fields(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _known_fields(field) for name, field in value.items() if name in BODY_FIELDS}
-    return [_known_fields(entry) for entry in value] if isinstance(value, list) else value
 
 
 def cassette_path(target: str, name: str) -> Path:

@@ -19,7 +19,7 @@ from vtex_tracking_ext import (
 )
 
 from cases import ACCOUNT, CASES, INVOICE, ORDER, TARGETS, Case
-from cassettes import FOLDER, CassetteError, believed, cassette_path, exchanges, kept, recorder
+from cassettes import FOLDER, CassetteError, Scrubber, believed, cassette_path, exchanges, recorder
 from contract_check import check_answer, check_request
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def test_a_recorded_case_replays(
     believed(path)
     case, sent = BY_NAME[path.stem], _watch(monkeypatch)
     client: Any = twin(kind, ACCOUNT, **CREDENTIALS, retry=RetryPolicy(attempts=1))
-    with recorder({}, "none").use_cassette(str(path)) as cassette:
+    with recorder("none").use_cassette(str(path)) as cassette:
         try:
             found: object = case.call(client, ORDER, INVOICE)
         except VtexTrackingError as error:
@@ -99,7 +99,7 @@ def test_what_was_recorded_conforms_to_the_contract(path: Path) -> None:
 def test_a_hidden_second_send_fails() -> None:
     """One recorded exchange answers one request."""
     client = TrackingClient(ACCOUNT, **CREDENTIALS, retry=RetryPolicy(attempts=1))
-    with client, recorder({}, "none").use_cassette(str(cassette_path("sandbox", "update"))):
+    with client, recorder("none").use_cassette(str(cassette_path("sandbox", "update"))):
         BY_NAME["update"].call(client, ORDER, INVOICE)
         with pytest.raises(VtexTrackingError, match="CannotOverwriteExistingCassette"):
             BY_NAME["update"].call(client, ORDER, INVOICE)
@@ -110,7 +110,7 @@ def test_another_body_does_not_match() -> None:
     client = TrackingClient(ACCOUNT, **CREDENTIALS, retry=RetryPolicy(attempts=1))
     with (
         client,
-        recorder({}, "none").use_cassette(str(cassette_path("sandbox", "update"))),
+        recorder("none").use_cassette(str(cassette_path("sandbox", "update"))),
         pytest.raises(VtexTrackingError, match="CannotOverwriteExistingCassette"),
     ):
         BY_NAME["two_events"].call(client, ORDER, INVOICE)
@@ -149,23 +149,25 @@ def _relabel(path: Path, **changes: str) -> None:
 def test_scrubbing_keeps_what_is_known_and_nothing_else() -> None:
     """Headers, fields and texts by allow-list: a person's data, a new header and an echoed token do not get in."""
     order = {
-        "orderId": "SECRETORDER",
+        "orderId": "v77-01",
+        "message": "Order v77-01, invoice 7, was changed at 7:07 by MADEUPTOKEN",
         "clientProfileData": {"firstName": "MADEUPNAME"},
-        "packageAttachment": {"packages": [{"invoiceNumber": "1", "embeddedInvoice": "MADEUPNAME"}]},
+        "packageAttachment": {"packages": [{"invoiceNumber": "7", "embeddedInvoice": "MADEUPNAME", "type": 7}]},
     }
     received = {
         "status": {"code": 200, "message": "OK"},
         "headers": {"X-Session": ["MADEUPTOKEN"], "X-Track": ["stable MADEUPTOKEN"], "Set-Cookie": ["a=b"]},
         "body": {"string": json.dumps(order).encode()},
     }
-    substitutes = {"SECRETORDER": ORDER, "MADEUPTOKEN": "[credential]"}
-    scrubbed = recorder(substitutes, "none").before_record_response(received)
+    scrubber = Scrubber({"MADEUPTOKEN"}, {"v77-01": ORDER, "7": INVOICE})
+    scrubbed = recorder("none", scrubber).before_record_response(received)
     assert scrubbed["headers"] == {"x-track": ["stable [credential]"]}
     assert json.loads(scrubbed["body"]["string"]) == {
         "orderId": ORDER,
-        "packageAttachment": {"packages": [{"invoiceNumber": "1"}]},
+        "message": f"Order {ORDER}, invoice {INVOICE}, was changed at 7:07 by [credential]",
+        "packageAttachment": {"packages": [{"invoiceNumber": INVOICE, "type": 7}]},
     }
-    assert kept(b"<html>MADEUPNAME") == "[16 bytes that are not JSON]"
+    assert scrubber.body(b"<html>MADEUPNAME") == b"[16 bytes that are not JSON]"
 
 
 def test_nothing_that_cannot_be_taken_back_is_sent_to_the_real_vtex() -> None:
