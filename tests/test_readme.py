@@ -17,12 +17,14 @@ from vtex_tracking_ext.sandbox import APP_KEY, APP_TOKEN, Oms, running
 if TYPE_CHECKING:
     import pytest
 
-README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
 def test_the_python_example_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     """As it stands, against a sandbox."""
-    (example,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    example = EXAMPLES[0]
     oms = Oms()
     oms.add_order("1172452900788-01", ["000030711"])
     with running(oms) as url:
@@ -35,6 +37,25 @@ def test_the_python_example_runs(monkeypatch: pytest.MonkeyPatch) -> None:
         exec(example, {})  # noqa: S102 - our own README
     assert [request.method for request in oms.received] == ["PUT", "PUT", "GET"]
     assert {request.status for request in oms.received} == {200}
+
+
+def test_the_example_of_a_test_passes(pytester: pytest.Pytester) -> None:
+    """As a user would run it; and it fails when its code forgets to report."""
+    pytester.makepyfile(EXAMPLES[1])
+    pytester.runpytest_inprocess("-p", "no:cacheprovider").assert_outcomes(passed=1)
+    pytester.makepyfile(re.sub(r"    client\.update\(.*?\n    \)\n", "    pass\n", EXAMPLES[1], flags=re.DOTALL))
+    pytester.runpytest_inprocess("-p", "no:cacheprovider").assert_outcomes(failed=1)
+
+
+def test_the_scripts_it_names_exist_and_take_the_options_it_names() -> None:
+    """Each says so in its own words."""
+    named: dict[str, set[str]] = {}
+    for name, options in re.findall(r"scripts/(\w+)((?: [^`\n]*)?)", README):
+        named.setdefault(name, set()).update(re.findall(r"--[a-z-]+", options))
+    assert {"check_upstream", "demo", "lock", "record_cassettes", "regenerate", "test"} <= named.keys()
+    for name, options in named.items():
+        source = (ROOT / "scripts" / name).read_text(encoding="utf-8")
+        assert {option for option in options if option not in source} == set(), name
 
 
 def test_the_commands_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = Path(__file__).parent / "cassettes"
-MEND = "record it again: scripts/record_cassettes --target"
+MEND = "record it again: scripts/record_cassettes --upstream FILE --target"
 
 #: Every recorded address stands under the example account's host.
 HOST = f"https://{ACCOUNT}.vtexcommercestable.com.br"

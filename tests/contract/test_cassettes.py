@@ -138,7 +138,7 @@ def test_a_cassette_that_cannot_be_believed_fails_with_the_command_that_mends_it
     damage(path)
     with pytest.raises(CassetteError, match=said) as caught:
         believed(path)
-    assert "scripts/record_cassettes --target sandbox" in str(caught.value)
+    assert "scripts/record_cassettes --upstream FILE --target sandbox" in str(caught.value)
 
 
 def _relabel(path: Path, **changes: str) -> None:
