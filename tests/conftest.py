@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from vtex_tracking_ext import transport
+from vtex_tracking_ext.retry import PROCESS_BUDGET
 
 from answers import Twin
 from cases import TARGETS
@@ -27,6 +28,12 @@ def _environment_is_empty(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
     for name in names:
         monkeypatch.delenv(f"VTEX_{name}", raising=False)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+
+
+@pytest.fixture(autouse=True)
+def _retries_are_afforded() -> None:
+    """No test finds the process's budget spent by those before it."""
+    PROCESS_BUDGET.give_back(1_000_000)
 
 
 @pytest.fixture

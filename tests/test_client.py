@@ -8,7 +8,7 @@ import inspect
 import json
 import pickle
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import httpx
 import pytest
@@ -230,9 +230,9 @@ def test_an_answer_that_is_no_order_is_a_failed_read(make: Callable[..., Twin], 
     [
         httpx.Response(200, content=b"<html>"),
         httpx.Response(200, json={"date": "x"}),
-        httpx.Response(201, json=RECEIPT),
+        httpx.Response(201, content=b"{"),
         httpx.Response(204),
-        httpx.Response(299, json=RECEIPT),
+        httpx.Response(299, json={}),
         httpx.Response(200, json=[1]),
         httpx.Response(200, content=b"[" * 100_000),
     ],
@@ -244,6 +244,12 @@ def test_any_2xx_is_applied_and_sent_once(make: Callable[..., Twin], answer: htt
     assert receipt.applied is True
     assert "no readable receipt" in (receipt.note or "")
     assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 299])
+def test_a_receipt_is_read_in_any_2xx(make: Callable[..., Twin], status: int) -> None:
+    """The contract names 200 alone."""
+    assert make(Recorder(httpx.Response(status, json=RECEIPT))).send(UPDATE).receipt == RECEIPT["receipt"]
 
 
 @pytest.mark.parametrize("status", [408, 500, 502, 503, 504, 520, 999])
@@ -362,12 +368,11 @@ def test_a_request_that_cannot_be_built_was_not_sent(
 ) -> None:
     """Whatever the HTTP library dislikes about it; its words could hold a credential, so they are left out."""
     client = make(Recorder())
-    http = client.client._transport._http
 
     def fail(*_: object, **__: object) -> None:
         raise ValueError(APP_TOKEN)
 
-    monkeypatch.setattr(http, "build_request", fail)
+    monkeypatch.setattr(httpx, "Request", fail)
     with pytest.raises(NotSentError, match="cannot be built: ValueError"):
         client.send(UPDATE)
 
@@ -384,6 +389,17 @@ def test_a_request_that_cannot_be_built_was_not_sent(
         ({"proxy": "nonsense"}, "proxy cannot be used"),
         ({"app_token": None}, "app_key without app_token"),
         ({"base_url": "http://x.example"}, "clear text"),
+        ({"retry": {}}, "give a RetryPolicy"),
+        ({"timeout": True}, "timeout is True"),
+        ({"max_connections": 0}, "max_connections is 0"),
+        ({"max_connections": True}, "max_connections is True"),
+        ({"ca_file": 5}, "ca_file is 5"),
+        ({"ca_file": "a\0b"}, "ca_file a.x00b cannot be used"),
+        ({"proxy": 5}, "proxy cannot be used"),
+        ({"proxy": "socks5://127.0.0.1:1"}, "http_client of your own"),
+        ({"on_attempt": 5}, "on_attempt"),
+        ({"on_attempt": [print, 5]}, "on_attempt"),
+        ({"proxy": "http://127.0.0.1:1", "http_client": object()}, "go with no http_client"),
     ],
 )
 @pytest.mark.parametrize("kind", [TrackingClient, AsyncTrackingClient])
@@ -406,20 +422,6 @@ def test_a_client_comes_from_the_environment(kind: Any, monkeypatch: pytest.Monk
     assert "user token" in repr(kind.from_env(user_token="MADEUP"))
 
 
-def test_a_client_of_our_own_has_no_cookie_jar_no_redirects_and_no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What httpx would do by default and must not."""
-    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
-    with TrackingClient("mystore", app_key=APP_KEY, app_token=APP_TOKEN, proxy="http://127.0.0.1:8") as client:
-        http = client._transport._http
-        assert http.trust_env is False
-        assert http.follow_redirects is False
-        http.cookies.extract_cookies(
-            httpx.Response(200, headers={"Set-Cookie": "a=b"}, request=httpx.Request("GET", "https://x.example"))
-        )
-        assert len(http.cookies) == 0
-    assert http.is_closed
-
-
 def test_a_callers_own_client_is_not_closed() -> None:
     """Neither twin takes what is not its own."""
     http = httpx.Client(transport=httpx.MockTransport(Recorder()))
@@ -432,11 +434,58 @@ def test_a_callers_own_client_is_not_closed() -> None:
         async with async_client(Recorder(), http_client=own):
             pass
         assert not own.is_closed
-        async with AsyncTrackingClient("mystore", app_key=APP_KEY, app_token=APP_TOKEN) as client:
-            ours = client._transport._http
-        assert ours.is_closed
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("kind", [TrackingClient, AsyncTrackingClient])
+def test_a_closed_client_says_so_and_sends_nothing(kind: Any, twin: Callable[..., Twin]) -> None:
+    """It is no outcome of a call."""
+    client = twin(kind, "mystore", app_key=APP_KEY, app_token=APP_TOKEN)
+    client.close()
+    with pytest.raises(ConfigurationError, match="closed"):
+        client.send(UPDATE)
+
+
+@pytest.mark.parametrize("kind", [TrackingClient, AsyncTrackingClient])
+@pytest.mark.parametrize("wrong", ["x", httpx.MockTransport(Recorder())])
+def test_what_is_no_http_client_of_its_kind_is_refused(kind: Any, wrong: Any) -> None:
+    """By name."""
+    with pytest.raises(ConfigurationError, match=rf"http_client is {type(wrong).__name__}"):
+        kind("mystore", app_key=APP_KEY, app_token=APP_TOKEN, http_client=wrong)
+
+
+def test_a_client_of_the_other_kind_is_refused() -> None:
+    """Its calls would have to be awaited, or could not be."""
+    with httpx.Client() as http, pytest.raises(ConfigurationError, match=r"hand in an httpx\.AsyncClient"):
+        AsyncTrackingClient("mystore", app_key=APP_KEY, app_token=APP_TOKEN, http_client=cast("Any", http))
+    with pytest.raises(ConfigurationError, match=r"hand in an httpx\.Client"):
+        TrackingClient("mystore", app_key=APP_KEY, app_token=APP_TOKEN, http_client=cast("Any", httpx.AsyncClient()))
+
+
+@pytest.mark.parametrize(("kind", "own"), [(sync_client, httpx.Client), (async_client, httpx.AsyncClient)])
+def test_nothing_of_a_callers_client_but_its_way_is_used(kind: Any, own: Any, twin: Callable[..., Twin]) -> None:
+    """Neither its query, its headers, its cookies nor its auth gets into a request."""
+    server = Recorder()
+    options: Any = {"params": {"q": "1"}, "headers": {"X-Own": "1"}, "cookies": {"a": "b"}, "auth": ("u", "p")}
+    http = own(transport=httpx.MockTransport(server), **options)
+    twin(kind, server, http_client=http).send(UPDATE)
+    (request,) = server.requests
+    assert request.url.raw_path == b"/api/oms/pvt/orders/v501245lspt-01/invoice/000030711/tracking"
+    assert not {"x-own", "cookie", "authorization"} & set(request.headers)
+
+
+@pytest.mark.parametrize("unsure", [httpx.Response(500), httpx.ReadTimeout("x")])
+@pytest.mark.parametrize("then", [httpx.Response(409), httpx.ConnectError("x")])
+def test_a_resend_that_is_refused_does_not_make_the_first_try_undone(
+    make: Callable[..., Twin], unsure: Any, then: Any
+) -> None:
+    """It may have been applied; so nobody knows."""
+    server = Recorder(unsure, then)
+    with pytest.raises(OutcomeUnknownError) as caught:
+        make(server, on_unknown="resend").send(UPDATE)
+    assert caught.value.applied is None
+    assert caught.value.attempts == len(server.requests) >= 2
 
 
 def _public(kind: type) -> dict[str, Any]:

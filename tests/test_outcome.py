@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vtex_tracking_ext import errors
-from vtex_tracking_ext.outcome import Answer, Fault, Subject, accepted, error_of, receipt_of, retry_after, safe_headers
+from vtex_tracking_ext.faults import Fault
+from vtex_tracking_ext.outcome import Answer, Subject, accepted, error_of, receipt_of, retry_after, safe_headers
 
 NOW = dt.datetime(2026, 11, 23, 12, 0, tzinfo=dt.UTC)
-SECRET = "TOPSECRETTOPSECRET"
-WRITE = Subject("PUT /path/{orderId}", writes=True, secrets=(SECRET,))
-READ = Subject("GET /path/{orderId}", writes=False, secrets=(SECRET,))
+WRITE = Subject("PUT", "/path/{orderId}", writes=True)
+READ = Subject("GET", "/path/{orderId}", writes=False)
 JSON = (("Content-Type", "application/json"),)
 
 
@@ -90,10 +90,10 @@ def test_a_read_without_a_final_answer_has_failed_and_changed_nothing(status: in
 )
 def test_a_fault_depends_on_whether_bytes_left(subject: Subject, sent: Any, kind: Any, applied: Any) -> None:
     """Before the first byte nothing was applied; after it nobody knows."""
-    found = error_of(Fault(f"reset {SECRET}", sent=sent), subject, NOW)
+    found = error_of(Fault("reset\x1b", sent=sent), subject, NOW)
     assert type(found) is kind
     assert found.applied is applied
-    assert SECRET not in str(found)
+    assert r"reset\x1b" in str(found)
 
 
 def test_the_envelope_of_oms_is_read() -> None:
@@ -153,21 +153,19 @@ def test_a_numeric_code_becomes_text() -> None:
     assert error(400, {"error": {"code": 3, "message": "x"}}).code == "3"
 
 
-def test_what_a_server_echoes_is_shown_without_credentials_and_escapes() -> None:
-    """No credential in any text, nothing a terminal could choke on in a message, and a sane length."""
-    hostile = f"\x1b[31m{SECRET}\u202e\x00" + "x" * 500_000
-    found = error(400, {"error": {"code": SECRET, "message": hostile}}, (("X-Echo", SECRET), ("Set-Cookie", "a=b")))
-    for text in (str(found), repr(found), found.message, found.code, found.body, str(found.headers)):
-        assert SECRET not in text
+def test_what_a_server_says_is_shown_without_escapes() -> None:
+    """Nothing a terminal could choke on in a message, and a sane length; a cookie is nobody's business."""
+    hostile = "\x1b[31m\u202e\x00" + "x" * 500_000
+    found = error(400, {"error": {"code": "\x1b", "message": hostile}}, (("X-Echo", "1"), ("Set-Cookie", "a=b")))
     assert str(found).isprintable()
     assert len(str(found)) < 1000
-    assert found.headers == {"x-echo": "[credential]"}
+    assert found.code == r"\x1b"
+    assert found.headers == {"x-echo": "1"}
 
 
-def test_a_secret_in_a_percent_encoded_message_is_removed() -> None:
-    """It is looked for after decoding too."""
-    encoded = "%54" + SECRET[1:]
-    assert error(400, b"", (("x-vtex-error-message", encoded),)).message == "[credential]"
+def test_a_404_of_a_read_speaks_of_no_invoice() -> None:
+    """There is none in it."""
+    assert "invoice" not in str(error_of(Answer(404), READ, NOW))
 
 
 def test_rate_limited_tells_how_long_to_wait() -> None:
@@ -231,7 +229,7 @@ def test_every_answer_ends_in_one_of_our_errors(
 ) -> None:
     """Any status, body and header; the text is always printable."""
     answer = Answer(status, tuple(headers), body)
-    found = error_of(answer, Subject("PUT /x", writes=writes), NOW)
+    found = error_of(answer, Subject("PUT", "/x", writes=writes), NOW)
     assert isinstance(found, errors.VtexTrackingError)
     assert str(found).isprintable()
 
@@ -245,7 +243,7 @@ RECEIPT = {
 
 def test_a_receipt_is_read_seven_fraction_digits_included() -> None:
     """Python keeps six of them."""
-    receipt = receipt_of(Answer(200, JSON), RECEIPT, "v1-01", 2, ())
+    receipt = receipt_of(Answer(200, JSON), RECEIPT, "v1-01", 2)
     assert receipt.date == dt.datetime(2017, 3, 29, 18, 4, 31, 52123, tzinfo=dt.UTC)
     assert (receipt.order_id, receipt.receipt) == ("v1-01", RECEIPT["receipt"])
     assert (receipt.applied, receipt.attempts, receipt.note) == (True, 2, None)
@@ -264,18 +262,18 @@ def test_a_receipt_is_read_seven_fraction_digits_included() -> None:
 )
 def test_an_odd_answer_marks_the_receipt(answer: Answer, parsed: dict[str, object] | None, note: str) -> None:
     """It was applied all the same, and the receipt says what is odd."""
-    receipt = receipt_of(answer, parsed, "v1-01", 1, ())
+    receipt = receipt_of(answer, parsed, "v1-01", 1)
     assert receipt.applied is True
     assert receipt.note == note
 
 
 def test_a_date_that_is_none_is_left_out() -> None:
     """The rest of the receipt stands."""
-    receipt = receipt_of(Answer(200), {**RECEIPT, "date": "soon"}, "v1-01", 1, ())
+    receipt = receipt_of(Answer(200), {**RECEIPT, "date": "soon"}, "v1-01", 1)
     assert receipt.date is None
     assert receipt.note is None
 
 
 def test_repeated_headers_are_joined() -> None:
     """As HTTP reads them."""
-    assert safe_headers((("A", "1"), ("a", "2")), ()) == {"a": "1, 2"}
+    assert safe_headers((("A", "1"), ("a", "2"))) == {"a": "1, 2"}

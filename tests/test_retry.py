@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any
 
 import pytest
 
 from vtex_tracking_ext import RetryPolicy, errors
-from vtex_tracking_ext.retry import wait_before_next
+from vtex_tracking_ext.retry import PROCESS_BUDGET, RetryBudget, wait_before_next
 
 
 def limited(retry_after: float | None) -> errors.RateLimitedError:
@@ -71,8 +72,43 @@ def test_attempts_and_elapsed_time_both_bound() -> None:
     assert wait(error, elapsed=119.6) is None
 
 
-@pytest.mark.parametrize("arguments", [{"attempts": 0}, {"elapsed": -1}, {"first_wait": -1}, {"attempt_timeout": 0}])
-def test_a_policy_that_makes_no_sense_is_refused(arguments: dict[str, float]) -> None:
-    """At once, not at the first failure."""
-    with pytest.raises(ValueError, match=next(iter(arguments))):
-        RetryPolicy(**arguments)  # type: ignore[arg-type]
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"attempts": 0},
+        {"attempts": 2.5},
+        {"attempts": True},
+        {"elapsed": -1},
+        {"first_wait": -1},
+        {"attempt_timeout": 0},
+        {"longest_wait": "8"},
+        {"retry_after_cap": float("inf")},
+        {"rate_limit_wait": float("nan")},
+    ],
+)
+def test_a_policy_that_makes_no_sense_is_refused(arguments: dict[str, Any]) -> None:
+    """At once, not at the first failure, and by name."""
+    with pytest.raises(errors.ConfigurationError, match=f"RetryPolicy: {next(iter(arguments))} is "):
+        RetryPolicy(**arguments)
+
+
+def test_a_budget_bounds_the_retries_of_all_who_share_it() -> None:
+    """What goes well gives tokens back: a retry's own, or one."""
+    budget = RetryBudget(capacity=10, cost=5, refund=1)
+    assert [budget.take() for _ in range(3)] == [True, True, False]
+    budget.give_back(0)
+    assert not budget.take()
+    budget.give_back(1)
+    assert budget.take()
+    budget.give_back(100)
+    assert [budget.take() for _ in range(3)] == [True, True, False]
+
+
+def test_policies_share_the_budget_of_the_process() -> None:
+    """Unless they are given one; and they can be pickled."""
+    assert RetryPolicy().budget is RetryPolicy(attempts=1).budget is PROCESS_BUDGET
+    own = RetryPolicy(budget=RetryBudget(capacity=5))
+    assert own.budget is not PROCESS_BUDGET
+    copied = pickle.loads(pickle.dumps(own))  # noqa: S301 - our own
+    assert copied == own
+    assert [copied.budget.take() for _ in range(2)] == [True, False]

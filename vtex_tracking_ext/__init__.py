@@ -27,10 +27,12 @@ if TYPE_CHECKING:
         VtexTrackingError,
     )
     from .events import Package, PackageEvent, TrackingEvent, TrackingReceipt, TrackingUpdate
-    from .retry import RetryPolicy
+    from .observe import AttemptEvent
+    from .retry import RetryBudget, RetryPolicy
 
 __all__ = [
     "AsyncTrackingClient",
+    "AttemptEvent",
     "AuthenticationError",
     "ConfigurationError",
     "ConflictError",
@@ -45,6 +47,7 @@ __all__ = [
     "RateLimitedError",
     "ReadFailedError",
     "RefusedError",
+    "RetryBudget",
     "RetryPolicy",
     "TrackingClient",
     "TrackingEvent",
@@ -56,7 +59,8 @@ __all__ = [
 _HOMES = {
     "client": ("AsyncTrackingClient", "TrackingClient"),
     "events": ("Package", "PackageEvent", "TrackingEvent", "TrackingReceipt", "TrackingUpdate"),
-    "retry": ("RetryPolicy",),
+    "observe": ("AttemptEvent",),
+    "retry": ("RetryBudget", "RetryPolicy"),
 }
 
 

@@ -15,7 +15,7 @@ from .limits import day_text, moment_text
 from .outcome import Subject
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from vtex_oms_client.types import Response
 
@@ -39,7 +39,7 @@ class Call:
     subject: Subject
 
 
-def update_call(update: TrackingUpdate, secrets: Collection[str]) -> Call:
+def update_call(update: TrackingUpdate) -> Call:
     """Return the call that adds an update's events to its package."""
     body = UpdateTrackingStatusRequest(
         is_delivered=update.is_delivered,
@@ -49,34 +49,29 @@ def update_call(update: TrackingUpdate, secrets: Collection[str]) -> Call:
             for event in update.events
         ],
     )
-    line = f"{constants.UPDATE_TRACKING_STATUS_METHOD} {constants.UPDATE_TRACKING_STATUS_PATH}"
     return Call(
         sync=update_tracking_status.sync_detailed,
         asyncio=update_tracking_status.asyncio_detailed,
         arguments={"order_id": update.order_id, "invoice_number": update.invoice_number, "body": body},
-        subject=Subject(line, writes=True, secrets=secrets),
+        subject=Subject(constants.UPDATE_TRACKING_STATUS_METHOD, constants.UPDATE_TRACKING_STATUS_PATH, writes=True),
     )
 
 
-def tracking_number_call(
-    order_id: str, invoice_number: str, body: SendTrackingNumberRequest, secrets: Collection[str]
-) -> Call:
+def tracking_number_call(order_id: str, invoice_number: str, body: SendTrackingNumberRequest) -> Call:
     """Return the call that registers a package's tracking number."""
-    line = f"{constants.SEND_TRACKING_NUMBER_METHOD} {constants.SEND_TRACKING_NUMBER_PATH}"
     return Call(
         sync=send_tracking_number.sync_detailed,
         asyncio=send_tracking_number.asyncio_detailed,
         arguments={"order_id": order_id, "invoice_number": invoice_number, "body": body},
-        subject=Subject(line, writes=True, secrets=secrets),
+        subject=Subject(constants.SEND_TRACKING_NUMBER_METHOD, constants.SEND_TRACKING_NUMBER_PATH, writes=True),
     )
 
 
-def order_call(order_id: str, secrets: Collection[str]) -> Call:
+def order_call(order_id: str) -> Call:
     """Return the call that reads an order."""
-    line = f"{constants.GET_ORDER_METHOD} {constants.GET_ORDER_PATH}"
     return Call(
         sync=get_order.sync_detailed,
         asyncio=get_order.asyncio_detailed,
         arguments={"order_id": order_id},
-        subject=Subject(line, writes=False, secrets=secrets),
+        subject=Subject(constants.GET_ORDER_METHOD, constants.GET_ORDER_PATH, writes=False),
     )

@@ -3,142 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
-from typing import TYPE_CHECKING, Any, Self, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from attrs import asdict, fields
-from vtex_oms_client import constants
-from vtex_oms_client.models import SendTrackingNumberRequest
-
-from . import limits
-from .calls import Call, order_call, tracking_number_call, update_call
-from .conversation import (
-    Attempt,
-    Conversation,
-    Exchange,
-    OnUnknown,
-    Rules,
-    changing,
-    checking,
-    reading,
-    sending,
-)
-from .credentials import Settings, credentials_of, merged, server_url, settings_from_env
-from .errors import ConfigurationError, InvalidUpdateError, Problem
+from .conversation import Attempt, Conversation, Exchange, OnUnknown
 from .events import TrackingUpdate
-from .retry import RetryPolicy
-from .text import quoted
-from .transport import AsyncTransport, SyncTransport, Wiring
+from .plans import DEFAULT_TIMEOUT, MAX_CONNECTIONS, Hooks, Plans, delivery, from_env, tracking_number_body
+from .transport import AsyncTransport, SyncTransport
 
 if TYPE_CHECKING:
     import datetime as dt
+    import os
     from collections.abc import Iterable
     from types import TracebackType
 
     import httpx
 
     from .events import Package, TrackingEvent, TrackingReceipt, When
+    from .retry import RetryPolicy
 
 T = TypeVar("T")
-
-_SETTINGS = frozenset(attribute.name for attribute in fields(Settings))
-
-#: Seconds that one call may take, all tries and pauses included, unless the client is told otherwise.
-DEFAULT_TIMEOUT = 120.0
-
-
-class _Plans:
-    """What both clients are made of: who calls, where, and the conversations. No I/O."""
-
-    def __init__(  # noqa: PLR0913 - the clients' arguments
-        self,
-        account: str,
-        *,
-        app_key: str | None,
-        app_token: str | None,
-        user_token: str | None,
-        base_url: str | None,
-        environment: str | None,
-        timeout: float,
-        retry: RetryPolicy | None,
-        on_unknown: OnUnknown,
-        ca_file: str | os.PathLike[str] | None,
-        proxy: str | None,
-    ) -> None:
-        credentials = credentials_of(app_key, app_token, user_token)
-        address = server_url(account, environment, base_url)
-        if not (isinstance(timeout, int | float) and 0 < timeout < float("inf")):
-            raise ConfigurationError(f"timeout is {quoted(timeout)}: give a number of seconds above zero.")
-        if on_unknown not in get_args(OnUnknown):
-            raise ConfigurationError(f"on_unknown is {quoted(on_unknown)}: give one of {get_args(OnUnknown)}.")
-        headers = credentials.headers()
-        self.account = account
-        self.wiring = Wiring(address, headers, None if ca_file is None else os.fspath(ca_file), proxy)
-        self.rules = Rules(timeout, retry or RetryPolicy(), on_unknown, tuple(headers.values()))
-
-    def describe(self, name: str) -> str:
-        """Return a client's repr: the address and the kind of credentials, never a credential."""
-        kind = "user token" if constants.VTEX_IDCLIENT_AUT_COOKIE_HEADER in self.wiring.headers else "app key"
-        return f"{name}({quoted(self.account)}, {quoted(self.wiring.base_url)}, {kind})"
-
-    def send(self, update: TrackingUpdate) -> Conversation[TrackingReceipt]:
-        """Check an update and plan its sending."""
-        limits.check(update, self.rules.now())
-        return sending(update_call(update, self.rules.secrets), update, self.rules)
-
-    def set_tracking_number(
-        self, order_id: str, invoice_number: str, body: SendTrackingNumberRequest
-    ) -> Conversation[TrackingReceipt]:
-        """Check a tracking number and plan its registration."""
-        problems = [*limits.order_id_problems(order_id), *limits.invoice_number_problems(invoice_number)]
-        problems += limits.tracking_number_problems(body.to_dict())
-        _refuse(problems)
-        return changing(tracking_number_call(order_id, invoice_number, body, self.rules.secrets), order_id, self.rules)
-
-    def get_packages(self, order_id: str) -> Conversation[tuple[Package, ...]]:
-        """Check an order id and plan the reading of the order."""
-        return reading(self._order_call(order_id), self.rules)
-
-    def was_applied(self, update: TrackingUpdate) -> Conversation[bool | None]:
-        """Check an update and plan the look at its order."""
-        limits.check(update, self.rules.now())
-        return checking(self._order_call(update.order_id), update, self.rules)
-
-    def _order_call(self, order_id: str) -> Call:
-        _refuse(list(limits.order_id_problems(order_id)))
-        return order_call(order_id, self.rules.secrets)
-
-
-def _refuse(problems: list[Problem]) -> None:
-    if problems:
-        raise InvalidUpdateError(problems=problems)
-
-
-def _from_env(options: dict[str, Any]) -> dict[str, Any]:
-    """Return a client's arguments: those given, the gaps filled from the environment."""
-    known = {name: options[name] for name in _SETTINGS & options.keys()}
-    settings = merged(Settings(**known), settings_from_env(os.environ))
-    if settings.account is None:
-        raise ConfigurationError("account is missing: set VTEX_ACCOUNT, or give account=.")
-    return {**options, **asdict(settings)}
-
-
-def _delivery(
-    order_id: str, invoice_number: str, delivered_date: When | None, events: Iterable[TrackingEvent]
-) -> TrackingUpdate:
-    return TrackingUpdate(order_id, invoice_number, events, is_delivered=True, delivered_date=delivered_date)
-
-
-def _tracking_number(
-    tracking_number: str, tracking_url: str | None, courier: str | None, dispatched_date: dt.datetime | str | None
-) -> SendTrackingNumberRequest:
-    return SendTrackingNumberRequest(
-        tracking_number=tracking_number,
-        tracking_url=tracking_url,
-        courier=courier,
-        dispatched_date=limits.instant_text(dispatched_date),
-    )
 
 
 class TrackingClient:
@@ -157,8 +41,15 @@ class TrackingClient:
             OutcomeUnknownError; ``check``, that is read the order back for some seconds more and return a
             receipt if all of it is there; or ``resend``, which can show the shopper an event twice.
         ca_file: File of certificates to trust instead of the usual ones.
-        proxy: Address of a proxy. The environment's proxies are not used, because they would see the keys.
-        http_client: Your own ``httpx.Client``. It is not closed, and its redirects, cookies and auth are not used.
+        proxy: Address of a proxy, such as ``http://proxy.example:3128``, that is asked to CONNECT.
+        trust_env: Whether to use the proxies and certificates that the environment names (``HTTPS_PROXY``,
+            ``NO_PROXY``, ``SSL_CERT_FILE``). Not by default, because who sets them could see or fake everything.
+        max_connections: Connections that are open at once at most; further calls wait for one.
+        on_attempt: Called after each request with an :class:`AttemptEvent`, or several such functions. They should be
+            quick; one that raises is logged and changes nothing.
+        http_client: Your own ``httpx.Client``, for its proxies, certificates, limits and event hooks. Its headers,
+            query, redirects, cookies and auth are not used, each request has a connection of its own, and it is not
+            closed.
 
     Raises:
         ConfigurationError: The account, the credentials, an address or a file cannot be used.
@@ -178,9 +69,12 @@ class TrackingClient:
         on_unknown: OnUnknown = "raise",
         ca_file: str | os.PathLike[str] | None = None,
         proxy: str | None = None,
+        trust_env: bool = False,
+        max_connections: int = MAX_CONNECTIONS,
+        on_attempt: Hooks = (),
         http_client: httpx.Client | None = None,
     ) -> None:
-        self._plans = _Plans(
+        self._plans = Plans(
             account,
             app_key=app_key,
             app_token=app_token,
@@ -192,6 +86,10 @@ class TrackingClient:
             on_unknown=on_unknown,
             ca_file=ca_file,
             proxy=proxy,
+            trust_env=trust_env,
+            max_connections=max_connections,
+            on_attempt=on_attempt,
+            own=http_client is None,
         )
         self._transport = SyncTransport(self._plans.wiring, http_client)
 
@@ -204,7 +102,7 @@ class TrackingClient:
         Raises:
             ConfigurationError: Something is missing or cannot be used.
         """
-        return cls(**_from_env(options))
+        return cls(**from_env(options))
 
     def update(self, order_id: str, invoice_number: str, *, events: Iterable[TrackingEvent]) -> TrackingReceipt:
         """Add events to a package that is on its way.
@@ -245,7 +143,7 @@ class TrackingClient:
         Raises:
             VtexTrackingError: As for :meth:`update`.
         """
-        return self.send(_delivery(order_id, invoice_number, delivered_date, events))
+        return self.send(delivery(order_id, invoice_number, delivered_date, events))
 
     def send(self, update: TrackingUpdate) -> TrackingReceipt:
         """Send an update as it stands.
@@ -281,7 +179,7 @@ class TrackingClient:
         Raises:
             VtexTrackingError: As for :meth:`update`.
         """
-        body = _tracking_number(tracking_number, tracking_url, courier, dispatched_date)
+        body = tracking_number_body(tracking_number, tracking_url, courier, dispatched_date)
         return self._converse(self._plans.set_tracking_number(order_id, invoice_number, body))
 
     def get_packages(self, order_id: str) -> tuple[Package, ...]:
@@ -365,9 +263,12 @@ class AsyncTrackingClient:
         on_unknown: OnUnknown = "raise",
         ca_file: str | os.PathLike[str] | None = None,
         proxy: str | None = None,
+        trust_env: bool = False,
+        max_connections: int = MAX_CONNECTIONS,
+        on_attempt: Hooks = (),
         http_client: httpx.AsyncClient | None = None,
     ) -> None:
-        self._plans = _Plans(
+        self._plans = Plans(
             account,
             app_key=app_key,
             app_token=app_token,
@@ -379,6 +280,10 @@ class AsyncTrackingClient:
             on_unknown=on_unknown,
             ca_file=ca_file,
             proxy=proxy,
+            trust_env=trust_env,
+            max_connections=max_connections,
+            on_attempt=on_attempt,
+            own=http_client is None,
         )
         self._transport = AsyncTransport(self._plans.wiring, http_client)
 
@@ -391,7 +296,7 @@ class AsyncTrackingClient:
         Raises:
             ConfigurationError: Something is missing or cannot be used.
         """
-        return cls(**_from_env(options))
+        return cls(**from_env(options))
 
     async def update(self, order_id: str, invoice_number: str, *, events: Iterable[TrackingEvent]) -> TrackingReceipt:
         """Add events to a package that is on its way.
@@ -432,7 +337,7 @@ class AsyncTrackingClient:
         Raises:
             VtexTrackingError: As for :meth:`update`.
         """
-        return await self.send(_delivery(order_id, invoice_number, delivered_date, events))
+        return await self.send(delivery(order_id, invoice_number, delivered_date, events))
 
     async def send(self, update: TrackingUpdate) -> TrackingReceipt:
         """Send an update as it stands.
@@ -468,7 +373,7 @@ class AsyncTrackingClient:
         Raises:
             VtexTrackingError: As for :meth:`update`.
         """
-        body = _tracking_number(tracking_number, tracking_url, courier, dispatched_date)
+        body = tracking_number_body(tracking_number, tracking_url, courier, dispatched_date)
         return await self._converse(self._plans.set_tracking_number(order_id, invoice_number, body))
 
     async def get_packages(self, order_id: str) -> tuple[Package, ...]:

@@ -7,28 +7,32 @@ its result back in, and return what the generator returns. So the order of thing
 from __future__ import annotations
 
 import datetime as dt
-import logging
 import random
 import time
 from collections.abc import Callable, Generator, Mapping
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from attrs import field, frozen
+from attrs import frozen
 
 from .calls import Call, order_call
 from .errors import OutcomeUnknownError, ReadFailedError, VtexTrackingError
 from .events import Package, TrackingReceipt, TrackingUpdate
-from .outcome import Answer, Fault, accepted, error_of, receipt_of
+from .observe import AttemptEvent, log, tell
+from .outcome import Answer, accepted, error_of, receipt_of, request_id_of
 from .readback import packages_of, was_applied
 from .retry import RetryPolicy, wait_before_next
 
-log = logging.getLogger("vtex_tracking_ext")
+if TYPE_CHECKING:
+    from .faults import Fault
 
 #: What to do with an update that may have been applied or not: say so, read the order back, or send again.
 OnUnknown = Literal["raise", "check", "resend"]
 
 #: Seconds to wait before each look at the order. VTEX shows an accepted change after about 6 s (seen).
 CHECK_PAUSES = (2.0, 5.0, 8.0)
+
+#: Seconds of a call's time that are kept for those looks, where on_unknown is ``check``; half of it at most.
+CHECK_RESERVE = 30.0
 
 
 @frozen
@@ -62,7 +66,8 @@ class Rules:
         timeout: Seconds that one call may take, all tries and pauses included.
         policy: When to try again.
         on_unknown: What to do when nobody knows whether an update was applied.
-        secrets: The credentials that travel.
+        server: Address of the server, for hooks.
+        hooks: Called after each request with what came of it.
         clock: Seconds that only ever go up.
         now: The current time, aware, in the local zone.
         chance: A random number from 0 to 1.
@@ -71,7 +76,8 @@ class Rules:
     timeout: float
     policy: RetryPolicy
     on_unknown: OnUnknown = "raise"
-    secrets: tuple[str, ...] = field(default=(), repr=False)
+    server: str = ""
+    hooks: tuple[Callable[[AttemptEvent], object], ...] = ()
     clock: Callable[[], float] = time.monotonic
     now: Callable[[], dt.datetime] = lambda: dt.datetime.now().astimezone()
     chance: Callable[[], float] = random.random
@@ -83,10 +89,13 @@ Conversation = Generator[Attempt | Pause, Exchange | None, T]
 
 def sending(call: Call, update: TrackingUpdate, rules: Rules) -> Conversation[TrackingReceipt]:
     """Send an update; where its outcome is unknown, do as ``rules.on_unknown`` says."""
+    ends = rules.clock() + rules.timeout
+    check = rules.on_unknown == "check"
     try:
-        return (yield from changing(call, update.order_id, rules))
+        reserve = min(CHECK_RESERVE, rules.timeout / 2) if check else 0.0
+        return (yield from changing(call, update.order_id, rules, ends - reserve))
     except OutcomeUnknownError as error:
-        if rules.on_unknown == "check" and (yield from _stands_on_order(update, rules)):
+        if check and (yield from _stands_on_order(update, rules, ends)):
             return TrackingReceipt(
                 date=None,
                 order_id=update.order_id,
@@ -98,15 +107,15 @@ def sending(call: Call, update: TrackingUpdate, rules: Rules) -> Conversation[Tr
         raise
 
 
-def changing(call: Call, order_id: str, rules: Rules) -> Conversation[TrackingReceipt]:
+def changing(call: Call, order_id: str, rules: Rules, ends: float | None = None) -> Conversation[TrackingReceipt]:
     """Make a call that changes something, and return its receipt."""
-    answer, parsed, attempts = yield from _settled(call, rules)
-    return receipt_of(answer, parsed, order_id, attempts, rules.secrets)
+    answer, parsed, attempts = yield from _settled(call, rules, ends)
+    return receipt_of(answer, parsed, order_id, attempts)
 
 
-def reading(call: Call, rules: Rules) -> Conversation[tuple[Package, ...]]:
+def reading(call: Call, rules: Rules, ends: float | None = None) -> Conversation[tuple[Package, ...]]:
     """Read an order, and return its packages."""
-    answer, parsed, attempts = yield from _settled(call, rules)
+    answer, parsed, attempts = yield from _settled(call, rules, ends)
     if parsed is None or not isinstance(parsed.get("orderId"), str):
         error = ReadFailedError(
             f"{call.subject.line} was answered with {answer.status} and {len(answer.body)} bytes "
@@ -118,42 +127,90 @@ def reading(call: Call, rules: Rules) -> Conversation[tuple[Package, ...]]:
     return packages_of(parsed)
 
 
-def checking(call: Call, update: TrackingUpdate, rules: Rules) -> Conversation[bool | None]:
+def checking(call: Call, update: TrackingUpdate, rules: Rules, ends: float | None = None) -> Conversation[bool | None]:
     """Read an order, and tell whether an update stands on it; None where the order cannot be read."""
     try:
-        return was_applied(update, (yield from reading(call, rules)))
+        return was_applied(update, (yield from reading(call, rules, ends)))
     except VtexTrackingError as error:
         log.warning("Whether an update was applied cannot be read: %s", error)
         return None
 
 
-def _stands_on_order(update: TrackingUpdate, rules: Rules) -> Conversation[bool]:
-    """Look at the order a few times, with patience; only what is found there whole counts."""
-    call = order_call(update.order_id, rules.secrets)
+def _stands_on_order(update: TrackingUpdate, rules: Rules, ends: float) -> Conversation[bool]:
+    """Look at the order a few times, with patience, while there is time; only what is found there whole counts."""
+    call = order_call(update.order_id)
     for pause in CHECK_PAUSES:
+        if rules.clock() + pause >= ends:
+            break
         yield Pause(pause)
-        if (yield from checking(call, update, rules)):
+        if (yield from checking(call, update, rules, ends)):
             return True
     return False
 
 
-def _settled(call: Call, rules: Rules) -> Conversation[tuple[Answer, Mapping[str, Any] | None, int]]:
-    """Try until the call is accepted, or raise the error of the last try; return answer, JSON and tries."""
-    started, attempt = rules.clock(), 0
-    resend = rules.on_unknown == "resend"
+def _settled(
+    call: Call, rules: Rules, ends: float | None
+) -> Conversation[tuple[Answer, Mapping[str, Any] | None, int]]:
+    """Try until the call is accepted, or raise the error that tells the truth; return answer, JSON and tries.
+
+    Args:
+        call: What to do.
+        rules: How.
+        ends: When it must be over, by the rules' clock; None for a whole time-out from now.
+    """
+    began, call_started, attempt = rules.clock(), rules.now(), 0
+    ends = began + rules.timeout if ends is None else ends
+    doubt: OutcomeUnknownError | None = None
     while True:
         attempt += 1
-        left = started + rules.timeout - rules.clock()
-        exchange = yield Attempt(call, min(left, rules.policy.attempt_timeout))
+        started, before = rules.now(), rules.clock()
+        exchange = yield Attempt(call, min(ends - before, rules.policy.attempt_timeout))
         assert exchange is not None  # noqa: S101 - the answer to an Attempt always is one
-        if isinstance(exchange.result, Answer) and accepted(exchange.result):
-            return exchange.result, exchange.parsed, attempt
-        error = error_of(exchange.result, call.subject, rules.now())
-        error.attempts = attempt
-        elapsed = rules.clock() - started
-        wait = wait_before_next(
-            rules.policy, error, attempt=attempt, elapsed=elapsed, chance=rules.chance(), resend=resend
+        result, after = exchange.result, rules.clock()
+        answer = result if isinstance(result, Answer) else None
+        error = None if accepted(result) else error_of(result, call.subject, rules.now())
+        wait = None if error is None else _wait(error, rules, attempt=attempt, elapsed=after - began, left=ends - after)
+        if error is not None:
+            error.attempts = attempt
+        event = AttemptEvent(
+            method=call.subject.method,
+            path=call.subject.path,
+            server=rules.server,
+            attempt=attempt,
+            started=started,
+            call_started=call_started,
+            seconds=after - before,
+            status_code=None if answer is None else answer.status,
+            request_id=None if answer is None else request_id_of(answer.headers),
+            error=error,
+            retry_in=wait,
         )
-        if wait is None or elapsed + wait >= rules.timeout:
-            raise error
+        tell(event, rules.hooks)
+        if error is None and answer is not None:
+            rules.policy.budget.give_back(attempt - 1)
+            return answer, exchange.parsed, attempt
+        if isinstance(error, OutcomeUnknownError):
+            doubt = error
+        if wait is None:
+            raise _whole_truth(error, doubt, attempt)
         yield Pause(wait)
+
+
+def _wait(error: VtexTrackingError, rules: Rules, *, attempt: int, elapsed: float, left: float) -> float | None:
+    """Return the seconds to wait before the next try, or None where there is none."""
+    resend = rules.on_unknown == "resend"
+    wait = wait_before_next(rules.policy, error, attempt=attempt, elapsed=elapsed, chance=rules.chance(), resend=resend)
+    if wait is None or wait >= left:
+        return None
+    return wait if rules.policy.budget.take() else None
+
+
+def _whole_truth(
+    error: VtexTrackingError | None, doubt: OutcomeUnknownError | None, attempts: int
+) -> VtexTrackingError:
+    """Return the error of the last try, unless an earlier one may have been applied: then nobody knows."""
+    if doubt is not None:
+        doubt.attempts = attempts
+        return doubt
+    assert error is not None  # noqa: S101 - what is not accepted has one
+    return error

@@ -30,10 +30,11 @@ from .errors import (
     VtexTrackingError,
 )
 from .events import TrackingReceipt
-from .text import visible, without
+from .faults import Fault
+from .text import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
 REQUEST_TIMEOUT = 408
 TOO_MANY_REQUESTS = 429
@@ -56,7 +57,7 @@ _REFUSALS: Mapping[int, tuple[type[RefusedError], str]] = {
 
 @frozen
 class Answer:
-    """What the server said.
+    """What the server said, credentials taken out of it.
 
     Attributes:
         status: The HTTP status, whatever number it is.
@@ -72,31 +73,23 @@ class Answer:
 
 
 @frozen
-class Fault:
-    """Why there is no answer.
-
-    Attributes:
-        reason: In words, without credentials.
-        sent: Whether bytes of the request may have left this machine.
-    """
-
-    reason: str
-    sent: bool
-
-
-@frozen
 class Subject:
     """What a call is about, for messages.
 
     Attributes:
-        line: Method and path template, such as ``PUT /api/oms/pvt/orders/{orderId}``.
+        method: HTTP method.
+        path: Path template of openapi.yaml, such as ``/api/oms/pvt/orders/{orderId}``.
         writes: Whether it changes anything at VTEX.
-        secrets: The credentials that travelled, to be kept out of every text.
     """
 
-    line: str
+    method: str
+    path: str
     writes: bool
-    secrets: Collection[str] = field(default=(), repr=False)
+
+    @property
+    def line(self) -> str:
+        """Return method and path template."""
+        return f"{self.method} {self.path}"
 
 
 def accepted(result: Answer | Fault) -> bool:
@@ -114,9 +107,11 @@ def error_of(result: Answer | Fault, subject: Subject, now: dt.datetime) -> Vtex
     """
     if isinstance(result, Fault):
         return _fault_error(result, subject)
-    story = Story.of(result, subject)
+    story = Story.of(result)
     if _is_definite_no(result.status):
         kind, advice = _REFUSALS.get(result.status, (RefusedError, ""))
+        if kind is NotFoundError and not subject.writes:
+            advice = "Check the account and the order id: each account has its own"
         error: _Answered = kind(f"{subject.line} was refused: {story}{advice and f'. {advice}'}.", **story.facts())
         if isinstance(error, RateLimitedError):
             error.retry_after = retry_after(result.headers, now)
@@ -137,7 +132,7 @@ def _is_definite_no(status: int) -> bool:
 
 
 def _fault_error(fault: Fault, subject: Subject) -> VtexTrackingError:
-    reason = visible(without(fault.reason, subject.secrets))
+    reason = visible(fault.reason)
     if not fault.sent:
         return NotSentError(f"{subject.line} was not sent: {reason}.")
     if not subject.writes:
@@ -159,17 +154,17 @@ class Story:
     body: str
 
     @classmethod
-    def of(cls, answer: Answer, subject: Subject) -> Story:
+    def of(cls, answer: Answer) -> Story:
         """Collect them from wherever VTEX and its gateways put them: envelope, problem+json or headers."""
-        body = without(answer.body.decode("utf-8", "replace"), subject.secrets)
-        headers = safe_headers(answer.headers, subject.secrets)
+        body = answer.body.decode("utf-8", "replace")
+        headers = safe_headers(answer.headers)
         envelope = _envelope(body)
         message = envelope.get("message") or unquote(headers.get("x-vtex-error-message", ""))
-        identifier = next((headers[name] for name in _REQUEST_ID_HEADERS if headers.get(name)), None)
+        identifier = request_id_of(answer.headers)
         return cls(
             status_code=answer.status,
             code=_shown(envelope.get("code") or headers.get("x-vtex-error-code")),
-            message=_shown(without(message, subject.secrets)),
+            message=_shown(message),
             request_id=_shown(identifier or envelope.get("request_id")),
             headers=headers,
             body=body,
@@ -189,13 +184,19 @@ class Story:
         return f"{self.status_code}{phrase}{said and f', {said}'}{request}"
 
 
-def safe_headers(pairs: Iterable[tuple[str, str]], secrets: Collection[str]) -> dict[str, str]:
-    """Return headers by lower-case name, repeats joined by a comma, cookies and credentials removed."""
+def request_id_of(pairs: Iterable[tuple[str, str]]) -> str | None:
+    """Return the id under which VTEX can find a request, or None where the answer tells none."""
+    headers = {name.lower(): value for name, value in pairs}
+    return next((headers[name] for name in _REQUEST_ID_HEADERS if headers.get(name)), None)
+
+
+def safe_headers(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return headers by lower-case name, repeats joined by a comma, cookies removed."""
     headers: dict[str, str] = {}
     for name, value in pairs:
-        key, text = name.lower(), without(value, secrets)
+        key = name.lower()
         if key != "set-cookie":
-            headers[key] = f"{headers[key]}, {text}" if key in headers else text
+            headers[key] = f"{headers[key]}, {value}" if key in headers else value
     return headers
 
 
@@ -242,9 +243,7 @@ def retry_after(headers: Iterable[tuple[str, str]], now: dt.datetime) -> float |
     return seconds if seconds > 0 else None
 
 
-def receipt_of(
-    answer: Answer, parsed: Mapping[str, object] | None, order_id: str, attempts: int, secrets: Collection[str]
-) -> TrackingReceipt:
+def receipt_of(answer: Answer, parsed: Mapping[str, object] | None, order_id: str, attempts: int) -> TrackingReceipt:
     """Return the receipt of a change that was accepted, marked where the answer is odd.
 
     Args:
@@ -252,9 +251,8 @@ def receipt_of(
         parsed: Its JSON fields, or None where it could not be read as a receipt.
         order_id: The order the call was about.
         attempts: How many requests were begun.
-        secrets: The credentials that travelled.
     """
-    said = {name: _shown(without(v, secrets)) for name, v in (parsed or {}).items() if isinstance(v, str)}
+    said = {name: _shown(v) for name, v in (parsed or {}).items() if isinstance(v, str)}
     notes = []
     if not answer.complete:
         notes.append("the answer broke off")
@@ -266,7 +264,7 @@ def receipt_of(
         date=_timestamp(said.get("date")),
         order_id=said.get("orderId"),
         receipt=said.get("receipt"),
-        headers=safe_headers(answer.headers, secrets),
+        headers=safe_headers(answer.headers),
         attempts=attempts,
         note="; ".join(notes) or None,
     )

@@ -1,10 +1,84 @@
-"""Whether to try again, and when. Pure: time and chance are handed in."""
+"""Whether to try again, and when. Pure but for the budget: time and chance are handed in."""
 
 from __future__ import annotations
 
-from attrs import field, frozen, validators
+import threading
+from typing import TYPE_CHECKING, Any, Final
 
-from .errors import NotSentError, OutcomeUnknownError, RateLimitedError, ReadFailedError, VtexTrackingError
+from attrs import field, frozen
+
+from .errors import (
+    ConfigurationError,
+    NotSentError,
+    OutcomeUnknownError,
+    RateLimitedError,
+    ReadFailedError,
+    VtexTrackingError,
+)
+from .text import quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from attrs import Attribute
+
+
+class RetryBudget:
+    """How many retries a process affords, so that an outage does not multiply the load of those who wait for its end.
+
+    Each retry takes tokens; a call that goes well gives some back, and all that its own retries took. Thread-safe.
+
+    Args:
+        capacity: Tokens at the beginning, and at most.
+        cost: Tokens that one retry takes.
+        refund: Tokens that a call gives back which went well at the first try.
+    """
+
+    def __init__(self, capacity: int = 500, cost: int = 5, refund: int = 1) -> None:
+        self._capacity = capacity
+        self._cost = cost
+        self._refund = refund
+        self._tokens = capacity
+        self._lock = threading.Lock()
+
+    def take(self) -> bool:
+        """Take the tokens of one retry; False where there are too few."""
+        with self._lock:
+            if self._tokens < self._cost:
+                return False
+            self._tokens -= self._cost
+            return True
+
+    def give_back(self, retries: int) -> None:
+        """Note a call that went well after so many retries."""
+        with self._lock:
+            self._tokens = min(self._capacity, self._tokens + (retries * self._cost or self._refund))
+
+    def __reduce__(self) -> tuple[type[RetryBudget], tuple[int, int, int]]:
+        return RetryBudget, (self._capacity, self._cost, self._refund)
+
+
+#: The budget of all clients of this process that are not given another.
+PROCESS_BUDGET: Final = RetryBudget()
+
+
+def _number(
+    kind: type | tuple[type, ...], least: float, *, above: bool = False
+) -> Callable[[Any, Attribute[Any], Any], None]:
+    """Return a check for a number that is finite and at least, or above, ``least``."""
+
+    def check(_: object, attribute: Attribute[Any], value: Any) -> None:
+        number: Any = value
+        good = isinstance(value, kind) and not isinstance(value, bool) and least <= number < float("inf")
+        if not good or (above and value == least):
+            what = "a whole number" if kind is int else "a number"
+            bound = f"above {least:g}" if above else f"from {least:g} up"
+            raise ConfigurationError(f"RetryPolicy: {attribute.name} is {quoted(value)}: give {what} {bound}.")
+
+    return check
+
+
+_SECONDS: Final = _number((int, float), 0)
 
 
 @frozen
@@ -24,15 +98,20 @@ class RetryPolicy:
         rate_limit_wait: Seconds to wait after a 429 that does not say how long. VTEX's guide says one minute.
         retry_after_cap: Longest ``Retry-After`` that is obeyed, in seconds; above it the error is raised at
             once, with ``retry_after`` on it.
+        budget: Shared by all calls that may take from it; by default by all clients of the process.
+
+    Raises:
+        ConfigurationError: A value is out of its range, or no number.
     """
 
-    attempts: int = field(default=3, validator=validators.ge(1))
-    attempt_timeout: float = field(default=30.0, validator=validators.gt(0))
-    elapsed: float = field(default=120.0, validator=validators.ge(0))
-    first_wait: float = field(default=0.5, validator=validators.ge(0))
-    longest_wait: float = field(default=8.0, validator=validators.ge(0))
-    rate_limit_wait: float = field(default=60.0, validator=validators.ge(0))
-    retry_after_cap: float = field(default=90.0, validator=validators.ge(0))
+    attempts: int = field(default=3, validator=_number(int, 1))
+    attempt_timeout: float = field(default=30.0, validator=_number((int, float), 0, above=True))
+    elapsed: float = field(default=120.0, validator=_SECONDS)
+    first_wait: float = field(default=0.5, validator=_SECONDS)
+    longest_wait: float = field(default=8.0, validator=_SECONDS)
+    rate_limit_wait: float = field(default=60.0, validator=_SECONDS)
+    retry_after_cap: float = field(default=90.0, validator=_SECONDS)
+    budget: RetryBudget = field(default=PROCESS_BUDGET, repr=False, eq=False)
 
 
 def wait_before_next(

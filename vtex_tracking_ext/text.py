@@ -2,16 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
 #: Characters of somebody else's text that one message quotes.
 QUOTE_LENGTH = 300
-
-#: What stands where a credential stood.
-HIDDEN = "[credential]"
 
 
 def visible(text: str, limit: int = QUOTE_LENGTH) -> str:
@@ -31,10 +23,3 @@ def quoted(text: object, limit: int = QUOTE_LENGTH) -> str:
 
 def _shown(character: str) -> str:
     return character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
-
-
-def without(text: str, secrets: Iterable[str]) -> str:
-    """Return ``text`` with each of ``secrets`` replaced by :data:`HIDDEN`, the longest first."""
-    for secret in sorted(secrets, key=len, reverse=True):
-        text = text.replace(secret, HIDDEN)
-    return text

@@ -1,42 +1,59 @@
 """The only room that imports httpx: one request out, one :class:`~.outcome.Answer` or :class:`~.outcome.Fault` back.
 
-The generated functions call ``.request(...)`` on whatever client they are given. Here they are given a
-stand-in that lives for one request: it sends through httpx, reads the body under a deadline and a size cap,
-notes whether bytes of the request may have left, and lets the generated parser see only what it can read.
+The generated functions call ``.request(...)`` on whatever client they are given. Here they are given a stand-in that
+lives for one request: it sends through httpx, reads the body under a deadline and a size cap, notes whether bytes of
+the request may have left, and lets the generated parser see only what it can read.
+
+A client of our own sends through httpx's transport over our :mod:`.pool`. A caller's client is used as it is, for its
+proxies, certificates and event hooks, and given the same guarantees from outside: see :class:`_ForeignSync`.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import functools
 import ssl
-import time
-from http.cookiejar import CookieJar, DefaultCookiePolicy
+import threading
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any, NoReturn, cast
+from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
 
 import httpx
-from attrs import frozen
+from attrs import field, frozen
 from vtex_oms_client import Client
 
+from .body import ACCEPTED_ENCODING, Body
 from .conversation import Attempt, Exchange
 from .errors import ConfigurationError
-from .outcome import Answer, Fault, accepted
+from .faults import Fault, Trust, fault_of
+from .network import CONNECT_TIMEOUT, Route, Watch
+from .outcome import Answer, accepted
+from .pool import WATCH, AsyncPool, Pool
+from .route import route_of
 from .text import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from vtex_oms_client.types import Response
 
-#: Seconds to wait for a connection; a host that takes longer is not there.
-CONNECT_TIMEOUT = 10.0
+    from .redaction import Redactor
 
 #: Decoded bytes of an answer that are read. Orders of real stores are a few hundred kB; receipts a few hundred bytes.
-MAX_BODY = 8 * 1024 * 1024
+MAX_BODY: Final = 8 * 1024 * 1024
 
-#: Exceptions raised before anything is sent, by transports that tell nothing of their progress (test doubles).
-_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+#: Bytes of an answer that are read in all: the body as it travels, and heads and interim answers before it.
+MAX_ANSWER: Final = MAX_BODY + 1024 * 1024
+
+#: What the transports of httpx itself can be trusted to tell. Another library's cannot: a cut after sending has been
+#: seen reported as a failed connection.
+_TRUST: Final[Mapping[object, Trust]] = {
+    httpx.HTTPTransport: "progress",
+    httpx.AsyncHTTPTransport: "progress",
+    httpx.MockTransport: "exceptions",
+    httpx.ASGITransport: "exceptions",
+    httpx.WSGITransport: "exceptions",
+}
 
 
 @frozen
@@ -46,75 +63,133 @@ class Wiring:
     Attributes:
         base_url: Where the paths of openapi.yaml begin.
         headers: Sent with every request; they hold the credentials.
+        redactor: Keeps the credentials out of what comes back.
         ca_file: A file of certificates to trust instead of the usual ones, or None.
-        proxy: Address of a proxy, or None. The environment's proxies are not used: they would see the keys.
+        proxy: Address of a proxy, or None.
+        trust_env: Whether the environment's proxies and certificates are used. They would see, or could fake, all.
+        max_connections: Connections that are open at once at most.
     """
 
     base_url: str
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
+    redactor: Redactor
     ca_file: str | None = None
-    proxy: str | None = None
+    proxy: str | None = field(default=None, repr=False)
+    trust_env: bool = False
+    max_connections: int = 100
+
+    def route(self) -> Route:
+        """Return the way to the server.
+
+        Raises:
+            ConfigurationError: The proxy or the file of certificates cannot be used.
+        """
+        return route_of(
+            self.base_url, _tls(self.ca_file, trust_env=self.trust_env), self.proxy, trust_env=self.trust_env
+        )
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(f"{type(self).__name__} is not pickled: it holds a credential")
 
 
 class _Ended(Exception):  # noqa: N818 - a way out of the generated function, never seen outside this module
     """The request has ended and the generated parser has nothing to do."""
 
 
-class _Progress:
-    """Watches a request through httpcore's trace events, to know whether bytes of it may have left."""
+class _OwnTransport(httpx.HTTPTransport):
+    """httpx's transport over a pool of ours. It overrides nothing that test tools replace (vcrpy, respx)."""
 
-    def __init__(self) -> None:
-        self.seen = False
-        self.sending = False
+    def __init__(self, pool: Pool) -> None:  # the base class would build a pool of its own
+        self._pool = cast("Any", pool)
 
-    def __call__(self, event: str, _info: Mapping[str, Any]) -> None:
-        self.seen = True
-        # http11.send_request_headers.started, or http2's: from here on bytes may be on the wire.
-        self.sending = self.sending or ".send_request" in event
 
-    async def asynchronously(self, event: str, info: Mapping[str, Any]) -> None:
-        """Do the same for httpcore's async connections, which await their trace."""
-        self(event, info)
+class _OwnAsyncTransport(httpx.AsyncHTTPTransport):
+    """Its asynchronous twin."""
 
-    def fault(self, error: BaseException) -> Fault:
-        """Return the fault that an exception stands for."""
-        reason = f"{type(error).__name__}: {visible(str(error))}" if str(error) else type(error).__name__
-        return Fault(reason, sent=self.sending if self.seen else not isinstance(error, _NEVER_SENT))
+    def __init__(self, pool: AsyncPool) -> None:
+        self._pool = cast("Any", pool)
 
 
 class _Stub:
-    """What both stand-ins share: building the request, and giving the answer to the generated parser."""
+    """What the stand-ins share: building the request, reading the answer, giving it to the generated parser."""
 
-    def __init__(self, wiring: Wiring, seconds: float) -> None:
+    def __init__(self, wiring: Wiring, seconds: float, *, owned: bool, trust: Trust) -> None:
         self.result: Answer | Fault | None = None
         self._wiring = wiring
         self._seconds = seconds
-        self._progress = _Progress()
+        self._owned = owned
+        self._trust = trust
+        self._watch = Watch(seconds, MAX_ANSWER)
 
-    def _build(self, http: httpx.Client | httpx.AsyncClient, trace: object, arguments: dict[str, Any]) -> httpx.Request:
-        url = self._wiring.base_url + arguments.pop("url")
+    def _build(self, arguments: dict[str, Any]) -> httpx.Request:
+        """Make the request; nothing of a caller's client (its headers, query, cookies, auth) gets into it."""
         # VTEX's own text requires Content-Type of every request, even of those without a body.
-        always = {"Accept": "application/json", "Content-Type": "application/json", "User-Agent": _user_agent()}
-        headers = {**always, **arguments.pop("headers", {}), **self._wiring.headers}
+        headers = {"Accept": "application/json", "Accept-Encoding": ACCEPTED_ENCODING, "User-Agent": _user_agent()}
+        headers |= {"Content-Type": "application/json", **arguments.pop("headers", {}), **self._wiring.headers}
         timeout = httpx.Timeout(self._seconds, connect=min(self._seconds, CONNECT_TIMEOUT))
-        extensions = {"trace": trace}
+        extensions: dict[str, Any] = {"timeout": timeout.as_dict(), WATCH: self._watch}
+        if not self._owned:
+            extensions["trace"] = self._trace
+            # Whether an answer ended cleanly cannot be seen from here, so no connection is used again.
+            headers["Connection"] = "close"
+        url = self._wiring.base_url + arguments.pop("url")
         try:
-            request = http.build_request(**arguments, url=url, headers=headers, timeout=timeout, extensions=extensions)
+            request = httpx.Request(**arguments, url=url, headers=headers, extensions=extensions)
         except Exception as error:  # noqa: BLE001 - whatever it is, nothing was sent
             self._end(Fault(f"the request cannot be built: {type(error).__name__}", sent=False))
-        request.headers.pop("Cookie", None)
         return request
+
+    @property
+    def _trace(self) -> Any:
+        """Return what httpcore calls at each step of a request."""
+        return self._see
+
+    def _see(self, event: str, info: Mapping[str, Any]) -> None:
+        request = info.get("request")
+        if request is None or request.method == b"CONNECT":  # what a proxy is asked is not the request
+            return
+        self._watch.reached = True
+        # http11.send_request_headers.started: from here on bytes may be on the wire.
+        self._watch.sending = self._watch.sending or ".send_request" in event
+
+    def _fault(self, error: BaseException) -> Fault:
+        """Return the fault that an exception stands for, as far as it was seen how far the request came."""
+        text = self._wiring.redactor.text(str(error))
+        seen = self._watch.sending if self._watch.reached else None
+        return fault_of(error, text, sent=seen, trust=self._trust)
+
+    def _head(self, response: httpx.Response) -> Body:
+        """Note what an answer's head says; whatever becomes of the body, this has been said."""
+        body = Body(response.headers.get("Content-Encoding", ""), MAX_BODY)
+        self._keep(response, body)
+        return body
+
+    def _keep(self, response: httpx.Response, body: Body) -> None:
+        redactor = self._wiring.redactor
+        headers = tuple((name, redactor.text(value)) for name, value in response.headers.multi_items())
+        self.result = Answer(response.status_code, headers, redactor.data(body.content), complete=body.complete)
+
+    def _read_already(self, response: httpx.Response) -> bool:
+        """Take over an answer whose body is in memory, as those of test tools are, decoded."""
+        if not response.is_stream_consumed:
+            return False
+        body = Body("", MAX_BODY)
+        if body.feed(response.content):
+            body.end()
+        self._keep(response, body)
+        return True
 
     def _end(self, result: Answer | Fault) -> NoReturn:
         self.result = result
         raise _Ended
 
-    def _give(self, answer: Answer) -> httpx.Response:
-        """Hand an answer to the generated parser, if it is one that it can read."""
-        self.result = answer
-        if not (accepted(answer) and answer.complete):
+    def _give(self) -> httpx.Response:
+        """Hand the answer to the generated parser, if it is one that it can read."""
+        answer = self.result
+        if not (isinstance(answer, Answer) and accepted(answer) and answer.complete):
             raise _Ended
-        return httpx.Response(answer.status, content=answer.body)
+        # As a 200, because that is what the contract describes of every answer that accepts.
+        return httpx.Response(httpx.codes.OK, content=answer.body)
 
     def with_parsed(self, response: Response[Any]) -> Exchange:
         """Return what came of the request, with what the generated parser made of it."""
@@ -135,102 +210,144 @@ class _Stub:
 class _SyncStub(_Stub):
     """Stands in for ``httpx.Client`` during one request."""
 
-    def __init__(self, wiring: Wiring, seconds: float, http: httpx.Client) -> None:
-        super().__init__(wiring, seconds)
-        self._http = http
+    def __init__(self, wiring: Wiring, seconds: float, send: Any, *, owned: bool, trust: Trust) -> None:
+        super().__init__(wiring, seconds, owned=owned, trust=trust)
+        self._send = send
+        self._abandoned = False
 
     def request(self, **arguments: Any) -> httpx.Response:
         """Send one request and read its answer."""
-        request = self._build(self._http, self._progress, arguments)
-        deadline = time.monotonic() + self._seconds
+        request = self._build(arguments)
+        if self._owned:
+            self._exchange(request)  # its every read and write is held to the deadline
+        else:
+            self._exchange_within(request)
+        return self._give()
+
+    def _exchange(self, request: httpx.Request) -> None:
         try:
-            response = self._http.send(request, stream=True, auth=None, follow_redirects=False)
-        except Exception as error:  # noqa: BLE001 - every exception is a fault; which, the progress tells
-            self._end(self._progress.fault(error))
-        body, complete = bytearray(), True
+            response: httpx.Response = self._send(request)
+        except httpx.HTTPStatusError as error:  # a caller's event hook; the answer is an answer all the same
+            response = error.response
+        except Exception as error:  # noqa: BLE001 - every exception is a fault; which, the watch tells
+            if not self._abandoned:
+                self.result = self._fault(error)
+            return
+        self._read(response)
+
+    def _read(self, response: httpx.Response) -> None:
+        body = self._head(response)
         try:
-            for chunk in response.iter_bytes():
-                body += chunk
-                if len(body) > MAX_BODY or time.monotonic() > deadline:
-                    complete = False
+            if self._read_already(response):
+                return
+            for piece in cast("httpx.SyncByteStream", response.stream):
+                if not body.feed(piece) or self._abandoned:
                     break
-        except Exception:  # noqa: BLE001 - the status has been said; what is cut is the body
-            complete = False
+            else:
+                body.end()
+        except Exception:  # noqa: BLE001, S110 - the status has been said; what is cut is the body
+            pass
         finally:
             response.close()
-        return self._give(_answer(response, body, complete=complete))
+        if not self._abandoned:
+            self._keep(response, body)
+
+    def _exchange_within(self, request: httpx.Request) -> None:
+        """Do the same through a caller's client, in a thread that can be left behind when the time is over.
+
+        Only the thread's own reads could be ended by a time-out, and each byte that comes prolongs those.
+        """
+        ended = threading.Event()
+        context = contextvars.copy_context()
+
+        def work() -> None:
+            try:
+                context.run(self._exchange, request)
+            finally:
+                ended.set()
+
+        threading.Thread(target=work, name="vtex-tracking-request", daemon=True).start()
+        if not ended.wait(max(0.0, self._watch.left())):
+            self._abandoned = True
+            if self.result is None:
+                self.result = self._fault(TimeoutError())
 
 
 class _AsyncStub(_Stub):
     """Stands in for ``httpx.AsyncClient`` during one request."""
 
-    def __init__(self, wiring: Wiring, seconds: float, http: httpx.AsyncClient) -> None:
-        super().__init__(wiring, seconds)
-        self._http = http
+    def __init__(self, wiring: Wiring, seconds: float, send: Any, *, owned: bool, trust: Trust) -> None:
+        super().__init__(wiring, seconds, owned=owned, trust=trust)
+        self._send = send
+
+    @property
+    def _trace(self) -> Any:
+        """Return the same for httpcore's async connections, which await it."""
+
+        async def see(event: str, info: Mapping[str, Any]) -> None:
+            self._see(event, info)
+
+        return see
 
     async def request(self, **arguments: Any) -> httpx.Response:
         """Send one request and read its answer."""
-        request = self._build(self._http, self._progress.asynchronously, arguments)
-        deadline = asyncio.get_running_loop().time() + self._seconds
+        request = self._build(arguments)
+        deadline = asyncio.get_running_loop().time() + self._watch.left()
         try:
             async with asyncio.timeout_at(deadline):
-                response = await self._http.send(request, stream=True, auth=None, follow_redirects=False)
-        except Exception as error:  # noqa: BLE001 - every exception is a fault; which, the progress tells
-            self._end(self._progress.fault(error))
-        body, complete = bytearray(), True
+                response: httpx.Response = await self._send(request)
+        except httpx.HTTPStatusError as error:  # a caller's event hook; the answer is an answer all the same
+            response = error.response
+        except Exception as error:  # noqa: BLE001 - every exception is a fault; which, the watch tells
+            self._end(self._fault(error))
+        await self._read(response, deadline)
+        return self._give()
+
+    async def _read(self, response: httpx.Response, deadline: float) -> None:
+        body = self._head(response)
         try:
+            if self._read_already(response):
+                return
             async with asyncio.timeout_at(deadline):
-                async for chunk in response.aiter_bytes():
-                    body += chunk
-                    if len(body) > MAX_BODY:
-                        complete = False
+                async for piece in cast("httpx.AsyncByteStream", response.stream):
+                    if not body.feed(piece):
                         break
-        except Exception:  # noqa: BLE001 - the status has been said; what is cut is the body
-            complete = False
+                else:
+                    body.end()
+        except Exception:  # noqa: BLE001, S110 - the status has been said; what is cut is the body
+            pass
         finally:
             await response.aclose()
-        return self._give(_answer(response, body, complete=complete))
+        self._keep(response, body)
 
 
-def _answer(response: httpx.Response, body: bytearray, *, complete: bool) -> Answer:
-    headers = tuple(response.headers.multi_items())
-    return Answer(response.status_code, headers, bytes(body[:MAX_BODY]), complete=complete)
-
-
-def _client_options(wiring: Wiring) -> dict[str, Any]:
-    """Return the options of a client of our own: finite, no redirects, no cookies, nothing from the environment.
-
-    Raises:
-        ConfigurationError: The proxy's address cannot be used.
-    """
-    options: dict[str, Any] = {
-        "verify": _tls(wiring.ca_file),
-        "trust_env": False,
-        "follow_redirects": False,
-        "cookies": CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-        "timeout": CONNECT_TIMEOUT,
-    }
-    if wiring.proxy is not None:
-        try:
-            options["proxy"] = httpx.Proxy(wiring.proxy)
-        except (ValueError, httpx.InvalidURL) as error:
-            raise ConfigurationError(f"proxy cannot be used: {visible(str(error))}.") from None
-    return options
-
-
-@functools.lru_cache(maxsize=8)
-def _tls(ca_file: str | None) -> ssl.SSLContext:
-    """Return a TLS context that verifies, shared by all clients because building one takes tens of milliseconds.
+def _tls(ca_file: str | None, *, trust_env: bool) -> ssl.SSLContext:
+    """Return a TLS context that verifies.
 
     Raises:
         ConfigurationError: The file cannot be read or holds no certificate.
     """
     if ca_file is None:
-        return httpx.create_ssl_context(trust_env=False)
+        return _fresh_tls(trust_env=True) if trust_env else _usual_tls()
     try:
-        return ssl.create_default_context(cafile=ca_file)
-    except OSError as error:  # ssl.SSLError is one
-        raise ConfigurationError(f"ca_file {ca_file} cannot be used: {error.strerror or error}.") from None
+        context = ssl.create_default_context(cafile=ca_file)
+    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError; a NUL in the name is a ValueError
+        reason = getattr(error, "strerror", None) or error
+        raise ConfigurationError(f"ca_file {visible(ca_file)} cannot be used: {reason}.") from None
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+@functools.cache
+def _usual_tls() -> ssl.SSLContext:
+    """Return the one that all clients share, because building one takes tens of milliseconds."""
+    return _fresh_tls(trust_env=False)
+
+
+def _fresh_tls(*, trust_env: bool) -> ssl.SSLContext:
+    context = httpx.create_ssl_context(trust_env=trust_env)
+    context.set_alpn_protocols(["http/1.1"])
+    return context
 
 
 @functools.cache
@@ -241,17 +358,44 @@ def _user_agent() -> str:
         return "vtex-tracking"
 
 
+def _trust_in(http: httpx.Client | httpx.AsyncClient, base_url: str) -> Trust:
+    """Tell what can be believed of the transport through which a caller's client goes to the server.
+
+    Raises:
+        ConfigurationError: It speaks HTTP/2, where a connection cannot be kept from being used again.
+    """
+    find: Callable[[httpx.URL], object] | None = getattr(http, "_transport_for_url", None)
+    transport = find(httpx.URL(base_url)) if find else None
+    if getattr(getattr(transport, "_pool", None), "_http2", False):
+        raise ConfigurationError("http_client speaks HTTP/2: hand in one made without http2=True.")
+    return _TRUST.get(type(transport), "nothing")
+
+
 class SyncTransport:
-    """Carries out attempts, one at a time a thread."""
+    """Carries out attempts, one at a time a thread.
+
+    Raises:
+        ConfigurationError: ``http`` is no synchronous client, or one that cannot be given the guarantees.
+    """
 
     def __init__(self, wiring: Wiring, http: httpx.Client | None) -> None:
+        if not (http is None or isinstance(http, httpx.Client)):
+            raise ConfigurationError(f"http_client is {type(http).__name__}: hand in an httpx.Client, or none.")
         self._wiring = wiring
-        self._owned = http is None
-        self._http = httpx.Client(**_client_options(wiring)) if http is None else http
+        self._closed = False
+        self._http = http
+        self._own = _OwnTransport(Pool(wiring.route(), wiring.max_connections)) if http is None else None
+        self._trust: Trust = "progress" if http is None else _trust_in(http, wiring.base_url)
 
     def attempt(self, step: Attempt) -> Exchange:
-        """Make one request, through the generated function."""
-        stub = _SyncStub(self._wiring, step.seconds, self._http)
+        """Make one request, through the generated function.
+
+        Raises:
+            ConfigurationError: The client is closed.
+        """
+        if self._closed or (self._http is not None and self._http.is_closed):
+            raise ConfigurationError("This client is closed: make another one.")
+        stub = _SyncStub(self._wiring, step.seconds, self._sender(), owned=self._http is None, trust=self._trust)
         client = Client(base_url="").set_httpx_client(cast("httpx.Client", stub))
         try:
             response = step.call.sync(client=client, **step.call.arguments)
@@ -259,23 +403,43 @@ class SyncTransport:
             return stub.without_parsed()
         return stub.with_parsed(response)
 
+    def _sender(self) -> Any:
+        if self._own is not None:
+            return self._own.handle_request
+        return functools.partial(cast("httpx.Client", self._http).send, **_AS_IT_IS)
+
     def close(self) -> None:
         """Close the connections, unless the caller's own client holds them."""
-        if self._owned:
-            self._http.close()
+        self._closed = True
+        if self._own is not None:
+            self._own.close()
 
 
 class AsyncTransport:
-    """Carries out attempts, as many at once as there are tasks."""
+    """Its asynchronous twin: carries out as many attempts at once as there are tasks.
+
+    Raises:
+        ConfigurationError: ``http`` is no asynchronous client, or one that cannot be given the guarantees.
+    """
 
     def __init__(self, wiring: Wiring, http: httpx.AsyncClient | None) -> None:
+        if not (http is None or isinstance(http, httpx.AsyncClient)):
+            raise ConfigurationError(f"http_client is {type(http).__name__}: hand in an httpx.AsyncClient, or none.")
         self._wiring = wiring
-        self._owned = http is None
-        self._http = httpx.AsyncClient(**_client_options(wiring)) if http is None else http
+        self._closed = False
+        self._http = http
+        self._own = _OwnAsyncTransport(AsyncPool(wiring.route(), wiring.max_connections)) if http is None else None
+        self._trust: Trust = "progress" if http is None else _trust_in(http, wiring.base_url)
 
     async def attempt(self, step: Attempt) -> Exchange:
-        """Make one request, through the generated function."""
-        stub = _AsyncStub(self._wiring, step.seconds, self._http)
+        """Make one request, through the generated function.
+
+        Raises:
+            ConfigurationError: The client is closed.
+        """
+        if self._closed or (self._http is not None and self._http.is_closed):
+            raise ConfigurationError("This client is closed: make another one.")
+        stub = _AsyncStub(self._wiring, step.seconds, self._sender(), owned=self._http is None, trust=self._trust)
         client = Client(base_url="").set_async_httpx_client(cast("httpx.AsyncClient", stub))
         try:
             response = await step.call.asyncio(client=client, **step.call.arguments)
@@ -283,7 +447,17 @@ class AsyncTransport:
             return stub.without_parsed()
         return stub.with_parsed(response)
 
+    def _sender(self) -> Any:
+        if self._own is not None:
+            return self._own.handle_async_request
+        return functools.partial(cast("httpx.AsyncClient", self._http).send, **_AS_IT_IS)
+
     async def close(self) -> None:
         """Close the connections, unless the caller's own client holds them."""
-        if self._owned:
-            await self._http.aclose()
+        self._closed = True
+        if self._own is not None:
+            await self._own.aclose()
+
+
+#: How a caller's client sends: without its own credentials, never elsewhere, and with the body still to be read.
+_AS_IT_IS: Final[Mapping[str, Any]] = {"stream": True, "auth": None, "follow_redirects": False}

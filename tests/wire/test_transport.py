@@ -162,7 +162,7 @@ def test_a_ca_file_is_used(make: Callable[..., Twin], tmp_path: Any) -> None:
 
 def test_tls_is_always_verified() -> None:
     """The shared context checks certificates and host names."""
-    context = transport._tls(None)
+    context = transport._tls(None, trust_env=False)
     assert context.verify_mode is ssl.CERT_REQUIRED
     assert context.check_hostname is True
 

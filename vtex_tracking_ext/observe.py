@@ -1,0 +1,68 @@
+"""What hooks and the log see of each request. It holds no credential, no body and no id of an order."""
+
+from __future__ import annotations
+
+import datetime as dt  # noqa: TC003 - attrs reads the annotations
+import logging
+from typing import TYPE_CHECKING
+
+from attrs import field, frozen
+
+from .errors import VtexTrackingError  # noqa: TC001 - as above
+from .text import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+log = logging.getLogger("vtex_tracking_ext")
+
+
+@frozen
+class AttemptEvent:
+    """One request that has ended.
+
+    Attributes:
+        method: HTTP method.
+        path: Path template of openapi.yaml; the ids are not in it.
+        server: Address of the server, without a path.
+        attempt: Which try of the call it was, from 1.
+        started: When it began, aware.
+        call_started: When the call began: the first try, or the same time.
+        seconds: How long it took.
+        status_code: HTTP status, or None where no answer came.
+        request_id: What VTEX's support asks for, or None.
+        error: What it ended in, or None where it was accepted. ``error.applied`` tells whether it took effect.
+        retry_in: Seconds until the next try, or None where it was the last.
+    """
+
+    method: str
+    path: str
+    server: str
+    attempt: int
+    started: dt.datetime
+    call_started: dt.datetime
+    seconds: float
+    status_code: int | None = None
+    request_id: str | None = None
+    error: VtexTrackingError | None = field(default=None, repr=False)
+    retry_in: float | None = None
+
+
+def tell(event: AttemptEvent, hooks: Iterable[Callable[[AttemptEvent], object]]) -> None:
+    """Log a request in one line, and call the hooks. A hook that raises is logged and changes nothing."""
+    log.log(logging.INFO if event.error is None else logging.WARNING, "%s", line(event))
+    for hook in hooks:
+        try:
+            hook(event)
+        except Exception:  # an update's outcome must not be lost to an observer
+            log.exception("An on_attempt hook raised")
+
+
+def line(event: AttemptEvent) -> str:
+    """Return the line that the log gets."""
+    status = "no answer" if event.status_code is None else str(event.status_code)
+    request = f", request id {visible(event.request_id)}" if event.request_id else ""
+    outcome = "" if event.error is None else f", {type(event.error).__name__}"
+    again = "" if event.retry_in is None else f", again in {event.retry_in:.1f} s"
+    milliseconds = f"{event.seconds * 1000:.0f} ms"
+    return f"{event.method} {event.path}: {status}, attempt {event.attempt}, {milliseconds}{request}{outcome}{again}"
