@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt  # noqa: TC003 - attrs reads the annotations
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+from weakref import WeakSet
 
 from attrs import field, frozen
 
@@ -13,6 +14,8 @@ from .text import visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    from .redaction import Redactor
 
 log = logging.getLogger("vtex_tracking_ext")
 
@@ -66,3 +69,40 @@ def line(event: AttemptEvent) -> str:
     again = "" if event.retry_in is None else f", again in {event.retry_in:.1f} s"
     milliseconds = f"{event.seconds * 1000:.0f} ms"
     return f"{event.method} {event.path}: {status}, attempt {event.attempt}, {milliseconds}{request}{outcome}{again}"
+
+
+#: Loggers of the HTTP libraries, which write the headers of answers at DEBUG. A server may echo a credential there.
+_OTHERS: Final = (
+    "httpcore.connection",
+    "httpcore.http11",
+    "httpcore.http2",
+    "httpcore.proxy",
+    "httpcore.socks",
+    "httpx",
+)
+
+
+class _CredentialFilter(logging.Filter):
+    """Takes the credentials of every living client out of a record."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.redactors: WeakSet[Redactor] = WeakSet()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Rewrite a record; none is dropped."""
+        text = record.getMessage()
+        for redactor in list(self.redactors):
+            text = redactor.text(text)
+        record.msg, record.args = text, None
+        return True
+
+
+_FILTER: Final = _CredentialFilter()
+
+
+def keep_out_of_logs(redactor: Redactor) -> None:
+    """Keep a client's credentials out of the logs of the HTTP libraries, while the client lives."""
+    _FILTER.redactors.add(redactor)
+    for name in _OTHERS:
+        logging.getLogger(name).addFilter(_FILTER)  # adding it again does nothing

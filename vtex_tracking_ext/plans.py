@@ -17,7 +17,7 @@ from .conversation import Conversation, OnUnknown, Rules, changing, checking, re
 from .credentials import Settings, credentials_of, merged, server_url, settings_from_env
 from .errors import ConfigurationError, InvalidUpdateError, Problem
 from .events import TrackingUpdate
-from .observe import AttemptEvent
+from .observe import AttemptEvent, keep_out_of_logs
 from .redaction import Redactor
 from .retry import RetryPolicy
 from .text import quoted
@@ -69,6 +69,7 @@ class Plans:
         credentials = credentials_of(app_key, app_token, user_token)
         headers = credentials.headers()
         redactor = Redactor(headers.values())
+        keep_out_of_logs(redactor)
         with _redacted(redactor):
             address = server_url(account, environment, base_url)
             if isinstance(timeout, bool) or not (isinstance(timeout, int | float) and 0 < timeout < float("inf")):

@@ -47,9 +47,9 @@ class Redactor:
 
 
 def _any_form(character: str) -> str:
-    """Return a pattern for an ASCII character, escaped or not."""
+    """Return a pattern for an ASCII character, escaped or not; JSON within JSON escapes it more than once."""
     code = ord(character)
-    forms = [rf"\\?{re.escape(character)}", f"%{code:02x}", rf"\\u{code:04x}", f"&#0*{code};", f"&#x0*{code:x};"]
+    forms = [rf"\\*{re.escape(character)}", f"%{code:02x}", rf"\\+u{code:04x}", f"&#0*{code};", f"&#x0*{code:x};"]
     if html.escape(character) != character:
         forms.append(re.escape(html.escape(character)))
     return f"(?:{'|'.join(forms)})"

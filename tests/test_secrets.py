@@ -1,0 +1,156 @@
+"""One fake secret, planted everywhere, must be seen nowhere."""
+
+from __future__ import annotations
+
+import copy
+import json
+import logging
+import pickle
+import socket
+import threading
+import traceback
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from vtex_tracking_ext import (
+    AsyncTrackingClient,
+    ConfigurationError,
+    InvalidUpdateError,
+    RetryPolicy,
+    TrackingClient,
+    TrackingEvent,
+    TrackingUpdate,
+    VtexTrackingError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from answers import Twin
+
+SECRET = "TOPSECRET+TOP/SECRET=="
+ESCAPED = SECRET.replace("+", "\\u002B").replace("/", "%2F")
+CREDENTIALS = [{"app_key": SECRET, "app_token": SECRET}, {"user_token": SECRET}]
+both = pytest.mark.parametrize("kind", [TrackingClient, AsyncTrackingClient])
+any_credentials = pytest.mark.parametrize("credentials", CREDENTIALS, ids=["key", "token"])
+
+#: An event whose text is the secret: somebody pasted it into the wrong place.
+UPDATE = TrackingUpdate("1-01", "1", [TrackingEvent("2015-06-23", SECRET, SECRET, "RJ")])
+
+
+@contextmanager
+def echo(status: int) -> Iterator[str]:
+    """Answer one request with its own headers and body, in an envelope, in headers, and escaped."""
+
+    def serve(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection:
+            head, body = _read(connection)
+            said = f"{head.decode()} {body.decode()} {ESCAPED}"
+            error = {"code": SECRET, "message": said, "exception": None}
+            content = json.dumps(
+                {"error": error, "orderId": SECRET, "receipt": SECRET, "date": SECRET, "traceId": ESCAPED}
+            )
+            lines = [f"HTTP/1.1 {status} {SECRET}", f"Content-Length: {len(content.encode())}", f"X-Echo: {SECRET}"]
+            lines += [f"x-vtex-error-message: {ESCAPED}", f"x-vtex-operation-id: {SECRET}", f"Set-Cookie: a={SECRET}"]
+            connection.sendall("\r\n".join([*lines, "", content]).encode())
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve, args=(listener,), daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        thread.join(timeout=10)
+
+
+def _read(connection: socket.socket) -> tuple[bytes, bytes]:
+    data = b""
+    while b"\r\n\r\n" not in data:
+        data += connection.recv(65536)
+    head, _, body = data.partition(b"\r\n\r\n")
+    length = next((int(h[15:]) for h in head.lower().split(b"\r\n") if h.startswith(b"content-length:")), 0)
+    while len(body) < length:
+        body += connection.recv(65536)
+    return head, body
+
+
+def unseen(*texts: object) -> None:
+    """Fail if the secret, whole or escaped, is in any of the texts."""
+    for text in texts:
+        folded = str(text).lower()
+        for form in (SECRET, ESCAPED, SECRET.replace("+", "\\u002B"), SECRET.replace("/", "%2F")):
+            assert form.lower() not in folded
+
+
+@both
+@any_credentials
+@pytest.mark.parametrize("status", [200, 202, 302, 400, 401, 403, 404, 409, 429, 500, 520])
+@pytest.mark.parametrize("read", [False, True])
+def test_a_server_that_echoes_everything(
+    kind: Any,
+    credentials: dict[str, str],
+    status: int,
+    read: bool,
+    twin: Callable[..., Twin],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Results, errors, their pickles and copies, tracebacks, hooks, and every logger at every level."""
+    seen: list[object] = []
+    with caplog.at_level(logging.DEBUG), echo(status) as url:
+        client = twin(
+            kind, "mystore", base_url=url, retry=RetryPolicy(attempts=1), on_attempt=seen.append, **credentials
+        )
+        try:
+            result = client.get_packages("1-01") if read else client.send(UPDATE)
+        except VtexTrackingError as error:
+            for one in (error, copy.copy(error), pickle.loads(pickle.dumps(error))):  # noqa: S301 - our own
+                unseen(one, repr(one), vars(one), "".join(traceback.format_exception(one)))
+            unseen(pickle.dumps(error, protocol=0).decode("latin-1"))
+        else:
+            unseen(
+                result, repr(result), getattr(result, "headers", ""), pickle.dumps(result, protocol=0).decode("latin-1")
+            )
+    unseen(caplog.text, seen, repr(client.client), vars(client.client))
+    assert caplog.records
+    assert seen
+
+
+@both
+@any_credentials
+def test_a_secret_in_the_wrong_place(kind: Any, credentials: dict[str, str], twin: Callable[..., Twin]) -> None:
+    """In the account, an address, an id, a date: what is said of it does not quote it."""
+    for wrong in ({"account": SECRET}, {"environment": SECRET}, {"base_url": f"http://{SECRET}"}, {"timeout": SECRET}):
+        with pytest.raises(ConfigurationError) as refused:
+            kind(**{"account": "mystore", **credentials, **wrong})
+        unseen(refused.value, "".join(traceback.format_exception(refused.value)))
+    client = twin(kind, "mystore", **credentials)
+    event = TrackingEvent(SECRET, SECRET + "\0", SECRET, SECRET)
+    calls: list[Callable[[], object]] = [
+        lambda: client.send(TrackingUpdate(SECRET, SECRET, [event], is_delivered=True, delivered_date=SECRET)),
+        lambda: client.get_packages(SECRET),
+        lambda: client.set_tracking_number(SECRET, SECRET, tracking_number="1"),
+    ]
+    for call in calls:
+        with pytest.raises(InvalidUpdateError) as invalid:
+            call()
+        unseen(invalid.value, invalid.value.problems, "".join(traceback.format_exception(invalid.value)))
+
+
+@both
+@pytest.mark.parametrize("credentials", [{"app_key": f"{SECRET}\n", "app_token": "x"}, {"user_token": f"{SECRET} x"}])
+def test_a_credential_that_no_header_can_carry(kind: Any, credentials: dict[str, str]) -> None:
+    """Its argument is named, not its value."""
+    with pytest.raises(ConfigurationError) as refused:
+        kind("mystore", **credentials)
+    unseen(refused.value, "".join(traceback.format_exception(refused.value)))
+
+
+@any_credentials
+def test_a_client_is_not_pickled_and_shows_nothing(credentials: dict[str, Any]) -> None:
+    """Nor does anything that it is made of."""
+    with TrackingClient("mystore", **credentials) as client:
+        unseen(client, repr(client), repr(client._plans.wiring), repr(client._plans.rules), repr(client._transport))
+        for value in (client, client._plans.wiring):
+            with pytest.raises(TypeError):
+                pickle.dumps(value)
