@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import TYPE_CHECKING, Any
 
-from .events import Package, PackageEvent, TrackingEvent, TrackingUpdate
+from .events import Package, PackageEvent, TrackingEvent, TrackingUpdate, When
 from .limits import day_text, moment_text
 
 if TYPE_CHECKING:
@@ -53,38 +54,54 @@ def was_applied(update: TrackingUpdate, packages: Iterable[Package]) -> bool | N
         True where all of it is there, False where nothing of it is, None where only a part is. False right
         after sending is no proof: VTEX shows an accepted change some seconds later (seen: 6 s).
     """
-    mine = [p for p in packages if p.invoice_number == update.invoice_number and p.type in {OUTPUT, None}]
-    if not mine:
-        return False
-    recorded = [event for package in mine for event in package.events]
-    found = [_take(event, recorded) for event in update.events]
+    shown = Shown(update.invoice_number, packages)
+    found = [shown.take(event) for event in update.events]
     if update.is_delivered:
-        found.append(any(_delivered_as_told(package, update) for package in mine))
+        found.append(shown.is_delivered(update.delivered_date))
     return all(found) if all(found) or not any(found) else None
 
 
-def _take(event: TrackingEvent, recorded: list[PackageEvent]) -> bool:
-    """Take one recorded event that tells the same out of ``recorded``; equal events need one each."""
-    for index, other in enumerate(recorded):
-        if _same(event, other):
-            del recorded[index]
-            return True
-    return False
+class Shown:
+    """What an order shows of one invoice, to be held against what was sent.
+
+    Args:
+        invoice_number: The invoice.
+        packages: The packages of its order; returns are not looked at.
+    """
+
+    def __init__(self, invoice_number: str, packages: Iterable[Package]) -> None:
+        self._mine = [p for p in packages if p.invoice_number == invoice_number and p.type in {OUTPUT, None}]
+        self._recorded = [event for package in self._mine for event in package.events]
+
+    def take(self, event: TrackingEvent) -> bool:
+        """Tell whether an event is there that tells the same; equal events need one each."""
+        for index, other in enumerate(self._recorded):
+            if _same(event, other):
+                del self._recorded[index]
+                return True
+        return False
+
+    def is_delivered(self, delivered_date: When | None) -> bool:
+        """Tell whether the package is delivered, on the day that is told where both tell one."""
+        day = None if delivered_date is None else moment_text(delivered_date)[: len("yyyy-mm-dd")]
+        return any(
+            package.finished and (day is None or (package.delivered_date or day)[: len(day)] == day)
+            for package in self._mine
+        )
 
 
 def _same(event: TrackingEvent, other: PackageEvent) -> bool:
     # Which of VTEX's two dates is the event's own is not documented, so either will do.
     days = {text[: len("yyyy-mm-dd")] for text in (other.last_change, other.create_date) if text}
-    told = (event.description.strip(), event.city.strip(), event.state.strip())
-    return day_text(event.date) in days and told == (other.description.strip(), other.city.strip(), other.state.strip())
+    told = [as_compared(text) for text in (event.description, event.city, event.state)]
+    return day_text(event.date) in days and told == [
+        as_compared(text) for text in (other.description, other.city, other.state)
+    ]
 
 
-def _delivered_as_told(package: Package, update: TrackingUpdate) -> bool:
-    """Tell whether a package is delivered, on the day that the update names where both name one."""
-    if not package.finished or update.delivered_date is None or package.delivered_date is None:
-        return package.finished
-    day = len("yyyy-mm-dd")
-    return package.delivered_date[:day] == moment_text(update.delivered_date)[:day]
+def as_compared(text: str) -> str:
+    """Return a text as two of them are compared: a shopper sees neither blanks at its ends nor how accents are made."""
+    return unicodedata.normalize("NFC", text.strip())
 
 
 def _mapping(value: object) -> Mapping[str, Any]:
