@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+from enum import Enum
 from typing import Any
 
 import pytest
+from attrs import astuple
 from hypothesis import given
 from hypothesis import strategies as st
 from vtex_oms_client import constants
@@ -15,6 +17,40 @@ from vtex_tracking_ext import InvalidUpdateError, TrackingEvent, TrackingUpdate,
 BRASILIA = dt.timezone(dt.timedelta(hours=-3), "BRT")
 NOW = dt.datetime(2022, 10, 1, 21, 15, tzinfo=BRASILIA)
 EVENT = TrackingEvent(date=dt.date(2015, 6, 23), description="Coletado pela transportadora")
+
+
+class Kind(str, Enum):  # noqa: UP042 - a StrEnum prints what it holds
+    """Text that prints as another text than it holds."""
+
+    ID = "1-01"
+    DAY = "2022-10-01"
+    INSTANT = "2022-10-01T21:15:00Z"
+
+
+class BrokenZone(dt.tzinfo):
+    """A time zone that fails when it is asked."""
+
+    def utcoffset(self, _: dt.datetime | None) -> dt.timedelta | None:
+        """Fail."""
+        raise ZeroDivisionError
+
+    dst = tzname = utcoffset  # type: ignore[assignment]
+
+
+class NotATime(dt.datetime):
+    """A datetime that is none, such as pandas' NaT."""
+
+    def date(self) -> dt.date:
+        """Fail."""
+        raise ZeroDivisionError
+
+    def replace(self, **_: Any) -> NotATime:  # type: ignore[override]
+        """Fail."""
+        raise ZeroDivisionError
+
+    def isoformat(self, *_: Any) -> str:
+        """Fail."""
+        raise ZeroDivisionError
 
 
 def problems(**changes: Any) -> list[str]:
@@ -90,6 +126,14 @@ def test_ids_that_would_go_astray_are_refused(field: str, value: object, said: s
     assert said in problem
 
 
+def test_an_id_that_was_not_given_is_asked_for() -> None:
+    """Not explained as one with special characters."""
+    assert problems(order_id="", invoice_number="") == [
+        "order_id: empty; give the order id of the account that fulfils the order, such as 1172452900788-01",
+        "invoice_number: empty; give the number under which the package was invoiced, such as 000030711",
+    ]
+
+
 def test_an_invoice_number_that_the_api_cannot_address_names_the_way_out() -> None:
     """The message tells that only the Admin can track such an invoice."""
     (problem,) = problems(invoice_number="NF 30711")
@@ -123,6 +167,7 @@ def test_ids_as_they_occur_pass(value: str) -> None:
         "",
         None,
         20260203,
+        NotATime(2026, 2, 3),
     ],
 )
 def test_dates_that_are_none_are_refused(value: Any) -> None:
@@ -138,6 +183,7 @@ def test_dates_that_are_none_are_refused(value: Any) -> None:
         (dt.date(2015, 6, 23), "2015-06-23"),
         (dt.datetime(2015, 6, 23, 23, 59), "2015-06-23"),  # noqa: DTZ001 - a carrier's local time
         (dt.datetime(2015, 6, 23, 23, 59, tzinfo=BRASILIA), "2015-06-23"),
+        (dt.datetime(2015, 6, 23, tzinfo=BrokenZone()), "2015-06-23"),
         ("2024-02-29", "2024-02-29"),
     ],
 )
@@ -181,12 +227,22 @@ def test_a_delivered_date_in_the_future_is_refused(value: Any, future: bool) -> 
     assert [("in the future" in problem) for problem in found] == ([True] if future else [])
 
 
+def test_a_delivered_date_whose_time_zone_fails_is_refused() -> None:
+    """Whether it lies in the future cannot be known."""
+    value = dt.datetime(2022, 10, 1, tzinfo=BrokenZone())
+    assert problems(is_delivered=True, delivered_date=value) == [
+        "delivered_date: the time zone of 2022-10-01 00:00 does not tell its offset; give a time zone that does"
+    ]
+
+
 def test_a_delivered_date_without_delivery_is_refused() -> None:
     """It would be a date of nothing."""
     assert problems(delivered_date="2022-10-01") == ["delivered_date: set without is_delivered; set both, or neither"]
 
 
-@pytest.mark.parametrize("value", ["2022-10-01T21:15", "2022-10-01 24:00", "2022-10-01 21:15:00", 5, "x" * 5000])
+@pytest.mark.parametrize(
+    "value", ["2022-10-01T21:15", "2022-10-01 24:00", "2022-10-01 21:15:00", 5, "x" * 5000, NotATime(1, 1, 1)]
+)
 def test_a_delivered_date_of_another_form_is_refused(value: Any) -> None:
     """What the contract's pattern does not take is quoted, in short."""
     (problem,) = problems(is_delivered=True, delivered_date=value)
@@ -240,6 +296,39 @@ def test_what_is_no_event_is_named() -> None:
     assert "is not a TrackingEvent" in problem
 
 
+@pytest.mark.parametrize("value", [None, 5, EVENT, {"date": "2015-06-23"}, "2015-06-23", b"2015", ""])
+@pytest.mark.parametrize("delivered", [True, False])
+def test_what_is_no_list_of_events_is_named(value: Any, delivered: bool) -> None:
+    """One event without its list is a common mistake too."""
+    (problem,) = problems(events=value, is_delivered=delivered)
+    assert problem.startswith("events: ")
+    assert problem.endswith("is not a list of events; give a list of TrackingEvent")
+
+
+@pytest.mark.parametrize("value", [None, {}, "x", EVENT])
+def test_what_is_no_update_is_named(value: Any) -> None:
+    """Not met with an AttributeError."""
+    with pytest.raises(InvalidUpdateError, match=r"^update: .* is not a TrackingUpdate; make one") as caught:
+        limits.check(value, NOW)
+    assert [problem.place for problem in caught.value.problems] == ["update"]
+
+
+def test_what_is_checked_is_what_travels() -> None:
+    """A text that prints as another than it holds is made plain where it is taken in."""
+    event = TrackingEvent(Kind.DAY, Kind.ID, Kind.ID, Kind.ID)
+    update = TrackingUpdate(Kind.ID, Kind.ID, [event], is_delivered=True, delivered_date=Kind.DAY)
+    assert update == TrackingUpdate(
+        "1-01",
+        "1-01",
+        [TrackingEvent("2022-10-01", "1-01", "1-01", "1-01")],
+        is_delivered=True,
+        delivered_date="2022-10-01",
+    )
+    for value in (*astuple(update, recurse=False), *astuple(event)):
+        assert type(value) in {str, tuple, bool}
+    assert type(limits.day_text(Kind.DAY)) is type(limits.moment_text(Kind.DAY)) is str
+
+
 def test_the_numbers_are_those_of_the_generated_constants(monkeypatch: pytest.MonkeyPatch) -> None:
     """Another limit there is another limit here, with no other edit."""
     monkeypatch.setattr(constants, "EVENT_DESCRIPTION_MAX_LENGTH", 4000)
@@ -254,12 +343,63 @@ def test_the_numbers_are_those_of_the_generated_constants(monkeypatch: pytest.Mo
         ({"trackingNumber": "TRK-1", "trackingUrl": None}, []),
         ({"trackingNumber": " "}, ["tracking_number"]),
         ({}, ["tracking_number"]),
-        ({"trackingNumber": 5, "courier": "\x00", "dispatchedDate": "x"}, ["tracking_number", "courier"]),
+        (
+            {"trackingNumber": 5, "courier": "\x00", "dispatchedDate": 5},
+            ["tracking_number", "courier", "dispatched_date"],
+        ),
     ],
 )
 def test_a_tracking_number_is_not_blank(body: dict[str, object], places: list[str]) -> None:
-    """A blank one would erase the one the shopper has."""
+    """A blank one would erase the one the shopper has; the other values are text, or None."""
     assert [problem.place for problem in limits.tracking_number_problems(body)] == places
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "2022-02-08",
+        "2022-02-08T13:16",
+        "2022-02-08T13:16:13Z",
+        "2022-02-08T13:16:13-03:00",
+        "2022-02-08T13:16:13-0300",
+        "2022-02-08T13:16:13.4617653+00:00",
+        dt.date(2022, 2, 8),
+        dt.datetime(2022, 2, 8, 13, 16),  # noqa: DTZ001 - a carrier's local time
+        dt.datetime(2022, 2, 8, 13, 16, 13, 5, BRASILIA),
+        Kind.INSTANT,
+        None,
+    ],
+)
+def test_a_dispatch_date_is_one_of_iso_8601(value: Any) -> None:
+    """A day or a moment, with an offset or without, as datetimes write themselves and as VTEX does."""
+    body = {"trackingNumber": "TRK-1", "dispatchedDate": limits.instant_text(value)}
+    assert list(limits.tracking_number_problems(body)) == []
+    assert type(body["dispatchedDate"]) in {str, type(None)}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "garbage",
+        "",
+        "2026-02-30",
+        "2026-02-03 10:00",
+        "20260203",
+        "2026-W01-1",
+        "2026-02-03T24:01",
+        "2026-02-03T10:00+99:00",
+        "2026-02-03\n",
+        "03/02/2026",
+        dt.datetime(2026, 2, 3, tzinfo=BrokenZone()),
+        NotATime(2026, 2, 3),
+    ],
+)
+def test_a_dispatch_date_that_is_none_is_refused(value: Any) -> None:
+    """VTEX would store it, or drop it in silence."""
+    body = {"trackingNumber": "TRK-1", "dispatchedDate": limits.instant_text(value)}
+    (problem,) = map(str, limits.tracking_number_problems(body))
+    assert problem.startswith("dispatched_date: ")
+    assert "is not a date; write ISO 8601, such as 2026-02-28" in problem
 
 
 @given(st.text())

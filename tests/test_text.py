@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+from enum import Enum
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vtex_tracking_ext.text import quoted, visible
+from vtex_tracking_ext.text import plain, quoted, visible
+
+
+class Kind(str, Enum):  # noqa: UP042 - a StrEnum prints what it holds
+    """Text that prints as another text than it holds."""
+
+    A = "a"
+
+
+class Broken:
+    """A value that cannot be shown."""
+
+    def __repr__(self) -> str:
+        raise ZeroDivisionError
 
 
 @pytest.mark.parametrize(
@@ -39,3 +54,14 @@ def test_values_are_quoted() -> None:
     assert quoted("a\n") == r"'a\n'"
     assert quoted(5) == "5"
     assert quoted(["\x1b"]) == r"['\x1b']"
+    assert quoted(Kind.A) == "'a'"
+    assert quoted(Broken()) == "a Broken"
+
+
+def test_text_is_made_plain() -> None:
+    """Other values stay as they are, whatever they are."""
+    assert str(Kind.A) != "a"
+    assert (plain(Kind.A), type(plain(Kind.A))) == ("a", str)
+    value = object()
+    for other in (5, None, value):
+        assert plain(other) is other

@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping  # noqa: TC003 - attrs reads the annotations of converters
-from typing import Literal
+from collections.abc import Iterable, Mapping
+from typing import Literal, cast
 
 from attrs import field, frozen
 
+from .text import plain
+
 #: A day as a caller may write it: a date, a datetime (which is a date to Python), or text.
 When = dt.date | str
+
+
+def _text(value: str) -> str:
+    return plain(value)
+
+
+def _when(value: When) -> When:
+    return plain(value)
+
+
+def _when_or_none(value: When | None) -> When | None:
+    return plain(value)
 
 
 @frozen
@@ -26,14 +40,17 @@ class TrackingEvent:
         state: State, such as ``RJ``, or empty.
     """
 
-    date: When
-    description: str
-    city: str = ""
-    state: str = ""
+    date: When = field(converter=_when)
+    description: str = field(converter=_text)
+    city: str = field(default="", converter=_text)
+    state: str = field(default="", converter=_text)
 
 
 def _as_tuple(events: Iterable[TrackingEvent]) -> tuple[TrackingEvent, ...]:
-    return tuple(events)
+    given: object = events  # whatever a caller gave: what is no series of events stays, to be refused by its name
+    if isinstance(given, Iterable) and not isinstance(given, str | bytes | Mapping):
+        return tuple(given)
+    return cast("tuple[TrackingEvent, ...]", given)
 
 
 @frozen
@@ -50,11 +67,11 @@ class TrackingUpdate:
             (sent as ``yyyy-mm-dd``) or such a text. Only with ``is_delivered``, and never in the future.
     """
 
-    order_id: str
-    invoice_number: str
+    order_id: str = field(converter=_text)
+    invoice_number: str = field(converter=_text)
     events: tuple[TrackingEvent, ...] = field(default=(), converter=_as_tuple)
     is_delivered: bool = False
-    delivered_date: When | None = None
+    delivered_date: When | None = field(default=None, converter=_when_or_none)
 
 
 @frozen

@@ -2,8 +2,29 @@
 
 from __future__ import annotations
 
+from typing import TypeVar, overload
+
+T = TypeVar("T")
+
 #: Characters of somebody else's text that one message quotes.
 QUOTE_LENGTH = 300
+
+
+@overload
+def plain(value: str) -> str: ...
+
+
+@overload
+def plain(value: T) -> T: ...
+
+
+def plain(value: object) -> object:
+    """Return any text as a plain ``str``, and every other value as it is.
+
+    A subclass of ``str`` (an enum's member, say) may print as another text than it holds. What is checked must
+    be what travels, so values are made plain where they are taken in.
+    """
+    return str.__str__(value) if isinstance(value, str) else value
 
 
 def visible(text: str, limit: int = QUOTE_LENGTH) -> str:
@@ -18,7 +39,14 @@ def visible(text: str, limit: int = QUOTE_LENGTH) -> str:
 
 def quoted(text: object, limit: int = QUOTE_LENGTH) -> str:
     """Return a value between quotes, for messages that show what was given."""
-    return f"'{visible(text, limit)}'" if isinstance(text, str) else visible(repr(text), limit)
+    return f"'{visible(plain(text), limit)}'" if isinstance(text, str) else visible(_repr(text), limit)
+
+
+def _repr(value: object) -> str:
+    try:
+        return repr(value)
+    except Exception:  # noqa: BLE001 - a message about a broken value must not break on it
+        return f"a {type(value).__name__}"
 
 
 def _shown(character: str) -> str:
