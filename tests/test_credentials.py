@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import copy
 import pickle
+from enum import Enum
 from typing import Any
 
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,6 +24,14 @@ from vtex_tracking_ext.credentials import (
 from vtex_tracking_ext.errors import ConfigurationError
 
 SECRET = "TOPSECRETTOPSECRET"
+
+
+class Kind(str, Enum):  # noqa: UP042 - a StrEnum prints what it holds
+    """Text that prints as another text than it holds."""
+
+    MYSTORE = "mystore"
+    BETA = "beta"
+    URL = "https://x.example"
 
 
 def test_each_kind_of_credential_has_its_headers() -> None:
@@ -62,14 +72,22 @@ def test_credentials_that_cannot_be_used_are_refused_without_showing_them(given_
     assert SECRET not in str(caught.value)
 
 
+def _refusal(token: str) -> str | None:
+    try:
+        credentials_of(user_token=token)
+    except ConfigurationError as error:
+        return str(error)
+    return None
+
+
 @given(st.text(min_size=1))
 def test_any_text_as_token_is_refused_or_fits_a_header(text: str) -> None:
-    """What passes is visible ASCII without spaces."""
-    try:
-        token = credentials_of(user_token=text).headers()["VtexIdclientAutCookie"]
-    except ConfigurationError as error:
-        assert text not in str(error) or len(text) < 3 or not text.strip()  # noqa: PT017 - either way is right
+    """What passes is visible ASCII without spaces; what is refused is refused in words that do not depend on it."""
+    message = _refusal(text)
+    if message is not None:
+        assert message in {_refusal(" "), _refusal("x\n"), _refusal("x y")}
     else:
+        token = credentials_of(user_token=text).headers()["VtexIdclientAutCookie"]
         assert token == text
         assert text.isascii()
         assert text.isprintable()
@@ -116,6 +134,11 @@ def test_any_text_as_account_is_refused_or_stays_in_the_host(text: str) -> None:
         ("http://127.0.0.1:8000", "http://127.0.0.1:8000"),
         ("http://localhost:8000/", "http://localhost:8000"),
         ("http://[::1]:8000", "http://[::1]:8000"),
+        ("HTTPS://Proxy.Example:443/a%20b/", "HTTPS://Proxy.Example:443/a%20b"),
+        ("https://oms_1.internal/v1.2/..a", "https://oms_1.internal/v1.2/..a"),
+        ("https://10.0.0.1/@a;b,c", "https://10.0.0.1/@a;b,c"),
+        ("https://[2001:db8::1]", "https://[2001:db8::1]"),
+        ("https://xn--mnchen-3ya.example", "https://xn--mnchen-3ya.example"),
     ],
 )
 def test_another_address_is_used_as_given(base_url: str, used: str) -> None:
@@ -132,9 +155,41 @@ def test_another_address_is_used_as_given(base_url: str, used: str) -> None:
         ("https://a:b@proxy.example", "no user"),
         ("https://proxy.example?x=1", "query"),
         ("https://proxy.example#x", "fragment"),
-        ("https://proxy.example:http", "cannot be used"),
-        ("https://proxy.example:99999", "cannot be used"),
+        ("https://proxy.example?", "query"),
+        ("https://proxy.example/?", "query"),
+        ("https://proxy.example/a#", "fragment"),
+        ("https://proxy.example:http", "a port from 1 to 65535"),
+        ("https://proxy.example:99999", "a port from 1 to 65535"),
+        ("https://proxy.example:0", "a port from 1 to 65535"),
+        ("https://proxy.example:", "a port from 1 to 65535"),
+        ("https://proxy.example:1:2", "a port from 1 to 65535"),
         ("https://[", "cannot be used"),
+        ("http://[::1].evil.com", "a port from 1 to 65535"),
+        ("http://evil.com[::1]", "a port from 1 to 65535"),
+        ("https://[1.2.3.4]", "its host"),
+        ("https://[fe80::1%25eth0]", "its host"),
+        ("https://h\\.evil.com", "its host"),
+        ("https://a..b", "its host"),
+        ("https://a.b.", "its host"),
+        ("https://-a.b", "its host"),
+        ("https://a;b", "its host"),
+        ("https://a%2Fb", "its host"),
+        (f"https://{'a' * 64}.example", "its host"),
+        ("https://1.2.3", "its host"),
+        ("https://999.1.1.1", "its host"),
+        ("https://0x7f.1", "its host"),
+        ("https://xn--a.example", "its host"),
+        ("https://xn--zzzzzz999.example", "its host"),
+        ("https://:443", "its host"),
+        ("https:///path", "host name"),
+        ("https://m\u00fcnchen.example", "an international name as xn--"),
+        ("https://a.example/b\\c", "backslash or a control"),
+        ("https://a.example/b%0Ac", "backslash or a control"),
+        ("https://a.example/b/../c", "'.' or '..' part"),
+        ("https://a.example/b/%2e%2E", "'.' or '..' part"),
+        ("https://a.example/.", "'.' or '..' part"),
+        ("https://SECRET:SECRET@a.example", "no user"),
+        ("https://user:SECRET/x@a.example", "a port"),
         ("https://a b", "not an address"),
         ("https://a\n", "not an address"),
         (5, "not an address"),
@@ -142,8 +197,40 @@ def test_another_address_is_used_as_given(base_url: str, used: str) -> None:
 )
 def test_an_address_that_cannot_be_used_is_refused(base_url: Any, said: str) -> None:
     """The message says why, and does not quote what may hold a password."""
-    with pytest.raises(ConfigurationError, match=said):
+    with pytest.raises(ConfigurationError, match=said) as caught:
         server_url("mystore", base_url=base_url)
+    assert "SECRET" not in str(caught.value)
+
+
+@given(st.from_regex(r"https?://[!-~]{0,30}", fullmatch=True))
+def test_what_passes_is_read_in_the_same_way_by_the_http_library(base_url: str) -> None:
+    """The host that was checked is the one that is called, and no path climbs."""
+    try:
+        address = server_url("mystore", base_url=base_url)
+    except ConfigurationError:
+        return
+    url = httpx.URL(f"{address}/api/oms")
+    host = address.partition("://")[2].partition("/")[0].lower()
+    assert url.netloc.decode() in {host, host.removesuffix(":443"), host.removesuffix(":80"), _short(host)}
+    assert url.query == b""
+    assert url.fragment == ""
+    assert url.path.endswith("/api/oms")
+
+
+def _short(host: str) -> str:
+    """Return a host with its port as a number writes itself."""
+    name, _, number = host.rpartition(":")
+    return f"{name}:{int(number)}" if number.isdigit() else host
+
+
+def test_what_is_checked_is_what_travels() -> None:
+    """A text that prints as another than it holds is made plain."""
+    for address in (server_url(Kind.MYSTORE, Kind.BETA), server_url("mystore", base_url=Kind.URL)):
+        assert type(address) is str
+    assert server_url(Kind.MYSTORE, Kind.BETA) == "https://mystore.beta.com.br"
+    assert server_url("mystore", base_url=Kind.URL) == "https://x.example"
+    for credentials in (credentials_of(Kind.BETA, Kind.BETA), credentials_of(user_token=Kind.BETA)):
+        assert {(value, type(value)) for value in credentials.headers().values()} == {("beta", str)}
 
 
 def test_the_environment_is_read() -> None:
@@ -169,3 +256,10 @@ def test_settings_fill_each_others_gaps_but_credentials_stay_together() -> None:
     assert merged(Settings(account="other"), second) == Settings(
         "other", "key", "token", None, "https://x.example", "beta"
     )
+
+
+def test_an_empty_setting_is_no_gap() -> None:
+    """It must not be filled with another store's."""
+    second = Settings("mystore", "key", "token", None, "https://x.example", "beta")
+    first = Settings(account="", base_url="", environment="")
+    assert merged(first, second) == Settings("", "key", "token", None, "", "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,9 @@ def test_a_profile_is_named_after_its_account(tmp_path: Path) -> None:
         ('a = "SECRET"', "is not a table"),
         ('[a]\napp_tokn = "SECRET"', "'app_tokn' is not known; there are account, app_key"),
         ("[a]\napp_token = 5", "app_token is not text"),
+        ("a = " + "[" * 100_000, "nested too deep"),
+        ("[a]\napp_token = " + "5" * 5000, "is not TOML"),
+        ("#" * (1024 * 1024 + 1), "larger than 1048576 bytes"),
     ],
 )
 def test_a_wrong_profile_file_is_refused_without_showing_it(tmp_path: Path, text: str, said: str) -> None:
@@ -53,6 +57,31 @@ def test_a_profile_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe")
     with pytest.raises(ConfigurationError, match="not UTF-8"):
         load_profiles(tmp_path / "binary.toml")
+
+
+def test_a_profile_file_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    """As some editors write it."""
+    assert load_profiles(write(tmp_path, '\ufeff[a]\nuser_token = "u"\n')) == {"a": Settings("a", user_token="u")}
+
+
+def test_a_profile_file_may_be_a_pipe(tmp_path: Path) -> None:
+    """As a shell makes one of ``<(command)``; one that nobody writes to is empty, and blocks nothing."""
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    assert load_profiles(path) == {}
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    writer = os.open(path, os.O_WRONLY)
+    os.write(writer, b'[a]\nuser_token = "u"\n')
+    os.close(writer)
+    assert load_profiles(path) == {"a": Settings("a", user_token="u")}
+    os.close(reader)
+
+
+@pytest.mark.parametrize(("path", "said"), [("/dev/zero", "it is a device"), ("/", "Is a directory")])
+def test_a_profile_file_that_is_none_is_refused(path: str, said: str) -> None:
+    """Before it is read without end."""
+    with pytest.raises(ConfigurationError, match=f"cannot be read: {said}"):
+        load_profiles(Path(path))
 
 
 def test_a_profile_that_is_not_there_is_named_with_those_that_are(tmp_path: Path) -> None:

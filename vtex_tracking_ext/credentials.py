@@ -10,23 +10,29 @@ key's role needs the License Manager resource *Notify invoice* to write, and *Vi
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NoReturn
-from urllib.parse import urlsplit
+from ipaddress import IPv4Address, IPv6Address
+from typing import TYPE_CHECKING, Final, NoReturn
+from urllib.parse import unquote
 
 from attrs import field, frozen
 from vtex_oms_client import constants
 
 from .errors import ConfigurationError
-from .text import quoted
+from .text import plain, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_WHERE_TO_GET = (
+#: Where credentials come from, for messages.
+WHERE_TO_GET: Final = (
     "An app key and token are made in the VTEX Admin under Account settings > API keys; "
     "carriers get the merchant to grant their key a role with the resource Notify invoice"
 )
-_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+#: Hosts that http may call, as they stand in an address.
+_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
+_LABEL: Final = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
+_LAST_PORT: Final = 65_535
+_ANY_PORT: Final = "443"
 
 
 class _Secret:
@@ -74,6 +80,7 @@ def credentials_of(
         ConfigurationError: None, half a pair, both kinds, or a value that no header can carry. The message
             names the argument and never its value.
     """
+    app_key, app_token, user_token = plain(app_key), plain(app_token), plain(user_token)
     given = {"app_key": app_key, "app_token": app_token, "user_token": user_token}
     names = [name for name, value in given.items() if value is not None]
     for name in names:
@@ -83,11 +90,14 @@ def credentials_of(
     if user_token is not None and names == ["user_token"]:
         return UserToken(user_token)
     if not names:
-        raise ConfigurationError(f"No credentials: give app_key and app_token, or user_token. {_WHERE_TO_GET}.")
+        raise ConfigurationError(f"No credentials: give app_key and app_token, or user_token. {WHERE_TO_GET}.")
     if user_token is not None:
         raise ConfigurationError(f"Two kinds of credentials: {' and '.join(names)}. Give either the pair or the token.")
     missing = "app_token" if app_token is None else "app_key"
-    raise ConfigurationError(f"{names[0]} without {missing}: VTEX needs both. {_WHERE_TO_GET}.")
+    raise ConfigurationError(
+        f"{names[0]} without {missing}: VTEX needs both, and they are taken from the same source "
+        f"(arguments or options, profile, or environment), never one from each. {WHERE_TO_GET}."
+    )
 
 
 def _check_header_value(name: str, value: object) -> None:
@@ -114,7 +124,8 @@ def server_url(account: str, environment: str | None = None, base_url: str | Non
     Raises:
         ConfigurationError: One of them would send the credentials elsewhere than meant.
     """
-    environment = constants.DEFAULT_ENVIRONMENT if environment is None else environment
+    account, base_url = plain(account), plain(base_url)
+    environment = constants.DEFAULT_ENVIRONMENT if environment is None else plain(environment)
     _check_host_part("account", account, constants.ACCOUNT_NAME_PATTERN, "mystore, as in mystore.myvtex.com")
     _check_host_part("environment", environment, constants.ENVIRONMENT_PATTERN, constants.DEFAULT_ENVIRONMENT)
     if base_url is None:
@@ -133,20 +144,62 @@ def _check_host_part(name: str, value: object, pattern: str, example: str) -> No
 
 
 def _checked_base_url(base_url: object) -> str:
-    try:
-        if not isinstance(base_url, str) or not re.fullmatch(r"[!-~]+", base_url):
-            raise ValueError("it is not an address")  # noqa: TRY301 - one message for all of them
-        parts = urlsplit(base_url)
-        parts.port  # noqa: B018 - raises on a port that is none
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise ValueError("it must start with https:// and a host name")  # noqa: TRY301
-        if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
-            raise ValueError("it must hold no user, query or fragment")  # noqa: TRY301
-        if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
-            raise ValueError("http would send the credentials in clear text: use https")  # noqa: TRY301
-    except ValueError as error:
-        raise ConfigurationError(f"base_url cannot be used: {error}.") from None
+    fault = _address_fault(base_url)
+    if fault or not isinstance(base_url, str):
+        raise ConfigurationError(f"base_url cannot be used: {fault}.")
     return base_url.rstrip("/")
+
+
+def _address_fault(address: object) -> str:
+    """Return what is wrong with an address, or nothing. No part of it is quoted: it may hold a password.
+
+    Stricter than :func:`urllib.parse.urlsplit`, which finds a host in ``http://[::1].example`` too: what passes
+    here is read in the same way by every HTTP library.
+    """
+    if not isinstance(address, str) or not re.fullmatch(r"[!-~]+", address):
+        return "it is not an address: it takes visible ASCII characters alone, an international name as xn--..."
+    scheme, separator, rest = address.partition("://")
+    authority, _, path = rest.partition("/")
+    if not separator or scheme.lower() not in {"http", "https"} or not authority:
+        return "it must start with https:// and a host name"
+    if "@" in authority or "?" in rest or "#" in rest:
+        return "it must hold no user, query or fragment"
+    return _authority_fault(scheme.lower(), authority.lower()) or _path_fault(path)
+
+
+def _authority_fault(scheme: str, authority: str) -> str:
+    matched = re.fullmatch(r"(\[[^\[\]]*\]|[^\[\]:]*)(?::([0-9]{1,5}))?", authority)
+    if matched is None or not 1 <= int(matched[2] or _ANY_PORT) <= _LAST_PORT:
+        return "after the host name it takes ':' and a port from 1 to 65535, or nothing"
+    if not _is_host(matched[1]):
+        return "its host is neither a name of labels with dots between them, nor an IPv4 address, nor an IPv6 one in []"
+    if scheme == "http" and matched[1] not in _LOOPBACK:
+        return "http would send the credentials in clear text: use https"
+    return ""
+
+
+def _is_host(host: str) -> bool:
+    """Tell whether a host, in lower case, is a name (RFC 1123, and '_' as some networks have it) or an IP address."""
+    try:
+        if host.startswith("["):
+            return "%" not in host and bool(IPv6Address(host[1:-1]))
+        labels = host.split(".")
+        if re.fullmatch(r"[0-9]+|0x[0-9a-f]*", labels[-1]):  # no top-level domain is a number
+            return bool(IPv4Address(host))
+        # What international labels stand for must be text; which text, the name's registry knows.
+        names = [label.removeprefix("xn--").encode().decode("punycode") for label in labels if label[:4] == "xn--"]
+    except ValueError:
+        return False
+    return all(re.fullmatch(_LABEL, label) for label in labels) and all(name.isprintable() for name in names)
+
+
+def _path_fault(path: str) -> str:
+    plain_path = unquote(path)
+    if "\\" in plain_path or not plain_path.isprintable():
+        return "its path holds a backslash or a control character"
+    if {".", ".."} & set(plain_path.split("/")):
+        return "its path holds a '.' or '..' part, which would lead elsewhere"
+    return ""
 
 
 @frozen
@@ -180,13 +233,16 @@ def settings_from_env(environ: Mapping[str, str]) -> Settings:
 
 
 def merged(first: Settings, second: Settings) -> Settings:
-    """Return ``first`` with its gaps filled from ``second``; credentials are taken whole from one of them."""
+    """Return ``first`` with its gaps filled from ``second``; credentials are taken whole from one of them.
+
+    A gap is a None: an empty text was given, and is refused later by its name, never replaced by another store's.
+    """
     keys = first if first.has_credentials() else second
     return Settings(
-        account=first.account or second.account,
+        account=second.account if first.account is None else first.account,
         app_key=keys.app_key,
         app_token=keys.app_token,
         user_token=keys.user_token,
-        base_url=first.base_url or second.base_url,
-        environment=first.environment or second.environment,
+        base_url=second.base_url if first.base_url is None else first.base_url,
+        environment=second.environment if first.environment is None else first.environment,
     )

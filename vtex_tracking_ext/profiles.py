@@ -12,6 +12,8 @@ user's configuration folder.
 
 from __future__ import annotations
 
+import os
+import stat
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +26,9 @@ from .text import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+#: Bytes of a profile file that are read; thousands of stores fit in.
+_MOST_BYTES = 1024 * 1024
 
 _KEYS = tuple(attribute.name for attribute in fields(Settings))
 
@@ -43,14 +48,40 @@ def load_profiles(path: Path) -> dict[str, Settings]:
         ConfigurationError: It cannot be read, is not TOML, or has an entry nobody knows. No value is quoted.
     """
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        document = tomllib.loads(_content(path).decode("utf-8-sig"))
     except OSError as error:
         raise ConfigurationError(f"The profile file {path} cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError:
         raise ConfigurationError(f"The profile file {path} is not UTF-8 text.") from None
-    except tomllib.TOMLDecodeError as error:
+    except RecursionError:
+        raise ConfigurationError(f"The profile file {path} is nested too deep.") from None
+    except ValueError as error:  # tomllib.TOMLDecodeError is one; so is a number of too many digits
         raise ConfigurationError(f"The profile file {path} is not TOML: {error}.") from None
     return {name: _profile(path, name, entries) for name, entries in document.items()}
+
+
+def _content(path: Path) -> bytes:
+    """Read a file, or a pipe such as a shell makes of ``<(command)``; neither blocks for ever nor reads without end.
+
+    Raises:
+        OSError: It cannot be read.
+        ConfigurationError: It is neither, or it is too large.
+    """
+    with open(path, "rb", opener=_open) as file:
+        mode = os.fstat(file.fileno()).st_mode
+        if stat.S_ISFIFO(mode):
+            os.set_blocking(file.fileno(), True)
+        elif not stat.S_ISREG(mode):
+            raise ConfigurationError(f"The profile file {path} cannot be read: it is a device.")
+        content = file.read(_MOST_BYTES + 1)
+    if len(content) > _MOST_BYTES:
+        raise ConfigurationError(f"The profile file {path} is larger than {_MOST_BYTES} bytes.")
+    return content
+
+
+def _open(path: str, flags: int) -> int:
+    # A named pipe that nobody writes to would block when it is opened; so it is merely empty.
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def load_profile(path: Path, name: str) -> Settings:
