@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import runpy
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from attrs import fields
 
 from vtex_tracking_ext import cli
 from vtex_tracking_ext.cli import single
+from vtex_tracking_ext.credentials import Settings
 from vtex_tracking_ext.sandbox import APP_KEY, APP_TOKEN, USER_TOKEN, Oms
 
 if TYPE_CHECKING:
@@ -59,6 +60,24 @@ def test_deliver_reports_the_delivery(run: Callable[..., Ran]) -> None:
 
 
 @pytest.mark.usefixtures("account")
+def test_json_is_for_people_too_and_safe_to_print(
+    run: Callable[..., Ran], oms: Oms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Accents as they are where the output takes them; what does not print as JSON's escapes, and so all elsewhere."""
+    event = {"city": "S\u00e3o Paulo", "state": "SP", "description": "a\u202eb\x9b\U000e0001", "date": "2026-10-05"}
+    oms.update_tracking_status(ORDER, INVOICE, {"isDelivered": False, "deliveredDate": None, "events": [event]})
+    out = run("packages", ORDER, "--json").out
+    assert '"city": "S\u00e3o Paulo"' in out
+    assert r'"description": "a\u202eb\u009b\udb40\udc01"' in out
+    assert json.loads(out)[0]["events"][0]["description"] == event["description"]
+    narrow = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", narrow)
+    assert cli.main(["packages", ORDER, "--json"]) == 0
+    narrow.seek(0)
+    assert json.loads(narrow.read())[0]["events"][0]["city"] == "S\u00e3o Paulo"
+
+
+@pytest.mark.usefixtures("account")
 def test_a_delivery_without_a_date_is_shown_without_one(run: Callable[..., Ran]) -> None:
     """No date is made up."""
     run("deliver", ORDER, INVOICE)
@@ -79,6 +98,20 @@ def test_a_delivery_without_a_date_is_shown_without_one(run: Callable[..., Ran])
         (("packages", ORDER, "--base-url", "http://127.0.0.1:1", "--timeout", "0.2"), 5, "was not sent"),
         (("packages", ORDER, "--app-key", "x", "--app-token", "y"), 3, "401"),
         (("packages", ORDER, "--app-key", "x"), 3, "app_key without app_token"),
+        (("packages", ORDER, "--app-token", "x"), 3, "taken from the same source (arguments or options, profile, or"),
+        (("packages", ORDER, "--account", ""), 2, "--account: it is empty; give a value, or leave the option out"),
+        (("packages", ORDER, "--account", " "), 2, "--account: it is empty"),
+        (("packages", ORDER, "--app-key", ""), 2, "--app-key: it is empty"),
+        (("packages", ORDER, "--app-token", ""), 2, "--app-token: it is empty"),
+        (("packages", ORDER, "--user-token", ""), 2, "--user-token: it is empty"),
+        (("packages", ORDER, "--profile", ""), 2, "--profile: it is empty"),
+        (("packages", ORDER, "--profiles", ""), 2, "--profiles: it is empty"),
+        (("packages", ORDER, "--base-url", ""), 2, "--base-url: it is empty"),
+        (("packages", ORDER, "--environment", ""), 2, "--environment: it is empty"),
+        (("packages", ORDER, "--ca-file", ""), 2, "--ca-file: it is empty"),
+        (("packages", ORDER, "--proxy", ""), 2, "--proxy: it is empty"),
+        (("packages", ORDER, "--timeout", "0"), 2, "--timeout: 0 seconds are no time"),
+        (("deliver", ORDER, ""), 2, "invoice_number: empty; give the number under which the package was invoiced"),
         (("packages", ORDER, "--account", "evil.com/"), 3, "account 'evil.com/' is not one host name part"),
         (("packages", ORDER, "--account", "a@b"), 3, "another host"),
         (("packages", ORDER, "--user-token", "x\n"), 3, "user_token has a line break"),
@@ -98,14 +131,18 @@ def test_bad_input_is_told_with_its_exit_status(
     assert ran.out == ""
 
 
-def test_what_is_missing_is_told_with_where_to_get_it(run: Callable[..., Ran]) -> None:
-    """First the account, then the credentials."""
+def test_what_is_missing_is_told_with_where_to_get_it(run: Callable[..., Ran], tmp_path: Path) -> None:
+    """First the account, then the credentials, by every name under which the command takes them."""
     ran = run("packages", ORDER)
     assert ran.status == 3
     assert "give --account or --profile, or set VTEX_ACCOUNT" in ran.err
     ran = run("packages", ORDER, "--account", "mystore")
     assert ran.status == 3
     assert "VTEX Admin under Account settings > API keys" in ran.err
+    path = tmp_path / "config" / "vtex-tracking" / "profiles.toml"
+    for source in ("--app-key and --app-token", "--user-token", "VTEX_APP_KEY and VTEX_APP_TOKEN", str(path)):
+        assert source in ran.err
+    assert str(tmp_path / "p.toml") in run("packages", ORDER, "--account", "a", "--profiles", tmp_path / "p.toml").err
 
 
 def test_credentials_come_from_a_profile(
@@ -124,22 +161,16 @@ def test_credentials_come_from_a_profile(
     assert run("packages", ORDER).status == 0
 
 
-def test_an_interrupt_and_a_closed_pipe_end_quietly(run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupt_ends_quietly(run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> None:
     """No traceback."""
 
     def interrupted(_: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(single, "packages", interrupted)
-    assert run("packages", ORDER).status == 130
-
-    def closed(_: object) -> None:
-        raise BrokenPipeError
-
-    monkeypatch.setattr(single, "packages", closed)
-    monkeypatch.setattr(os, "dup2", lambda *_: None)
-    monkeypatch.setattr(sys, "stdout", sys.__stdout__)
-    assert cli.main(["packages", ORDER]) == 5
+    ran = run("packages", ORDER)
+    assert ran.status == 130
+    assert ran.err == "vtex-tracking packages: interrupted.\n"
 
 
 @pytest.mark.parametrize("kind", [io.StringIO, lambda: io.TextIOWrapper(io.BytesIO(), encoding="ascii")])
@@ -152,6 +183,15 @@ def test_an_output_that_cannot_show_an_accent_is_no_matter(
     oms.update_tracking_status(ORDER, INVOICE, {"isDelivered": False, "deliveredDate": None, "events": [event]})
     monkeypatch.setattr(sys, "stdout", kind())
     assert cli.main(["packages", ORDER]) == 0
+
+
+@pytest.mark.parametrize("command", ["push", "update", "deliver", "packages"])
+def test_the_help_describes_the_profile_file(run: Callable[..., Ran], command: str) -> None:
+    """Each key that a profile takes, and where the file is looked for."""
+    text = " ".join(run(command, "--help").out.split())
+    described = text.partition("The profile file is TOML")[2]
+    for name in (*(key.name for key in fields(Settings)), "vtex-tracking/profiles.toml", "VTEX_PROFILES"):
+        assert name in described
 
 
 def test_help_and_version(run: Callable[..., Ran]) -> None:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import os
-import sys
 from importlib import import_module
-from io import TextIOWrapper
 from typing import TYPE_CHECKING
 
 from vtex_tracking_ext.errors import VtexTrackingError
 from vtex_tracking_ext.text import visible
 
+from . import output
 from .options import VERSION, add_commands
 from .status import Status, status_of
 
@@ -21,24 +19,24 @@ if TYPE_CHECKING:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status (see :class:`.status.Status`)."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):  # a terminal that cannot show an accent must not end the run
-            stream.reconfigure(errors="backslashreplace")
+    output.prepare()
+    try:
+        return _run(arguments)
+    finally:
+        output.finish()
+
+
+def _run(arguments: Sequence[str] | None) -> Status:
     parsed = _parser().parse_args(arguments)
     command = import_module(f".{parsed.module}", __name__)
     try:
         status: Status = getattr(command, parsed.function)(parsed)
-        sys.stdout.flush()
     except VtexTrackingError as error:
-        print(f"vtex-tracking {parsed.command}: {visible(str(error), 4000)}", file=sys.stderr)
+        output.warn(f"vtex-tracking {parsed.command}: {visible(str(error), 4000)}")
         return status_of(error)
     except KeyboardInterrupt:
-        print(f"vtex-tracking {parsed.command}: interrupted.", file=sys.stderr)
+        output.warn(f"vtex-tracking {parsed.command}: interrupted.")
         return Status.INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output has gone: nothing more can be said, and Python must not try at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return Status.INCOMPLETE
     return status
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import asdict, fields
 
 from vtex_tracking_ext.client import TrackingClient
-from vtex_tracking_ext.credentials import Settings, merged, settings_from_env
+from vtex_tracking_ext.credentials import WHERE_TO_GET, Settings, merged, settings_from_env
 from vtex_tracking_ext.errors import ConfigurationError
 from vtex_tracking_ext.profiles import load_profile, load_profiles, profiles_path
 
@@ -30,19 +30,30 @@ def client_from(parsed: argparse.Namespace, **more: Any) -> TrackingClient:
             "account is missing: give --account or --profile, or set VTEX_ACCOUNT. "
             "It is the name of the VTEX account that fulfils the orders."
         )
-    options = {name: getattr(parsed, name) for name in ("timeout", "ca_file", "proxy") if getattr(parsed, name)}
+    if not settings.has_credentials():
+        raise ConfigurationError(
+            "No credentials: give --app-key and --app-token, or --user-token; or set VTEX_APP_KEY and VTEX_APP_TOKEN, "
+            f"or VTEX_USER_TOKEN; or write them into the profile file, {_profile_file(parsed, os.environ)}. "
+            f"{WHERE_TO_GET}."
+        )
+    options = {name: getattr(parsed, name) for name in ("timeout", "ca_file", "proxy")}
+    options = {name: value for name, value in options.items() if value is not None}
     return TrackingClient(**asdict(settings), **options, **more)
 
 
 def settings_from(parsed: argparse.Namespace, environ: Mapping[str, str]) -> Settings:
     """Merge options with the profile that was named, else with the environment and the account's own profile."""
     given = Settings(**{attribute.name: getattr(parsed, attribute.name) for attribute in fields(Settings)})
-    path = Path(parsed.profiles) if parsed.profiles else profiles_path(environ)
+    path = _profile_file(parsed, environ)
     name = parsed.profile or environ.get("VTEX_PROFILE")
     if name:
         return merged(given, load_profile(path, name))
     settings = merged(given, settings_from_env(environ))
-    if settings.account and not settings.has_credentials() and (parsed.profiles or path.exists()):
+    if settings.account is not None and not settings.has_credentials() and (parsed.profiles or path.exists()):
         profile = load_profiles(path).get(settings.account, Settings())
         return merged(settings, profile)
     return settings
+
+
+def _profile_file(parsed: argparse.Namespace, environ: Mapping[str, str]) -> Path:
+    return profiles_path(environ) if parsed.profiles is None else Path(parsed.profiles)

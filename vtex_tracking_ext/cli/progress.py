@@ -6,6 +6,8 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from .output import warn
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -40,6 +42,6 @@ def _lines(total: int) -> Callable[[], None]:
         nonlocal done
         done += 1
         if done in shown:
-            print(f"{done} of {total} calls", file=sys.stderr, flush=True)
+            warn(f"{done} of {total} calls")
 
     return advance

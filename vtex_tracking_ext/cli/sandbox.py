@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from vtex_tracking_ext.errors import ConfigurationError
 
+from .output import say, warn
 from .status import Status
 
 if TYPE_CHECKING:
@@ -27,21 +27,21 @@ def sandbox(parsed: argparse.Namespace) -> Status:
     )
 
     def ready(url: str) -> None:
-        print(f"Sandbox of VTEX's order system, for this machine alone: {url}")
-        print("Open that address to see orders and packages. Ctrl-C ends it, and its data is gone. To use it:")
+        say(f"Sandbox of VTEX's order system, for this machine alone: {url}")
+        say("Open that address to see orders and packages. Ctrl-C ends it, and its data is gone. To use it:")
         for name, value in (
             ("VTEX_ACCOUNT", "sandbox"),
             ("VTEX_BASE_URL", url),
             ("VTEX_APP_KEY", room.APP_KEY),
             ("VTEX_APP_TOKEN", room.APP_TOKEN),
         ):
-            print(f"  export {name}={value}")
-        print(f"  vtex-tracking push {room.EXAMPLE_FILE}", flush=True)
+            say(f"  export {name}={value}")
+        say(f"  vtex-tracking push {room.EXAMPLE_FILE}")
 
     try:
         with suppress(KeyboardInterrupt):  # Ctrl-C is how one ends it
             room.serve(room.with_examples(settings), port=parsed.port, ready=ready)
     except OSError as error:
         raise ConfigurationError(f"The sandbox cannot use port {parsed.port}: {error.strerror}.") from None
-    print("The sandbox has ended.", file=sys.stderr)
+    warn("The sandbox has ended.")
     return Status.OK

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import sys
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from vtex_tracking_ext.events import TrackingEvent
 from vtex_tracking_ext.text import visible
 
 from .connection import client_from
+from .output import say, warn
 from .status import Status
 
 if TYPE_CHECKING:
@@ -29,7 +31,8 @@ def update(parsed: argparse.Namespace) -> Status:
     """Add events to a package."""
     events = _events(parsed.events)
     with client_from(parsed) as client:
-        _print_receipt(client.update(parsed.order_id, parsed.invoice_number, events=events))
+        receipt = client.update(parsed.order_id, parsed.invoice_number, events=events)
+    _tell(receipt)
     return Status.OK
 
 
@@ -40,19 +43,21 @@ def deliver(parsed: argparse.Namespace) -> Status:
         receipt = client.mark_delivered(
             parsed.order_id, parsed.invoice_number, delivered_date=parsed.delivered_date, events=events
         )
-        _print_receipt(receipt)
+    _tell(receipt)
     return Status.OK
 
 
 def packages(parsed: argparse.Namespace) -> Status:
-    """Show the packages of an order."""
+    """Show the packages of an order.
+
+    Nothing is changed, so an output that is lost is what became of the call: incomplete.
+    """
     with client_from(parsed) as client:
         found = client.get_packages(parsed.order_id)
-    if parsed.json:
-        json.dump([asdict(package) for package in found], sys.stdout, indent=2)
-        print()
-    else:
-        print("\n".join(_timeline(parsed.order_id, found)))
+    text = _json_text(found) if parsed.json else "\n".join(_timeline(parsed.order_id, found))
+    if not say(text):
+        warn("vtex-tracking packages: standard output cannot be written.")
+        return Status.INCOMPLETE
     return Status.OK
 
 
@@ -64,10 +69,21 @@ def _events(given: list[list[str]]) -> list[TrackingEvent]:
     return [TrackingEvent(*parts) for parts in given]
 
 
-def _print_receipt(receipt: TrackingReceipt) -> None:
+def _json_text(found: tuple[Package, ...]) -> str:
+    """Return packages as JSON: accents as they are where the output takes them, what does not print as an escape."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    document = [asdict(package) for package in found]
+    text = json.dumps(document, indent=2, ensure_ascii=codecs.lookup(encoding).name != "utf-8")
+    return "".join(c if c == "\n" or c.isprintable() else json.dumps(c)[1:-1] for c in text)
+
+
+def _tell(receipt: TrackingReceipt) -> None:
+    """Print a receipt, on standard error where standard output loses it."""
     date = receipt.date.isoformat() if receipt.date else "time not told"
     note = f" ({receipt.note})" if receipt.note else ""
-    print(f"applied: order {receipt.order_id or 'not told'}, receipt {receipt.receipt or 'not told'}, {date}{note}")
+    line = f"applied: order {receipt.order_id or 'not told'}, receipt {receipt.receipt or 'not told'}, {date}{note}"
+    if not say(line):
+        warn(line)
 
 
 def _timeline(order_id: str, found: tuple[Package, ...]) -> Iterator[str]:
