@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -19,6 +21,7 @@ from vtex_tracking_ext.sandbox import (
     WRITE_ONLY_APP_TOKEN,
     Oms,
     OmsSettings,
+    ReceivedRequest,
     running,
     serve,
     server,
@@ -40,6 +43,19 @@ BODY = {
 KEY = {"X-VTEX-API-AppKey": APP_KEY, "X-VTEX-API-AppToken": APP_TOKEN}
 READER = {"X-VTEX-API-AppKey": READ_ONLY_APP_KEY, "X-VTEX-API-AppToken": READ_ONLY_APP_TOKEN}
 WRITER = {"X-VTEX-API-AppKey": WRITE_ONLY_APP_KEY, "X-VTEX-API-AppToken": WRITE_ONLY_APP_TOKEN}
+
+
+class Received(deque[ReceivedRequest]):
+    """Requests as the sandbox notes them; says when one is."""
+
+    def __init__(self, noted: threading.Event) -> None:
+        super().__init__()
+        self.noted = noted
+
+    def append(self, request: ReceivedRequest) -> None:
+        """Take one in."""
+        super().append(request)
+        self.noted.set()
 
 
 @pytest.fixture
@@ -127,6 +143,33 @@ def test_a_bad_body_is_refused(http: httpx.Client, oms: Oms, body: bytes) -> Non
     assert oms.applied("o-01", "1") == []
 
 
+@pytest.mark.parametrize("kind", ["text/plain", "application/xml", "application/json2", ""])
+def test_a_body_of_another_type_is_refused(http: httpx.Client, oms: Oms, kind: str) -> None:
+    """As servers that read JSON do, whatever the body holds."""
+    headers = {**KEY, **({"Content-Type": kind} if kind else {})}
+    assert http.put(TRACKING, headers=headers, content=json.dumps(BODY)).status_code == 415
+    assert oms.applied("o-01", "1") == []
+    headers = {**KEY, "Content-Type": "Application/JSON; charset=utf-8"}
+    assert call(http, "PUT", TRACKING, headers, content=json.dumps(BODY)).status_code == 200
+
+
+def test_a_client_that_leaves_is_noted(http: httpx.Client, oms: Oms, caplog: pytest.LogCaptureFixture) -> None:
+    """Nothing is applied, and the server says nothing of it."""
+    noted = threading.Event()
+    oms.received = Received(noted)
+    with socket.create_connection((http.base_url.host, http.base_url.port or 80)) as client:
+        lines = [f"PUT {TRACKING} HTTP/1.1", "Host: localhost", "Content-Type: application/json", "Content-Length: 999"]
+        lines += [f"{name}: {value}" for name, value in KEY.items()]
+        client.sendall("\r\n".join([*lines, "", '{"isDelivered"']).encode())
+    assert noted.wait(10)
+    (request,) = oms.received
+    assert (request.method, request.path, request.status) == ("PUT", TRACKING, 499)
+    assert request.body in {b"", b'{"isDelivered"'}
+    assert oms.applied("o-01", "1") == []
+    assert caplog.records == []
+    assert "499" in http.get("/").text
+
+
 def test_the_rate_limit_answers_429(http: httpx.Client, oms: Oms) -> None:
     """Before anything is applied, with Retry-After where it was set."""
     oms.settings = OmsSettings(rate_limit=1)
@@ -154,7 +197,7 @@ def test_requests_are_kept_without_credentials(http: httpx.Client, oms: Oms) -> 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "", "127.0.0.1.evil.example"])
 def test_another_host_name_is_refused(http: httpx.Client, host: str) -> None:
     """A page elsewhere must not reach it under a name of its own."""
-    for path in ("/", ORDER):
+    for path in ("/", ORDER, "/nowhere"):
         assert http.get(path, headers={**KEY, "Host": host}).status_code == 400
 
 

@@ -11,6 +11,7 @@ from urllib.parse import quote
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 from vtex_oms_client import constants
@@ -30,6 +31,11 @@ MOST_BODY: Final = 1024 * 1024
 
 #: Host names under which the sandbox may be called: a web page elsewhere must not reach it by a name of its own.
 LOOPBACK_HOSTS: Final = frozenset({"127.0.0.1", "localhost", "[::1]"})
+
+#: Status under which a request is noted whose client left before the whole of it had come; nginx has it so.
+CLIENT_LEFT: Final = 499
+
+_WRONG_HOST: Final = "The sandbox answers under a loopback name only."
 
 #: Response headers that VTEX documented, with values as its public examples have them.
 _VTEX_HEADERS: Final = {
@@ -83,6 +89,8 @@ def create_app(oms: Oms) -> Starlette:
 
     async def elsewhere(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 - registered for it alone
+        if not _has_loopback_host(request):
+            error = HTTPException(400, _WRONG_HOST)
         answer = _refusal(OmsError(error.status_code, str(error.status_code), error.detail, error.headers))
         await _note(oms, request, answer)
         return answer
@@ -104,17 +112,23 @@ def _endpoint(
             answer = _refusal(OmsError(400, "OMS002", str(error)))
         except OmsError as error:
             answer = _refusal(error)
+        except ClientDisconnect:
+            answer = Response(status_code=CLIENT_LEFT)  # nobody is there to read it
         await _note(oms, request, answer)
         return answer
 
     return endpoint
 
 
-def _check_host(request: Request) -> None:
+def _has_loopback_host(request: Request) -> bool:
     host = request.headers.get("host", "")
     name = host if host.endswith("]") else host.rpartition(":")[0] or host
-    if name.lower() not in LOOPBACK_HOSTS:
-        raise HTTPException(400, "The sandbox answers under a loopback name only.")
+    return name.lower() in LOOPBACK_HOSTS
+
+
+def _check_host(request: Request) -> None:
+    if not _has_loopback_host(request):
+        raise HTTPException(400, _WRONG_HOST)
 
 
 def _authorise(oms: Oms, request: Request, resource: Resource) -> None:
@@ -130,13 +144,16 @@ def _authorise(oms: Oms, request: Request, resource: Resource) -> None:
 
 
 async def _body(request: Request, check: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
-    raw = bytearray()
+    request.state.body = raw = bytearray()  # what came of it is noted, even where the client leaves
     async for chunk in request.stream():
         raw += chunk
         if len(raw) > MOST_BODY:
             raise BadBody(f"The body is larger than {MOST_BODY} bytes.")
-    request.state.body = bytes(raw)
-    document = read_object(request.state.body)
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if raw and media_type != "application/json":
+        # Guess: openapi.yaml knows no other type, and servers that read JSON refuse another so.
+        raise OmsError(415, "415", "The body's Content-Type is not application/json.")
+    document = read_object(bytes(raw))
     check(document)
     return document
 
@@ -145,7 +162,7 @@ async def _note(oms: Oms, request: Request, answer: Response) -> None:
     """Keep a request for the page, and for tests that ask what was sent."""
     headers = {name: value for name, value in request.headers.items() if name not in SECRET_HEADERS}
     path = request.scope["raw_path"].decode("ascii", "replace")
-    body = getattr(request.state, "body", b"")
+    body = bytes(getattr(request.state, "body", b""))
     oms.received.append(ReceivedRequest(request.method, path, headers, body, answer.status_code))
 
 
