@@ -44,8 +44,37 @@ def test_a_delivery_is_asserted(vtex_sandbox: VtexSandbox) -> None:
     asyncio.run(deliver())
     vtex_sandbox.assert_delivered(ORDER, INVOICE)
     vtex_sandbox.assert_delivered(ORDER, INVOICE, "2022-10-01")
-    with pytest.raises(AssertionError):
-        vtex_sandbox.assert_delivered(ORDER, INVOICE, "2022-10-02")
+    for right in ("2022-10-01 21:15", dt.date(2022, 10, 1), dt.datetime(2022, 10, 1, 21, 15)):  # noqa: DTZ001
+        vtex_sandbox.assert_delivered(ORDER, INVOICE, right)
+    told = f"^invoice {INVOICE} of order {ORDER} was delivered 2022-10-01 21:15, not "
+    for wrong in ("2022-10-02", "2022-10-01 21:16", "2022-10", "", dt.datetime(2022, 10, 1)):  # noqa: DTZ001
+        with pytest.raises(AssertionError, match=told + str(wrong)[:16]):
+            vtex_sandbox.assert_delivered(ORDER, INVOICE, wrong)
+
+
+def test_a_delivery_without_a_date_is_not_on_any_day(vtex_sandbox: VtexSandbox) -> None:
+    """Nor has a delivery by the day a minute."""
+    vtex_sandbox.add_order(ORDER, ["1", "2"])
+    vtex_sandbox.client.mark_delivered(ORDER, "1")
+    vtex_sandbox.assert_delivered(ORDER, "1")
+    with pytest.raises(AssertionError, match="was delivered without a date, not 2022-10-01"):
+        vtex_sandbox.assert_delivered(ORDER, "1", "2022-10-01")
+    vtex_sandbox.client.mark_delivered(ORDER, "2", delivered_date="2022-10-01")
+    vtex_sandbox.assert_delivered(ORDER, "2", "2022-10-01")
+    with pytest.raises(AssertionError, match="was delivered 2022-10-01, not 2022-10-01 00:00"):
+        vtex_sandbox.assert_delivered(ORDER, "2", "2022-10-01 00:00")
+
+
+def test_an_order_or_invoice_that_is_not_there_is_named(vtex_sandbox: VtexSandbox) -> None:
+    """With those that are: a typo is found at a glance."""
+    with pytest.raises(AssertionError, match=r"^no order nope in the sandbox; there are: none"):
+        vtex_sandbox.assert_events("nope", INVOICE, [])
+    vtex_sandbox.add_order(ORDER, [INVOICE])
+    for call in (vtex_sandbox.events, vtex_sandbox.assert_delivered):
+        with pytest.raises(AssertionError, match=f"^no order nope in the sandbox; there are: {ORDER}"):
+            call("nope", INVOICE)
+        with pytest.raises(AssertionError, match=f"^no invoice 9 on order {ORDER}; there are: {INVOICE}"):
+            call(ORDER, "9")
 
 
 def test_troubles_can_be_arranged(vtex_sandbox: VtexSandbox, monkeypatch: pytest.MonkeyPatch) -> None:

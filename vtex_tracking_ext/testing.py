@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from .client import AsyncTrackingClient, TrackingClient
-    from .events import TrackingEvent
+    from .events import TrackingEvent, When
     from .sandbox import Oms, OmsSettings
+    from .sandbox.oms import Package
 
 #: Account name under which the sandbox is called; any other works as well.
 ACCOUNT = "sandbox"
@@ -81,9 +82,14 @@ class VtexSandbox:
         self.oms.settings = settings
 
     def events(self, order_id: str, invoice_number: str) -> list[TrackingEvent]:
-        """Return the events that a package truly got, oldest first, whether they show yet or not."""
+        """Return the events that a package truly got, oldest first, whether they show yet or not.
+
+        Raises:
+            AssertionError: There is no such order or invoice; the message says which there are.
+        """
         from .events import TrackingEvent  # noqa: PLC0415 - as above
 
+        self._package(order_id, invoice_number)
         return [TrackingEvent(**event) for event in self.oms.applied(order_id, invoice_number)]
 
     def assert_events(self, order_id: str, invoice_number: str, expected: Iterable[TrackingEvent]) -> None:
@@ -95,13 +101,37 @@ class VtexSandbox:
         wanted = [evolve(event, date=day_text(event.date)) for event in expected]
         assert self.events(order_id, invoice_number) == wanted
 
-    def assert_delivered(self, order_id: str, invoice_number: str, delivered_date: str | None = None) -> None:
-        """Fail unless a package was reported as delivered, on the day given (yyyy-mm-dd) if one is."""
-        package = self.oms.orders[order_id].packages[invoice_number].shown(float("inf"))
-        status = package["courierStatus"] or {}
-        assert status.get("finished"), f"invoice {invoice_number} of order {order_id} was not reported as delivered"
+    def assert_delivered(self, order_id: str, invoice_number: str, delivered_date: When | None = None) -> None:
+        """Fail unless a package was reported as delivered, on the day or at the minute given if one is.
+
+        Args:
+            order_id: Id of the order.
+            invoice_number: Invoice number of the package.
+            delivered_date: ``yyyy-mm-dd`` or a date compares the day alone, ``yyyy-mm-dd hh:mm`` or a datetime
+                the minute too.
+        """
+        from .limits import moment_text  # noqa: PLC0415 - as above
+
+        changes = [change for change in self._package(order_id, invoice_number).changes if change.delivered]
+        where = f"invoice {invoice_number} of order {order_id}"
+        assert changes, f"{where} was not reported as delivered"
         if delivered_date is not None:
-            assert (status["deliveredDate"] or "")[: len("yyyy-mm-dd")] == delivered_date
+            dates = [change.delivered_date for change in changes if change.delivered_date is not None]
+            told = dates[-1] if dates else "without a date"
+            wanted = moment_text(delivered_date)
+            compared = told[: len("yyyy-mm-dd")] if len(wanted) == len("yyyy-mm-dd") else told
+            assert compared == wanted, f"{where} was delivered {told}, not {wanted or delivered_date}"
+
+    def _package(self, order_id: str, invoice_number: str) -> Package:
+        orders = self.oms.orders
+        assert order_id in orders, f"no order {order_id} in the sandbox; {_those(orders)}"
+        packages = orders[order_id].packages
+        assert invoice_number in packages, f"no invoice {invoice_number} on order {order_id}; {_those(packages)}"
+        return packages[invoice_number]
+
+
+def _those(things: Mapping[str, object]) -> str:
+    return f"there are: {', '.join(things) or 'none'}"
 
 
 @pytest.fixture
