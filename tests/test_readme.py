@@ -6,12 +6,17 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from attrs import fields
+
 import vtex_tracking_ext
-from vtex_tracking_ext import TrackingClient
+from vtex_tracking_ext import RetryPolicy, TrackingClient
 from vtex_tracking_ext.bulk.plan import EVENTS_PER_CALL
 from vtex_tracking_ext.bulk.rows import COLUMNS
 from vtex_tracking_ext.cli import main
 from vtex_tracking_ext.cli.status import Status
+from vtex_tracking_ext.client import DEFAULT_TIMEOUT
+from vtex_tracking_ext.credentials import Settings
+from vtex_tracking_ext.profiles import load_profiles, profiles_path
 from vtex_tracking_ext.sandbox import APP_KEY, APP_TOKEN, Oms, running
 
 if TYPE_CHECKING:
@@ -45,6 +50,16 @@ def test_the_example_of_a_test_passes(pytester: pytest.Pytester) -> None:
     pytester.runpytest_inprocess("-p", "no:cacheprovider").assert_outcomes(passed=1)
     pytester.makepyfile(re.sub(r"    client\.update\(.*?\n    \)\n", "    pass\n", EXAMPLES[1], flags=re.DOTALL))
     pytester.runpytest_inprocess("-p", "no:cacheprovider").assert_outcomes(failed=1)
+
+
+def test_the_profile_example_is_one(tmp_path: Path) -> None:
+    """It is read as a profile of the account it names, at the place it names; every key is named."""
+    (example,) = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
+    path = tmp_path / "profiles.toml"
+    path.write_text(example, encoding="utf-8")
+    assert load_profiles(path) == {"mystore": Settings("mystore", "vtexappkey-mystore-\u2026", "\u2026")}
+    assert {key.name for key in fields(Settings)} <= set(re.findall(r"\w+", example))
+    assert f"`{profiles_path({}).as_posix().replace(Path.home().as_posix(), '~')}`" in README
 
 
 def test_the_scripts_it_names_exist_and_take_the_options_it_names() -> None:
@@ -85,6 +100,11 @@ def test_the_names_and_numbers_are_true() -> None:
     for name in re.findall(r"`(\w+Error)`", README):
         assert name in vtex_tracking_ext.__all__
     assert ", ".join(COLUMNS) in README
+    policy = RetryPolicy()
+    for field in fields(RetryPolicy):
+        assert f"`{field.name}`" in README
+    assert f"above the cap ({policy.retry_after_cap:.0f} seconds)" in README
+    assert f"for the whole call, {DEFAULT_TIMEOUT:.0f})" in README
     assert f"up to {EVENTS_PER_CALL} events a\ncall" in README
     told = dict(re.findall(r"(\d+) ([a-z]+)", README.split("Exit status: ")[1].split(".")[0]))
     assert {int(number) for number in told} == {status.value for status in Status}
