@@ -14,8 +14,8 @@ from vtex_tracking_ext.bulk.plan import EVENTS_PER_CALL
 from vtex_tracking_ext.bulk.rows import COLUMNS
 from vtex_tracking_ext.cli import main
 from vtex_tracking_ext.cli.status import Status
-from vtex_tracking_ext.client import DEFAULT_TIMEOUT
 from vtex_tracking_ext.credentials import Settings
+from vtex_tracking_ext.plans import DEFAULT_TIMEOUT
 from vtex_tracking_ext.profiles import load_profiles, profiles_path
 from vtex_tracking_ext.sandbox import APP_KEY, APP_TOKEN, Oms, running
 
