@@ -20,7 +20,7 @@ from .events import TrackingUpdate
 from .observe import AttemptEvent, keep_out_of_logs
 from .redaction import Redactor
 from .retry import RetryPolicy
-from .text import quoted
+from .text import plain, quoted
 from .transport import Wiring
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class Plans:
             if not own and (ca_file is not None or proxy is not None or trust_env):
                 raise ConfigurationError("ca_file, proxy and trust_env go with no http_client: set that up itself.")
             hooks = _hooks(on_attempt)
-        self.account = account
+        self.account = plain(account)
         self.wiring = Wiring(
             address,
             headers,
@@ -114,12 +114,13 @@ class Plans:
             *limits.invoice_number_problems(invoice_number),
             *limits.tracking_number_problems(body.to_dict()),
         )
-        return changing(tracking_number_call(order_id, invoice_number, body), order_id, self.rules)
+        call = tracking_number_call(plain(order_id), plain(invoice_number), body)
+        return changing(call, plain(order_id), self.rules)
 
     def get_packages(self, order_id: str) -> Conversation[tuple[Package, ...]]:
         """Check an order id and plan the reading of the order."""
         self._refuse(*limits.order_id_problems(order_id))
-        return reading(order_call(order_id), self.rules)
+        return reading(order_call(plain(order_id)), self.rules)
 
     def was_applied(self, update: TrackingUpdate) -> Conversation[bool | None]:
         """Check an update and plan the look at its order."""

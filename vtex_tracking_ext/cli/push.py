@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import sys
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from vtex_tracking_ext.bulk.rows import read_rows
 from vtex_tracking_ext.retry import RetryPolicy
 
 from .connection import client_from
+from .output import say, warn
 from .progress import progress
 from .status import Status, status_of
 
@@ -35,7 +35,7 @@ def push(parsed: argparse.Namespace) -> Status:
         account = client.account
         planned = plan(chain.from_iterable(read_rows(Path(name), now) for name in parsed.files), account)
         for line in plan_lines(planned):
-            print(line, file=sys.stderr)
+            warn(line)
         tally = Tally(planned)
         calls = sum(len(package.updates) for package in planned.packages)
         with progress(calls) as advance:
@@ -52,7 +52,7 @@ def push(parsed: argparse.Namespace) -> Status:
             else:
                 interrupted = False
     for line in summary_lines(tally):
-        print(line)
+        say(line)
     return Status.INTERRUPTED if interrupted else _status(planned, tally, delivery)
 
 
