@@ -8,10 +8,15 @@ from typing import Final
 #: What a request asks for in Accept-Encoding: the one coding whose output can be bounded with the standard library.
 ACCEPTED_ENCODING: Final = "gzip"
 
+#: Bytes that are kept of a body that did not come whole.
+MOST_KEPT: Final = 64 * 1024
+
 _PLAIN: Final = frozenset({"", "identity"})
 _ZLIB: Final = frozenset({"gzip", "x-gzip", "deflate"})
 #: zlib's word for "a gzip or a zlib header, whichever comes".
 _EITHER_HEADER: Final = 47
+#: Bytes that are decoded at once.
+_STEP: Final = 64 * 1024
 
 
 class Body:
@@ -40,15 +45,18 @@ class Body:
         return self._readable
 
     def _take(self, piece: bytes) -> None:
-        room = self._cap - len(self._content)
         if self._inflate is None:
-            self._content += piece[:room]
-            self._readable = len(piece) <= room
+            self._keep(piece)
             return
-        self._content += self._inflate.decompress(piece, room + 1)  # bounded: a bomb costs no more than the cap
-        over = len(self._content) > self._cap
-        self._readable = not (over or self._inflate.unconsumed_tail or self._inflate.unused_data)
-        del self._content[self._cap :]
+        while piece and self._readable:
+            self._keep(self._inflate.decompress(piece, _STEP))  # bounded: a bomb comes out a little at a time
+            piece = self._inflate.unconsumed_tail
+        self._readable = self._readable and not self._inflate.unused_data
+
+    def _keep(self, decoded: bytes) -> None:
+        room = self._cap - len(self._content)
+        self._content += decoded[:room]
+        self._readable = len(decoded) <= room
 
     def end(self) -> None:
         """Note that the last piece has come, and that the server said so."""
@@ -61,5 +69,5 @@ class Body:
 
     @property
     def content(self) -> bytes:
-        """What there is of it, decoded."""
-        return bytes(self._content)
+        """What there is of it, decoded; of one that is not complete the beginning, which is all a message can show."""
+        return bytes(self._content if self.complete else self._content[:MOST_KEPT])

@@ -26,6 +26,10 @@ WATCH: Final = "vtex_tracking.watch"
 #: closing is one whose outcome is unknown.
 KEEPALIVE: Final = 5.0
 
+#: Seconds before the end of a request's time in which it is no longer begun if it had to wait: it could not be
+#: answered, and its outcome would be unknown.
+LAST_MOMENT: Final = 0.05
+
 
 class _Connection:
     """A connection with the stream under it."""
@@ -59,7 +63,8 @@ class Pool:
         """
         watch: Watch = request.extensions[WATCH]
         watch.reached = True
-        if not self._slots.acquire(timeout=max(0.0, watch.left())):
+        patience = max(0.0, watch.left() - LAST_MOMENT)
+        if not (self._slots.acquire(blocking=False) or self._slots.acquire(timeout=patience)):
             raise httpcore.PoolTimeout(f"all {self._limit} connections are in use")
         try:
             connection = self._idle_one() or _Connection(
@@ -150,15 +155,24 @@ class AsyncPool:
 
     def __init__(self, route: Route, limit: int) -> None:
         self._route = route
+        self._limit = limit
         self._slots = asyncio.BoundedSemaphore(limit)
         self._idle: deque[_AsyncConnection] = deque()
         self._closed = False
 
     async def handle_async_request(self, request: httpcore.Request) -> httpcore.Response:
-        """Send a request, and return its answer with the body still to be read; closing it gives its place back."""
+        """Send a request, and return its answer with the body still to be read; closing it gives its place back.
+
+        Raises:
+            httpcore.PoolTimeout: Every connection was in use for all of the request's time.
+        """
         watch: Watch = request.extensions[WATCH]
         watch.reached = True
-        await self._slots.acquire()
+        try:
+            async with asyncio.timeout(watch.left() - LAST_MOMENT if self._slots.locked() else None):
+                await self._slots.acquire()
+        except TimeoutError:
+            raise httpcore.PoolTimeout(f"all {self._limit} connections are in use") from None
         try:
             connection = await self._idle_one() or _AsyncConnection(
                 self._route, AsyncWatchedStream(await connect_async(self._route), watch)

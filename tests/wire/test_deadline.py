@@ -145,7 +145,7 @@ def test_a_handshake_that_never_ends(make: Callable[..., Twin], serve: Callable[
     ],
     ids=["head", "body"],
 )
-def test_over_tls(  # noqa: PLR0913 - fixtures
+def test_over_tls(
     make: Callable[..., Twin],
     serve: Callable[..., Server],
     steps: list[Any],
