@@ -18,18 +18,18 @@ from vtex_tracking_ext.credentials import Settings
 from vtex_tracking_ext.plans import DEFAULT_TIMEOUT
 from vtex_tracking_ext.profiles import load_profiles, profiles_path
 from vtex_tracking_ext.sandbox import APP_KEY, APP_TOKEN, Oms, running
+from vtex_tracking_ext.transport import MAX_BODY
 
 if TYPE_CHECKING:
     import pytest
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-EXAMPLES = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+FIRST, TRACING, OWN_TEST = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
 def test_the_python_example_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     """As it stands, against a sandbox."""
-    example = EXAMPLES[0]
     oms = Oms()
     oms.add_order("1172452900788-01", ["000030711"])
     with running(oms) as url:
@@ -39,16 +39,23 @@ def test_the_python_example_runs(monkeypatch: pytest.MonkeyPatch) -> None:
             original(self, account, app_key=APP_KEY, app_token=APP_TOKEN, base_url=url)
 
         monkeypatch.setattr(TrackingClient, "__init__", to_sandbox)
-        exec(example, {})  # noqa: S102 - our own README
+        exec(FIRST, {})  # noqa: S102 - our own README
     assert [request.method for request in oms.received] == ["PUT", "PUT", "GET"]
     assert {request.status for request in oms.received} == {200}
 
 
+def test_the_tracing_example_runs() -> None:
+    """With a key that no header could carry as it stands in the README, so a made-up one takes its place."""
+    names: dict[str, object] = {}
+    exec(TRACING.replace("\N{HORIZONTAL ELLIPSIS}", "MADEUP"), names)  # noqa: S102 - our own README
+    assert isinstance(names["client"], TrackingClient)
+
+
 def test_the_example_of_a_test_passes(pytester: pytest.Pytester) -> None:
     """As a user would run it; and it fails when its code forgets to report."""
-    pytester.makepyfile(EXAMPLES[1])
+    pytester.makepyfile(OWN_TEST)
     pytester.runpytest_inprocess("-p", "no:cacheprovider").assert_outcomes(passed=1)
-    pytester.makepyfile(re.sub(r"    client\.update\(.*?\n    \)\n", "    pass\n", EXAMPLES[1], flags=re.DOTALL))
+    pytester.makepyfile(re.sub(r"    client\.update\(.*?\n    \)\n", "    pass\n", OWN_TEST, flags=re.DOTALL))
     pytester.runpytest_inprocess("-p", "no:cacheprovider").assert_outcomes(failed=1)
 
 
@@ -71,6 +78,12 @@ def test_the_scripts_it_names_exist_and_take_the_options_it_names() -> None:
     for name, options in named.items():
         source = (ROOT / "scripts" / name).read_text(encoding="utf-8")
         assert {option for option in options if option not in source} == set(), name
+
+
+def test_the_numbers_of_its_promises_are_true() -> None:
+    """The deadline and the cap."""
+    assert f"`timeout=` ({DEFAULT_TIMEOUT:.0f} seconds unless told otherwise)" in README
+    assert f"At most {MAX_BODY >> 20} MiB of an answer are decoded" in README
 
 
 def test_the_commands_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
