@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .redaction import Redactor
 
 log = logging.getLogger("vtex_tracking_ext")
+log.addHandler(logging.NullHandler())  # whoever wants the lines sets up logging; nobody else's stderr gets them
 
 
 @frozen
