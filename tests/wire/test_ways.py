@@ -1,0 +1,269 @@
+"""The way to a server: TLS that is verified, proxies that are asked for, and a caller's own client."""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import ssl
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+import trustme
+
+from vtex_tracking_ext import (
+    AuthenticationError,
+    ConfigurationError,
+    NotFoundError,
+    NotSentError,
+    OutcomeUnknownError,
+    RetryPolicy,
+    TrackingReceipt,
+)
+
+from wire.calls import OK, ONCE, UPDATE, answer, ended, receipt, update, within
+from wire.server import HOST, again, apply, close, dribble, handshake, read, read_head, say, tunnel, until_gone
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from answers import Twin
+    from wire.server import Server
+
+ALL_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+
+
+def context_of(certificate: trustme.LeafCert) -> ssl.SSLContext:
+    """Return a server's TLS context."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    certificate.configure_cert(context)
+    return context
+
+
+def bad_contexts(authority: trustme.CA) -> dict[str, ssl.SSLContext]:
+    """Return contexts that nobody should trust, though ``authority`` is trusted."""
+    past = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
+    return {
+        "expired": context_of(authority.issue_cert(HOST, not_after=past)),
+        "wrong host": context_of(authority.issue_cert("other.example")),
+        "wrong authority": context_of(trustme.CA().issue_cert(HOST)),
+    }
+
+
+@pytest.mark.parametrize("own", [False, True], ids=["ours", "caller's"])
+@pytest.mark.parametrize("kind", ["expired", "wrong host", "wrong authority"])
+def test_a_certificate_that_proves_nothing_gets_no_request(
+    make: Callable[..., Twin], serve: Callable[..., Server], authority: trustme.CA, ca_file: Path, kind: str, own: bool
+) -> None:
+    """Not one byte of it, and no credential."""
+    server = serve([handshake(bad_contexts(authority)[kind]), read, apply, say(OK)], scheme="https")
+    trust: dict[str, Any] = (
+        {"own": {"verify": ssl.create_default_context(cafile=str(ca_file))}} if own else {"ca_file": ca_file}
+    )
+    error = ended(make(server.url, **trust))
+    assert isinstance(error, NotSentError)
+    assert error.applied is False
+    assert server.requests == []
+
+
+def test_an_authority_of_ones_own_is_trusted_only_where_it_is_named(
+    make: Callable[..., Twin], serve: Callable[..., Server], tls: ssl.SSLContext, ca_file: Path
+) -> None:
+    """By ``ca_file``; the certificate is then good."""
+    server = serve([handshake(tls), read, apply, say(OK), close], scheme="https")
+    assert isinstance(ended(make(server.url)), NotSentError)
+    assert server.requests == []
+    assert isinstance(ended(make(server.url, ca_file=ca_file)), TrackingReceipt)
+    assert len(server.applied) == 1
+
+
+def test_the_environment_names_certificates_only_where_it_is_trusted(
+    make: Callable[..., Twin],
+    serve: Callable[..., Server],
+    tls: ssl.SSLContext,
+    ca_file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """``SSL_CERT_FILE`` counts with ``trust_env=True`` alone."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(ca_file))
+    server = serve([handshake(tls), read, apply, say(OK), close], scheme="https")
+    assert isinstance(ended(make(server.url)), NotSentError)
+    assert isinstance(ended(make(server.url, trust_env=True)), TrackingReceipt)
+
+
+def test_an_answer_that_ends_without_a_goodbye_is_unknown_or_marked(
+    make: Callable[..., Twin], serve: Callable[..., Server], tls: ssl.SSLContext, ca_file: Path
+) -> None:
+    """A TLS connection that is cut: before the answer nobody knows, after its head it was applied."""
+    before = serve([handshake(tls), read, apply, close], scheme="https")
+    assert isinstance(ended(make(before.url, ca_file=ca_file)), OutcomeUnknownError)
+    amid = serve([handshake(tls), read, apply, say(answer(length=500)), close], scheme="https")
+    result = ended(make(amid.url, ca_file=ca_file))
+    assert isinstance(result, TrackingReceipt)
+    assert "the answer broke off" in (result.note or "")
+    assert len(before.applied) == len(amid.applied) == 1
+
+
+@pytest.mark.parametrize("login", ["", "user:p%40ss@"])
+def test_a_proxy_that_is_named_is_asked_to_connect(
+    make: Callable[..., Twin],
+    serve: Callable[..., Server],
+    tls: ssl.SSLContext,
+    ca_file: Path,
+    login: str,
+) -> None:
+    """It sees where to, and its own login; the request and its credentials go through it unseen."""
+    server = serve([handshake(tls), again(read, apply, say(OK))], scheme="https")
+    proxy = serve([read_head, tunnel(server.port)])
+    client = make(server.url, ca_file=ca_file, proxy=f"http://{login}{HOST}:{proxy.port}")
+    results = [ended(client), ended(client)]
+    assert all(isinstance(result, TrackingReceipt) for result in results)
+    assert len(server.applied) == 2
+    (asked,) = proxy.requests
+    assert (asked.method, asked.target) == ("CONNECT", f"{HOST}:{server.port}")
+    expected = ["Basic " + base64.b64encode(b"user:p@ss").decode()] if login else []
+    assert asked.values("Proxy-Authorization") == expected
+    assert asked.values("VtexIdclientAutCookie") == []
+
+
+@pytest.mark.parametrize("status", [302, 400, 403, 407, 502])
+@pytest.mark.parametrize("way", ["ours", "caller's"])
+def test_a_proxy_that_refuses_sent_nothing(
+    make: Callable[..., Twin], serve: Callable[..., Server], status: int, way: str
+) -> None:
+    """Its answer is not VTEX's; the request never left."""
+    proxy = serve([read_head, say(answer(status, b"no")), close])
+    address = f"http://{HOST}:{proxy.port}"
+    options: dict[str, Any] = {"own": {"proxy": address}} if way == "caller's" else {"proxy": address}
+    error = ended(make("https://mystore.example", **options))
+    assert isinstance(error, NotSentError)
+    assert error.applied is False
+    assert [request.method for request in proxy.requests] == ["CONNECT"]
+
+
+def test_the_environments_proxies_are_used_only_where_it_is_trusted(
+    make: Callable[..., Twin], serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They would see, or could fake, everything."""
+    server = serve([read, apply, say(OK), close])
+    proxy = serve([read_head, tunnel(server.port)])
+    for name in ALL_PROXIES:
+        monkeypatch.setenv(name, f"http://{HOST}:{proxy.port}")
+    assert isinstance(ended(make(server.url)), TrackingReceipt)
+    assert proxy.requests == []
+    assert isinstance(ended(make(server.url, trust_env=True)), TrackingReceipt)
+    assert [request.method for request in proxy.requests] == ["CONNECT"]
+    assert len(server.applied) == 2
+
+
+@pytest.mark.parametrize("where", ["head", "body"])
+def test_a_callers_client_is_held_to_the_deadline(
+    make: Callable[..., Twin], serve: Callable[..., Server], where: str
+) -> None:
+    """A server that dribbles cannot outlast it."""
+    head, body = answer().split(b"\r\n\r\n")
+    steps = [dribble(head)] if where == "head" else [say(head + b"\r\n\r\n"), dribble(body)]
+    server = serve([read, apply, *steps])
+    with within(0.5):
+        result = ended(make(server.url, own={}, timeout=0.5))
+    assert isinstance(result, OutcomeUnknownError if where == "head" else TrackingReceipt)
+    assert len(server.applied) == 1
+
+
+def test_a_callers_client_follows_no_redirect_and_sends_no_auth(
+    make: Callable[..., Twin], serve: Callable[..., Server]
+) -> None:
+    """Though it was told to."""
+    other = serve([read, say(OK)])
+    server = serve([read, say(answer(302, b"", f"Location: {other.url}/"))])
+    result = ended(make(server.url, own={"follow_redirects": True, "auth": ("u", "p")}))
+    assert result.applied is False
+    assert other.connections == 0
+    assert server.requests[0].values("Authorization") == []
+
+
+def test_a_callers_client_never_reads_a_left_over_receipt(
+    make: Callable[..., Twin], serve: Callable[..., Server]
+) -> None:
+    """Each request has a connection of its own, and keeps no cookie."""
+    forged = answer(200, receipt("o-02", 999))
+    server = serve([read, apply, say(answer(200, None, "Set-Cookie: a=b") + forged), until_gone])
+    client = make(server.url, own={}, timeout=2)
+    first, second = ended(client), ended(client, update("o-02"))
+    assert first.receipt == f"{1:032x}"
+    assert second.receipt != f"{999:032x}"
+    assert server.connections == 2
+    assert [request.values("Cookie") for request in server.requests] == [[], []]
+    assert [request.values("Connection") for request in server.requests] == [["close"], ["close"]]
+
+
+def test_an_event_hook_that_raises_on_the_status_hides_no_answer(
+    make: Callable[..., Twin], serve: Callable[..., Server]
+) -> None:
+    """``raise_for_status`` as a response hook is common; a no stays a no."""
+
+    def complain(response: httpx.Response) -> None:
+        response.raise_for_status()
+
+    async def complain_later(response: httpx.Response) -> None:
+        response.raise_for_status()
+
+    server = serve([again(read, say(answer(404)))])
+    client = make(server.url, own={})
+    hook = complain if isinstance(client.client._transport._http, httpx.Client) else complain_later
+    client.client._transport._http.event_hooks = {"response": [hook]}
+    assert isinstance(ended(client), NotFoundError)
+
+
+def test_a_hook_that_raises_before_anything_left_sent_nothing(
+    make: Callable[..., Twin], serve: Callable[..., Server]
+) -> None:
+    """What was watched and not seen did not happen."""
+
+    def refuse(_: httpx.Request) -> None:
+        raise RuntimeError("no")
+
+    async def refuse_later(_: httpx.Request) -> None:
+        raise RuntimeError("no")
+
+    server = serve([read, apply, say(OK)])
+    client = make(server.url, own={})
+    hook = refuse if isinstance(client.client._transport._http, httpx.Client) else refuse_later
+    client.client._transport._http.event_hooks = {"request": [hook]}
+    assert isinstance(ended(client), NotSentError)
+    assert server.connections == 0
+
+
+def test_a_callers_client_that_refuses_connections_is_tried_again(make: Callable[..., Twin]) -> None:
+    """As a client of our own is."""
+    error = ended(make("http://127.0.0.1:9", own={}, retry=RetryPolicy(attempts=3, first_wait=0)))
+    assert isinstance(error, NotSentError)
+    assert error.attempts == 3
+
+
+def test_a_client_for_http_2_is_refused(make: Callable[..., Twin], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its connections cannot be kept from being used again; a library for it need not be installed to say so."""
+
+    class Pool:
+        """What is known of such a client's pool."""
+
+        _http2 = True
+
+        def close(self) -> None:
+            """Do nothing."""
+
+        async def aclose(self) -> None:
+            """Do nothing."""
+
+    monkeypatch.setattr("httpcore.ConnectionPool", lambda **_: Pool())
+    monkeypatch.setattr("httpcore.AsyncConnectionPool", lambda **_: Pool())
+    with pytest.raises(ConfigurationError, match="HTTP/2"):
+        make("http://127.0.0.1:9", own={})
+
+
+def test_a_401_on_the_way_in_is_vtexs(make: Callable[..., Twin], serve: Callable[..., Server]) -> None:
+    """It is no proxy's: an authentication error, not sent again."""
+    server = serve([again(read, say(answer(401)))])
+    assert isinstance(ended(make(server.url, own={}, retry=ONCE), UPDATE), AuthenticationError)
+    assert len(server.requests) == 1
