@@ -1,8 +1,9 @@
 """An OpenAPI document as flat facts, so that two documents can be held against each other.
 
-A fact is a place and a value: ``updateTrackingStatus.request.events[].description.maxLength`` is 5000. Places
-begin with the operationId that our document gives to a path and method; what is prose (descriptions, examples,
-titles) is no fact. OpenAPI 3.0 and 3.1 come out alike.
+A fact is a place and a value: ``updateTrackingStatus.request.events[].description#maxLength`` is 5000. Places
+begin with the operationId that our document gives to a path and method; what stands before ``#`` is a thing, what
+stands behind it is said of that thing. Prose (descriptions, examples, titles) is no fact; every other keyword is one,
+known here or not. OpenAPI 3.0 and 3.1 come out alike.
 """
 
 from __future__ import annotations
@@ -13,7 +14,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 METHODS = ("get", "put", "post", "patch", "delete")
-KEYWORDS = ("format", "pattern", "minLength", "maxLength", "minimum", "maximum", "enum", "default", "const")
+
+#: Keywords of schemas and parameters that tell people something, and machines nothing.
+PROSE = {"title", "description", "summary", "example", "examples", "externalDocs", "xml", "$comment", "$schema"}
+
+#: Keywords that become places, or facts of another name.
+STRUCTURE = {"type", "nullable", "properties", "required", "items", "additionalProperties", "allOf", "anyOf", "oneOf"}
+STRUCTURE |= {"$ref", "$defs", "definitions", "$id", "$anchor", "in", "name", "schema", "content"}
+
+#: Keywords with the value that they have where they are left out.
+DEFAULTS: dict[str, Any] = {"style": "simple", "minItems": 0, "minLength": 0, "minProperties": 0}
+DEFAULTS |= dict.fromkeys(("deprecated", "readOnly", "writeOnly", "uniqueItems", "explode", "allowReserved"), False)
+DEFAULTS |= dict.fromkeys(("allowEmptyValue", "exclusiveMinimum", "exclusiveMaximum"), False)
 
 #: How deep schemas are followed; VTEX's deepest has twelve levels, and a cycle must end somewhere.
 DEEPEST = 25
@@ -30,7 +42,7 @@ def operations(document: Mapping[str, Any]) -> dict[tuple[str, str], str]:
     return {
         (method, path): operation["operationId"]
         for path, item in _mapping(document, "paths").items()
-        for method, operation in item.items()
+        for method, operation in resolved(document, item).items()
         if method in METHODS
     }
 
@@ -46,7 +58,7 @@ def facts(document: Mapping[str, Any], names: Mapping[tuple[str, str], str]) -> 
     found: Facts = {}
     paths = _mapping(document, "paths")
     for (method, path), name in names.items():
-        item = paths.get(path, {})
+        item = resolved(document, paths.get(path, {}))
         operation = item.get(method)
         if operation is not None:
             found[name] = f"{method.upper()} {path}"
@@ -59,17 +71,27 @@ def facts(document: Mapping[str, Any], names: Mapping[tuple[str, str], str]) -> 
 def _operation(
     document: Mapping[str, Any], name: str, item: Mapping[str, Any], operation: Mapping[str, Any]
 ) -> Iterator[tuple[str, Any]]:
-    yield f"{name}.operationId", operation.get("operationId")
-    for reference in [*item.get("parameters", ()), *operation.get("parameters", ())]:
-        parameter = resolved(document, reference)
-        place = f"{name}.parameters.{parameter['in']}.{parameter['name']}"
+    yield f"{name}#operationId", operation.get("operationId")
+    if operation.get("deprecated") is True:
+        yield f"{name}#deprecated", True
+    servers = operation.get("servers", item.get("servers"))
+    if servers:
+        yield f"{name}#servers", [server["url"] for server in servers]
+    if "security" in operation:
+        yield f"{name}#security", _alternatives(operation["security"])
+    listed = [resolved(document, parameter) for parameter in [*_parameters(item), *_parameters(operation)]]
+    # An operation's parameter takes the place of its path's.
+    for (where, called), parameter in {(one["in"], one["name"]): one for one in listed}.items():
+        place = f"{name}.parameters.{where}.{called}"
         yield place, "parameter"
-        yield f"{place}.required", parameter.get("required") is True
+        yield f"{place}#required", parameter.get("required") is True
+        yield from _keywords(place, parameter)
         yield from _schema(document, place, parameter.get("schema", {}))
+        yield from _content(document, place, parameter)
     if "requestBody" in operation:
         body = resolved(document, operation["requestBody"])
         yield f"{name}.request", "body"
-        yield f"{name}.request.required", body.get("required") is True
+        yield f"{name}.request#required", body.get("required") is True
         yield from _content(document, f"{name}.request", body)
     for status, reference in operation.get("responses", {}).items():
         response = resolved(document, reference)
@@ -78,56 +100,111 @@ def _operation(
         for header in response.get("headers", {}):
             yield f"{place}.headers.{header}", "header"
         yield from _content(document, place, response)
-    if "security" in operation:
-        yield f"{name}.security", _alternatives(operation["security"])
+
+
+def _parameters(holder: Mapping[str, Any]) -> list[Any]:
+    return list(holder.get("parameters", ()))
 
 
 def _content(document: Mapping[str, Any], place: str, holder: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield the media types, and what the schema of the JSON among them demands."""
     content = holder.get("content", {})
     if content:
-        yield f"{place}.mediaType", ", ".join(content)
-        yield from _schema(document, place, next(iter(content.values())).get("schema", {}))
+        yield f"{place}#mediaType", sorted(content)
+        chosen = next((name for name in content if "json" in name), next(iter(content)))
+        yield from _schema(document, place, content[chosen].get("schema", {}))
 
 
 def _schema(
-    document: Mapping[str, Any], place: str, reference: Mapping[str, Any], depth: int = 0
+    document: Mapping[str, Any], place: str, reference: Any, trail: tuple[str, ...] = ()
 ) -> Iterator[tuple[str, Any]]:
-    """Yield what a schema demands; ``place`` is where it stands."""
-    schema = _merged(document, reference)
-    kinds = schema.get("type", [])
-    kinds = [kinds] if isinstance(kinds, str) else kinds
-    yield f"{place}.type", ", ".join(kind for kind in kinds if kind != "null") or None
-    yield f"{place}.nullable", schema.get("nullable") is True or "null" in kinds
-    for keyword in KEYWORDS:
-        if keyword in schema:
-            yield f"{place}.{keyword}", schema[keyword]
-    if schema.get("additionalProperties") is False:
-        yield f"{place}.additionalProperties", False
-    if depth > DEEPEST:
+    """Yield what a schema demands; ``place`` is where it stands, ``trail`` holds the references on the way there."""
+    pointer = reference.get("$ref", "") if isinstance(reference, dict) else ""
+    if pointer and pointer in trail:
+        yield f"{place}#recursive", True
         return
-    if isinstance(schema.get("items"), dict):
-        yield from _schema(document, f"{place}[]", schema["items"], depth + 1)
-    for name, property_ in schema.get("properties", {}).items():
+    trail = (*trail, pointer)
+    schema = _merged(document, reference)
+    kinds = _kinds(schema)
+    yield f"{place}#type", ", ".join(sorted(set(kinds) - {"null"})) or None
+    yield f"{place}#nullable", schema.get("nullable") is True or "null" in kinds
+    yield from _keywords(place, schema)
+    for keyword in ("anyOf", "oneOf"):
+        branches = schema.get(keyword, ())
+        if branches:
+            yield f"{place}#{keyword}", len(branches)
+    if len(trail) > DEEPEST:
+        return
+    for keyword in ("anyOf", "oneOf"):
+        for number, branch in enumerate(schema.get(keyword, ()), 1):
+            yield from _schema(document, f"{place}({keyword} {number})", branch, trail)
+    if "items" in schema:
+        yield from _schema(document, f"{place}[]", schema["items"], trail)
+    others = schema.get("additionalProperties", True)
+    if others is False:
+        yield f"{place}#additionalProperties", False
+    elif others not in (True, {}):
+        yield from _schema(document, f"{place}{{}}", others, trail)
+    # What is required without being described can be anything, but must be there.
+    properties = {**{name: {} for name in schema.get("required", ())}, **schema.get("properties", {})}
+    for name, property_ in properties.items():
         yield f"{place}.{name}", "field"
-        yield f"{place}.{name}.required", name in schema.get("required", ())
-        yield from _schema(document, f"{place}.{name}", property_, depth + 1)
+        yield f"{place}.{name}#required", name in schema.get("required", ())
+        yield from _schema(document, f"{place}.{name}", property_, trail)
 
 
-def _merged(document: Mapping[str, Any], reference: Mapping[str, Any]) -> dict[str, Any]:
+def _kinds(schema: Mapping[str, Any]) -> list[str]:
+    kinds = schema.get("type", [])
+    return [kinds] if isinstance(kinds, str) else list(kinds)
+
+
+def _keywords(place: str, holder: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for keyword, value in holder.items():
+        silent = keyword in PROSE | STRUCTURE or keyword.startswith("x-")
+        if not silent and (keyword not in DEFAULTS or value != DEFAULTS[keyword]):
+            yield f"{place}#{keyword}", value
+
+
+def _merged(document: Mapping[str, Any], reference: Any) -> dict[str, Any]:
     """Return a schema with its references and allOf folded in, and "this or null" as nullable."""
-    schema = dict(resolved(document, reference))
+    if isinstance(reference, bool):  # in 3.1: anything, or nothing at all
+        return {} if reference else {"not": {}}
+    schema = dict(reference)
+    if "$ref" in schema:
+        beside = {name: value for name, value in schema.items() if name != "$ref"}
+        schema = _both(_merged(document, resolved(document, reference)), beside)
     for keyword in ("anyOf", "oneOf"):
         branches = schema.get(keyword, [])
-        real = [branch for branch in branches if branch.get("type") != "null"]
+        real = [branch for branch in branches if branch is True or branch.get("type") != "null"]
+        if len(real) < len(branches):
+            schema = {**schema, keyword: real, "nullable": True}
         if len(real) == 1:
             del schema[keyword]
-            schema = {**_merged(document, real[0]), **schema, "nullable": schema.get("nullable") or len(branches) > 1}
+            schema = _both(_merged(document, real[0]), schema)
     for branch in schema.pop("allOf", ()):
-        other = _merged(document, branch)
-        properties = {**other.get("properties", {}), **schema.get("properties", {})}
-        required = [*other.get("required", ()), *schema.get("required", ())]
-        schema = {**other, **schema, "properties": properties, "required": required}
+        schema = _both(_merged(document, branch), schema)
     return schema
+
+
+def _both(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """Return what two schemas demand together; a keyword that both have, with two values, gets a list of them."""
+    both = {**one, **other}
+    for keyword in one.keys() & other.keys():
+        mine, theirs = one[keyword], other[keyword]
+        if keyword == "properties":
+            shared = {name: {"allOf": [mine[name], theirs[name]]} for name in mine.keys() & theirs.keys()}
+            both[keyword] = {**mine, **theirs, **shared}
+        elif keyword in {"items", "additionalProperties"}:
+            both[keyword] = mine is not False and theirs is not False and {"allOf": [mine, theirs]}
+        elif keyword in {"required", "allOf", "anyOf", "oneOf"}:
+            both[keyword] = [*mine, *theirs]
+        elif keyword == "type":
+            both[keyword] = [kind for kind in _kinds(one) if kind in _kinds(other)]
+        elif keyword == "nullable":
+            both[keyword] = mine or theirs
+        elif keyword not in PROSE and mine != theirs:
+            both[keyword] = [mine, theirs]
+    return both
 
 
 def resolved(document: Mapping[str, Any], reference: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -150,13 +227,16 @@ def resolved(document: Mapping[str, Any], reference: Mapping[str, Any]) -> Mappi
 
 
 def _servers(document: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    for server in document.get("servers", [])[:1]:
-        yield "servers.url", server["url"]
+    servers = document.get("servers", [])
+    if servers[1:]:
+        yield "servers#others", [server["url"] for server in servers[1:]]
+    for server in servers[:1]:
+        yield "servers#url", server["url"]
         for name, variable in server.get("variables", {}).items():
             yield f"servers.{name}", "variable"
             for keyword, key in (("default", "default"), ("enum", "enum"), ("x-pattern", "pattern")):
                 if keyword in variable:
-                    yield f"servers.{name}.{key}", variable[keyword]
+                    yield f"servers.{name}#{key}", variable[keyword]
 
 
 def _credentials(document: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -106,15 +106,17 @@ def test_every_way_to_write_it_says_the_same(
 def test_a_known_difference_is_printed_with_its_reason(
     compare: Callable[..., subprocess.CompletedProcess[str]], upstream: Document
 ) -> None:
-    """When asked for; and it is not stale."""
-    del schema(upstream, "Event")["properties"]["description"]["maxLength"]
+    """When asked for, each place with its values; without, folded into a line a reason. And it is not stale."""
+    limit = schema(upstream, "Event")["properties"]["description"].pop("maxLength")
     done = compare(upstream, "--verbose")
     assert done.returncode == 0
     known = done.stdout.partition("known  ")[2].splitlines()
-    assert known[0] == 'updateTrackingStatus.request.events[].description.maxLength: VTEX has "nothing", we have 5000'
-    assert known[1].strip().startswith("because: VTEX states the 5000 characters in prose only")
+    assert known[0] == f'updateTrackingStatus.request.events[].description#maxLength: VTEX has "nothing", we have {limit}'
+    assert known[1].strip().startswith("because: VTEX states the limit on a description's characters in prose only")
     assert "1 known differences, 0 new" in done.stdout
-    assert "STALE  updateTrackingStatus.request.events[].description.maxLength" not in done.stdout
+    assert "STALE  updateTrackingStatus.request.events[].description#maxLength" not in done.stdout
+    (line,) = [line for line in compare(upstream).stdout.splitlines() if line.startswith("known")]
+    assert line.startswith("known  updateTrackingStatus.request.events[].description#maxLength (1 place): VTEX states")
 
 
 def _set(*path: str, value: Any) -> Callable[[Document], None]:
@@ -142,20 +144,20 @@ EVENT = ("components", "schemas", "Event", "properties")
 @pytest.mark.parametrize(
     ("change", "place", "consequence"),
     [
-        (_drop(*REQUEST, "properties", "deliveredDate"), "request.deliveredDate", "VTEX no longer has it"),
-        (_set(*EVENT, "zip", value={"type": "string"}), "request.events[].zip", "breaks no caller"),
-        (_set(*EVENT, "city", "type", value="integer"), "request.events[].city.type", "its type changed"),
-        (_set(*EVENT, "city", "type", value=["string", "null"]), "request.events[].city.nullable", "breaks no caller"),
-        (_set(*EVENT, "city", "enum", value=["Recife"]), "request.events[].city.enum", "takes less, or other, values"),
-        (_set(*EVENT, "city", "default", value="Recife"), "request.events[].city.default", "VTEX fills it in"),
-        (_set(*REQUEST, "properties", "isDelivered", "type", value="string"), "request.isDelivered.type", "its type"),
+        (_drop(*REQUEST, "properties", "deliveredDate"), ".request.deliveredDate", "VTEX no longer has it"),
+        (_set(*EVENT, "zip", value={"type": "string"}), ".request.events[].zip", "breaks no caller"),
+        (_set(*EVENT, "city", "type", value="integer"), ".request.events[].city#type", "its type changed"),
+        (_set(*EVENT, "city", "type", value=["string", "null"]), ".request.events[].city#nullable", "breaks no caller"),
+        (_set(*EVENT, "city", "enum", value=["Recife"]), ".request.events[].city#enum", "takes less, or other, values"),
+        (_set(*EVENT, "city", "default", value="Recife"), ".request.events[].city#default", "VTEX fills it in"),
+        (_set(*REQUEST, "properties", "isDelivered", "type", value="string"), ".request.isDelivered#type", "its type"),
         (
             _set(*REQUEST, "properties", "deliveredDate", value={"type": "string"}),
-            "request.deliveredDate.nullable",
+            ".request.deliveredDate#nullable",
             "no longer takes null",
         ),
         (_drop("paths", TRACKING, "put"), "", "VTEX no longer has the operation"),
-        (_set("paths", TRACKING, "put", "security", value=[]), "security", "where or as whom to call"),
+        (_set("paths", TRACKING, "put", "security", value=[]), "#security", "where or as whom to call"),
     ],
 )
 def test_what_is_new_is_named_with_its_consequence(
@@ -169,7 +171,7 @@ def test_what_is_new_is_named_with_its_consequence(
     change(upstream)
     done = compare(upstream)
     assert done.returncode == 1
-    found = [line for line in news(done) if line.startswith(f"updateTrackingStatus{place and '.'}{place}: VTEX has ")]
+    found = [line for line in news(done) if line.startswith(f"updateTrackingStatus{place}: VTEX has ")]
     assert len(found) == 1, done.stdout
     assert consequence in found[0].partition(" -> ")[2]
 
@@ -187,7 +189,7 @@ def test_a_new_field_that_is_required_breaks_callers(
     found = {line.partition(": ")[0]: line.partition(" -> ")[2] for line in news(done)}
     assert found.pop(f"{place}.zip") == "breaks callers: VTEX now requires it"
     assert set(found.values()) == {"breaks no caller"}
-    assert f"{place}.date.required" in found
+    assert f"{place}.date#required" in found
 
 
 def test_a_new_parameter_that_is_required_breaks_callers(
@@ -215,7 +217,7 @@ def test_servers_and_credentials_are_compared(
     done = compare(upstream)
     assert done.returncode == 1
     found = {line.partition(": ")[0]: line.partition(" -> ")[2] for line in news(done)}
-    assert found["servers.url"] == found["security.appKey"] == "breaks callers: where or as whom to call changed"
+    assert found["servers#url"] == found["security.appKey"] == "breaks callers: where or as whom to call changed"
 
 
 @pytest.mark.parametrize(
