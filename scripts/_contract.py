@@ -1,6 +1,6 @@
 """An OpenAPI document as flat facts, so that two documents can be held against each other.
 
-A fact is a place and a value: ``updateTrackingStatus.request.events[].description#maxLength`` is 5000. Places
+A fact is a place and a value: ``updateTrackingStatus.request.events[].city#type`` is ``string``. Places
 begin with the operationId that our document gives to a path and method; what stands before ``#`` is a thing, what
 stands behind it is said of that thing. Prose (descriptions, examples, titles) is no fact; every other keyword is one,
 known here or not. OpenAPI 3.0 and 3.1 come out alike.
