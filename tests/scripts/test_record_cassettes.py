@@ -6,8 +6,6 @@ import argparse
 import json
 import subprocess
 import sys
-from importlib.machinery import SourceFileLoader
-from importlib.util import module_from_spec, spec_from_loader
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,7 +18,7 @@ import cassettes
 from cases import CASES, INVOICE, ORDER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 SCRIPT = ROOT / "scripts" / "record_cassettes"
@@ -28,15 +26,9 @@ UPDATE = next(case for case in CASES if case.name == "update")
 
 
 @pytest.fixture
-def script(monkeypatch: pytest.MonkeyPatch) -> Any:
+def script(load_script: Callable[[str], Any]) -> Any:
     """Return the script as a module."""
-    monkeypatch.syspath_prepend(str(SCRIPT.parent))
-    loader = SourceFileLoader("record_cassettes", str(SCRIPT))
-    spec = spec_from_loader(loader.name, loader)
-    assert spec is not None
-    module = module_from_spec(spec)
-    loader.exec_module(module)
-    return module
+    return load_script("record_cassettes")
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from vtex_oms_client.constants import EVENT_DESCRIPTION_MAX_LENGTH
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -100,11 +101,11 @@ def test_a_field_made_required_changes_its_signature(scratch: Scratch) -> None:
 
 def test_another_limit_is_told_with_both_numbers(scratch: Scratch) -> None:
     """It is a constant, which the wrapper reads."""
-    scratch.edit("maxLength: 5000", "maxLength: 4000")
+    scratch.edit(f"maxLength: {EVENT_DESCRIPTION_MAX_LENGTH}", "maxLength: 4000")
     done = scratch.regenerate()
     assert done.stdout.splitlines()[:-1] == [
         "changed  vtex_oms_client.constants.EVENT_DESCRIPTION_MAX_LENGTH",
-        "           from : Final = 5000",
+        f"           from : Final = {EVENT_DESCRIPTION_MAX_LENGTH}",
         "           to   : Final = 4000",
     ]
 
