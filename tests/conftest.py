@@ -10,8 +10,7 @@ from vtex_tracking_ext import transport
 from vtex_tracking_ext.retry import PROCESS_BUDGET
 
 from answers import Twin
-from cases import TARGETS
-from cassettes import FOLDER
+from cassettes import tally
 from contract_check import check_request
 
 if TYPE_CHECKING:
@@ -65,5 +64,5 @@ def _requests_conform(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say where the contract cassettes come from: whose answers the tests believe."""
-    counts = ", ".join(f"{len(list((FOLDER / target).glob('*.yaml')))} from {target}" for target in TARGETS)
-    terminalreporter.write_line(f"Contract cassettes recorded: {counts}.")
+    for line in tally().splitlines():
+        terminalreporter.write_line(line)

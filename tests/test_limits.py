@@ -16,6 +16,7 @@ from vtex_tracking_ext import InvalidUpdateError, TrackingEvent, TrackingUpdate,
 
 BRASILIA = dt.timezone(dt.timedelta(hours=-3), "BRT")
 NOW = dt.datetime(2022, 10, 1, 21, 15, tzinfo=BRASILIA)
+LONGEST = constants.EVENT_DESCRIPTION_MAX_LENGTH
 EVENT = TrackingEvent(date=dt.date(2015, 6, 23), description="Coletado pela transportadora")
 
 
@@ -73,7 +74,7 @@ def test_a_good_update_has_no_problem() -> None:
 
 def test_all_problems_are_told_at_once_each_with_its_place() -> None:
     """One call lists everything that is wrong, in the order of the fields."""
-    events = [EVENT, EVENT, EVENT, TrackingEvent("31/02/2026", "x" * 5213)]
+    events = [EVENT, EVENT, EVENT, TrackingEvent("31/02/2026", "x" * (LONGEST + 213))]
     update = TrackingUpdate("..", "a b", events, is_delivered=False, delivered_date="soon")
     with pytest.raises(InvalidUpdateError) as caught:
         limits.check(update, NOW)
@@ -86,7 +87,7 @@ def test_all_problems_are_told_at_once_each_with_its_place() -> None:
         "delivered_date",
         "delivered_date",
     ]
-    assert "events[3].description: 5213 characters, the limit is 5000" in str(caught.value)
+    assert f"events[3].description: {LONGEST + 213} characters, the limit is {LONGEST}" in str(caught.value)
     assert isinstance(caught.value, ValueError)
     assert caught.value.applied is False
 
@@ -262,7 +263,7 @@ def test_an_update_that_tells_nothing_is_refused() -> None:
     assert "nothing to tell" in problem
 
 
-@pytest.mark.parametrize("length", [1, 5000])
+@pytest.mark.parametrize("length", [1, LONGEST])
 def test_a_description_within_the_limit_passes(length: int) -> None:
     """The limit itself is allowed, counted in characters, whatever their bytes."""
     assert event_problems(description="\N{LATIN SMALL LETTER A WITH TILDE}" * length) == []
@@ -271,7 +272,7 @@ def test_a_description_within_the_limit_passes(length: int) -> None:
 @pytest.mark.parametrize(
     ("field", "value", "said"),
     [
-        ("description", "x" * 5001, "5001 characters, the limit is 5000"),
+        ("description", "x" * (LONGEST + 1), f"{LONGEST + 1} characters, the limit is {LONGEST}"),
         ("description", "", "empty"),
         ("description", " \n", "empty"),
         ("description", None, "None is not text"),

@@ -35,7 +35,8 @@ class TrackingEvent:
     Attributes:
         date: Calendar day of the event as the carrier wrote it: a date, a datetime (its own day counts, it is
             never shifted to another time zone) or text ``yyyy-mm-dd``.
-        description: What the shopper reads; 1 to 5000 characters (the limit stands in openapi.yaml).
+        description: What the shopper reads; not empty, and at most as many characters as openapi.yaml says
+            (``vtex_oms_client.constants.EVENT_DESCRIPTION_MAX_LENGTH``).
         city: City, or empty where the carrier does not tell.
         state: State, such as ``RJ``, or empty.
     """

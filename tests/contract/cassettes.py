@@ -13,7 +13,7 @@ import vcr
 import yaml
 from attrs import asdict, frozen
 
-from cases import ACCOUNT
+from cases import ACCOUNT, TARGETS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -184,6 +184,19 @@ def believed(path: Path) -> Provenance:
     if provenance.spec_sha256 != sha256(ROOT / "openapi.yaml"):
         raise CassetteError(f"{name} was recorded under another openapi.yaml; {MEND} {target}")
     return provenance
+
+
+def tally() -> str:
+    """Return whose answers the cassettes hold that can be believed, and which ones cannot."""
+    counts, doubts = dict.fromkeys(TARGETS, 0), []
+    for target in TARGETS:
+        for path in sorted((FOLDER / target).glob("*.yaml")):
+            try:
+                believed(path)
+                counts[target] += 1
+            except CassetteError as error:
+                doubts.append(f"\nNot believed: {error}")
+    return f"Contract cassettes believed: {', '.join(f'{n} from {t}' for t, n in counts.items())}.{''.join(doubts)}"
 
 
 def exchanges(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,9 +17,21 @@ from vtex_tracking_ext import (
     transport,
 )
 
+import cassettes
 from cases import ACCOUNT, CASES, INVOICE, ORDER, TARGETS, Case
-from cassettes import FOLDER, CassetteError, Scrubber, believed, cassette_path, exchanges, recorder
-from contract_check import check_answer, check_request
+from cassettes import (
+    FOLDER,
+    CassetteError,
+    Provenance,
+    Scrubber,
+    believed,
+    cassette_path,
+    exchanges,
+    label,
+    recorder,
+    sha256,
+)
+from contract_check import ROOT, check_answer, check_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -132,13 +143,32 @@ def test_a_cassette_that_cannot_be_believed_fails_with_the_command_that_mends_it
     tmp_path: Path, damage: Any, said: str
 ) -> None:
     """Missing, unlabelled, edited by a byte, or older than the contract."""
-    shutil.copytree(FOLDER / "sandbox", tmp_path / "sandbox")
-    path = tmp_path / "sandbox" / "update.yaml"
+    path = _made_up(tmp_path / "sandbox" / "update.yaml")
     believed(path)
     damage(path)
     with pytest.raises(CassetteError, match=said) as caught:
         believed(path)
     assert "scripts/record_cassettes --upstream FILE --target sandbox" in str(caught.value)
+
+
+def test_a_run_counts_what_it_believes_and_names_what_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cassette without a label is no answer of anybody's."""
+    monkeypatch.setattr(cassettes, "FOLDER", tmp_path)
+    for name in ("one", "two"):
+        _made_up(tmp_path / "prism" / f"{name}.yaml")
+    _made_up(tmp_path / "sandbox" / "three.yaml").with_suffix(".provenance.json").unlink()
+    first, second = cassettes.tally().splitlines()
+    assert first == "Contract cassettes believed: 0 from real, 2 from prism, 0 from sandbox."
+    assert second.startswith("Not believed: sandbox/three.yaml has no provenance; record it again: ")
+
+
+def _made_up(path: Path) -> Path:
+    """Write a cassette that can be believed."""
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("interactions:\n- response: {status: {code: 200}}\n", encoding="utf-8")
+    spec = sha256(ROOT / "openapi.yaml")
+    label(path, Provenance(path.parent.name, "a server", spec, "0", sha256(path), "2026-01-01"))
+    return path
 
 
 def _relabel(path: Path, **changes: str) -> None:

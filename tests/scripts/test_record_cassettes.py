@@ -96,15 +96,56 @@ def test_the_real_target_needs_its_flags(tmp_path: Path, missing: str) -> None:
     assert missing in done.stderr
 
 
-def test_the_real_target_needs_credentials(tmp_path: Path) -> None:
+def test_the_real_target_needs_credentials(arguments: argparse.Namespace) -> None:
     """Each that is missing is named."""
-    (tmp_path / "upstream.json").write_text("{}")
-    done = run(tmp_path, "--order", "1-01", "--invoice", "1", "--events-will-be-added")
+    done = run(arguments.upstream.parent, *REAL)
     assert done.returncode == 1
     assert "VTEX_ACCOUNT, VTEX_APP_KEY, VTEX_APP_TOKEN must be set" in done.stderr
 
 
-def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the script against the real target, without credentials."""
+def test_an_account_that_cannot_be_one_is_told(arguments: argparse.Namespace) -> None:
+    """In a sentence, and nothing is sent."""
+    environment = {"VTEX_ACCOUNT": "no/account", "VTEX_APP_KEY": "MADEUP", "VTEX_APP_TOKEN": "MADEUP"}
+    done = run(arguments.upstream.parent, *REAL, **environment)
+    assert done.returncode == 1
+    assert done.stderr.startswith("record_cassettes: account")
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [(None, "cannot be read: No such file or directory."), ("{", "is no OpenAPI"), ("{}", "is no OpenAPI")],
+)
+def test_a_file_of_vtex_that_cannot_be_read_is_told_first(tmp_path: Path, text: str | None, said: str) -> None:
+    """Before the credentials are looked for, and so before anything is sent."""
+    if text is not None:
+        (tmp_path / "upstream.json").write_text(text)
+    done = run(tmp_path, *REAL)
+    assert done.returncode == 1
+    assert f"--upstream {tmp_path / 'upstream.json'} {said}" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_prism_that_does_not_start_is_told(script: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With its exit status; and so is an npm that is not there."""
+    npm = tmp_path / "npm"
+    npm.write_text("#!/bin/sh\nexit 3\n")
+    npm.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with (
+        pytest.raises(SystemExit, match=r"Prism did not start \(exit status 3\)"),
+        script.prism(tmp_path / "upstream.json"),
+    ):
+        pytest.fail("it runs")
+    npm.unlink()
+    with pytest.raises(SystemExit, match="needs npm"), script.prism(tmp_path / "upstream.json"):
+        pytest.fail("it runs")
+
+
+REAL = ("--order", "1-01", "--invoice", "1", "--events-will-be-added")
+
+
+def run(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the script against the real target, with no credentials but those of ``environment``."""
     command = [sys.executable, str(SCRIPT), "--target", "real", "--upstream", str(folder / "upstream.json")]
-    return subprocess.run([*command, *arguments], check=False, capture_output=True, text=True, env={})
+    return subprocess.run([*command, *arguments], check=False, capture_output=True, text=True, env=environment)

@@ -69,7 +69,7 @@ def test_another_limit_is_enforced_with_no_other_edit(scratch: Scratch) -> None:
         ("openapi: 3.1.0", f"x-deep: {'[' * 5000}{']' * 5000}\nopenapi: 3.1.0", "is not YAML"),
         ("operationId: getOrder", "x-none: getOrder", "GET /api/oms/pvt/orders/{orderId} has no operationId"),
         ("x-pattern: '^[a-z0-9]{1,63}$'", "x-pattern: '['", "ENVIRONMENT_PATTERN is no regular expression: '['"),
-        ("pattern: '^[A-Za-z0-9_-][A-Za-z0-9._-]*$'", "pattern: '['", "PATTERN is no regular expression: '['"),
+        ("pattern: '^[A-Za-z0-9_-][A-Za-z0-9._-]*$'", "pattern: '['", "'[' is not a 'regex'"),
         (
             "          application/json:\n            schema:\n              $ref: '#/components/schemas/SendT",
             "          application/x-unknown:\n            schema:\n              $ref: '#/components/schemas/SendT",
