@@ -48,7 +48,7 @@ def compare(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
 def check_upstream(path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the script on a file."""
     command = [sys.executable, str(ROOT / "scripts" / "check_upstream"), str(path), *arguments]
-    return subprocess.run(command, check=False, capture_output=True, text=True)
+    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
 
 
 def news(done: subprocess.CompletedProcess[str]) -> list[str]:
