@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
+import io
 import json
-from typing import TYPE_CHECKING
+import os
+import threading
+import tracemalloc
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
+import attrs
 import pytest
-from vtex_oms_client.constants import EVENT_DESCRIPTION_MAX_LENGTH as LONGEST
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from vtex_tracking_ext import TrackingEvent
 from vtex_tracking_ext.bulk.rows import InputFileError, Place, Row, RowProblem, format_of, read_rows
@@ -104,10 +111,7 @@ def test_a_cell_over_several_lines_keeps_the_count(tmp_path: Path) -> None:
         ("1-01,1,\u0662026-02-03,,,x,,", "column date: "),
         ("1-01,1,,,,x,,", "column date: '' is not a date"),
         ("1-01,1,2026-10-01,,,,,", "column description: empty"),
-        (
-            f"1-01,1,2026-10-01,,,{'x' * (LONGEST + 1)},,",
-            f"column description: {LONGEST + 1} characters, the limit is {LONGEST}",
-        ),
+        (f"1-01,1,2026-10-01,,,{'x' * 5001},,", "column description: 5001 characters, the limit is 5000"),
         ("1 01,1,2026-10-01,,,x,,", "column order_id: '1 01' has a space"),
         ("1-01,1/2,2026-10-01,,,x,,", "column invoice_number: '1/2' has a slash"),
         ("..,1,2026-10-01,,,x,,", "column order_id: '..' has a dot at the start"),
@@ -155,8 +159,7 @@ def test_all_problems_of_a_row_are_told(tmp_path: Path) -> None:
         ("order_id,date\n", "events.csv:1: the header lacks invoice_number, description"),
         (f'{HEADER}{GOOD}1-01,1,"x\n{GOOD}', "events.csv:3: not CSV: unexpected end of data; look for a quote"),
         (f"{HEADER}{GOOD}1-01,1,{'x' * 140_000}\n", "events.csv:3: not CSV: field larger than field limit"),
-        (f"{HEADER}{GOOD}".encode() + b"1-01,1,2026-10-01,S\xe3o Paulo\n", "events.csv:3: not UTF-8"),
-        (b"PK\x03\x04\xff", "events.csv:1: not UTF-8"),
+        (b"PK\x03\x04\xff", "events.csv:1: an XLSX file or a ZIP archive; name an XLSX file .xlsx"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_refused_whole(tmp_path: Path, content: str | bytes, said: str) -> None:
@@ -171,6 +174,139 @@ def test_a_file_that_cannot_be_opened_is_refused(tmp_path: Path) -> None:
     (tmp_path / "folder.csv").mkdir()
     with pytest.raises(InputFileError, match="cannot be read: Is a directory"):
         list(read_rows(tmp_path / "folder.csv", NOW))
+
+
+def test_what_is_wrong_with_types_hides_nothing_else(tmp_path: Path) -> None:
+    """All of a row's problems are told at once, and none for a value that was blamed already."""
+    line = {"invoice_number": 1, "date": 20261001, "city": "\x07", "is_delivered": "yes", "delivered_date": "soon"}
+    assert [problem.split(": ")[1] for problem in told(tmp_path, json.dumps(line), "events.jsonl")] == [
+        "column invoice_number",
+        "column date",
+        "column is_delivered",
+        "column order_id",
+        "column city",
+        "column description",
+        "column delivered_date",
+    ]
+
+
+def test_a_flag_that_is_none_hides_nothing_else(tmp_path: Path) -> None:
+    """Nor is anything blamed for it."""
+    said = told(tmp_path, f"{HEADER}1-01,1,x,,,y,maybe,2026-10-01\n")
+    assert [line.split(": ")[1] for line in said] == ["column is_delivered", "column date"]
+
+
+def test_rows_and_problems_bring_the_row_as_it_stood(tmp_path: Path) -> None:
+    """For a rejects file; it is not compared, nor shown."""
+    good, bad = rows(tmp_path, HEADER + GOOD + "1 01,1,2026-10-01,,,x,,\n")
+    assert good.raw is not None
+    assert list(good.raw.content) == GOOD.strip().split(",")
+    assert bad.raw is not None
+    assert bad.raw.content[0] == "1 01"
+    assert good == attrs.evolve(good, raw=None)
+    assert "RawRow" not in repr(good)
+
+
+def test_all_problems_of_a_row_share_its_raw_row(tmp_path: Path) -> None:
+    """So that they can be known as one row's."""
+    one, two, other = (row.raw for row in rows(tmp_path, HEADER + "1 01,1,x,,,y,,\n1 01,1,2026-10-01,,,x,,\n"))
+    assert one is two
+    assert one is not other
+
+
+def test_a_mapping_names_a_carriers_columns(tmp_path: Path) -> None:
+    """Columns it does not name keep their own."""
+    mapping = {"Pedido": "order_id", "nf": "invoiceNumber", "Ocorr\u00eancia": "description"}
+    text = "PEDIDO ;NF; ocorr\u00eancia;date\n1-01;1;Coletado;2026-10-01\n"
+    (tmp_path / "events.csv").write_text(text, encoding="utf-8")
+    (row,) = read_rows(tmp_path / "events.csv", NOW, mapping=mapping)
+    assert isinstance(row, Row)
+    assert (row.order_id, row.invoice_number, row.event) == ("1-01", "1", TrackingEvent("2026-10-01", "Coletado"))
+
+
+def test_a_mapping_is_for_json_lines_too(tmp_path: Path) -> None:
+    """By key; a key that an object lacks is absent there."""
+    text = '{"pedido": "1-01", "invoice_number": "1", "is_delivered": true, "peso": 3}\n'
+    (tmp_path / "events.jsonl").write_text(text, encoding="utf-8")
+    mapping = {"pedido": "order_id", "x": "city"}
+    (row,) = read_rows(tmp_path / "events.jsonl", NOW, mapping=mapping, ignore_unknown=True)
+    assert isinstance(row, Row)
+    assert row.order_id == "1-01"
+    (problem,) = read_rows(tmp_path / "events.jsonl", NOW, mapping=mapping)
+    assert isinstance(problem, RowProblem)
+    assert problem.column == "peso"
+
+
+def test_standard_input_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As CSV, as JSON lines where it begins with an object, or as it is said."""
+    line = '{"order_id": "1-01", "invoice_number": "1", "is_delivered": true}\n'
+
+    def read(text: str, **options: Any) -> list[Row | RowProblem]:
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+        return list(read_rows("-", NOW, **options))
+
+    assert read(HEADER + GOOD)[0].place == Place("<stdin>", 2)
+    assert read(f"\ufeff\n {line}")[0].place == Place("<stdin>", 2)
+    assert isinstance(read(line)[0], Row)
+    assert isinstance(read(f"[]\n{line}", format="jsonl")[0], RowProblem)
+    with pytest.raises(InputFileError, match="<stdin>: no rows"):
+        read(HEADER)
+    monkeypatch.setattr("sys.stdin", None)
+    with pytest.raises(InputFileError, match="there is no standard input; name a file"):
+        list(read_rows("-", NOW))
+
+
+def test_a_pipe_is_read_like_a_file(tmp_path: Path) -> None:
+    """The shell gives one for the output of a command."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_text, args=(HEADER + GOOD,))
+    writer.start()
+    (row,) = read_rows(pipe, NOW, format="csv")
+    writer.join()
+    assert row.place == Place(str(pipe), 2)
+
+
+def test_a_reader_that_is_given_up_leaves_nothing_open(tmp_path: Path) -> None:
+    """A caller may stop after the first row."""
+    (tmp_path / "events.csv").write_text(HEADER + GOOD * 3, encoding="utf-8")
+    for row in read_rows(tmp_path / "events.csv", NOW):
+        assert row.place.line == 2
+        break
+
+
+@pytest.mark.parametrize("name", ["events.csv", "events.jsonl"])
+def test_a_long_file_is_read_in_flat_memory(tmp_path: Path, name: str) -> None:
+    """Nothing is kept of a row when the next one is read."""
+    line = json.dumps({"order_id": "1-01", "invoice_number": "1", "date": "2026-10-01", "description": "x" * 500})
+    row, header = (line, "") if name.endswith("jsonl") else (f"1-01,1,2026-10-01,,,{'x' * 500},,", HEADER)
+    (tmp_path / name).write_text(header + f"{row}\n" * 6_000, encoding="utf-8")
+    tracemalloc.start()
+    for number, _ in enumerate(read_rows(tmp_path / name, NOW)):
+        if number == 100:
+            tracemalloc.reset_peak()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1_000_000
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    st.one_of(
+        st.binary(max_size=300),
+        st.binary(max_size=300).map(HEADER.encode().__add__),
+        st.text(alphabet='",;\n\r\t\0 {}[]:=-1\xe3', max_size=100).map(lambda text: (HEADER + text).encode()),
+    ),
+    st.sampled_from(["csv", "jsonl", "xlsx"]),
+    st.sampled_from([None, "utf-8", "windows-1252"]),
+)
+def test_any_bytes_give_rows_problems_or_a_refusal(tmp_path: Path, content: bytes, format: Any, encoding: Any) -> None:  # noqa: A002
+    """And nothing else; what is a problem brings its row and has words."""
+    (tmp_path / "any").write_bytes(content)
+    with suppress(InputFileError):
+        for row in read_rows(tmp_path / "any", NOW, format=format, encoding=encoding):
+            assert row.raw is not None
+            assert isinstance(row, Row) or row.message
 
 
 @pytest.mark.parametrize("name", ["events.txt", "events", "events.xls"])
@@ -192,7 +328,9 @@ def test_an_ending_that_tells_no_format_is_refused(tmp_path: Path, name: str) ->
             '{"order_id": "1-01", "invoice_number": "1", "is_delivered": "true"}',
             "column is_delivered: 'true' is not true or false",
         ),
+        ('{"order_id": "1-01", "invoice_number": "1", "date": [[]]}', "column date: a list or an object is not text"),
         ('{"order_id": "1-01", "orderId": "1-01", "invoice_number": "1"}', "column order_id: given twice"),
+        ('{"order_id": "1-01", "order_id": "2-01", "invoice_number": "1"}', "column order_id: given twice; remove one"),
         ('{"order_id": "1-01", "invoice_number": "1", "x\\n": 1}', r"column x\n: not known; there are: order_id"),
     ],
 )
