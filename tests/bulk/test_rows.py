@@ -15,6 +15,7 @@ import attrs
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from vtex_oms_client.constants import EVENT_DESCRIPTION_MAX_LENGTH as LONGEST
 
 from vtex_tracking_ext import TrackingEvent
 from vtex_tracking_ext.bulk.rows import InputFileError, Place, Row, RowProblem, format_of, read_rows
@@ -111,7 +112,10 @@ def test_a_cell_over_several_lines_keeps_the_count(tmp_path: Path) -> None:
         ("1-01,1,\u0662026-02-03,,,x,,", "column date: "),
         ("1-01,1,,,,x,,", "column date: '' is not a date"),
         ("1-01,1,2026-10-01,,,,,", "column description: empty"),
-        (f"1-01,1,2026-10-01,,,{'x' * 5001},,", "column description: 5001 characters, the limit is 5000"),
+        (
+            f"1-01,1,2026-10-01,,,{'x' * (LONGEST + 1)},,",
+            f"column description: {LONGEST + 1} characters, the limit is {LONGEST}",
+        ),
         ("1 01,1,2026-10-01,,,x,,", "column order_id: '1 01' has a space"),
         ("1-01,1/2,2026-10-01,,,x,,", "column invoice_number: '1/2' has a slash"),
         ("..,1,2026-10-01,,,x,,", "column order_id: '..' has a dot at the start"),

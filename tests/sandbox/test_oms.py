@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from vtex_oms_client.constants import EVENT_DESCRIPTION_MAX_LENGTH as LONGEST
 
 from vtex_tracking_ext.sandbox import EXAMPLE_FILE, Oms, OmsError, OmsSettings, with_examples
 from vtex_tracking_ext.sandbox.bodies import BadBody, check_tracking, check_tracking_number, read_object
@@ -171,7 +172,7 @@ def test_a_body_that_is_no_object_is_refused(raw: bytes) -> None:
         ({"events": [5]}, "events[0] is not an object"),
         ({"events": [{**EVENT, "date": "2026-02-30"}]}, "events[0].date is not a date"),
         ({"events": [{**EVENT, "date": True}]}, "events[0].date has the wrong type"),
-        ({"events": [{**EVENT, "description": "x" * 5001}]}, "5001 characters"),
+        ({"events": [{**EVENT, "description": "x" * (LONGEST + 1)}]}, f"{LONGEST + 1} characters"),
         ({"events": [{**EVENT, "description": ""}]}, "0 characters"),
         ({"events": [{"city": "x"}]}, "events[0].state is missing"),
         ({"event": []}, "event is not known"),
