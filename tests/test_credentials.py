@@ -263,3 +263,37 @@ def test_an_empty_setting_is_no_gap() -> None:
     second = Settings("mystore", "key", "token", None, "https://x.example", "beta")
     first = Settings(account="", base_url="", environment="")
     assert merged(first, second) == Settings("", "key", "token", None, "", "")
+
+
+@pytest.mark.parametrize(
+    ("base_url", "used"),
+    [
+        ("https://a.example/X/", "https://a.example/X"),
+        ("https://a.example/x://y", "https://a.example/x://y"),
+        ("https://a.example:1", "https://a.example:1"),
+        ("https://a.example:65535", "https://a.example:65535"),
+        ("https://[1::]", "https://[1::]"),
+    ],
+)
+def test_the_edges_of_what_an_address_may_be_pass(base_url: str, used: str) -> None:
+    """Only slashes are taken from its end."""
+    assert server_url("mystore", base_url=base_url) == used
+
+
+@pytest.mark.parametrize("base_url", ["https://a.example:65536", "https://a.example:0", "https://a.0x1f"])
+def test_what_lies_beyond_the_edges_is_refused(base_url: str) -> None:
+    """Ports, and numbers that are no address."""
+    with pytest.raises(ConfigurationError):
+        server_url("mystore", base_url=base_url)
+
+
+def test_a_user_token_is_read_from_the_environment() -> None:
+    """Under its own name."""
+    assert settings_from_env({"VTEX_USER_TOKEN": "MADEUP"}).user_token == "MADEUP"
+
+
+@pytest.mark.parametrize("credentials", [AppKey(SECRET, SECRET), UserToken(SECRET)])
+def test_what_is_not_pickled_is_named(credentials: Any) -> None:
+    """By its kind."""
+    with pytest.raises(TypeError, match=f"^{type(credentials).__name__} is not pickled"):
+        pickle.dumps(credentials)

@@ -53,3 +53,9 @@ def test_repr_shows_the_text_alone() -> None:
     """Never headers or body."""
     error = RateLimitedError("told", status_code=429, headers={"x": "HIDDEN"}, body="HIDDEN")
     assert repr(error) == "RateLimitedError('told')"
+
+
+def test_an_error_made_of_nothing_says_nothing() -> None:
+    """No text, and no body."""
+    error = errors.RefusedError()
+    assert (str(error), error.body) == ("", "")

@@ -410,3 +410,47 @@ def test_any_text_as_id_is_refused_or_stays_one_path_segment(text: str) -> None:
         assert text.strip(".") == text.lstrip(".")[: len(text.strip("."))]
         assert set(text) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-")
         assert not text.startswith(".")
+
+
+def test_an_id_of_the_longest_length_passes() -> None:
+    """One more is too many."""
+    assert problems(order_id="1" * constants.ORDER_ID_MAX_LENGTH) == []
+    longer = constants.ORDER_ID_MAX_LENGTH + 1
+    assert problems(order_id="1" * longer) == [
+        f"order_id: {longer} characters, the limit is {constants.ORDER_ID_MAX_LENGTH}"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("value", "named"),
+    [
+        ("Az9 b", "a space"),
+        ("a/b", "a slash"),
+        (".a", "a dot at the start"),
+        ("a\n", "a line break"),
+        ("a\tb", "a tab"),
+        ("a\u0661", "ARABIC-INDIC DIGIT ONE"),
+        ("a\x01", "the character U+0001"),
+    ],
+)
+def test_the_character_at_fault_is_named(value: str, named: str) -> None:
+    """The first that an id does not take."""
+    (problem,) = limits.order_id_problems(value)
+    assert f" has {named}; letters, digits" in problem.message
+
+
+def test_a_date_in_the_future_is_told_with_the_time_it_is() -> None:
+    """In the zone in which it was read."""
+    assert problems(is_delivered=True, delivered_date="2022-10-02") == [
+        "delivered_date: 2022-10-02 is in the future (it is 2022-10-01 21:15 BRT); a delivery cannot be taken back"
+    ]
+
+
+def test_a_tracking_number_of_one_character_passes() -> None:
+    """Carriers have odd ones."""
+    assert list(limits.tracking_number_problems({"trackingNumber": "1"})) == []
+
+
+def test_what_was_given_instead_of_events_is_kept_to_be_told() -> None:
+    """As it was."""
+    assert TrackingUpdate("1-01", "1", 5).events == 5  # type: ignore[arg-type, comparison-overlap]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from email.utils import format_datetime
 from typing import Any
 
 import pytest
@@ -163,9 +164,29 @@ def test_what_a_server_says_is_shown_without_escapes() -> None:
     assert found.headers == {"x-echo": "1"}
 
 
-def test_a_404_of_a_read_speaks_of_no_invoice() -> None:
-    """There is none in it."""
-    assert "invoice" not in str(error_of(Answer(404), READ, NOW))
+def test_each_error_says_what_happened_and_what_to_do() -> None:
+    """Word for word; a 404 of a read speaks of no invoice, and where there is no advice none is made up."""
+    assert str(error_of(Answer(404), READ, NOW)) == (
+        "GET /path/{orderId} was refused: 404 Not Found. Check the account and the order id: each account has its own."
+    )
+    assert str(error_of(Answer(400), WRITE, NOW)) == "PUT /path/{orderId} was refused: 400 Bad Request."
+    assert str(error_of(Answer(520), WRITE, NOW)) == (
+        "PUT /path/{orderId} may have been applied or not: 520. Read the order before sending again."
+    )
+    failed = error_of(Answer(503), READ, NOW)
+    assert str(failed) == "GET /path/{orderId} failed: 503 Service Unavailable. Nothing was changed."
+    assert failed.status_code == 503  # type: ignore[attr-defined]
+
+
+def test_a_retry_after_that_is_a_date_is_held_against_the_time() -> None:
+    """Down to the fraction; now, or the past, is none."""
+    soon = (("Retry-After", format_datetime(NOW.replace(microsecond=0) + dt.timedelta(seconds=1), usegmt=True)),)
+    half = NOW.replace(microsecond=500_000)
+    limited = error_of(Answer(429, soon), WRITE, half)
+    assert isinstance(limited, errors.RateLimitedError)
+    assert limited.retry_after == 0.5
+    now = (("Retry-After", format_datetime(NOW.replace(microsecond=0), usegmt=True)),)
+    assert retry_after(now, NOW.replace(microsecond=0)) is None
 
 
 def test_rate_limited_tells_how_long_to_wait() -> None:

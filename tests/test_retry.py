@@ -9,6 +9,7 @@ import pytest
 
 from vtex_tracking_ext import RetryPolicy, errors
 from vtex_tracking_ext.retry import PROCESS_BUDGET, RetryBudget, wait_before_next
+from vtex_tracking_ext.text import quoted
 
 
 def limited(retry_after: float | None) -> errors.RateLimitedError:
@@ -73,23 +74,40 @@ def test_attempts_and_elapsed_time_both_bound() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments",
+    ("name", "value", "wanted"),
     [
-        {"attempts": 0},
-        {"attempts": 2.5},
-        {"attempts": True},
-        {"elapsed": -1},
-        {"first_wait": -1},
-        {"attempt_timeout": 0},
-        {"longest_wait": "8"},
-        {"retry_after_cap": float("inf")},
-        {"rate_limit_wait": float("nan")},
+        ("attempts", 0, "a whole number from 1 up"),
+        ("attempts", 2.5, "a whole number from 1 up"),
+        ("attempts", True, "a whole number from 1 up"),
+        ("elapsed", -1, "a number from 0 up"),
+        ("first_wait", -1, "a number from 0 up"),
+        ("attempt_timeout", 0, "a number above 0"),
+        ("longest_wait", "8", "a number from 0 up"),
+        ("retry_after_cap", float("inf"), "a number from 0 up"),
+        ("rate_limit_wait", float("nan"), "a number from 0 up"),
     ],
 )
-def test_a_policy_that_makes_no_sense_is_refused(arguments: dict[str, Any]) -> None:
-    """At once, not at the first failure, and by name."""
-    with pytest.raises(errors.ConfigurationError, match=f"RetryPolicy: {next(iter(arguments))} is "):
-        RetryPolicy(**arguments)
+def test_a_policy_that_makes_no_sense_is_refused(name: str, value: Any, wanted: str) -> None:
+    """At once, not at the first failure, by name and with what would do."""
+    with pytest.raises(errors.ConfigurationError) as refused:
+        RetryPolicy(**{name: value})
+    assert str(refused.value) == f"RetryPolicy: {name} is {quoted(value)}: give {wanted}."
+
+
+def test_the_least_values_are_taken() -> None:
+    """One try, no pause, and any time above none."""
+    RetryPolicy(1, 0.001, 0, 0, 0, 0, 0)
+
+
+def test_a_process_affords_a_hundred_retries_at_a_time() -> None:
+    """Each costs five of five hundred tokens; one that goes well at once gives one back."""
+    budget = RetryBudget()
+    assert [budget.take() for _ in range(101)] == [True] * 100 + [False]
+    for _ in range(4):
+        budget.give_back(0)
+    assert not budget.take()
+    budget.give_back(0)
+    assert budget.take()
 
 
 def test_a_budget_bounds_the_retries_of_all_who_share_it() -> None:

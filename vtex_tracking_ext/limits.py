@@ -179,7 +179,7 @@ def _is_future(value: object, text: str, now: dt.datetime) -> bool:
         return value > now
     moment = dt.datetime.fromisoformat(text)
     here = now.replace(tzinfo=None)
-    return moment.date() > here.date() if len(text) == len("yyyy-mm-dd") else moment > here
+    return moment > here  # a day alone is its midnight, which lies ahead as long as the day does
 
 
 def _is_day(text: str, pattern: str) -> bool:

@@ -18,8 +18,6 @@ from .errors import (
 from .text import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from attrs import Attribute
 
 
@@ -62,23 +60,26 @@ class RetryBudget:
 PROCESS_BUDGET: Final = RetryBudget()
 
 
-def _number(
-    kind: type | tuple[type, ...], least: float, *, above: bool = False
-) -> Callable[[Any, Attribute[Any], Any], None]:
-    """Return a check for a number that is finite and at least, or above, ``least``."""
-
-    def check(_: object, attribute: Attribute[Any], value: Any) -> None:
-        number: Any = value
-        good = isinstance(value, kind) and not isinstance(value, bool) and least <= number < float("inf")
-        if not good or (above and value == least):
-            what = "a whole number" if kind is int else "a number"
-            bound = f"above {least:g}" if above else f"from {least:g} up"
-            raise ConfigurationError(f"RetryPolicy: {attribute.name} is {quoted(value)}: give {what} {bound}.")
-
-    return check
+def _check_number(name: str, value: Any, kind: type | tuple[type, ...], least: float, *, above: bool) -> None:
+    """Refuse what is no finite number of at least, or above, ``least``."""
+    number: Any = value
+    good = isinstance(value, kind) and not isinstance(value, bool) and least <= number < float("inf")
+    if not good or (above and value == least):
+        what = "a whole number" if kind is int else "a number"
+        bound = f"above {least:g}" if above else f"from {least:g} up"
+        raise ConfigurationError(f"RetryPolicy: {name} is {quoted(value)}: give {what} {bound}.")
 
 
-_SECONDS: Final = _number((int, float), 0)
+def _times(_: object, attribute: Attribute[Any], value: Any) -> None:
+    _check_number(attribute.name, value, int, 1, above=False)
+
+
+def _seconds(_: object, attribute: Attribute[Any], value: Any) -> None:
+    _check_number(attribute.name, value, (int, float), 0, above=False)
+
+
+def _some_seconds(_: object, attribute: Attribute[Any], value: Any) -> None:
+    _check_number(attribute.name, value, (int, float), 0, above=True)
 
 
 @frozen
@@ -104,13 +105,13 @@ class RetryPolicy:
         ConfigurationError: A value is out of its range, or no number.
     """
 
-    attempts: int = field(default=3, validator=_number(int, 1))
-    attempt_timeout: float = field(default=30.0, validator=_number((int, float), 0, above=True))
-    elapsed: float = field(default=120.0, validator=_SECONDS)
-    first_wait: float = field(default=0.5, validator=_SECONDS)
-    longest_wait: float = field(default=8.0, validator=_SECONDS)
-    rate_limit_wait: float = field(default=60.0, validator=_SECONDS)
-    retry_after_cap: float = field(default=90.0, validator=_SECONDS)
+    attempts: int = field(default=3, validator=_times)
+    attempt_timeout: float = field(default=30.0, validator=_some_seconds)
+    elapsed: float = field(default=120.0, validator=_seconds)
+    first_wait: float = field(default=0.5, validator=_seconds)
+    longest_wait: float = field(default=8.0, validator=_seconds)
+    rate_limit_wait: float = field(default=60.0, validator=_seconds)
+    retry_after_cap: float = field(default=90.0, validator=_seconds)
     budget: RetryBudget = field(default=PROCESS_BUDGET, repr=False, eq=False)
 
 
