@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 from enum import Enum
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -297,3 +297,13 @@ def test_what_is_not_pickled_is_named(credentials: Any) -> None:
     """By its kind."""
     with pytest.raises(TypeError, match=f"^{type(credentials).__name__} is not pickled"):
         pickle.dumps(credentials)
+
+
+@pytest.mark.parametrize("value", [None, "", 5, b"mystore"])
+def test_an_account_that_is_no_name_is_asked_for(value: Any) -> None:
+    """With what one looks like; an environment too."""
+    with pytest.raises(ConfigurationError) as refused:
+        server_url(value)
+    assert str(refused.value) == "account is missing: give its name, such as mystore, as in mystore.myvtex.com."
+    with pytest.raises(ConfigurationError, match="such as vtexcommercestable"):
+        server_url("mystore", cast("Any", 5) if value is None else value)
