@@ -76,13 +76,13 @@ def _add_push(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         commands,
         "push",
         "push:push",
-        "send a file of carrier events: CSV or JSON lines, one event a row",
+        "send a file of carrier events: CSV, JSON lines or XLSX, one event a row",
         "Columns: order_id, invoice_number, date (yyyy-mm-dd), city, state, description, is_delivered (true or "
         "false), delivered_date (yyyy-mm-dd hh:mm), account; VTEX's spellings (orderId) are taken too. Rows of one "
         "package travel together, in the file's order, the delivery last; packages go side by side. A row with a "
         "mistake is named and not sent; the others are.",
     )
-    parser.add_argument("files", nargs="+", metavar="FILE", help="a .csv, .jsonl or .ndjson file")
+    parser.add_argument("files", nargs="+", metavar="FILE", help="a .csv, .jsonl, .ndjson or .xlsx file")
     parser.add_argument("--concurrency", type=positive, default=4, metavar="N", help="packages at once (4)")
     _add_connection(parser)
 
