@@ -218,9 +218,8 @@ async def _connect_async(route: Route) -> httpcore.AsyncNetworkStream:
     if route.proxy is None:
         stream = await backend.connect_tcp(route.host, route.port)
     else:
-        proxy = httpcore.AsyncHTTP11Connection(
-            route.proxy.origin, await backend.connect_tcp(route.proxy.host, route.proxy.port)
-        )
+        near = await backend.connect_tcp(route.proxy.host, route.proxy.port)
+        proxy = httpcore.AsyncHTTP11Connection(route.proxy.origin, near)
         try:
             stream = _through(await proxy.handle_async_request(_tunnel_request(route, route.proxy)))
         except BaseException:
