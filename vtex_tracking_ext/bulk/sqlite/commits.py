@@ -85,6 +85,7 @@ class GroupCommit:
     def close(self) -> None:
         """Close the connection, after the work that has been begun. Closing twice is no matter."""
         with self._lock:
+            self._check = _closed
             self._connection.close()
 
     def _transact(self, jobs: Iterable[_Job[Any]]) -> None:
@@ -108,3 +109,7 @@ class GroupCommit:
             self._connection.rollback()
         for job in jobs:
             job.error = JournalError(message)
+
+
+def _closed() -> None:
+    raise JournalError("The journal has been closed.")

@@ -70,6 +70,9 @@ PATIENCE: Final = 5.0
 #: Seconds to wait for the run lock: enough to tell a run from another one that is just finding out.
 LOCK_PATIENCE: Final = 0.5
 
+#: Has SQLite open the file in earnest and read the tables' definitions.
+_GLANCE: Final = "SELECT count(*) FROM meta"
+
 _MENDING: Final[Mapping[int, str]] = {
     sqlite3.SQLITE_FULL: "the disk is full; free some space and run again",
     sqlite3.SQLITE_READONLY: "it cannot be written to; allow it, for the folder too, or name a journal elsewhere",
@@ -84,10 +87,20 @@ _MENDING: Final[Mapping[int, str]] = {
 }
 
 
+def damaged(what: str) -> sqlite3.DatabaseError:
+    """Return the error of contents that make no sense, as SQLite would raise it."""
+    error = sqlite3.DatabaseError(what)
+    error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+    return error
+
+
 def explain(path: Path, error: sqlite3.Error) -> str:
     """Return what SQLite's error means for the journal at ``path``, and how to mend it."""
-    code = getattr(error, "sqlite_errorcode", 0)  # extended: the low byte is the kind of error
-    return f"The journal file {visible(str(path))}: {_MENDING.get(code & 0xFF, 'it cannot be used')} ({error})."
+    # What has no code comes from Python's side: text that is not UTF-8, or a connection that has been closed.
+    otherwise = sqlite3.SQLITE_CORRUPT if isinstance(error, sqlite3.OperationalError) else sqlite3.SQLITE_OK
+    code = getattr(error, "sqlite_errorcode", otherwise) & 0xFF  # the low byte of an extended code is the kind
+    mending = _MENDING.get(code, "it cannot be used")
+    return f"The journal file {visible(str(path))}: {mending} ({visible(str(error))})."
 
 
 @contextmanager
@@ -97,6 +110,8 @@ def explaining(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise JournalError(explain(path, error)) from None
+    except UnicodeDecodeError as error:  # of a message that quotes what is damaged
+        raise JournalError(explain(path, damaged(str(error)))) from None
     except OSError as error:
         message = f"The journal file {visible(str(path))}: {error.strerror}; mend that, or name a journal elsewhere."
         raise JournalError(message) from None
@@ -118,12 +133,14 @@ def is_journal(path: Path) -> bool:
         raise JournalError(f"{visible(str(path))} is not a file; name another place for the journal.")
     if not status.st_size:
         return False
-    # "immutable" reads the file alone: no lock, no recovery, no further file made beside it.
+    # "immutable" reads the file alone: no lock, no recovery, no further file made beside it. "writable_schema" lets
+    # it take a file that is shorter than its header says: what is missing may stand in the log of a killed run.
     with explaining(path), closing(_connect(path, "mode=ro&immutable=1")) as connection:
+        connection.execute("PRAGMA writable_schema = ON")
         application_id = _number(connection, "PRAGMA application_id")
         version = _number(connection, "PRAGMA user_version")
     if application_id != APPLICATION_ID:
-        raise JournalError(f"{visible(str(path))} is a database, but not a journal; name another file.")
+        raise JournalError(f"The journal file {visible(str(path))}: it is no journal; name another file.")
     _refuse_newer(path, version)
     return True
 
@@ -172,6 +189,7 @@ def open_to_write(path: Path, *, is_durable: bool = True) -> sqlite3.Connection:
         connection = _connect(path, "mode=rw")
         try:
             connection.execute(f"PRAGMA synchronous = {'FULL' if is_durable else 'OFF'}")
+            _number(connection, _GLANCE)
             _migrate(path, connection)
         except BaseException:
             connection.close()
@@ -189,10 +207,11 @@ def open_to_read(path: Path) -> sqlite3.Connection:
         try:
             connection = _open_to_read(path, "mode=rw")  # so that whoever closes it last can tidy up
         except sqlite3.OperationalError as error:
-            can_write = error.sqlite_errorcode & 0xFF not in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
-            if can_write or path.with_name(f"{path.name}-wal").exists():
+            cannot_write = error.sqlite_errorcode & 0xFF in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
+            log = path.with_name(f"{path.name}-wal")
+            if not cannot_write or (log.exists() and log.stat().st_size):
                 raise
-            connection = _open_to_read(path, "mode=ro&immutable=1")  # nobody can write here: a read-only folder
+            connection = _open_to_read(path, "mode=ro&immutable=1")  # a read-only folder: nobody else writes either
         version = _number(connection, "PRAGMA user_version")
         if version != SCHEMA_VERSION:
             connection.close()
@@ -208,7 +227,7 @@ def _open_to_read(path: Path, mode: str) -> sqlite3.Connection:
     connection = _connect(path, mode)
     try:
         connection.execute("PRAGMA query_only = ON")
-        _number(connection, "SELECT count(*) FROM meta")
+        _number(connection, _GLANCE)
     except BaseException:
         connection.close()
         raise

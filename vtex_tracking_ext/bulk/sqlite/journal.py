@@ -76,7 +76,7 @@ class SqliteJournal(SqliteReader):
         with ExitStack() as resources:
             resources.enter_context(closing(file.take_lock(real, partial(_holder, real))))
             if not file.is_journal(real):  # looked at again, now that nobody else can make it
-                file.make(real, clock().isoformat())
+                file.make(real, _utc(clock))
             return cls._connect(real, clock, resources, [real, file.lock_path(real)])
 
     @classmethod
@@ -87,7 +87,7 @@ class SqliteJournal(SqliteReader):
         """
         with ExitStack() as resources, file.explaining(Path("temporary")):
             path = Path(resources.enter_context(TemporaryDirectory(prefix="vtex-tracking-")), "journal.db")
-            file.make(path, clock().isoformat())
+            file.make(path, _utc(clock))
             return cls._connect(path, clock, resources, [path], is_durable=False)
 
     @classmethod
@@ -98,7 +98,7 @@ class SqliteJournal(SqliteReader):
         check = file.Whereabouts(*guarded).check
         writing = file.open_to_write(path, is_durable=is_durable)
         commits = resources.enter_context(closing(GroupCommit(writing, check, partial(file.explain, path))))
-        commits.do(partial(_sign, f"process {os.getpid()}, since {clock().astimezone(dt.UTC):%Y-%m-%d %H:%M:%S} UTC"))
+        commits.do(partial(_sign, f"process {os.getpid()}, since {_utc(clock)}"))
         reading = resources.enter_context(closing(file.open_to_read(path)))
         return cls(path, reading, commits, clock, resources.pop_all())
 
@@ -184,6 +184,10 @@ class SqliteJournal(SqliteReader):
         while ids := tuple(islice(found, BATCH)):
             moved += self._commits.do(partial(_move, ids, values))
         return moved
+
+
+def _utc(clock: Clock) -> str:
+    return clock().astimezone(dt.UTC).isoformat(" ")
 
 
 def _move(ids: Iterable[int], values: Mapping[str, Any], connection: sqlite3.Connection) -> int:

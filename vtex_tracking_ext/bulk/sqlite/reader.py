@@ -9,9 +9,9 @@ from collections import Counter, defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from attrs import asdict
+from attrs import asdict, evolve
 
-from vtex_tracking_ext.bulk.entries import OPEN, Entry, Meta, PackageKey, Selection
+from vtex_tracking_ext.bulk.entries import OPEN, STATES, Entry, Meta, PackageKey, Selection
 from vtex_tracking_ext.bulk.journal import ALL, JournalError
 from vtex_tracking_ext.bulk.rows import Place
 from vtex_tracking_ext.events import TrackingEvent
@@ -21,7 +21,7 @@ from . import file
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from typing import Self
 
     from vtex_tracking_ext.bulk.entries import State
@@ -31,6 +31,8 @@ PAGE: Final = 500
 
 _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MICROSECOND: Final = dt.timedelta(microseconds=1)
+
+_STATES: Final[Mapping[str, State]] = {state: state for state in STATES}
 
 _ENTRY: Final = """
     SELECT e.id, p.account, p.order_id, p.invoice_number, e.event_date, e.event_description, e.event_city,
@@ -100,7 +102,7 @@ class SqliteReader:
         """Yield the selected entries, in the order of their arrival."""
         if selection.ids is not None:
             found = (row for id_ in selection.ids for row in self._fetch(ENTRY_BY_ID, (id_,)))
-            yield from filter(selection.has, map(entry_of, found))
+            yield from filter(evolve(selection, ids=None).has, self._read(found))
             return
         values: dict[str, Any] = {"states": f"/{'/'.join(selection.states)}/", "account": selection.account}
         if selection.package is None:
@@ -110,13 +112,14 @@ class SqliteReader:
         else:
             sql = _OPEN_ENTRIES_OF_PACKAGE if set(selection.states) <= set(OPEN) else _ENTRIES_OF_PACKAGE
             values |= asdict(selection.package)
-        yield from map(entry_of, self._pages(sql, values))
+        yield from self._read(self._pages(sql, values))
 
     def counts(self) -> Mapping[str, Counter[State]]:
         """Return how many entries of each account are in each state."""
         counts: defaultdict[str, Counter[State]] = defaultdict(Counter)
         for account, state, number in self._fetch(_COUNTS):
-            counts[account][state] = number
+            with file.explaining(self.path):
+                counts[account][_state_of(state)] = number
         return dict(counts)
 
     def close(self) -> None:
@@ -129,6 +132,12 @@ class SqliteReader:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _read(self, rows: Iterable[tuple[Any, ...]]) -> Iterator[Entry]:
+        for row in rows:
+            with file.explaining(self.path):
+                entry = entry_of(row)
+            yield entry
 
     def _pages(self, sql: str, values: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
         """Yield the rows of a query whose first column grows, a page at a time."""
@@ -151,24 +160,38 @@ def no_journal(path: Path) -> JournalError:
 
 
 def entry_of(row: tuple[Any, ...]) -> Entry:
-    """Make an entry of a row of :data:`ENTRY_BY_ID`."""
+    """Make an entry of a row of :data:`ENTRY_BY_ID`.
+
+    Raises:
+        sqlite3.DatabaseError: It makes no sense: the file is damaged in a way that SQLite does not see.
+    """
     id_, account, order_id, invoice_number, date, description, city, event_state, *rest = row
     delivered_date, source, line, state, attempts, status_code, receipt, reason, added, begun, settled = rest
-    return Entry(
-        id=id_,
-        package=PackageKey(account, order_id, invoice_number),
-        event=None if date is None else TrackingEvent(date, description, city, event_state),
-        delivered_date=delivered_date,
-        place=Place(source, line),
-        state=state,
-        attempts=attempts,
-        status_code=status_code,
-        receipt=receipt,
-        reason=reason or "",
-        added=moment_of(added),
-        begun=None if begun is None else moment_of(begun),
-        settled=None if settled is None else moment_of(settled),
-    )
+    try:
+        return Entry(
+            id=id_,
+            package=PackageKey(account, order_id, invoice_number),
+            event=None if date is None else TrackingEvent(date, description, city, event_state),
+            delivered_date=delivered_date,
+            place=Place(source, line),
+            state=_state_of(state),
+            attempts=attempts,
+            status_code=status_code,
+            receipt=receipt,
+            reason=reason or "",
+            added=moment_of(added),
+            begun=None if begun is None else moment_of(begun),
+            settled=None if settled is None else moment_of(settled),
+        )
+    except (AttributeError, TypeError, OverflowError) as error:
+        raise file.damaged(f"entry {id_}: {error}") from None
+
+
+def _state_of(text: str) -> State:
+    state = _STATES.get(text)
+    if state is None:
+        raise file.damaged(f"no such state: {text!r}")
+    return state
 
 
 def stamp_of(moment: dt.datetime) -> int:
