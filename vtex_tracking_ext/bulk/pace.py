@@ -1,4 +1,18 @@
-"""How fast one account may be called: after a 429 nobody calls until the freeze is over."""
+"""How fast one account may be called.
+
+:class:`Throttle` decides, and knows neither threads nor clocks: every method takes the time. It calls steadily
+rather than in bursts, begins modestly, and takes the rate from what VTEX answers, because VTEX publishes no limit
+for the tracking call and shares the quota with the merchant's other systems:
+
+- Until the first 429 each call that is let through makes it a little faster, up to the ceiling.
+- After a 429 nobody calls for as long as ``Retry-After`` says, or a minute. Then it goes on just below the rate that
+  was truly let through, and lower still where the freeze came soon after another.
+- From there it climbs back on the curve of TCP's CUBIC (RFC 9438, section 4.2): quickly while far below what failed,
+  hardly at all near it, and quickly again once it is well past. The longer a freeze lasts, the more patient the curve,
+  so that freezes cost about the same share of the time whatever their length.
+
+:class:`Pace` lets the threads of one process wait for what :class:`Throttle` and the :class:`~.breaker.Breaker` say.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +20,27 @@ import threading
 import time
 from typing import TYPE_CHECKING, Final
 
+from attrs import Factory, define, field, validators
+
+from vtex_tracking_ext.errors import RateLimitedError, RefusedError
+
+from .breaker import Breaker
+
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from vtex_tracking_ext.errors import VtexTrackingError
+
+#: Calls a second at most, unless told otherwise. VTEX publishes no limit for this call; for reading an order it says
+#: 6000 a minute per account. This is a quarter of that: the rest is for the merchant's other systems, which share the
+#: quota, and whose Admin stops working when it is used up.
+DEFAULT_RATE: Final = 25.0
+
+#: Calls a second to begin with: slow enough for small limits, and not long from the default ceiling.
+FIRST_RATE: Final = 10.0
+
+#: Calls a second below which no 429 takes the rate: one call every ten seconds.
+SLOWEST_RATE: Final = 0.1
 
 #: Seconds of quiet after a 429 that does not say how long (VTEX's guide: one minute).
 DEFAULT_FREEZE: Final = 60.0
@@ -18,34 +51,240 @@ LONGEST_FREEZE: Final = 600.0
 #: Freezes in a row, with no call let through in between, after which the run gives up.
 MOST_FREEZES: Final = 5
 
+#: Calls a second that each call let through adds before the first 429: about 40 % more every second. More would send
+#: many calls past the limit while the first 429 is on its way back.
+_GROWTH: Final = 0.4
+
+#: What to go on with, and where the climb flattens, as shares of the rate that was let through before a 429. Five per
+#: cent below it, uneven latencies do not push one call too many into the server's window.
+_BELOW: Final = 0.95
+_PLATEAU: Final = 0.97
+
+#: Lowest share of the rate let through to go on with, however soon one freeze followed another: where the server counts
+#: by the second, a second freeze comes soon although the rate is nearly right.
+_LOWEST: Final = 0.8
+
+#: How patient the climb is: ``scale`` is this many freezes. From 0.95 of the old rate it is flat after 0.27 of that and
+#: back at the old rate after 0.59, so that a limit that stays the same costs a freeze in 24: four per cent of the time.
+#: A freeze that is shorter than ``_SHORT_FREEZE`` seconds counts as that long.
+_PATIENCE: Final = 40.0
+_SHORT_FREEZE: Final = 2.0
+
+#: The rate that was let through is measured over this many seconds, or over this many calls where they take longer.
+_SECONDS_MEASURED: Final = 1.0
+_CALLS_MEASURED: Final = 10
+
+#: A freeze that follows another with no call let through in between lasts this many times as long, up to
+#: ``DEFAULT_FREEZE``: what ``Retry-After`` said was too short.
+_FREEZE_GROWTH: Final = 4.0
+
+#: Seconds by which a call may begin late without delaying the next, because its thread woke up late. A call that begins
+#: later comes after idleness, for which nothing is given back.
+_LATENESS: Final = 0.02
+
+
+@define
+class Throttle:
+    """The state of one account's pace. Holds numbers alone, so that it can be stored and shared as JSON.
+
+    Times are seconds of any clock that does not go back and is above 0; all who share a state share its clock.
+    Use: ask :meth:`delay`; at 0 call :meth:`start` and make the call; then tell :meth:`accepted` or :meth:`refused`.
+
+    Attributes:
+        ceiling: Calls a second at most.
+        most_freezes: Freezes in a row after which :meth:`refused` says to give up.
+        rate: Calls a second now.
+        next_start: When the next call may begin, freezes aside.
+        frozen_until: When the last freeze ends or ended.
+        freezes: Freezes in a row, with no call let through in between.
+        last_freeze: Seconds that the last freeze was to last, or 0 before the first.
+        accepted_since: Calls let through since the last freeze began.
+        recent: When the last calls were let through, oldest first.
+        busy: Whether the last call had to wait for its turn; a rate that nobody uses proves nothing.
+        plateau: Calls a second at which the climb flattens, or 0 before the first 429.
+        scale: Seconds of calling in which the climb doubles the plateau, counted from there.
+        climbed: Seconds of calling, negative before the plateau.
+    """
+
+    ceiling: float = field(default=DEFAULT_RATE, validator=validators.gt(0))
+    most_freezes: int = MOST_FREEZES
+    rate: float = field(default=FIRST_RATE, validator=validators.gt(0))
+    next_start: float = 0.0
+    frozen_until: float = 0.0
+    freezes: int = 0
+    last_freeze: float = 0.0
+    accepted_since: int = 0
+    recent: list[float] = Factory(list)
+    busy: bool = False
+    plateau: float = 0.0
+    scale: float = 1.0
+    climbed: float = 0.0
+
+    def __attrs_post_init__(self) -> None:
+        self.rate = min(self.rate, self.ceiling)
+
+    def delay(self, now: float) -> float:
+        """Return for how many seconds no call may begin; at 0 one may."""
+        return max(0.0, self._due - now)
+
+    def start(self, now: float) -> None:
+        """Note that a call begins, and set the time of the next: no burst, however long nobody called."""
+        interval = 1 / self.rate
+        late = now - self._due
+        self.busy = late < interval / 2
+        if self.busy and self.plateau:
+            self.climbed += interval
+            self.rate = min(self.ceiling, self.plateau * (1 + (self.climbed / self.scale) ** 3))
+        self.next_start = now + interval - (min(late, interval) if late < _LATENESS else 0.0)
+
+    def accepted(self, now: float) -> None:
+        """Note that a call was let through, whatever else became of it."""
+        self.freezes = 0
+        self.accepted_since += 1
+        self.recent.append(now)
+        self._forget(now)
+        if self.busy and not self.plateau:
+            self.rate = min(self.ceiling, self.rate + _GROWTH)
+
+    def refused(self, now: float, started: float, retry_after: float | None) -> bool:
+        """Freeze the account after a 429, and go on more slowly.
+
+        Args:
+            now: The time.
+            started: When the call began. One that began before the last freeze ended was on its way when it came,
+                and belongs to it.
+            retry_after: Seconds that VTEX asked to wait, or None.
+
+        Returns:
+            False where it has happened too often to go on.
+        """
+        told = min(DEFAULT_FREEZE if retry_after is None else retry_after, LONGEST_FREEZE)
+        if started < self.frozen_until:
+            if retry_after is not None:
+                self.frozen_until = max(self.frozen_until, now + told)
+            return self.freezes <= self.most_freezes
+        seconds = max(told, min(told * _FREEZE_GROWTH**self.freezes, DEFAULT_FREEZE))
+        self.freezes += 1
+        self.frozen_until = now + seconds
+        self._slow_down(now, seconds)
+        self.accepted_since = 0
+        self.last_freeze = seconds
+        return self.freezes <= self.most_freezes
+
+    @property
+    def _due(self) -> float:
+        return max(self.next_start, self.frozen_until)
+
+    def _slow_down(self, now: float, freeze: float) -> None:
+        """Set the rate to go on with, and the climb from there."""
+        self._forget(now)
+        if not (self.accepted_since and self.recent):
+            return  # nothing was let through lately: the quota was used up before, so the rate is not to blame
+        let_through = len(self.recent) / max(_SECONDS_MEASURED, now - self.recent[0])
+        # What was let through while calling is too fast. What was let through counting the freeze before it, in which
+        # VTEX may have saved up for a burst, is surely not. The truth lies between: take their geometric mean.
+        forgone = self.last_freeze * let_through
+        share = (self.accepted_since / (self.accepted_since + forgone)) ** 0.5
+        self.rate = min(self.ceiling, max(SLOWEST_RATE, let_through * max(_LOWEST, min(_BELOW, share))))
+        self.plateau = _PLATEAU * let_through
+        self.scale = _PATIENCE * max(freeze, _SHORT_FREEZE)
+        self.climbed = -self.scale * max(0.0, 1 - self.rate / self.plateau) ** (1 / 3)
+
+    def _forget(self, now: float) -> None:
+        """Drop what is too long ago to measure the rate by."""
+        oldest = now - max(_SECONDS_MEASURED, _CALLS_MEASURED / self.rate)
+        while self.recent and self.recent[0] <= oldest:
+            del self.recent[0]
+
 
 class Pace:
-    """Shared by all that call one account. Thread-safe.
+    """Lets the threads that call one account wait for their turn. Thread-safe; share one per account.
+
+    A thread asks :meth:`wait`, makes its call, and then tells :meth:`learn` what became of it.
 
     Args:
         clock: Seconds that only ever go up.
         most_freezes: Freezes in a row after which :meth:`freeze` says to give up.
+        rate: Calls a second at most.
+        first_rate: Calls a second to begin with.
+        breaker: What ends or pauses an account that is in trouble.
+        changed: What the waiting is done with; tests hand in one that lets their own clock go on.
+
+    Attributes:
+        reason: Why nobody may call any more, or an empty text.
+        stopped_by: The error that ended the account, or None.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic, most_freezes: int = MOST_FREEZES) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        most_freezes: int = MOST_FREEZES,
+        *,
+        rate: float = DEFAULT_RATE,
+        first_rate: float = FIRST_RATE,
+        breaker: Breaker | None = None,
+        changed: threading.Condition | None = None,
+    ) -> None:
         self._clock = clock
-        self._most_freezes = most_freezes
-        self._cancelled = threading.Event()
-        self._lock = threading.Lock()
-        self._frozen_until = 0.0
-        self._freezes = 0
+        self._throttle = Throttle(rate, most_freezes, first_rate)
+        self._breaker = breaker or Breaker()
+        self.reason = self._breaker.reason
+        self.stopped_by: VtexTrackingError | None = None
+        self._cancelled = False
+        self._turn = threading.Lock()
+        self._changed = changed or threading.Condition()
+        self._mine = threading.local()
 
-    def wait(self) -> None:
-        """Return when a call may be made, or at once after :meth:`cancel`."""
-        while self.frozen_for() > 0 and not self._cancelled.wait(self.frozen_for()):
-            pass  # the freeze may have been prolonged meanwhile
+    def wait(self) -> bool:
+        """Return when a call may be made.
+
+        Returns:
+            True, and the call is to be made now; or False, at once, after :meth:`cancel` or when the account was ended.
+        """
+        with self._turn, self._changed:  # one thread watches the clock, the others queue behind it
+            while not (self._cancelled or self.reason):
+                now = self._clock()
+                seconds = max(self._throttle.delay(now), self._breaker.delay(now))
+                if seconds <= 0:
+                    self._throttle.start(now)
+                    self._breaker.start(now)
+                    self._mine.started = now
+                    return True
+                self._changed.wait(seconds)
+            return False
 
     def frozen_for(self) -> float:
-        """Return for how many seconds nobody may call."""
-        return max(0.0, self._frozen_until - self._clock())
+        """Return for how many seconds nobody may call, because of a 429 or of a pause."""
+        with self._changed:
+            now = self._clock()
+            return max(0.0, self._throttle.frozen_until - now, self._breaker.delay(now))
+
+    def rate(self) -> float:
+        """Return the calls a second that are let go at present."""
+        with self._changed:
+            return self._throttle.rate
+
+    def learn(self, error: VtexTrackingError | None) -> None:
+        """Draw the conclusions from a call of this thread: all is well, slow down, pause, or end the account.
+
+        Args:
+            error: What the call ended in, or None where it was applied.
+        """
+        if isinstance(error, RateLimitedError):
+            if not self.freeze(error.retry_after):
+                self._stop(f"the account stays over its limit, however long nobody calls: {error}", error)
+            return
+        with self._changed:
+            now = self._clock()
+            if error is None or isinstance(error, RefusedError):  # a refusal was let through as well
+                self._throttle.accepted(now)
+            self._breaker.learn(now, self._started(now), error)
+            if self._breaker.reason:
+                self._stop(self._breaker.reason, error)
+            self._changed.notify_all()
 
     def freeze(self, retry_after: float | None) -> bool:
-        """Keep everybody quiet after a 429.
+        """Keep everybody quiet after a 429 of this thread's call.
 
         Args:
             retry_after: Seconds that VTEX asked to wait, or None.
@@ -53,18 +292,27 @@ class Pace:
         Returns:
             False where it has happened too often to go on.
         """
-        seconds = min(DEFAULT_FREEZE if retry_after is None else retry_after, LONGEST_FREEZE)
-        with self._lock:
+        with self._changed:
             now = self._clock()
-            if now >= self._frozen_until:  # calls that were on their way together count as one
-                self._freezes += 1
-            self._frozen_until = max(self._frozen_until, now + seconds)
-            return self._freezes <= self._most_freezes
+            return self._throttle.refused(now, self._started(now), retry_after)
 
     def went_well(self) -> None:
-        """Note that a call was let through."""
-        self._freezes = 0
+        """Note that this thread's call was let through."""
+        self.learn(None)
 
     def cancel(self) -> None:
-        """Let everybody go on at once, to find that the run has ended."""
-        self._cancelled.set()
+        """Let everybody go at once, to find that the run has ended."""
+        with self._changed:
+            self._cancelled = True
+            self._changed.notify_all()
+
+    def _started(self, now: float) -> float:
+        """Return when this thread's call began."""
+        started: float = getattr(self._mine, "started", now)
+        return started
+
+    def _stop(self, reason: str, error: VtexTrackingError | None) -> None:
+        with self._changed:
+            if not self.reason:
+                self.reason, self.stopped_by = reason, error
+            self._changed.notify_all()

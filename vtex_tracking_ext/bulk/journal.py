@@ -1,0 +1,135 @@
+"""The journal: what was sent, and what is known of it. Its interface; :mod:`.sqlite` keeps it in a file.
+
+It holds the truth of a push. ``in_flight`` is on disk before a request leaves, so whatever happens to the process,
+each entry that may have left is known; and whatever is known under a key is never sent again by pushing it again.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from vtex_tracking_ext.errors import VtexTrackingError
+
+from .entries import Selection
+
+if TYPE_CHECKING:
+    from collections import Counter
+    from collections.abc import Iterable, Iterator, Mapping
+    from typing import Self
+
+    from .entries import Added, Entry, Meta, PackageKey, Resolved, Settled, State
+    from .rows import Row
+
+#: All entries of a journal.
+ALL = Selection()
+
+
+class JournalError(VtexTrackingError):
+    """A journal cannot be used; the message names it, and says how to mend it.
+
+    Nothing is sent that the journal has not noted, so where :meth:`Journal.begin` raises it, nothing was sent. Where
+    :meth:`Journal.settle` does, the entries stay in flight, and the next run finds out about them.
+    """
+
+
+class JournalInUseError(JournalError):
+    """Another run is writing to the journal."""
+
+
+class WrongStateError(JournalError):
+    """An entry was told to make a move that its state does not allow; nothing was changed. See :mod:`.entries`."""
+
+
+class JournalReader(Protocol):
+    """A journal to look at, also while a run writes to it. Thread-safe.
+
+    What streams reads page by page, so it takes little memory and holds nobody up; an entry is as it stood when
+    its page was read. Every method may raise :class:`JournalError`.
+    """
+
+    def meta(self) -> Meta:
+        """Return what the journal says of itself."""
+
+    def open_packages(self, account: str | None = None) -> Iterator[PackageKey]:
+        """Yield the packages with entries that are pending, in flight or unknown, in the order of their arrival.
+
+        Args:
+            account: Only those of this account.
+        """
+
+    def entries(self, selection: Selection = ALL) -> Iterator[Entry]:
+        """Yield the selected entries, in the order of their arrival."""
+
+    def counts(self) -> Mapping[str, Counter[State]]:
+        """Return how many entries of each account are in each state."""
+
+    def close(self) -> None:
+        """Let go of the journal. Closing twice is no matter; using it afterwards raises."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+
+class Journal(JournalReader, Protocol):
+    """A journal to write to. Many threads may use it at once.
+
+    What a method has changed is on disk when it returns. :meth:`begin` and :meth:`settle` change all of their entries
+    or none; the others work by the thousand, and can be called again after an error.
+    """
+
+    def add(self, rows: Iterable[Row], account: str) -> Iterator[Added]:
+        """Add rows as they are iterated over, about a thousand a transaction, and yield what each meant.
+
+        Nothing is added that is not iterated over; what has been yielded is on disk. So rows that are read from a
+        file in which a mistake comes late have been added up to about there, which pushing it again makes good.
+
+        Args:
+            rows: Checked rows, any number of them.
+            account: The account of rows that name none.
+        """
+
+    def begin(self, ids: Iterable[int]) -> tuple[Entry, ...]:
+        """Note that pending entries are about to leave: ``in_flight``, with one more attempt.
+
+        Returns:
+            The entries as they now stand, in the order of their arrival: the call must be made of these, because a
+            row may have dated a delivery since it was read.
+
+        Raises:
+            WrongStateError: One of them is not pending.
+        """
+
+    def settle(
+        self,
+        ids: Iterable[int],
+        state: Settled,
+        *,
+        status_code: int | None = None,
+        receipt: str | None = None,
+        reason: str = "",
+    ) -> None:
+        """Note what became of entries in flight.
+
+        Args:
+            ids: The entries.
+            state: What became of them; ``pending`` where they certainly were not sent.
+            status_code: HTTP status of the answer, or None.
+            receipt: VTEX's receipt, or None.
+            reason: Why they are not applied, without credentials, or on whose word they are.
+
+        Raises:
+            WrongStateError: One of them is not in flight.
+        """
+
+    def resolve(self, selection: Selection, state: Resolved, reason: str = "") -> int:
+        """Note what unknown outcomes turned out to be, and return how many there were.
+
+        Args:
+            selection: Among these entries; those that are not unknown stay as they are.
+            state: ``applied``, or ``pending`` to send them again.
+            reason: Who says so.
+        """
+
+    def retry(self, selection: Selection) -> int:
+        """Make refused entries pending, and return how many; those that are not refused stay as they are."""

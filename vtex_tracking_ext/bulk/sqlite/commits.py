@@ -1,0 +1,115 @@
+"""Group commit: one SQLite connection that writes for many threads, which share transactions when they come together.
+
+A commit waits for the disk. While one thread waits, the others queue up, and whoever is next commits for all.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections import deque
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from vtex_tracking_ext.bulk.journal import JournalError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+T = TypeVar("T")
+
+
+class _Job(Generic[T]):
+    """One thread's piece of work, and what came of it."""
+
+    def __init__(self, work: Callable[[sqlite3.Connection], T]) -> None:
+        self._work = work
+        self._results: list[T] = []
+        self.error: Exception | None = None
+        self.is_done = False
+
+    def run(self, connection: sqlite3.Connection) -> None:
+        """Do the work within the open transaction; an error that is not the database's undoes this work alone."""
+        connection.execute("SAVEPOINT job")
+        try:
+            self._results.append(self._work(connection))
+        except sqlite3.Error:
+            raise
+        except Exception as error:  # noqa: BLE001 - it belongs to the thread whose job this is
+            connection.execute("ROLLBACK TO job")
+            self.error = error
+        connection.execute("RELEASE job")
+
+    def result(self) -> T:
+        """Return what the work returned, or raise what it raised."""
+        if self.error is not None:
+            raise self.error
+        return self._results[0]
+
+
+class GroupCommit:
+    """Does pieces of work in transactions.
+
+    Args:
+        connection: In autocommit mode, and usable from any thread; this object closes it.
+        check: Called before each transaction; raises JournalError where it must not be.
+        explain: Says in words what a database error means.
+    """
+
+    def __init__(
+        self, connection: sqlite3.Connection, check: Callable[[], None], explain: Callable[[sqlite3.Error], str]
+    ) -> None:
+        self._connection = connection
+        self._check = check
+        self._explain = explain
+        self._queue: deque[_Job[Any]] = deque()
+        self._lock = threading.Lock()
+
+    def do(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Do ``work`` and return its result when it is committed.
+
+        Raises:
+            JournalError: The database failed; the work was undone.
+            Exception: Whatever ``work`` raised; it was undone.
+        """
+        job = _Job(work)
+        self._queue.append(job)
+        with self._lock:
+            if not job.is_done:
+                jobs = []
+                while self._queue:  # only the holder of the lock takes out, so what is seen can be taken
+                    jobs.append(self._queue.popleft())
+                self._transact(jobs)
+        return job.result()
+
+    def close(self) -> None:
+        """Close the connection, after the work that has been begun. Closing twice is no matter."""
+        with self._lock:
+            self._check = _closed
+            self._connection.close()
+
+    def _transact(self, jobs: Iterable[_Job[Any]]) -> None:
+        try:
+            self._check()
+            self._connection.execute("BEGIN IMMEDIATE")
+            for job in jobs:
+                job.run(self._connection)
+            self._connection.execute("COMMIT")
+        except (sqlite3.Error, JournalError) as error:
+            self._give_up(jobs, self._explain(error) if isinstance(error, sqlite3.Error) else str(error))
+        except BaseException:  # an interrupt, say: the others must not wait for ever, nor believe that they are done
+            self._give_up(jobs, "The journal's transaction was interrupted.")
+            raise
+        finally:
+            for job in jobs:
+                job.is_done = True
+
+    def _give_up(self, jobs: Iterable[_Job[Any]], message: str) -> None:
+        with suppress(sqlite3.Error):
+            self._connection.rollback()
+        for job in jobs:
+            job.error = JournalError(message)
+
+
+def _closed() -> None:
+    raise JournalError("The journal has been closed.")

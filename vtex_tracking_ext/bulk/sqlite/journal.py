@@ -1,0 +1,206 @@
+"""Writing to a journal in an SQLite file."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from contextlib import ExitStack, closing, suppress
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Final
+
+from attrs import evolve
+
+from vtex_tracking_ext.bulk.entries import utc_now
+from vtex_tracking_ext.bulk.journal import JournalError, WrongStateError
+from vtex_tracking_ext.text import visible
+
+from . import file
+from .adding import Adding
+from .commits import GroupCommit
+from .reader import ENTRY_BY_ID, SqliteReader, entry_of, no_journal, stamp_of
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable, Iterator, Mapping
+    from typing import Self
+
+    from vtex_tracking_ext.bulk.entries import Added, Clock, Entry, Resolved, Selection, Settled, State
+    from vtex_tracking_ext.bulk.rows import Row
+
+#: Rows, or entries, that one transaction changes at most.
+BATCH: Final = 1000
+
+#: Characters that are kept of a reason, and of a receipt (VTEX's have 32).
+REASON_LENGTH: Final = 1000
+RECEIPT_LENGTH: Final = 100
+
+_STATE_BY_ID: Final = "SELECT state FROM entries WHERE id = ?"
+_BEGIN: Final = "UPDATE entries SET state = 'in_flight', attempts = attempts + 1, begun = ? WHERE id = ?"
+_MOVE: Final = """
+    UPDATE entries SET state = :state, status_code = :status_code, receipt = :receipt, reason = :reason,
+        settled = :settled
+    WHERE id = :id AND state = :from
+"""
+
+
+class SqliteJournal(SqliteReader):
+    """A journal in a file, to write to: a :class:`~vtex_tracking_ext.bulk.journal.Journal`."""
+
+    def __init__(
+        self, path: Path, reading: sqlite3.Connection, commits: GroupCommit, clock: Clock, resources: ExitStack
+    ) -> None:
+        super().__init__(path, reading)
+        self._commits = commits
+        self._clock = clock
+        self._resources = resources
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str], clock: Clock = utc_now, *, create: bool = True) -> Self:
+        """Open a journal to write to it; no other run can until it is closed, or this process has ended.
+
+        Args:
+            path: Its file, on a disk of this machine (SQLite's log does not work over a network).
+            clock: Gives the current time.
+            create: Whether to make one where there is none.
+
+        Raises:
+            JournalInUseError: Another run has it.
+            JournalError: It cannot be used, or there is none and ``create`` is False.
+        """
+        real = Path(os.path.realpath(path))
+        if not (file.is_journal(real) or create):
+            raise no_journal(real)
+        with ExitStack() as resources:
+            resources.enter_context(closing(file.take_lock(real, partial(_holder, real))))
+            if not file.is_journal(real):  # looked at again, now that nobody else can make it
+                file.make(real, _utc(clock))
+            return cls._connect(real, clock, resources, [real, file.lock_path(real)])
+
+    @classmethod
+    def temporary(cls, clock: Clock = utc_now) -> Self:
+        """Make a journal that vanishes when it is closed and does not wait for the disk: to plan with.
+
+        It is in a folder of its own among the system's temporary files; ``kill -9`` leaves that behind.
+        """
+        with ExitStack() as resources, file.explaining(Path("temporary")):
+            path = Path(resources.enter_context(TemporaryDirectory(prefix="vtex-tracking-")), "journal.db")
+            file.make(path, _utc(clock))
+            return cls._connect(path, clock, resources, [path], is_durable=False)
+
+    @classmethod
+    def _connect(
+        cls, path: Path, clock: Clock, resources: ExitStack, guarded: Iterable[Path], *, is_durable: bool = True
+    ) -> Self:
+        """Connect to a file that is there, and take over ``resources``, which close in the reverse order."""
+        check = file.Whereabouts(*guarded).check
+        writing = file.open_to_write(path, is_durable=is_durable)
+        commits = resources.enter_context(closing(GroupCommit(writing, check, partial(file.explain, path))))
+        commits.do(partial(_sign, f"process {os.getpid()}, since {_utc(clock)}"))
+        reading = resources.enter_context(closing(file.open_to_read(path)))
+        return cls(path, reading, commits, clock, resources.pop_all())
+
+    def close(self) -> None:
+        """Let go of the journal, and of the right to write to it."""
+        with self._lock:
+            self._resources.close()
+
+    def add(self, rows: Iterable[Row], account: str) -> Iterator[Added]:
+        """Add rows as they are iterated over, and yield what each meant."""
+        remaining = iter(rows)
+        while batch := tuple(islice(remaining, BATCH)):
+            yield from self._commits.do(partial(self._add, batch, account))
+
+    def begin(self, ids: Iterable[int]) -> tuple[Entry, ...]:
+        """Note that pending entries are about to leave, and return them as they now stand."""
+        return self._commits.do(partial(self._begin, sorted(set(ids))))
+
+    def settle(
+        self,
+        ids: Iterable[int],
+        state: Settled,
+        *,
+        status_code: int | None = None,
+        receipt: str | None = None,
+        reason: str = "",
+    ) -> None:
+        """Note what became of entries in flight."""
+        values = self._outcome("in_flight", state, status_code, receipt, reason)
+        self._commits.do(partial(self._settle, sorted(set(ids)), values))
+
+    def resolve(self, selection: Selection, state: Resolved, reason: str = "") -> int:
+        """Note what unknown outcomes turned out to be."""
+        return self._move(selection, self._outcome("unknown", state, reason=reason))
+
+    def retry(self, selection: Selection) -> int:
+        """Make refused entries pending."""
+        return self._move(selection, self._outcome("refused", "pending"))
+
+    def _outcome(
+        self,
+        origin: State,
+        state: Settled,
+        status_code: int | None = None,
+        receipt: str | None = None,
+        reason: str = "",
+    ) -> dict[str, Any]:
+        """Return the values of a move; what others wrote becomes text that can be stored and shown."""
+        return {
+            "from": origin,
+            "state": state,
+            "status_code": status_code,
+            "receipt": receipt and visible(receipt, RECEIPT_LENGTH),
+            "reason": visible(reason, REASON_LENGTH) or None,
+            "settled": None if state == "pending" else stamp_of(self._clock()),
+        }
+
+    def _add(self, rows: Iterable[Row], account: str, connection: sqlite3.Connection) -> list[Added]:
+        adding = Adding(connection, stamp_of(self._clock()))
+        return [adding.add(row, account) for row in rows]
+
+    def _begin(self, ids: Iterable[int], connection: sqlite3.Connection) -> tuple[Entry, ...]:
+        self._expect("pending", ids, connection)
+        now = stamp_of(self._clock())
+        connection.executemany(_BEGIN, [(now, id_) for id_ in ids])
+        return tuple(entry_of(row) for id_ in ids for row in connection.execute(ENTRY_BY_ID, (id_,)))
+
+    def _settle(self, ids: Iterable[int], values: Mapping[str, Any], connection: sqlite3.Connection) -> None:
+        self._expect("in_flight", ids, connection)
+        _move(ids, values, connection)
+
+    def _expect(self, state: State, ids: Iterable[int], connection: sqlite3.Connection) -> None:
+        """Refuse unless all of these entries are in ``state``."""
+        found = {id_: connection.execute(_STATE_BY_ID, (id_,)).fetchone() or ("not there",) for id_ in ids}
+        others = [f"entry {id_} is {other}" for id_, (other,) in found.items() if other != state]
+        if others:
+            shown = visible(str(self.path))
+            raise WrongStateError(f"The journal {shown}: {', '.join(others)}, where {state} was expected.")
+
+    def _move(self, selection: Selection, values: Mapping[str, Any]) -> int:
+        moved = 0
+        found = (entry.id for entry in self.entries(evolve(selection, states=(values["from"],))))
+        while ids := tuple(islice(found, BATCH)):
+            moved += self._commits.do(partial(_move, ids, values))
+        return moved
+
+
+def _utc(clock: Clock) -> str:
+    return clock().astimezone(dt.UTC).isoformat(" ")
+
+
+def _move(ids: Iterable[int], values: Mapping[str, Any], connection: sqlite3.Connection) -> int:
+    """Move those that are in the state ``from``, and return how many there were."""
+    return connection.executemany(_MOVE, [{**values, "id": id_} for id_ in ids]).rowcount
+
+
+def _sign(holder: str, connection: sqlite3.Connection) -> None:
+    connection.execute("INSERT OR REPLACE INTO meta VALUES ('holder', ?)", (holder,))
+
+
+def _holder(path: Path) -> str:
+    """Return who writes to a journal, for the message to whoever else wants to, or nothing where it is not known."""
+    with suppress(JournalError), SqliteReader.open(path) as journal:
+        return f" ({journal.word('holder')})"
+    return ""
