@@ -11,7 +11,7 @@ import threading
 import time
 from concurrent.futures import Future
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import httpcore
 from attrs import field, frozen
@@ -189,19 +189,21 @@ def connect(route: Route, seconds: float) -> httpcore.NetworkStream:
 
 
 def _connect(route: Route) -> httpcore.NetworkStream:
-    backend = httpcore.SyncBackend()
-    if route.proxy is None:
-        stream = backend.connect_tcp(route.host, route.port, CONNECT_TIMEOUT)
-    else:
-        proxy = httpcore.HTTP11Connection(
-            route.proxy.origin, backend.connect_tcp(route.proxy.host, route.proxy.port, CONNECT_TIMEOUT)
-        )
-        try:
-            stream = _through(proxy.handle_request(_tunnel_request(route, route.proxy)))
-        except BaseException:
-            proxy.close()
-            raise
+    first = route.proxy or route
+    stream = httpcore.SyncBackend().connect_tcp(first.host, first.port, CONNECT_TIMEOUT)
+    if route.proxy is not None:
+        stream = _tunnel(stream, route, route.proxy)
     return stream if route.tls is None else stream.start_tls(route.tls, route.host, CONNECT_TIMEOUT)
+
+
+def _tunnel(stream: httpcore.NetworkStream, route: Route, proxy: Proxy) -> httpcore.NetworkStream:
+    """Ask a proxy to connect to the server, and return the way through it."""
+    http = httpcore.HTTP11Connection(proxy.origin, stream)
+    try:
+        return cast("httpcore.NetworkStream", _through(http.handle_request(_tunnel_request(route, proxy))))
+    except BaseException:
+        http.close()
+        raise
 
 
 async def connect_async(route: Route) -> httpcore.AsyncNetworkStream:
@@ -214,24 +216,22 @@ async def connect_async(route: Route) -> httpcore.AsyncNetworkStream:
 
 
 async def _connect_async(route: Route) -> httpcore.AsyncNetworkStream:
-    backend = httpcore.AnyIOBackend()
-    if route.proxy is None:
-        stream = await backend.connect_tcp(route.host, route.port)
-    else:
-        near = await backend.connect_tcp(route.proxy.host, route.proxy.port)
-        proxy = httpcore.AsyncHTTP11Connection(route.proxy.origin, near)
-        try:
-            stream = _through(await proxy.handle_async_request(_tunnel_request(route, route.proxy)))
-        except BaseException:
-            await proxy.aclose()
-            raise
-    if route.tls is None:
-        return stream
+    first = route.proxy or route
+    stream = await httpcore.AnyIOBackend().connect_tcp(first.host, first.port)
     try:
-        return await stream.start_tls(route.tls, route.host)
+        if route.proxy is not None:  # pragma: no branch - Python 3.11's tracing loses this line after the await
+            stream = await _tunnel_async(stream, route, route.proxy)
+        return stream if route.tls is None else await stream.start_tls(route.tls, route.host)
     except BaseException:
         await stream.aclose()
         raise
+
+
+async def _tunnel_async(stream: httpcore.AsyncNetworkStream, route: Route, proxy: Proxy) -> httpcore.AsyncNetworkStream:
+    """Ask a proxy to connect to the server, and return the way through it."""
+    http = httpcore.AsyncHTTP11Connection(proxy.origin, stream)
+    answer = await http.handle_async_request(_tunnel_request(route, proxy))
+    return cast("httpcore.AsyncNetworkStream", _through(answer))
 
 
 def _tunnel_request(route: Route, proxy: Proxy) -> httpcore.Request:
