@@ -56,7 +56,7 @@ def test_credentials_are_not_shown_and_not_pickled(credentials: Any) -> None:
         ({"app_key": SECRET}, "app_key without app_token"),
         ({"app_token": SECRET}, "app_token without app_key"),
         ({"app_key": SECRET, "app_token": SECRET, "user_token": SECRET}, "Two kinds"),
-        ({"app_key": SECRET, "user_token": SECRET}, "Two kinds"),
+        ({"app_key": SECRET, "user_token": SECRET}, "Two kinds of credentials: app_key and user_token. Give either"),
         ({"app_key": SECRET, "app_token": SECRET + "\n"}, "app_token has a line break"),
         ({"app_key": SECRET, "app_token": SECRET + "\r\nX: y"}, "app_token has a space, a line break"),
         ({"app_key": SECRET, "app_token": f"{SECRET}\N{LATIN SMALL LETTER E WITH ACUTE}"}, "outside ASCII"),
@@ -139,6 +139,7 @@ def test_any_text_as_account_is_refused_or_stays_in_the_host(text: str) -> None:
         ("https://10.0.0.1/@a;b,c", "https://10.0.0.1/@a;b,c"),
         ("https://[2001:db8::1]", "https://[2001:db8::1]"),
         ("https://xn--mnchen-3ya.example", "https://xn--mnchen-3ya.example"),
+        ("https://xn--7a.example", "https://xn--7a.example"),  # text without its prefix, none with it
     ],
 )
 def test_another_address_is_used_as_given(base_url: str, used: str) -> None:

@@ -70,6 +70,11 @@ def test_a_timeout_of_our_own_is_one() -> None:
     )
 
 
+def test_an_exception_that_nobody_knows_has_words_too() -> None:
+    """They promise no more than that the request failed."""
+    assert fault_of(OSError(), "x", sent=True, trust="progress").reason == "the request failed (OSError: x)"
+
+
 def test_its_words_are_fit_to_be_seen() -> None:
     """They may be a server's."""
     assert fault_of(OSError(), "\x1b" + "x" * 1000, sent=True, trust="progress").reason.isprintable()

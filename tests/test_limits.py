@@ -92,6 +92,63 @@ def test_all_problems_are_told_at_once_each_with_its_place() -> None:
     assert caught.value.applied is False
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (
+            {"order_id": "a b"},
+            (
+                "order_id: 'a b' has a space; letters, digits, '.', '_' and '-' are allowed, not starting with '.'. "
+                "Give the order id of the account that fulfils the order, such as 1172452900788-01"
+            ),
+        ),
+        ({"events": 5}, "events: 5 is not a list of events; give a list of TrackingEvent"),
+        ({"events": ["x"]}, "events[0]: 'x' is not a TrackingEvent"),
+        (
+            {"events": [TrackingEvent("soon", "Coletado")]},
+            "events[0].date: 'soon' is not a date; write yyyy-mm-dd with the digits 0 to 9, such as 2026-02-28",
+        ),
+        (
+            {"events": [TrackingEvent("2015-06-23", " ")]},
+            "events[0].description: empty; say what happened, it is what the shopper reads",
+        ),
+        ({"events": []}, "events: empty, and is_delivered is not set: there is nothing to tell; add an event"),
+        (
+            {"is_delivered": True, "delivered_date": "soon"},
+            "delivered_date: 'soon' is not a date; write yyyy-mm-dd hh:mm or yyyy-mm-dd, such as 2026-02-28 21:15",
+        ),
+    ],
+)
+def test_a_problem_says_where_what_and_how_to_mend_it(changes: dict[str, Any], said: str) -> None:
+    """In whole, with the value that was given."""
+    assert problems(**changes) == [said]
+
+
+def test_what_is_no_update_is_shown() -> None:
+    """Not the None that a caller did not pass."""
+    given: Any = "x"
+    (problem,) = limits.problems_of(given, NOW)
+    assert str(problem) == "update: 'x' is not a TrackingUpdate; make one: TrackingUpdate(order_id, ...)"
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"trackingNumber": " "}, "tracking_number: empty: it would erase the one the shopper has"),
+        (
+            {"trackingNumber": "TRK-1", "dispatchedDate": "soon"},
+            (
+                "dispatched_date: 'soon' is not a date; write ISO 8601, such as 2026-02-28 or "
+                "2026-02-28T21:15:00-03:00, or give a datetime"
+            ),
+        ),
+    ],
+)
+def test_a_problem_of_a_tracking_number_says_the_same(body: dict[str, object], said: str) -> None:
+    """Where, what and how to mend it."""
+    assert [str(problem) for problem in limits.tracking_number_problems(body)] == [said]
+
+
 def test_check_returns_for_a_good_update() -> None:
     """Nothing is raised where nothing is wrong."""
     limits.check(TrackingUpdate("1172452900788-01", "000030711", [EVENT]), NOW)
@@ -345,8 +402,8 @@ def test_the_numbers_are_those_of_the_generated_constants(monkeypatch: pytest.Mo
         ({"trackingNumber": " "}, ["tracking_number"]),
         ({}, ["tracking_number"]),
         (
-            {"trackingNumber": 5, "courier": "\x00", "dispatchedDate": 5},
-            ["tracking_number", "courier", "dispatched_date"],
+            {"trackingNumber": 5, "trackingUrl": "\x00", "courier": "\x00", "dispatchedDate": 5},
+            ["tracking_number", "tracking_url", "courier", "dispatched_date"],
         ),
     ],
 )
@@ -401,6 +458,12 @@ def test_a_dispatch_date_that_is_none_is_refused(value: Any) -> None:
     (problem,) = map(str, limits.tracking_number_problems(body))
     assert problem.startswith("dispatched_date: ")
     assert "is not a date; write ISO 8601, such as 2026-02-28" in problem
+
+
+def test_a_dispatch_date_that_cannot_be_written_is_shown_as_it_was_given() -> None:
+    """The message names the caller's own value, though it has no text as a date."""
+    value = NotATime(2026, 2, 3)
+    assert limits.instant_text(value) == repr(value)
 
 
 @given(st.text())

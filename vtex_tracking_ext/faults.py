@@ -76,8 +76,9 @@ def fault_of(error: BaseException, text: str, *, sent: bool | None, trust: Trust
     """
     name = type(error).__name__
     known = next((FAULTS[kind.__name__] for kind in type(error).__mro__ if kind.__name__ in FAULTS), None)
-    late = ("no answer in time", False)
-    words = (late if isinstance(error, TimeoutError) else known or ("the request failed", False))[0]
+    words = known[0] if known else "the request failed"
+    if isinstance(error, TimeoutError):
+        words = "no answer in time"
     if sent is None:
         never = known[1] if known else trust == "progress"  # what was watched and not seen did not happen
         sent = trust == "nothing" or not never

@@ -102,7 +102,7 @@ def _offender(value: str) -> str:
     """Return the first character that an id does not take, by name."""
     offender = next((c for c in value if not re.fullmatch(r"[A-Za-z0-9._-]", c)), ".")
     known = {" ": "a space", "/": "a slash", ".": "a dot at the start", "\n": "a line break", "\t": "a tab"}
-    return known.get(offender, "") or unicodedata.name(offender, f"the character U+{ord(offender):04X}")
+    return known[offender] if offender in known else unicodedata.name(offender, f"the character U+{ord(offender):04X}")
 
 
 def _events_problems(events: object) -> Iterator[Problem]:
