@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import select
+import socket
+import struct
 import threading
+import warnings
 from typing import Any
 
+import certifi
 import httpcore
 import httpx
 import pytest
@@ -48,6 +54,24 @@ def test_a_connection_that_comes_too_late_is_closed(monkeypatch: pytest.MonkeyPa
         connect(ROUTE, 0.01)
     go.set()
     assert closed.wait(30)
+
+
+@pytest.mark.parametrize("ca_file", [None, certifi.where()], ids=["usual", "ca_file"])
+def test_a_reset_before_tls_leaves_no_socket_open(ca_file: str | None) -> None:
+    """Python 3.11 forgets the socket it has begun to make; as often as not the reset comes in that moment."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        near = socket.create_connection(listener.getsockname(), timeout=30)
+        far, _ = listener.accept()
+        far.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        far.close()
+        select.select([near], [], [], 30)  # the reset has come
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        with pytest.raises(OSError):  # noqa: PT011 - which one differs between systems
+            transport._tls(ca_file, trust_env=False).wrap_socket(near, server_hostname="x.example")
+        del near
+        gc.collect()
+    assert [str(warning.message) for warning in seen] == []
 
 
 def test_a_failure_that_comes_too_late_is_nobodys(monkeypatch: pytest.MonkeyPatch) -> None:

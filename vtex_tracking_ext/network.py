@@ -7,17 +7,15 @@ write gets what is left of the whole request's time, so that a server that dribb
 from __future__ import annotations
 
 import asyncio
+import ssl
 import threading
 import time
 from concurrent.futures import Future
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import Any, Final, cast
 
 import httpcore
 from attrs import field, frozen
-
-if TYPE_CHECKING:
-    import ssl
 
 #: Seconds to wait for a connection, TLS included; a host that takes longer is not there.
 CONNECT_TIMEOUT: Final = 10.0
@@ -155,6 +153,18 @@ class AsyncWatchedStream(httpcore.AsyncNetworkStream):
     def get_extra_info(self, info: str) -> Any:
         """Tell about the socket."""
         return self._stream.get_extra_info(info)
+
+
+class ClosingSSLSocket(ssl.SSLSocket):
+    """Closes itself where its peer has left before TLS begins; Python 3.11 drops it then, still open."""
+
+    def getpeername(self) -> Any:
+        """Tell who is at the other end; the first thing that Python asks a socket it has begun to make."""
+        try:
+            return super().getpeername()
+        except OSError:
+            self.close()
+            raise
 
 
 def connect(route: Route, seconds: float) -> httpcore.NetworkStream:

@@ -26,7 +26,7 @@ from .body import ACCEPTED_ENCODING, Body
 from .conversation import Attempt, Exchange
 from .errors import ConfigurationError
 from .faults import Fault, Trust, fault_of
-from .network import CONNECT_TIMEOUT, Route, Watch
+from .network import CONNECT_TIMEOUT, ClosingSSLSocket, Route, Watch
 from .outcome import Answer, accepted
 from .pool import WATCH, AsyncPool, Pool
 from .route import route_of
@@ -334,8 +334,7 @@ def _tls(ca_file: str | None, *, trust_env: bool) -> ssl.SSLContext:
     except (OSError, ValueError) as error:  # ssl.SSLError is an OSError; a NUL in the name is a ValueError
         reason = getattr(error, "strerror", None) or error
         raise ConfigurationError(f"ca_file {visible(ca_file)} cannot be used: {reason}.") from None
-    context.set_alpn_protocols(["http/1.1"])
-    return context
+    return _ours(context)
 
 
 @functools.cache
@@ -345,8 +344,12 @@ def _usual_tls() -> ssl.SSLContext:
 
 
 def _fresh_tls(*, trust_env: bool) -> ssl.SSLContext:
-    context = httpx.create_ssl_context(trust_env=trust_env)
+    return _ours(httpx.create_ssl_context(trust_env=trust_env))
+
+
+def _ours(context: ssl.SSLContext) -> ssl.SSLContext:
     context.set_alpn_protocols(["http/1.1"])
+    context.sslsocket_class = ClosingSSLSocket
     return context
 
 
