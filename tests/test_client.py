@@ -21,12 +21,14 @@ from vtex_tracking_ext import (
     OutcomeUnknownError,
     RateLimitedError,
     ReadFailedError,
+    RetryBudget,
     RetryPolicy,
     TrackingClient,
     TrackingEvent,
     TrackingUpdate,
     conversation,
 )
+from vtex_tracking_ext.calls import update_call
 
 from answers import APP_KEY, APP_TOKEN, HASTY, INVOICE, ORDER, RECEIPT, Recorder, Twin, async_client, sync_client
 
@@ -486,6 +488,35 @@ def test_a_resend_that_is_refused_does_not_make_the_first_try_undone(
         make(server, on_unknown="resend").send(UPDATE)
     assert caught.value.applied is None
     assert caught.value.attempts == len(server.requests) >= 2
+
+
+def test_calls_share_a_budget_of_retries(make: Callable[..., Twin]) -> None:
+    """One retry is afforded, and then none; what goes well gives it back."""
+    policy = RetryPolicy(attempts=10, first_wait=0, rate_limit_wait=0, budget=RetryBudget(capacity=5))
+    down = make(Recorder(httpx.ConnectError("refused")), retry=policy)
+    for attempts in (2, 1, 1):
+        with pytest.raises(NotSentError) as caught:
+            down.send(UPDATE)
+        assert caught.value.attempts == attempts
+    up = make(Recorder(OK), retry=policy)
+    for _ in range(5):
+        up.send(UPDATE)
+    assert make(Recorder(httpx.Response(429), OK), retry=policy).send(UPDATE).attempts == 2
+    with pytest.raises(NotSentError) as caught:
+        down.send(UPDATE)
+    assert caught.value.attempts == 2
+
+
+@pytest.mark.parametrize(
+    ("on_unknown", "timeout", "seconds"),
+    [("raise", 10, 10), ("resend", 10, 10), ("check", 10, 5), ("check", 120, 90)],
+)
+def test_checking_keeps_a_part_of_the_time_for_its_looks(on_unknown: Any, timeout: float, seconds: float) -> None:
+    """Half of it, or half a minute; so that a server which uses up the rest leaves time to find out."""
+    rules = conversation.Rules(timeout, RetryPolicy(attempt_timeout=1000), on_unknown, clock=lambda: 0.0)
+    step = next(conversation.sending(update_call(UPDATE), UPDATE, rules))
+    assert isinstance(step, conversation.Attempt)
+    assert step.seconds == seconds
 
 
 def _public(kind: type) -> dict[str, Any]:
