@@ -6,10 +6,7 @@ import copy
 import json
 import logging
 import pickle
-import socket
-import threading
 import traceback
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -25,8 +22,10 @@ from vtex_tracking_ext import (
     VtexTrackingError,
 )
 
+from wire.server import Request, Server, close, read, respond
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from answers import Twin
 
@@ -40,39 +39,18 @@ any_credentials = pytest.mark.parametrize("credentials", CREDENTIALS, ids=["key"
 UPDATE = TrackingUpdate("1-01", "1", [TrackingEvent("2015-06-23", SECRET, SECRET, "RJ")])
 
 
-@contextmanager
-def echo(status: int) -> Iterator[str]:
-    """Answer one request with its own headers and body, in an envelope, in headers, and escaped."""
+def echo(status: int) -> Server:
+    """Return a server that answers with the request itself, in an envelope, in headers, and escaped."""
 
-    def serve(listener: socket.socket) -> None:
-        connection, _ = listener.accept()
-        with connection:
-            head, body = _read(connection)
-            said = f"{head.decode()} {body.decode()} {ESCAPED}"
-            error = {"code": SECRET, "message": said, "exception": None}
-            content = json.dumps(
-                {"error": error, "orderId": SECRET, "receipt": SECRET, "date": SECRET, "traceId": ESCAPED}
-            )
-            lines = [f"HTTP/1.1 {status} {SECRET}", f"Content-Length: {len(content.encode())}", f"X-Echo: {SECRET}"]
-            lines += [f"x-vtex-error-message: {ESCAPED}", f"x-vtex-operation-id: {SECRET}", f"Set-Cookie: a={SECRET}"]
-            connection.sendall("\r\n".join([*lines, "", content]).encode())
+    def answer(request: Request) -> bytes:
+        said = f"{request.raw.decode()} {request.body.decode()} {ESCAPED}"
+        error = {"code": SECRET, "message": said, "exception": None}
+        content = json.dumps({"error": error, "orderId": SECRET, "receipt": SECRET, "date": SECRET, "traceId": ESCAPED})
+        lines = [f"HTTP/1.1 {status} {SECRET}", f"Content-Length: {len(content.encode())}", f"X-Echo: {SECRET}"]
+        lines += [f"x-vtex-error-message: {ESCAPED}", f"x-vtex-operation-id: {SECRET}", f"Set-Cookie: a={SECRET}"]
+        return "\r\n".join([*lines, "", content]).encode()
 
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=serve, args=(listener,), daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        thread.join(timeout=10)
-
-
-def _read(connection: socket.socket) -> tuple[bytes, bytes]:
-    data = b""
-    while b"\r\n\r\n" not in data:
-        data += connection.recv(65536)
-    head, _, body = data.partition(b"\r\n\r\n")
-    length = next((int(h[15:]) for h in head.lower().split(b"\r\n") if h.startswith(b"content-length:")), 0)
-    while len(body) < length:
-        body += connection.recv(65536)
-    return head, body
+    return Server([read, respond(answer), close])
 
 
 def unseen(*texts: object) -> None:
@@ -97,9 +75,9 @@ def test_a_server_that_echoes_everything(
 ) -> None:
     """Results, errors, their pickles and copies, tracebacks, hooks, and every logger at every level."""
     seen: list[object] = []
-    with caplog.at_level(logging.DEBUG), echo(status) as url:
+    with caplog.at_level(logging.DEBUG), echo(status) as server:
         client = twin(
-            kind, "mystore", base_url=url, retry=RetryPolicy(attempts=1), on_attempt=seen.append, **credentials
+            kind, "mystore", base_url=server.url, retry=RetryPolicy(attempts=1), on_attempt=seen.append, **credentials
         )
         try:
             result = client.get_packages("1-01") if read else client.send(UPDATE)
