@@ -10,6 +10,7 @@ from attrs import fields
 
 import vtex_tracking_ext
 from vtex_tracking_ext import RetryPolicy, TrackingClient
+from vtex_tracking_ext.bulk.pace import DEFAULT_RATE, FIRST_RATE, MOST_FREEZES
 from vtex_tracking_ext.bulk.plan import EVENTS_PER_CALL
 from vtex_tracking_ext.bulk.rows import COLUMNS
 from vtex_tracking_ext.cli import main
@@ -83,6 +84,9 @@ def test_the_scripts_it_names_exist_and_take_the_options_it_names() -> None:
 def test_the_numbers_of_its_promises_are_true() -> None:
     """The deadline and the cap."""
     assert f"`timeout=` ({DEFAULT_TIMEOUT:.0f} seconds unless told otherwise)" in README
+    assert (FIRST_RATE, DEFAULT_RATE, MOST_FREEZES) == (10, 25, 5)
+    assert "ten a second at first and 25 at most" in README
+    assert "After five such pauses in a row" in README
     assert f"At most {MAX_BODY >> 20} MiB of an answer are decoded" in README
 
 

@@ -28,7 +28,7 @@ class AttemptEvent:
     Attributes:
         method: HTTP method.
         path: Path template of openapi.yaml; the ids are not in it.
-        server: Address of the server, without a path.
+        server: Address under which the paths of openapi.yaml begin.
         attempt: Which try of the call it was, from 1.
         started: When it began, aware.
         call_started: When the call began: the first try, or the same time.

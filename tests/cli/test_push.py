@@ -146,7 +146,7 @@ def test_a_429_is_waited_out(run: Callable[..., Ran], oms: Oms, monkeypatch: pyt
 
 
 def test_a_429_without_end_leaves_the_rest(run: Callable[..., Ran], oms: Oms, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Exit status 5: run again to resume."""
+    """Exit status 5; what was not sent is named."""
     monkeypatch.setattr(pace, "DEFAULT_FREEZE", 0.0)
     oms.settings = OmsSettings(rate_limit=0)
     ran = run("push", EXAMPLE_FILE)
