@@ -99,7 +99,7 @@ def test_connecting_has_a_time_of_its_own(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(network, "_connect_async", never)
     monkeypatch.setattr(network, "CONNECT_TIMEOUT", 0.01)
     with pytest.raises(httpcore.ConnectTimeout, match="no connection in time"):
-        asyncio.run(connect_async(ROUTE))
+        asyncio.run(asyncio.wait_for(connect_async(ROUTE), 30))
 
 
 def test_a_proxy_is_reached_by_name() -> None:

@@ -119,6 +119,15 @@ def test_five_hundred_retried_calls_leak_nothing(
     assert descriptors <= before[1] + 4
 
 
+def test_what_fails_gives_its_place_back(make: Callable[..., Twin], serve: Callable[..., Server]) -> None:
+    """Before a connection is made and after, on the only one that is allowed; else nobody could call any more."""
+    server = serve([read, close], [read_head, reset], [read, say(b"nonsense"), close], [again(read, apply, say(OK))])
+    client = make(server.url, max_connections=1, timeout=3)
+    assert [ended(client).applied for _ in range(5)] == [None, None, None, True, True]
+    nobody = make("http://127.0.0.1:9", max_connections=1, timeout=3)
+    assert ["in use" in str(ended(nobody)) for _ in range(3)] == [False] * 3
+
+
 def _held() -> tuple[int, int]:
     """Return how many threads and descriptors this process has."""
     descriptors = Path("/proc/self/fd")
