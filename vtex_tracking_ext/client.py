@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from copy import copy
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from .conversation import Attempt, Conversation, Exchange, OnUnknown
@@ -207,10 +208,25 @@ class TrackingClient:
         """
         return self._converse(self._plans.was_applied(update))
 
+    def paced(self) -> Self:
+        """Return the same client, over the same connections, for whoever calls from many places at a pace of their own.
+
+        It raises RateLimitedError and OutcomeUnknownError at once, whatever ``retry`` and ``on_unknown`` say, because
+        then it is all of the calls that must wait, not one.
+        """
+        other = copy(self)
+        other._plans = self._plans.paced()  # noqa: SLF001 - of the same class
+        return other
+
     @property
     def account(self) -> str:
         """Name of the account that this client calls."""
         return self._plans.account
+
+    @property
+    def base_url(self) -> str:
+        """The address that it calls, without a slash at its end."""
+        return self._plans.wiring.base_url
 
     def close(self) -> None:
         """Close the connections. Using the client as a context manager does it too."""
@@ -401,10 +417,25 @@ class AsyncTrackingClient:
         """
         return await self._converse(self._plans.was_applied(update))
 
+    def paced(self) -> Self:
+        """Return the same client, over the same connections, for whoever calls from many places at a pace of their own.
+
+        It raises RateLimitedError and OutcomeUnknownError at once, whatever ``retry`` and ``on_unknown`` say, because
+        then it is all of the calls that must wait, not one.
+        """
+        other = copy(self)
+        other._plans = self._plans.paced()  # noqa: SLF001 - of the same class
+        return other
+
     @property
     def account(self) -> str:
         """Name of the account that this client calls."""
         return self._plans.account
+
+    @property
+    def base_url(self) -> str:
+        """The address that it calls, without a slash at its end."""
+        return self._plans.wiring.base_url
 
     async def close(self) -> None:
         """Close the connections. Using the client as a context manager does it too."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final, get_args
+from copy import copy
+from typing import TYPE_CHECKING, Any, Final, Self, get_args
 
 from attrs import asdict, evolve, fields
 from vtex_oms_client import constants
@@ -94,6 +95,13 @@ class Plans:
             max_connections=max_connections,
         )
         self.rules = Rules(timeout, retry or RetryPolicy(), on_unknown, address, hooks)
+
+    def paced(self) -> Self:
+        """Return the same, but for a 429 and an unknown outcome, which are raised at once."""
+        other = copy(self)
+        policy = evolve(self.rules.policy, retry_after_cap=0.0, rate_limit_wait=1.0)  # any wait is above the cap
+        other.rules = evolve(self.rules, policy=policy, on_unknown="raise")
+        return other
 
     def describe(self, name: str) -> str:
         """Return a client's repr: the address and the kind of credentials, never a credential."""

@@ -1,136 +1,363 @@
-"""Send a plan: packages side by side, each package's calls in order, and say of every call what became of it."""
+"""Send what waits in a journal to one account: packages side by side, each package's calls in order.
+
+Before anything of a package is sent, what may have left earlier (in flight when a run was killed, or of unknown
+outcome) is settled by reading its order. What cannot be settled holds the package: its later events wait, because
+VTEX shows events in the order in which they came.
+"""
 
 from __future__ import annotations
 
+import datetime as dt
 import threading
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
-from attrs import frozen
+from attrs import evolve, field, frozen, validators
 
 from vtex_tracking_ext.errors import (
     AuthenticationError,
+    ConfigurationError,
     NotSentError,
     OutcomeUnknownError,
     PermissionDeniedError,
     RateLimitedError,
+    ReadFailedError,
+    RefusedError,
     VtexTrackingError,
 )
 
+from .entries import OPEN, Selection, utc_now
+from .plan import EVENTS_PER_CALL, batches, halves, update_of
+from .settle import FOUND, NOT_SHOWN, found_among
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from vtex_tracking_ext.client import TrackingClient
-    from vtex_tracking_ext.events import TrackingReceipt
+    from vtex_tracking_ext.events import Package, TrackingReceipt
 
+    from .entries import Clock, Entry, PackageKey, Settled, State
+    from .journal import Journal
     from .pace import Pace
-    from .plan import PackagePlan, PlannedUpdate
 
-Outcome = Literal["applied", "refused", "unknown", "pending"]
+#: Packages of one account that are on their way at once, unless told otherwise: the account's limit is shared with
+#: the merchant.
+DEFAULT_CONCURRENCY: Final = 8
 
-#: Errors after which no other call of the account can fare better.
-_STOPPERS: Final = (AuthenticationError, PermissionDeniedError, NotSentError)
+#: Seconds between the looks, at the end of a run, at what became doubtful in it. VTEX shows an accepted change after
+#: about six seconds (seen).
+LOOKS: Final = (2.0, 5.0, 8.0)
 
-#: Packages that are on their way at once, unless told otherwise: the account's limit is shared with the merchant.
-DEFAULT_CONCURRENCY: Final = 4
+#: For how long after its call an entry in doubt may still come to be shown.
+_SETTLING: Final = dt.timedelta(seconds=60)
+
+#: Statuses that can be one event's fault: bad request, content too large, unprocessable. Not 404 and 409, which are
+#: about the order or the invoice, and so about all of them.
+_ONE_EVENTS_FAULT: Final = frozenset({400, 413, 422})
+
+#: Errors of a call that certainly was not applied, and whose entries can be sent later as they are.
+_LATER: Final = (RateLimitedError, AuthenticationError, PermissionDeniedError, NotSentError, ConfigurationError)
 
 
 @frozen
-class Result:
-    """What became of one planned call.
+class Choices:
+    """How a run delivers.
 
     Attributes:
-        planned: The call and its rows.
-        outcome: ``applied``; ``refused``; ``unknown``; or ``pending``, that is not sent.
-        receipt: VTEX's receipt, where it was applied.
-        error: Why it was not, or what is not known.
-        reason: The error in words, or why the call was not tried.
+        concurrency: Packages of one account at once, from 1 up.
+        events_per_call: Events of a package in one call at most, from 1 up; 1 sends each alone.
+        send_on: Send what stands behind an unknown outcome too. The shopper can then see events in another order.
+        looks: Seconds before each of the looks, at the end, at what became doubtful in the run.
     """
 
-    planned: PlannedUpdate
-    outcome: Outcome
-    receipt: TrackingReceipt | None = None
-    error: VtexTrackingError | None = None
-    reason: str = ""
+    concurrency: int = field(default=DEFAULT_CONCURRENCY, validator=validators.ge(1))
+    events_per_call: int = field(default=EVENTS_PER_CALL, validator=validators.ge(1))
+    send_on: bool = False
+    looks: tuple[float, ...] = LOOKS
+
+
+@frozen
+class News:
+    """What became of some entries of one package.
+
+    Attributes:
+        entries: The entries as they were sent or read for; ``state`` is what they were before.
+        outcome: What became of them: ``applied``, ``refused`` or ``unknown``.
+        reason: Why, or on whose word; empty where VTEX's receipt says all.
+        is_call: Whether it is the end of a call that carried them; else it was learnt by reading.
+    """
+
+    entries: tuple[Entry, ...]
+    outcome: Settled
+    reason: str
+    is_call: bool
+
+
+@frozen
+class Waiting:
+    """The account is left alone for a while.
+
+    Attributes:
+        account: Its name in the journal.
+        seconds: For how long.
+        reason: Why.
+    """
+
+    account: str
+    seconds: float
+    reason: str
 
 
 class Delivery:
-    """One run over a plan. Stops early where going on is pointless, or when told to.
+    """One run over one account's part of a journal. Stops early where going on is pointless, or when told to.
 
     Args:
-        client: Sends the updates. It should not repeat a 429 itself, because the pause is for all packages.
-        pace: Keeps all packages from calling while the account is over its limit.
-        report: Called with each result as it becomes known, by one thread at a time.
+        client: Sends the updates. It should not wait out a 429 itself (``RetryPolicy(retry_after_cap=0)``), because
+            the pause is for all packages.
+        journal: What waits, and where the outcome is noted.
+        account: The account's name in the journal.
+        pace: Keeps all packages from calling while they should not.
+        report: Called with what happens, by one thread at a time.
+        choices: How to deliver.
+        clock: Gives the current time.
+
+    Attributes:
+        calls: Updates that were sent so far, refused ones included.
+        reads: Orders that were read so far.
     """
 
-    def __init__(self, client: TrackingClient, pace: Pace, report: Callable[[Result], None]) -> None:
+    def __init__(
+        self,
+        client: TrackingClient,
+        journal: Journal,
+        account: str,
+        pace: Pace,
+        report: Callable[[News | Waiting], None],
+        choices: Choices | None = None,
+        clock: Clock = utc_now,
+    ) -> None:
         self._client = client
+        self._journal = journal
+        self._account = account
         self._pace = pace
         self._report = report
-        self._reporting = threading.Lock()
+        self._choices = choices or Choices()
+        self._clock = clock
+        self._telling = threading.Lock()
         self._stopped = threading.Event()
-        self._stop_reason = ""
-        self.stopped_by: VtexTrackingError | None = None
+        self._doubtful: dict[PackageKey, None] = {}
+        self._faults: list[BaseException] = []
+        self.calls = 0
+        self.reads = 0
 
-    def stop(self, reason: str) -> None:
+    @property
+    def stopped_by(self) -> VtexTrackingError | None:
+        """The error that ended the account, or None."""
+        return self._pace.stopped_by
+
+    def stop(self) -> None:
         """Begin no other call; those on their way are finished."""
-        if not self._stopped.is_set():
-            self._stop_reason = reason
-            self._stopped.set()
-            self._pace.cancel()
+        self._stopped.set()
+        self._pace.cancel()
 
-    def run(self, packages: Iterable[PackagePlan], concurrency: int = DEFAULT_CONCURRENCY) -> None:
-        """Deliver every package; returns when the fate of each call has been reported.
+    def run(self) -> None:
+        """Deliver what waits; returns when nothing more can be done now.
 
         Raises:
-            KeyboardInterrupt: The user interrupted; what was on its way has been finished and reported first.
+            JournalError: The journal cannot be used any more. What was on its way then stays in flight, and the next
+                run finds out about it.
         """
-        with ThreadPoolExecutor(max_workers=concurrency, thread_name_prefix="deliver") as pool:
-            waiting = {pool.submit(self.drain, package) for package in packages}
+        self._side_by_side(self._journal.open_packages(self._account), self.drain)
+        for seconds in self._choices.looks:
+            again, self._doubtful = self._doubtful, {}
+            if not again or self._stopped.wait(seconds):
+                return
+            self._side_by_side(iter(again), self.drain)
+
+    def settle_all(self, selection: Selection) -> None:
+        """Look once at what is in doubt among some entries, by reading their orders; nothing is sent.
+
+        Raises:
+            JournalError: As for :meth:`run`.
+        """
+        doubtful = evolve(selection, states=("in_flight", "unknown"))
+        packages = dict.fromkeys(entry.package for entry in self._journal.entries(doubtful))
+
+        def look(package: PackageKey) -> None:
+            self.settle(package, tuple(self._journal.entries(evolve(doubtful, package=package))))
+
+        self._side_by_side(iter(packages), look)
+
+    def _side_by_side(self, packages: Iterator[PackageKey], act: Callable[[PackageKey], object]) -> None:
+        taking = threading.Lock()
+
+        def work() -> None:
             try:
-                self._await(waiting)
-            except KeyboardInterrupt:
-                self.stop("interrupted")
-                self._await(waiting)
-                raise
+                while not self._stopped.is_set():
+                    with taking:
+                        package = next(packages, None)
+                    if package is None:
+                        return
+                    act(package)
+            except BaseException as error:  # noqa: BLE001 - raised by whoever waits for this thread
+                self._faults.append(error)
+                self.stop()
 
-    @staticmethod
-    def _await(waiting: set[Future[None]]) -> None:
-        while waiting:
-            done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-            for future in done:
-                future.result()
+        threads = [
+            threading.Thread(target=work, name=f"deliver-{number}", daemon=True)
+            for number in range(self._choices.concurrency)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        if self._faults:
+            raise self._faults[0]
 
-    def drain(self, package: PackagePlan) -> None:
-        """Send one package's calls in order. A refusal does not stop those after it, an unknown outcome does."""
-        held = ""
-        for planned in package.updates:
-            result = Result(planned, "pending", reason=held) if held else self._send(planned)
-            if result.outcome == "unknown":
-                held = "an earlier call of this package may have been applied or not; settle it first"
-            with self._reporting:
-                self._report(result)
+    def drain(self, package: PackageKey) -> None:
+        """Settle what is in doubt of a package, then send what waits, in order.
 
-    def _send(self, planned: PlannedUpdate) -> Result:
-        """Send one call, waiting while the account is over its limit."""
-        while True:
-            self._pace.wait()
-            if self._stopped.is_set():
-                return Result(planned, "pending", error=self.stopped_by, reason=self._stop_reason)
+        A refusal does not stop what comes after it; an outcome that stays unknown does, unless told otherwise.
+        """
+        entries = tuple(self._journal.entries(Selection(OPEN, package=package)))
+        doubtful = tuple(entry for entry in entries if entry.state != "pending")
+        if doubtful and not self.settle(package, doubtful) and not self._choices.send_on:
+            return
+        waiting = (entry for entry in entries if entry.state == "pending")
+        for batch in batches(waiting, self._choices.events_per_call):
+            if not self._send(batch):
+                return
+
+    def settle(self, package: PackageKey, doubtful: Sequence[Entry]) -> bool:
+        """Find out by reading the order what became of entries in doubt, and note it.
+
+        Args:
+            package: Whose they are.
+            doubtful: Entries that are in flight (of a run that was killed) or unknown.
+
+        Returns:
+            Whether all of them are settled. Those that are not are unknown.
+        """
+        shown = self._read(package)
+        if shown is None:
+            return False
+        found, why = frozenset[int](), ""
+        if isinstance(shown, VtexTrackingError):
+            why = f"the order cannot be read: {shown}"
+        else:
+            applied = self._journal.entries(Selection(("applied",), package=package))
+            found = found_among(shown, package.invoice_number, (*applied, *doubtful))
+            why = NOT_SHOWN
+        self._note_found(tuple(entry for entry in doubtful if entry.id in found))
+        missing = tuple(entry for entry in doubtful if entry.id not in found)
+        in_flight = _in_state(missing, "in_flight")
+        if in_flight:
+            self._journal.settle(_ids(in_flight), "unknown", reason=f"the run that sent it was killed, and {why}")
+        if missing:
+            self._tell(News(missing, "unknown", why, is_call=False))
+            if any(self._may_yet_show(entry) for entry in missing):
+                self._doubtful[package] = None
+        return not missing
+
+    def _note_found(self, entries: tuple[Entry, ...]) -> None:
+        if not entries:
+            return
+        in_flight, unknown = _in_state(entries, "in_flight"), _in_state(entries, "unknown")
+        if in_flight:
+            self._journal.settle(_ids(in_flight), "applied", reason=FOUND)
+        if unknown:
+            self._journal.resolve(Selection(ids=_ids(unknown)), "applied", FOUND)
+        self._tell(News(entries, "applied", FOUND, is_call=False))
+
+    def _may_yet_show(self, entry: Entry) -> bool:
+        return entry.begun is not None and self._clock() - entry.begun < _SETTLING
+
+    def _read(self, package: PackageKey) -> tuple[Package, ...] | VtexTrackingError | None:
+        """Return an order's packages, or why they cannot be read, or None where nobody may call any more."""
+        while self._pace.wait():
+            error: VtexTrackingError
+            with self._telling:
+                self.reads += 1
             try:
-                receipt = self._client.send(planned.update)
-            except RateLimitedError as error:
-                if not self._pace.freeze(error.retry_after):
-                    self.stop(f"the account stays over its limit: {error}")
-                    return Result(planned, "pending", error=error, reason=self._stop_reason)
-            except _STOPPERS as error:
-                self.stopped_by = error
-                self.stop(str(error))
-                return Result(planned, "pending", error=error, reason=str(error))
-            except OutcomeUnknownError as error:
-                return Result(planned, "unknown", error=error, reason=str(error))
-            except VtexTrackingError as error:
-                return Result(planned, "refused", error=error, reason=str(error))
+                packages = self._client.get_packages(package.order_id)
+            except RateLimitedError as limited:
+                error = limited
+            except (AuthenticationError, NotSentError, ConfigurationError) as fatal:
+                self._learn(fatal)
+                return None
+            except RefusedError as refused:
+                # A key may write and not read, and an order may be gone: an answer, and no trouble of the account's.
+                self._learn(None)
+                return refused
+            except VtexTrackingError as failed:
+                self._learn(failed)
+                return failed
             else:
-                self._pace.went_well()
-                return Result(planned, "applied", receipt=receipt)
+                self._learn(None)
+                return packages
+            self._learn(error)
+        return None
+
+    def _send(self, batch: Sequence[Entry]) -> bool:
+        """Send a batch, waiting while the account is over its limit; tell whether what comes after it may be sent."""
+        while self._pace.wait():
+            # On disk before the request leaves: whatever happens from here on, it is known that it may have.
+            entries = self._journal.begin(_ids(batch))
+            with self._telling:
+                self.calls += 1
+            try:
+                receipt = self._client.send(update_of(entries))
+            except VtexTrackingError as error:
+                is_over = self._note_failure(entries, error)
+            else:
+                self._note_receipt(entries, receipt)
+                return True
+            if is_over is not None:
+                return is_over
+        return False
+
+    def _note_receipt(self, entries: tuple[Entry, ...], receipt: TrackingReceipt) -> None:
+        reason = receipt.note or ""
+        self._journal.settle(_ids(entries), "applied", receipt=receipt.receipt, reason=reason)
+        self._learn(None)
+        self._tell(News(entries, "applied", reason, is_call=True))
+
+    def _note_failure(self, entries: tuple[Entry, ...], error: VtexTrackingError) -> bool | None:
+        """Note what an error means; tell whether what comes after may be sent, or None to send the same again."""
+        ids, reason, status = _ids(entries), str(error), getattr(error, "status_code", None)
+        if isinstance(error, _LATER):
+            self._journal.settle(ids, "pending", status_code=status, reason=reason)
+            self._learn(error)
+            return None if isinstance(error, RateLimitedError) else False
+        if isinstance(error, OutcomeUnknownError):
+            self._journal.settle(ids, "unknown", status_code=status, reason=reason)
+            self._learn(error)
+            self._doubtful[entries[0].package] = None
+            self._tell(News(entries, "unknown", reason, is_call=True))
+            return self._choices.send_on
+        if status in _ONE_EVENTS_FAULT and len(entries) > 1:
+            self._journal.settle(ids, "pending", status_code=status, reason=reason)
+            self._learn(error)
+            return all(self._send(half) for half in halves(entries))
+        self._journal.settle(ids, "refused", status_code=status, reason=reason)
+        self._learn(error)
+        self._tell(News(entries, "refused", reason, is_call=True))
+        return True
+
+    def _learn(self, error: VtexTrackingError | None) -> None:
+        seconds = self._pace.learn(error)
+        if self._pace.reason:
+            self.stop()
+        elif seconds >= 1:
+            self._tell(Waiting(self._account, seconds, str(error)))
+
+    def _tell(self, news: News | Waiting) -> None:
+        with self._telling:
+            self._report(news)
+
+
+def _ids(entries: Iterable[Entry]) -> tuple[int, ...]:
+    return tuple(entry.id for entry in entries)
+
+
+def _in_state(entries: Iterable[Entry], state: State) -> tuple[Entry, ...]:
+    return tuple(entry for entry in entries if entry.state == state)

@@ -7,6 +7,7 @@ A row becomes up to two entries, an event and a delivery. An entry moves like th
        |<------settle------'   it certainly did not leave: no connection, 429, stopped
        |<------resolve-- unknown --resolve--> applied     a reading's or a person's word
        |<------retry---- refused                          explicitly, or because the row was pushed again
+       '----withdraw---> refused                          a person's word, before it was sent
 """
 
 from __future__ import annotations

@@ -133,3 +133,13 @@ class Journal(JournalReader, Protocol):
 
     def retry(self, selection: Selection) -> int:
         """Make refused entries pending, and return how many; those that are not refused stay as they are."""
+
+    def withdraw(self, selection: Selection, reason: str) -> int:
+        """Make pending entries refused, so that they are not sent, and return how many; others stay as they are.
+
+        Pushing their rows again renews them, as it does with everything that is refused.
+
+        Args:
+            selection: Among these entries.
+            reason: Who says so.
+        """

@@ -256,32 +256,37 @@ class Pace:
     def frozen_for(self) -> float:
         """Return for how many seconds nobody may call, because of a 429 or of a pause."""
         with self._changed:
-            now = self._clock()
-            return max(0.0, self._throttle.frozen_until - now, self._breaker.delay(now))
+            return max(0.0, self._quiet_until() - self._clock())
 
     def rate(self) -> float:
         """Return the calls a second that are let go at present."""
         with self._changed:
             return self._throttle.rate
 
-    def learn(self, error: VtexTrackingError | None) -> None:
+    def learn(self, error: VtexTrackingError | None) -> float:
         """Draw the conclusions from a call of this thread: all is well, slow down, pause, or end the account.
 
         Args:
             error: What the call ended in, or None where it was applied.
+
+        Returns:
+            For how many seconds nobody may call, where that is because of this call; else 0.
         """
-        if isinstance(error, RateLimitedError):
-            if not self.freeze(error.retry_after):
-                self._stop(f"the account stays over its limit, however long nobody calls: {error}", error)
-            return
         with self._changed:
-            now = self._clock()
-            if error is None or isinstance(error, RefusedError):  # a refusal was let through as well
-                self._throttle.accepted(now)
-            self._breaker.learn(now, self._started(now), error)
-            if self._breaker.reason:
-                self._stop(self._breaker.reason, error)
+            before = self._quiet_until()
+            if isinstance(error, RateLimitedError):
+                if not self.freeze(error.retry_after):
+                    self._stop(f"the account stays over its limit, however long nobody calls: {error}", error)
+            else:
+                now = self._clock()
+                if error is None or isinstance(error, RefusedError):  # a refusal was let through as well
+                    self._throttle.accepted(now)
+                self._breaker.learn(now, self._started(now), error)
+                if self._breaker.reason:
+                    self._stop(self._breaker.reason, error)
             self._changed.notify_all()
+            after = self._quiet_until()
+            return max(0.0, after - self._clock()) if after > before else 0.0
 
     def freeze(self, retry_after: float | None) -> bool:
         """Keep everybody quiet after a 429 of this thread's call.
@@ -305,6 +310,11 @@ class Pace:
         with self._changed:
             self._cancelled = True
             self._changed.notify_all()
+
+    def _quiet_until(self) -> float:
+        """Return until when nobody may call, because of a 429 or of a pause."""
+        paused_until = self._breaker.paused_until if self._breaker.paused else 0.0
+        return max(self._throttle.frozen_until, paused_until)
 
     def _started(self, now: float) -> float:
         """Return when this thread's call began."""

@@ -75,7 +75,7 @@ class Row:
         event: Its event, or None for a row that only reports the delivery.
         is_delivered: Whether it reports the delivery.
         delivered_date: When, as written, or None.
-        raw: The row as it stood in its file, for a rejects file; not compared.
+        raw: The row as it stood in its file, for a rejects file; None where it came from no file. Not compared.
     """
 
     place: Place
@@ -96,7 +96,7 @@ class RowProblem:
         place: Where it stands.
         column: The column at fault, or empty where it is the row as a whole.
         message: What is wrong, and how to mend it.
-        raw: The row as it stood in its file, for a rejects file; not compared.
+        raw: The row as it stood in its file, for a rejects file; None where it came from no file. Not compared.
     """
 
     place: Place
@@ -121,4 +121,4 @@ Values: TypeAlias = tuple[Any, ...]
 Fault: TypeAlias = tuple[str, str]
 
 #: A row before the checks; a plain tuple, because there is one for each of a million rows.
-Record: TypeAlias = tuple[Place, Values, RawRow, Sequence[Fault]]
+Record: TypeAlias = tuple[Place, Values, RawRow | None, Sequence[Fault]]

@@ -80,11 +80,7 @@ def read_rows(
         columns = Columns(source.name, mapping, ignore_unknown=ignore_unknown)
         for record in _records(source, columns, encoding, sheet):
             found = True
-            checked = _checked(record, now)
-            if isinstance(checked, list):
-                yield from checked
-            else:
-                yield checked
+            yield from checked(record, now)
     if not found:
         raise InputFileError(f"{source.name}: no rows; one event a line is expected.")
 
@@ -101,7 +97,7 @@ def _records(
     return xlsx_records(source, columns, sheet)
 
 
-def _checked(record: Record | RowProblem, now: dt.datetime) -> Row | list[RowProblem]:
+def checked(record: Record | RowProblem, now: dt.datetime) -> tuple[Row] | list[RowProblem]:
     """Make a row of a record, or return all that is wrong with it."""
     if isinstance(record, RowProblem):
         return [record]
@@ -120,7 +116,7 @@ def _checked(record: Record | RowProblem, now: dt.datetime) -> Row | list[RowPro
     update = TrackingUpdate(row.order_id, row.invoice_number, events, is_delivered, row.delivered_date)
     problems = list(problems_of(update, now))
     if not faults and not problems:
-        return row
+        return (row,)
     blamed = {column for column, _ in faults}
     wrong = [*faults, *((column, p.message) for p in problems if (column := _column(p.place)) not in blamed)]
     return [RowProblem(place, column, message, raw) for column, message in wrong]

@@ -137,7 +137,7 @@ def _json_record(place: Place, line: str, layout: Layout, columns: Columns) -> R
     raw = RawRow(layout, line.rstrip("\r\n"))
     try:
         document = object_of(line)
-        values, faults = _values(document, columns)
+        values, faults = values_of(document, columns)
     except KeyTwiceError as error:
         return RowProblem(place, visible(str(error), 60), "given twice; remove one", raw)
     except ValueError as error:
@@ -173,7 +173,7 @@ def _unambiguous(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return document
 
 
-def _values(document: Mapping[str, Any], columns: Columns) -> tuple[Values, list[Fault]]:
+def values_of(document: Mapping[str, Any], columns: Columns) -> tuple[Values, list[Fault]]:
     """Return an object's values in our order, and what is wrong with its keys and with their types."""
     faults: list[Fault] = []
     values: dict[str, Any] = {}

@@ -18,13 +18,21 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def client_from(parsed: argparse.Namespace, **more: Any) -> TrackingClient:
+def client_from(parsed: argparse.Namespace) -> TrackingClient:
     """Return a client as the options say.
 
     Raises:
         ConfigurationError: Something is missing or cannot be used; the message says where to get it.
     """
-    settings = settings_from(parsed, os.environ)
+    return client_of(settings_from(parsed, os.environ), parsed)
+
+
+def client_of(settings: Settings, parsed: argparse.Namespace) -> TrackingClient:
+    """Return the client of an account, connected as the options say.
+
+    Raises:
+        ConfigurationError: As for :func:`client_from`.
+    """
     if settings.account is None:
         raise ConfigurationError(
             "account is missing: give --account or --profile, or set VTEX_ACCOUNT. "
@@ -33,18 +41,18 @@ def client_from(parsed: argparse.Namespace, **more: Any) -> TrackingClient:
     if not settings.has_credentials():
         raise ConfigurationError(
             "No credentials: give --app-key and --app-token, or --user-token; or set VTEX_APP_KEY and VTEX_APP_TOKEN, "
-            f"or VTEX_USER_TOKEN; or write them into the profile file, {_profile_file(parsed, os.environ)}. "
+            f"or VTEX_USER_TOKEN; or write them into the profile file, {profile_file(parsed, os.environ)}. "
             f"{WHERE_TO_GET}."
         )
-    options = {name: getattr(parsed, name) for name in ("timeout", "ca_file", "proxy")}
+    options: dict[str, Any] = {name: getattr(parsed, name) for name in ("timeout", "ca_file", "proxy")}
     options = {name: value for name, value in options.items() if value is not None}
-    return TrackingClient(**asdict(settings), **options, **more)
+    return TrackingClient(**asdict(settings), **options)
 
 
 def settings_from(parsed: argparse.Namespace, environ: Mapping[str, str]) -> Settings:
     """Merge options with the profile that was named, else with the environment and the account's own profile."""
     given = Settings(**{attribute.name: getattr(parsed, attribute.name) for attribute in fields(Settings)})
-    path = _profile_file(parsed, environ)
+    path = profile_file(parsed, environ)
     name = parsed.profile or environ.get("VTEX_PROFILE")
     if name:
         return merged(given, load_profile(path, name))
@@ -55,5 +63,6 @@ def settings_from(parsed: argparse.Namespace, environ: Mapping[str, str]) -> Set
     return settings
 
 
-def _profile_file(parsed: argparse.Namespace, environ: Mapping[str, str]) -> Path:
+def profile_file(parsed: argparse.Namespace, environ: Mapping[str, str]) -> Path:
+    """Return where the profile file is looked for."""
     return profiles_path(environ) if parsed.profiles is None else Path(parsed.profiles)

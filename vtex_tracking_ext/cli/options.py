@@ -24,7 +24,11 @@ _CREDENTIALS_HELP = (
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add every command."""
-    _add_push(commands)
+    from .bulk_options import add_check, add_push, add_resolve  # noqa: PLC0415 - they are made of what is below
+
+    add_check(commands)
+    add_push(commands)
+    add_resolve(commands)
     _add_update(commands)
     _add_deliver(commands)
     _add_packages(commands)
@@ -71,31 +75,15 @@ def port(text: str) -> int:
     return int(text)
 
 
-def _add_push(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = _command(
-        commands,
-        "push",
-        "push:push",
-        "send a file of carrier events: CSV, JSON lines or XLSX, one event a row",
-        "Columns: order_id, invoice_number, date (yyyy-mm-dd), city, state, description, is_delivered (true or "
-        "false), delivered_date (yyyy-mm-dd hh:mm), account; VTEX's spellings (orderId) are taken too. Rows of one "
-        "package travel together, in the file's order, the delivery last; packages go side by side. A row with a "
-        "mistake is named and not sent; the others are.",
-    )
-    parser.add_argument("files", nargs="+", metavar="FILE", help="a .csv, .jsonl, .ndjson or .xlsx file")
-    parser.add_argument("--concurrency", type=positive, default=4, metavar="N", help="packages at once (4)")
-    _add_connection(parser)
-
-
 def _add_update(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = _command(commands, "update", "single:update", "add events to one package that is on its way", "")
+    parser = command(commands, "update", "single:update", "add events to one package that is on its way", "")
     _add_package(parser)
     _add_events(parser, required=True)
-    _add_connection(parser)
+    add_connection(parser)
 
 
 def _add_deliver(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = _command(
+    parser = command(
         commands,
         "deliver",
         "single:deliver",
@@ -107,18 +95,18 @@ def _add_deliver(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--delivered-date", metavar="WHEN", help="yyyy-mm-dd hh:mm, or yyyy-mm-dd; never taken from an event"
     )
     _add_events(parser, required=False)
-    _add_connection(parser)
+    add_connection(parser)
 
 
 def _add_packages(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = _command(commands, "packages", "single:packages", "show the packages of an order, newest event first", "")
+    parser = command(commands, "packages", "single:packages", "show the packages of an order, newest event first", "")
     parser.add_argument("order_id", metavar="ORDER_ID")
     parser.add_argument("--json", action="store_true", help="print JSON")
-    _add_connection(parser)
+    add_connection(parser)
 
 
 def _add_sandbox(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = _command(
+    parser = command(
         commands,
         "sandbox",
         "sandbox:sandbox",
@@ -136,9 +124,10 @@ def _add_sandbox(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
 
 
-def _command(
+def command(
     commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, home: str, summary: str, more: str
 ) -> argparse.ArgumentParser:
+    """Add a command that ``module:function`` carries out."""
     parser = commands.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}. {more}".strip())
     module, _, function = home.partition(":")
     parser.set_defaults(module=module, function=function)
@@ -163,7 +152,8 @@ def _add_events(parser: argparse.ArgumentParser, *, required: bool) -> None:
     )
 
 
-def _add_connection(parser: argparse.ArgumentParser) -> None:
+def add_connection(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say which account to call, as whom, and how."""
     group = parser.add_argument_group("account and credentials", _CREDENTIALS_HELP)
     group.add_argument("--account", type=filled, help="name of the VTEX account that fulfils the orders")
     group.add_argument("--app-key", type=filled)

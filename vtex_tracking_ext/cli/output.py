@@ -6,11 +6,15 @@ was applied is known by then, and the exit status must say so.
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from contextlib import suppress
 from io import TextIOWrapper
-from typing import TextIO
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 def prepare() -> None:
@@ -41,6 +45,11 @@ def say(text: str) -> bool:
 def warn(text: str) -> bool:
     """Print lines on standard error, at once; returns as :func:`say` does."""
     return _write(sys.stderr, f"{text}\n")
+
+
+def say_json(kind: str, document: Mapping[str, Any]) -> bool:
+    """Print a line of JSON for machines on standard output; returns as :func:`say` does."""
+    return say(json.dumps({"type": kind, **document}))
 
 
 def finish() -> None:

@@ -1,47 +1,122 @@
-"""How far a run is: a bar on a terminal, a line now and then elsewhere."""
+"""How far a run is: a bar on a terminal, a line now and then elsewhere, JSON for machines."""
 
 from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from .output import warn
+from vtex_tracking_ext.text import visible
+
+from .output import say_json, warn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections import Counter
+    from collections.abc import Callable, Iterator, Mapping
 
-#: Lines that a run prints at most where there is no terminal.
-_LINES = 10
+    from vtex_tracking_ext.bulk.deliver import Waiting
+    from vtex_tracking_ext.bulk.entries import Settled
+
+#: How often a run tells of its progress where there is no terminal.
+_STEPS: Final = 10
+
+
+class Progress(Protocol):
+    """Shows how far a run is. Called by one thread at a time."""
+
+    def show(self, outcomes: Counter[Settled]) -> None:
+        """Show what became of the entries so far."""
+
+    def wait(self, waiting: Waiting) -> None:
+        """Show that an account is left alone for a while."""
 
 
 @contextmanager
-def progress(total: int) -> Iterator[Callable[[], None]]:
-    """Give a function to call after each of ``total`` calls. The bar needs the extra ``cli``."""
+def progress(total: int, *, as_json: bool) -> Iterator[Progress]:
+    """Give what shows the progress of a run over ``total`` entries. The bar needs the extra ``cli``."""
+    if as_json:
+        yield _Steps(total, _json, _wait_json)
+        return
     if sys.stderr.isatty():
         try:
             from tqdm import tqdm  # noqa: PLC0415 - an extra
         except ImportError:
             pass
         else:
-            with tqdm(total=total, unit="call", file=sys.stderr, dynamic_ncols=True) as bar:
-                yield lambda: _advance(bar)
+            with tqdm(total=total, unit="event", file=sys.stderr, dynamic_ncols=True) as bar:
+                yield _Bar(bar)
             return
-    yield _lines(total)
+    yield _Steps(total, _line, _wait_line)
 
 
-def _advance(bar: object) -> None:
-    bar.update()  # type: ignore[attr-defined]
+class _Bar:
+    """Rate, counts and time left, on a terminal."""
+
+    def __init__(self, bar: Any) -> None:
+        self._bar = bar
+
+    def show(self, outcomes: Counter[Settled]) -> None:
+        self._bar.set_postfix_str(_listed(_plain(outcomes)), refresh=False)
+        self._bar.update(_done(outcomes) - self._bar.n)
+
+    def wait(self, waiting: Waiting) -> None:
+        with self._bar.external_write_mode(file=sys.stderr):
+            warn(wait_line(waiting))
 
 
-def _lines(total: int) -> Callable[[], None]:
-    done = 0
-    shown = {-(-total * part // _LINES) for part in range(1, _LINES + 1)}
+class _Steps:
+    """Tells of every tenth of the way."""
 
-    def advance() -> None:
-        nonlocal done
-        done += 1
-        if done in shown:
-            warn(f"{done} of {total} calls")
+    def __init__(
+        self,
+        total: int,
+        tell: Callable[[int, int, Mapping[str, int]], object],
+        wait: Callable[[Waiting], object],
+    ) -> None:
+        self._total = total
+        self._marks = sorted({-(-total * part // _STEPS) for part in range(1, _STEPS + 1)} - {0}, reverse=True)
+        self._tell = tell
+        self._wait = wait
 
-    return advance
+    def show(self, outcomes: Counter[Settled]) -> None:
+        done = _done(outcomes)
+        if self._marks and done >= self._marks[-1]:
+            while self._marks and done >= self._marks[-1]:
+                self._marks.pop()
+            self._tell(done, self._total, _plain(outcomes))
+
+    def wait(self, waiting: Waiting) -> None:
+        self._wait(waiting)
+
+
+def _line(done: int, total: int, counts: Mapping[str, int]) -> None:
+    warn(f"{done} of {total} events and deliveries: {_listed(counts)}")
+
+
+def _json(done: int, total: int, counts: Mapping[str, int]) -> None:
+    say_json("progress", {"done": done, "total": total, **counts})
+
+
+def _wait_line(waiting: Waiting) -> None:
+    warn(wait_line(waiting))
+
+
+def _wait_json(waiting: Waiting) -> None:
+    say_json("waiting", {"account": waiting.account, "seconds": waiting.seconds, "reason": waiting.reason})
+
+
+def wait_line(waiting: Waiting) -> str:
+    """Return a line about an account that is left alone for a while."""
+    return f"{waiting.account}: no calls for {waiting.seconds:.0f} s: {visible(waiting.reason, 400)}"
+
+
+def _done(outcomes: Counter[Settled]) -> int:
+    return outcomes["applied"] + outcomes["refused"]
+
+
+def _plain(outcomes: Counter[Settled]) -> dict[str, int]:
+    return {"applied": outcomes["applied"], "refused": outcomes["refused"], "unknown": outcomes["unknown"]}
+
+
+def _listed(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{number} {outcome}" for outcome, number in counts.items())

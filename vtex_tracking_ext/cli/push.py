@@ -1,68 +1,207 @@
-"""The command push: a file of carrier events into VTEX."""
+"""The commands check and push: files of carrier events into a journal, and from there to VTEX."""
 
 from __future__ import annotations
 
 import datetime as dt
-from itertools import chain
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vtex_tracking_ext.bulk.deliver import Delivery, Result
-from vtex_tracking_ext.bulk.pace import Pace
-from vtex_tracking_ext.bulk.plan import plan
-from vtex_tracking_ext.bulk.report import Tally, plan_lines, summary_lines
+from vtex_tracking_ext.bulk.deliver import Choices, News, Waiting
+from vtex_tracking_ext.bulk.entries import OPEN, Selection
+from vtex_tracking_ext.bulk.push import Intake, Run, Taking, label_of, outlook, waiting_in
+from vtex_tracking_ext.bulk.rejects import RejectsFile
 from vtex_tracking_ext.bulk.rows import read_rows
-from vtex_tracking_ext.retry import RetryPolicy
+from vtex_tracking_ext.bulk.sqlite import SqliteJournal
+from vtex_tracking_ext.errors import ConfigurationError
 
-from .connection import client_from
-from .output import say, warn
+from .accounts import Accounts
+from .connection import settings_from
+from .interrupts import interrupts
+from .ledger import journal_path, journal_to_write
 from .progress import progress
 from .status import Status, status_of
+from .telling import Teller
 
 if TYPE_CHECKING:
     import argparse
+    from collections import Counter
+    from collections.abc import Callable, Mapping
 
-    from vtex_tracking_ext.bulk.plan import Plan
+    from vtex_tracking_ext.bulk.entries import State
+    from vtex_tracking_ext.bulk.journal import Journal
+    from vtex_tracking_ext.bulk.push import LabelOf
+    from vtex_tracking_ext.bulk.records import RowProblem
+    from vtex_tracking_ext.client import TrackingClient
 
-#: A 429 is raised at once: the pause is for all packages, so it is the run that waits, not the call.
-_RETRY = RetryPolicy(retry_after_cap=0.0)
+#: How rows are called that name no account, where a plan needs none.
+_NO_ACCOUNT = "(the account of the run)"
+
+
+def check(parsed: argparse.Namespace) -> Status:
+    """Read and plan files; sends nothing, keeps nothing, needs no credentials."""
+    teller = Teller(as_json=parsed.json)
+    own = settings_from(parsed, os.environ).account or _NO_ACCOUNT
+    with SqliteJournal.temporary() as journal:
+        intake = _take_in(parsed, journal, lambda account: account.lower() or own, teller, keep=False)
+        teller.plan(intake, outlook(journal, journal.counts(), parsed.events_per_call))
+    return Status.USAGE if intake.wrong else Status.OK
 
 
 def push(parsed: argparse.Namespace) -> Status:
-    """Read, plan and deliver the files."""
+    """Read files into the journal, and deliver what waits there for their accounts; without files, for all of them."""
+    teller = Teller(as_json=parsed.json)
+    with Accounts(parsed) as accounts, _opened(parsed) as journal:
+        if parsed.files:
+            keep = not (parsed.dry_run or parsed.no_rejects)
+            intake = _take_in(parsed, journal, lambda name: label_of(accounts.client(name)), teller, keep=keep)
+            clients, left_out = {label_of(client): client for client in accounts.made}, 0
+        else:
+            intake = Intake()
+            clients, left_out = _resumable(parsed, journal, accounts, teller)
+        if parsed.dry_run:
+            teller.plan(intake, outlook(journal, clients, parsed.events_per_call))
+            return Status.USAGE if intake.wrong else Status.OK
+        return _deliver(parsed, journal, clients, teller, intake, left_out)
+
+
+def _opened(parsed: argparse.Namespace) -> SqliteJournal:
+    if parsed.dry_run:
+        return SqliteJournal.trial(journal_path(parsed, os.environ))
+    return SqliteJournal.open(journal_to_write(parsed, os.environ))
+
+
+def _take_in(
+    parsed: argparse.Namespace, journal: Journal, label_of_account: LabelOf, teller: Teller, *, keep: bool
+) -> Intake:
+    """Read every file to its end before anything is sent, so that one that cannot be used stops the rest too.
+
+    Args:
+        parsed: The options.
+        journal: Where rows are noted.
+        label_of_account: Gives an account's name in the journal.
+        teller: Tells of problems.
+        keep: Whether the bad rows of each file are written to one of their own.
+    """
     now = dt.datetime.now().astimezone()
-    with client_from(parsed, retry=_RETRY) as client:
-        account = client.account
-        planned = plan(chain.from_iterable(read_rows(Path(name), now) for name in parsed.files), account)
-        for line in plan_lines(planned):
-            warn(line)
-        tally = Tally(planned)
-        calls = sum(len(package.updates) for package in planned.packages)
-        with progress(calls) as advance:
+    taking = Taking(journal, label_of_account, teller.problem, teller.note)
+    for name in parsed.files:
+        rows = read_rows(
+            name,
+            now,
+            format=parsed.format,
+            encoding=parsed.encoding,
+            mapping=dict(parsed.map),
+            ignore_unknown=parsed.ignore_unknown,
+            sheet=parsed.sheet,
+        )
+        if not keep:
+            taking.take(rows)
+            continue
+        with RejectsFile(None if parsed.rejects is None else Path(parsed.rejects)) as rejects:
+            taking.on_problem = _both(teller.problem, rejects.add)
+            taking.take(rows)
+            kept = rejects.close()
+        if kept is not None:
+            teller.rejects(kept, rejects.rows)
+    teller.end_of_problems()
+    return taking.intake
 
-            def report(result: Result) -> None:
-                tally.add(result)
-                advance()
 
-            delivery = Delivery(client, Pace(), report)
-            try:
-                delivery.run(planned.packages, parsed.concurrency)
-            except KeyboardInterrupt:
-                interrupted = True
-            else:
-                interrupted = False
-    for line in summary_lines(tally):
-        say(line)
-    return Status.INTERRUPTED if interrupted else _status(planned, tally, delivery)
+def _both(first: Callable[[RowProblem], None], second: Callable[[RowProblem], None]) -> Callable[[RowProblem], None]:
+    def act(problem: RowProblem) -> None:
+        first(problem)
+        second(problem)
+
+    return act
 
 
-def _status(planned: Plan, tally: Tally, delivery: Delivery) -> Status:
+def _resumable(
+    parsed: argparse.Namespace, journal: Journal, accounts: Accounts, teller: Teller
+) -> tuple[dict[str, TrackingClient], int]:
+    """Return the clients of all accounts for which something waits, and for how many entries there is none."""
+    clients: dict[str, TrackingClient] = {}
+    left_out = 0
+    for label, counts in journal.counts().items():
+        waiting = sum(counts[state] for state in OPEN)
+        account = label.partition("@")[0]
+        if not waiting or (parsed.account is not None and account != accounts.own):
+            continue
+        try:
+            client = accounts.client(account)
+        except ConfigurationError as error:
+            if account == accounts.own:
+                raise
+            why = str(error)
+        else:
+            if label_of(client) == label:
+                clients[label] = client
+                continue
+            why = f"they were meant for another address than {client.base_url}"
+        left_out += waiting
+        teller.left_out(label, waiting, why)
+    return clients, left_out
+
+
+def _deliver(
+    parsed: argparse.Namespace,
+    journal: Journal,
+    clients: Mapping[str, TrackingClient],
+    teller: Teller,
+    intake: Intake,
+    left_out: int,
+) -> Status:
+    """Deliver what waits for the accounts, and tell what became of it."""
+    results = Results()
+
+    def report(news: News | Waiting) -> None:
+        if isinstance(news, News):
+            results.add(news)
+            shown.show(run.outcomes)
+        else:
+            shown.wait(news)
+
+    choices = Choices(parsed.concurrency, parsed.events_per_call, parsed.send_on)
+    run = Run(clients, journal, report, choices, parsed.rate)
+    before = waiting_in(journal, clients)
+    with progress(sum(before[state] for state in OPEN), as_json=parsed.json) as shown, interrupts(run.stop) as stopped:
+        run.deliver()
+    left = waiting_in(journal, clients)
+    for outcome, ids in (("refused", results.refused), ("applied, but", results.odd)):
+        teller.outcomes(journal.entries(Selection(ids=ids)), outcome)
+    for label in clients:
+        teller.outcomes(journal.entries(Selection(("unknown", "in_flight"), label)), "unknown")
+    for label, error in run.ended.items():
+        teller.ended(label, error)
+    teller.summary(intake, run, left, left_out)
+    return Status.INTERRUPTED if stopped.happened else _status(intake, run, left, left_out)
+
+
+class Results:
+    """Keeps the numbers of the entries that are told of at the end."""
+
+    def __init__(self) -> None:
+        self.refused: list[int] = []
+        self.odd: list[int] = []
+
+    def add(self, news: News) -> None:
+        """Take in what became of entries."""
+        ids = [entry.id for entry in news.entries]
+        if news.outcome == "refused":
+            self.refused += ids
+        elif news.outcome == "applied" and news.is_call and news.reason:
+            self.odd += ids
+
+
+def _status(intake: Intake, run: Run, left: Counter[State], left_out: int) -> Status:
     """Return the gravest of what happened."""
-    if delivery.stopped_by is not None:
-        return status_of(delivery.stopped_by)
-    for outcome, status in (("unknown", Status.UNKNOWN), ("pending", Status.INCOMPLETE)):
-        if outcome in tally.calls:
-            return status
-    if planned.problems:
+    ends = {status_of(error) for error in run.ended.values()}
+    if Status.CONFIGURATION in ends:
+        return Status.CONFIGURATION
+    if left["unknown"] or left["in_flight"]:
+        return Status.UNKNOWN
+    if left["pending"] or left_out or ends:
+        return Status.INCOMPLETE
+    if intake.wrong:
         return Status.USAGE
-    return Status.REFUSED if "refused" in tally.calls else Status.OK
+    return Status.REFUSED if run.outcomes["refused"] else Status.OK

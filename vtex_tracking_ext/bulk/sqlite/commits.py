@@ -82,6 +82,18 @@ class GroupCommit:
                 self._transact(jobs)
         return job.result()
 
+    def copy_from(self, source: sqlite3.Connection) -> None:
+        """Replace everything by what another database holds.
+
+        Raises:
+            JournalError: One of the two failed.
+        """
+        with self._lock:
+            try:
+                source.backup(self._connection)
+            except sqlite3.Error as error:
+                raise JournalError(self._explain(error)) from None
+
     def close(self) -> None:
         """Close the connection, after the work that has been begun. Closing twice is no matter."""
         with self._lock:

@@ -91,6 +91,28 @@ class SqliteJournal(SqliteReader):
             return cls._connect(path, clock, resources, [path], is_durable=False)
 
     @classmethod
+    def trial(cls, path: str | os.PathLike[str], clock: Clock = utc_now) -> Self:
+        """Make a temporary journal with what a journal holds, to see what a push would do; that one is only read.
+
+        Args:
+            path: The journal's file; where there is none, the trial begins empty.
+            clock: Gives the current time.
+
+        Raises:
+            JournalError: There is something else, or it cannot be read.
+        """
+        trial = cls.temporary(clock)
+        real = Path(os.path.realpath(path))
+        try:
+            if real.parent.is_dir() and file.is_journal(real):
+                with closing(file.open_to_read(real)) as source:
+                    trial._commits.copy_from(source)  # noqa: SLF001 - of the same class
+        except BaseException:
+            trial.close()
+            raise
+        return trial
+
+    @classmethod
     def _connect(
         cls, path: Path, clock: Clock, resources: ExitStack, guarded: Iterable[Path], *, is_durable: bool = True
     ) -> Self:
@@ -137,6 +159,10 @@ class SqliteJournal(SqliteReader):
     def retry(self, selection: Selection) -> int:
         """Make refused entries pending."""
         return self._move(selection, self._outcome("refused", "pending"))
+
+    def withdraw(self, selection: Selection, reason: str) -> int:
+        """Make pending entries refused, so that they are not sent."""
+        return self._move(selection, self._outcome("pending", "refused", reason=reason))
 
     def _outcome(
         self,

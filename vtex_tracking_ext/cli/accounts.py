@@ -1,0 +1,86 @@
+"""The stores of a run: the one that options or the environment name, and those that rows name."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Self
+
+from vtex_tracking_ext.client import TrackingClient
+from vtex_tracking_ext.errors import ConfigurationError
+from vtex_tracking_ext.profiles import load_profiles
+from vtex_tracking_ext.text import quoted
+
+from .connection import client_of, profile_file, settings_from
+
+if TYPE_CHECKING:
+    import argparse
+
+    from vtex_tracking_ext.credentials import Settings
+
+
+class Accounts:
+    """Makes a client for each account when it is first asked for, and closes them all. A context manager.
+
+    Rows without an account go to the run's own. Another account needs a profile of its own, because credentials are one
+    store's.
+
+    Args:
+        parsed: The command's options.
+    """
+
+    def __init__(self, parsed: argparse.Namespace) -> None:
+        self._parsed = parsed
+        self._own = settings_from(parsed, os.environ)
+        self._profiles: dict[str, Settings] | None = None
+        self._clients: dict[str, TrackingClient] = {}
+
+    @property
+    def own(self) -> str:
+        """Name of the run's own account, in lower case, or empty where none is named."""
+        return (self._own.account or "").lower()
+
+    def client(self, account: str = "") -> TrackingClient:
+        """Return the client of an account, or of the run's own.
+
+        Raises:
+            ConfigurationError: There are no credentials for it, or they cannot be used.
+        """
+        name = account.lower() or self.own
+        if name not in self._clients:
+            settings = self._own if name == self.own else self._profile(account)
+            self._clients[name] = client_of(settings, self._parsed)
+        return self._clients[name]
+
+    @property
+    def made(self) -> tuple[TrackingClient, ...]:
+        """The clients that were asked for so far."""
+        return tuple(self._clients.values())
+
+    def close(self) -> None:
+        """Close every client."""
+        for client in self._clients.values():
+            client.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _profile(self, account: str) -> Settings:
+        path = profile_file(self._parsed, os.environ)
+        if self._profiles is None:
+            is_asked_for = self._parsed.profiles is not None or path.exists()
+            found = load_profiles(path).values() if is_asked_for else ()
+            self._profiles = {(settings.account or "").lower(): settings for settings in found}
+        profile = self._profiles.get(account.lower())
+        if profile is None:
+            known = ", ".join(map(quoted, self._profiles)) or "none"
+            also = (
+                f"the account of this run is {quoted(self.own)}" if self.own else "this run has no account of its own"
+            )
+            raise ConfigurationError(
+                f"{quoted(account, 60)} has no profile in {path} (it has: {known}), and {also}; write a profile for it, "
+                "see vtex-tracking push --help"
+            )
+        return profile

@@ -1,0 +1,161 @@
+"""The command resolve: settle what nobody knows, by reading or by a person's word."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Final
+
+from attrs import evolve
+
+from vtex_tracking_ext.bulk.deliver import Delivery, News, Waiting
+from vtex_tracking_ext.bulk.entries import Selection
+from vtex_tracking_ext.bulk.pace import Pace
+from vtex_tracking_ext.bulk.push import label_of
+from vtex_tracking_ext.bulk.sqlite import SqliteJournal, SqliteReader
+from vtex_tracking_ext.errors import ConfigurationError, VtexTrackingError
+
+from .accounts import Accounts
+from .interrupts import interrupts
+from .ledger import journal_path
+from .output import say, say_json, warn
+from .progress import wait_line
+from .status import Status, status_of
+from .telling import counted, entry_document, entry_line
+
+if TYPE_CHECKING:
+    import argparse
+
+    from vtex_tracking_ext.bulk.entries import Resolved, State
+    from vtex_tracking_ext.bulk.journal import JournalReader
+
+#: States that nobody knows the truth of once no run is on its way.
+DOUBT: Final[tuple[State, ...]] = ("in_flight", "unknown")
+
+#: On whose word an entry is settled.
+BY_HAND: Final = "said so by hand (vtex-tracking resolve)"
+
+
+class UsageError(VtexTrackingError):
+    """The command was not told what it needs."""
+
+
+def resolve(parsed: argparse.Namespace) -> Status:
+    """List what is unknown, or settle some or all of it."""
+    path = journal_path(parsed, os.environ)
+    if not (parsed.read or parsed.applied or parsed.not_applied or parsed.withdraw):
+        with SqliteReader.open(path) as reader:
+            return _list(parsed, reader)
+    if bool(parsed.ids) == parsed.all:
+        raise UsageError("Which ones? Give the numbers that vtex-tracking resolve lists, or --all.")
+    with SqliteJournal.open(path, create=False) as journal:
+        chosen = _chosen(parsed, journal)
+        if parsed.withdraw:
+            withdrawn = sum(journal.withdraw(selection, BY_HAND) for selection in chosen)
+            _tell(parsed, withdrawn=withdrawn)
+            return Status.OK
+        if parsed.read:
+            return _read(parsed, journal, chosen)
+        state: Resolved = "applied" if parsed.applied else "pending"
+        settled = sum(_by_hand(journal, selection, state) for selection in chosen)
+        return _tell_rest(parsed, journal, applied=settled * parsed.applied, pending=settled * parsed.not_applied)
+
+
+def _chosen(parsed: argparse.Namespace, journal: JournalReader) -> list[Selection]:
+    """Return what the action is for.
+
+    Raises:
+        UsageError: A number is not of an entry in such a state.
+    """
+    states: tuple[State, ...] = ("pending",) if parsed.withdraw else DOUBT
+    if parsed.all:
+        return [Selection(states, label) for label in _labels(parsed, journal)]
+    found = {entry.id: entry.state for entry in journal.entries(Selection(ids=parsed.ids))}
+    wrong = [f"{id_} is {found.get(id_, 'not there')}" for id_ in parsed.ids if found.get(id_) not in states]
+    if wrong:
+        raise UsageError(f"Nothing was changed: {', '.join(wrong)}; {' or '.join(states)} was expected.")
+    return [Selection(states, ids=parsed.ids)]
+
+
+def _labels(parsed: argparse.Namespace, journal: JournalReader) -> list[str]:
+    """Return the accounts that are meant, by their names in the journal: at whatever address, unless one is named."""
+    asked = None if parsed.account is None else parsed.account.lower()
+    return [label for label in journal.counts() if asked in {None, label, label.partition("@")[0]}]
+
+
+def _list(parsed: argparse.Namespace, journal: JournalReader) -> Status:
+    number = 0
+    for label in _labels(parsed, journal):
+        for entry in journal.entries(Selection(DOUBT, label)):
+            number += 1
+            if parsed.json:
+                say_json("unknown", {**entry_document(entry), "state": entry.state})
+            else:
+                say(f"{entry.id}: {entry_line(entry)}")
+    if not parsed.json:
+        how = "; settle them with --read, or with --applied or --not-applied once you have looked." if number else "."
+        say(f"{counted(number, 'entry', 'entries')} unknown{how}")
+    return Status.UNKNOWN if number else Status.OK
+
+
+def _by_hand(journal: SqliteJournal, selection: Selection, state: Resolved) -> int:
+    """Take a person's word; what a killed run left in flight is unknown first."""
+    for entry in journal.entries(evolve(selection, states=("in_flight",))):
+        journal.settle([entry.id], "unknown")
+    return journal.resolve(evolve(selection, states=("unknown",)), state, BY_HAND)
+
+
+def _read(parsed: argparse.Namespace, journal: SqliteJournal, chosen: list[Selection]) -> Status:
+    """Read the orders, the accounts one after the other."""
+    applied = 0
+    ends: list[Status] = []
+
+    def report(news: News | Waiting) -> None:
+        nonlocal applied
+        if isinstance(news, Waiting):
+            warn(wait_line(news))
+        elif news.outcome == "applied":
+            applied += len(news.entries)
+
+    with Accounts(parsed) as accounts:
+        wanted = {entry.package.account for selection in chosen for entry in journal.entries(selection)}
+        for label in sorted(wanted):
+            try:
+                client = accounts.client(label.partition("@")[0])
+                if label_of(client) != label:
+                    raise ConfigurationError(f"they were sent to another address than {client.base_url}")  # noqa: TRY301
+            except ConfigurationError as error:
+                warn(f"{label}: not read: {error}")
+                ends.append(Status.CONFIGURATION)
+                continue
+            delivery = Delivery(client.paced(), journal, label, Pace(rate=parsed.rate), report)
+            with interrupts(delivery.stop) as stopped:
+                for selection in chosen:
+                    delivery.settle_all(evolve(selection, account=label))
+            if stopped.happened:
+                return Status.INTERRUPTED
+            if delivery.stopped_by is not None:
+                warn(f"{label}: given up: {delivery.stopped_by}")
+                ends.append(status_of(delivery.stopped_by))
+    rest = _tell_rest(parsed, journal, applied=applied)
+    return Status.CONFIGURATION if Status.CONFIGURATION in ends else max([rest, *ends])
+
+
+def _tell_rest(parsed: argparse.Namespace, journal: JournalReader, **settled: int) -> Status:
+    """Tell what was settled and what is still unknown."""
+    counts = journal.counts()
+    unknown = sum(counts[label][state] for label in _labels(parsed, journal) for state in DOUBT)
+    _tell(parsed, **settled, unknown=unknown)
+    return Status.UNKNOWN if unknown else Status.OK
+
+
+def _tell(parsed: argparse.Namespace, **numbers: int) -> None:
+    if parsed.json:
+        say_json("summary", numbers)
+    else:
+        words = {
+            "applied": "applied",
+            "pending": "to be sent again by the next push",
+            "unknown": "still unknown",
+            "withdrawn": "withdrawn",
+        }
+        say(", ".join(f"{number} {words[name]}" for name, number in numbers.items() if number or name == "unknown"))
