@@ -14,28 +14,19 @@ import pytest
 from attrs import evolve, frozen
 
 from vtex_tracking_ext import TrackingEvent
-from vtex_tracking_ext.bulk.entries import OPEN, STATES, Added, Entry, Meta, PackageKey, Selection, Settled, State
-from vtex_tracking_ext.bulk.journal import ALL, Journal, JournalError, JournalInUseError, JournalReader, WrongStateError
+from vtex_tracking_ext.bulk.entries import OPEN, STATES, Added, Entry, Meta, Selection, Settled, State
+from vtex_tracking_ext.bulk.journal import Journal, JournalError, JournalInUseError, JournalReader, WrongStateError
 from vtex_tracking_ext.bulk.rows import Place, Row
 from vtex_tracking_ext.bulk.sqlite import SqliteJournal, SqliteReader
+
+from journaled import START, Clock, delivery, package, row, told
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-START = dt.datetime(2026, 11, 23, 12, 0, 0, 123456, tzinfo=dt.UTC)
 SECOND = dt.timedelta(seconds=1)
 RECEIPT = "f67d33a8029c42ce9a8f07fc17f54449"
-
-
-class Clock:
-    """Time that passes when it is told to; shown in another zone, because a journal must not care."""
-
-    now = START
-
-    def __call__(self) -> dt.datetime:
-        """Return the current time."""
-        return self.now.astimezone(dt.timezone(dt.timedelta(hours=-3)))
 
 
 @frozen
@@ -77,27 +68,9 @@ def journal(request: pytest.FixtureRequest, store: Store, clock: Clock, opened: 
     return opened.enter_context(SqliteJournal.temporary(clock))
 
 
-def row(line: int, description: str = "", invoice: str = "1", **changes: Any) -> Row:
-    """Return a row; without a description it has no event."""
-    event = TrackingEvent("2026-10-01", description, "S\u00e3o Paulo", "SP") if description else None
-    plain = Row(Place("f.csv", line), "", "o-01", invoice, event, is_delivered=False, delivered_date=None)
-    return evolve(plain, **changes)
-
-
-def delivery(line: int, date: str | None = None, description: str = "", **changes: Any) -> Row:
-    """Return a row that reports the delivery."""
-    return row(line, description, is_delivered=True, delivered_date=date, **changes)
-
-
 def add(journal: Journal, *rows: Row) -> list[str]:
     """Add rows and return what each meant."""
     return [added.verdict for added in journal.add(rows, "mystore")]
-
-
-def told(journal: JournalReader, selection: Selection = ALL) -> list[tuple[int, str, str]]:
-    """Return number, text and state of entries."""
-    entries = journal.entries(selection)
-    return [(e.id, e.event.description if e.event else f"D {e.delivered_date}", e.state) for e in entries]
 
 
 def to_state(journal: Journal, id_: int, state: State, **outcome: Any) -> None:
@@ -107,11 +80,6 @@ def to_state(journal: Journal, id_: int, state: State, **outcome: Any) -> None:
     journal.begin([id_])
     if state != "in_flight":
         journal.settle([id_], state, **outcome)
-
-
-def package(invoice: str = "1", account: str = "mystore") -> PackageKey:
-    """Return a package of the order."""
-    return PackageKey(account, "o-01", invoice)
 
 
 def test_an_empty_journal_has_nothing_to_do(journal: Journal) -> None:
