@@ -44,6 +44,10 @@ class Bench:
         self.news: list[News | Waiting] = []
         self.report: Callable[[News | Waiting], None] = self.news.append
 
+    def tell(self, news: News | Waiting) -> None:
+        """Pass on what is told to whoever listens by now."""
+        self.report(news)
+
     def add(self, *rows: Row) -> None:
         """Note rows as pending."""
         assert {added.verdict for added in self.journal.add(rows, "mystore")} == {"new"}
@@ -52,7 +56,7 @@ class Bench:
         """Return a delivery; one package at a time unless told otherwise."""
         chosen = Choices(**{"concurrency": 1, "looks": NEVER, **choices})
         client: Any = self.account
-        return Delivery(client, self.journal, "mystore", self.pace, lambda news: self.report(news), chosen, self.clock)
+        return Delivery(client, self.journal, "mystore", self.pace, self.tell, chosen, self.clock)
 
     def run(self, **choices: Any) -> Delivery:
         """Deliver what waits."""

@@ -301,7 +301,7 @@ def test_a_freeze_holds_everybody() -> None:
     """Whoever waits is let go when it is over, and not before."""
     clock = Clock()
     pace = Pace(clock, changed=Virtual(clock))
-    assert pace.freeze(30)
+    assert pace.learn(limited(30)) == 30
     assert pace.frozen_for() == 30
     assert pace.wait()
     assert clock.now == 1030
@@ -309,10 +309,12 @@ def test_a_freeze_holds_everybody() -> None:
 
 
 def test_a_429_is_learnt_as_a_freeze() -> None:
-    """With what VTEX said."""
+    """With what VTEX said; what makes it no longer says nothing new."""
     pace = Pace(Clock())
-    pace.learn(limited(5))
+    assert pace.learn(limited(5)) == 5
     assert pace.frozen_for() == 5
+    assert pace.learn(limited(1)) == 0
+    assert pace.learn(None) == 0
     assert pace.reason == ""
 
 
@@ -328,7 +330,8 @@ def test_a_thread_is_asked_about_its_own_call() -> None:
         waited.wait()
         turns[number].wait(30)
         clock.now += 10
-        return pace.freeze(1)
+        pace.learn(limited(1))
+        return not pace.reason
 
     with ThreadPoolExecutor(3) as pool:
         callers = [pool.submit(caller, number) for number in range(3)]
@@ -343,7 +346,7 @@ def test_cancelling_ends_the_waiting() -> None:
     """At once, for everybody, now and later."""
     changed = Watched()
     pace = Pace(changed=changed)
-    pace.freeze(600)
+    pace.learn(limited(600))
     with ThreadPoolExecutor(3) as pool:
         waiting = [pool.submit(pace.wait) for _ in range(3)]
         assert changed.waited.wait(30)
@@ -381,20 +384,20 @@ def test_what_was_refused_was_let_through() -> None:
     clock = Clock()
     pace = Pace(clock, most_freezes=1, changed=Virtual(clock))
     for error in (None, NotFoundError("no such order", status_code=404), OutcomeUnknownError("no answer")):
-        pace.freeze(0)
+        pace.learn(limited(0))
+        assert pace.reason == ""
         pace.wait()
         pace.learn(error)
-    assert not pace.freeze(0)
-    pace.went_well()
-    assert pace.freeze(0)
+    pace.learn(limited(0))
+    assert "stays over its limit" in pace.reason
 
 
 def test_unknown_outcomes_pause_the_account_until_one_call_is_answered() -> None:
     """The pause is everybody's; who waits goes on as soon as the call that tries the ground has its answer."""
     clock, changed = Clock(), Watched()
     pace = Pace(clock, rate=1000, changed=changed)
-    for _ in range(MOST_UNKNOWN):
-        pace.learn(OutcomeUnknownError("no answer"))
+    seconds = [pace.learn(OutcomeUnknownError("no answer")) for _ in range(MOST_UNKNOWN)]
+    assert seconds == [0] * (MOST_UNKNOWN - 1) + [FIRST_PAUSE]
     assert pace.frozen_for() == FIRST_PAUSE
     clock.now += FIRST_PAUSE
     assert pace.wait()

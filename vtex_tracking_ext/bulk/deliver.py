@@ -20,7 +20,6 @@ from vtex_tracking_ext.errors import (
     OutcomeUnknownError,
     PermissionDeniedError,
     RateLimitedError,
-    ReadFailedError,
     RefusedError,
     VtexTrackingError,
 )
@@ -49,6 +48,9 @@ LOOKS: Final = (2.0, 5.0, 8.0)
 
 #: For how long after its call an entry in doubt may still come to be shown.
 _SETTLING: Final = dt.timedelta(seconds=60)
+
+#: Seconds of quiet that a person would wonder about.
+_WORTH_TELLING: Final = 0.5
 
 #: Statuses that can be one event's fault: bad request, content too large, unprocessable. Not 404 and 409, which are
 #: about the order or the invoice, and so about all of them.
@@ -347,7 +349,7 @@ class Delivery:
         seconds = self._pace.learn(error)
         if self._pace.reason:
             self.stop()
-        elif seconds >= 1:
+        elif seconds > _WORTH_TELLING:
             self._tell(Waiting(self._account, seconds, str(error)))
 
     def _tell(self, news: News | Waiting) -> None:

@@ -204,7 +204,7 @@ class Pace:
 
     Args:
         clock: Seconds that only ever go up.
-        most_freezes: Freezes in a row after which :meth:`freeze` says to give up.
+        most_freezes: Freezes in a row after which the account ends.
         rate: Calls a second at most.
         first_rate: Calls a second to begin with.
         breaker: What ends or pauses an account that is in trouble.
@@ -273,12 +273,11 @@ class Pace:
             For how many seconds nobody may call, where that is because of this call; else 0.
         """
         with self._changed:
-            before = self._quiet_until()
+            now, before = self._clock(), self._quiet_until()
             if isinstance(error, RateLimitedError):
-                if not self.freeze(error.retry_after):
+                if not self._throttle.refused(now, self._started(now), error.retry_after):
                     self._stop(f"the account stays over its limit, however long nobody calls: {error}", error)
             else:
-                now = self._clock()
                 if error is None or isinstance(error, RefusedError):  # a refusal was let through as well
                     self._throttle.accepted(now)
                 self._breaker.learn(now, self._started(now), error)
@@ -286,24 +285,7 @@ class Pace:
                     self._stop(self._breaker.reason, error)
             self._changed.notify_all()
             after = self._quiet_until()
-            return max(0.0, after - self._clock()) if after > before else 0.0
-
-    def freeze(self, retry_after: float | None) -> bool:
-        """Keep everybody quiet after a 429 of this thread's call.
-
-        Args:
-            retry_after: Seconds that VTEX asked to wait, or None.
-
-        Returns:
-            False where it has happened too often to go on.
-        """
-        with self._changed:
-            now = self._clock()
-            return self._throttle.refused(now, self._started(now), retry_after)
-
-    def went_well(self) -> None:
-        """Note that this thread's call was let through."""
-        self.learn(None)
+            return after - now if after > max(before, now) else 0.0
 
     def cancel(self) -> None:
         """Let everybody go at once, to find that the run has ended."""

@@ -20,6 +20,7 @@ import os
 import re
 import threading
 from collections import Counter
+from collections.abc import Iterable
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final, TypeAlias
 from urllib.parse import urlsplit
@@ -27,7 +28,6 @@ from urllib.parse import urlsplit
 from attrs import Factory, define, evolve, frozen
 from vtex_oms_client import constants
 
-from vtex_tracking_ext.client import TrackingClient
 from vtex_tracking_ext.errors import ConfigurationError
 
 from .deliver import Choices, Delivery, News
@@ -39,8 +39,9 @@ from .records import RowProblem
 from .sqlite import SqliteJournal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
+    from vtex_tracking_ext.client import TrackingClient
     from vtex_tracking_ext.errors import VtexTrackingError
 
     from .deliver import Waiting
@@ -367,7 +368,7 @@ def push(
         JournalError: The journal cannot be used; where nothing was sent yet, nothing was lost.
         KeyboardInterrupt: See :meth:`Run.deliver`.
     """
-    clients = (client,) if isinstance(client, TrackingClient) else tuple(client)
+    clients = tuple(client) if isinstance(client, Iterable) else (client,)
     problems: list[RowProblem] = []
     with ExitStack() as stack:
         if isinstance(journal, str | os.PathLike):
