@@ -1,19 +1,22 @@
-"""The command push."""
+"""The commands check and push."""
 
 from __future__ import annotations
 
+import io
 import json
+import signal
 import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from vtex_tracking_ext import RetryPolicy
-from vtex_tracking_ext.bulk import pace
-from vtex_tracking_ext.bulk.deliver import Delivery
-from vtex_tracking_ext.cli import push
-from vtex_tracking_ext.cli.progress import progress
+from vtex_tracking_ext.bulk import breaker, deliver, pace
+from vtex_tracking_ext.bulk.entries import Selection
+from vtex_tracking_ext.bulk.sqlite import SqliteJournal, SqliteReader
+from vtex_tracking_ext.cli import telling
 from vtex_tracking_ext.sandbox import (
+    APP_KEY,
+    APP_TOKEN,
     EXAMPLE_FILE,
     READ_ONLY_APP_KEY,
     READ_ONLY_APP_TOKEN,
@@ -21,16 +24,17 @@ from vtex_tracking_ext.sandbox import (
     OmsSettings,
 )
 
+from commands import Ran
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from commands import Ran
-
 pytestmark = pytest.mark.usefixtures("account")
 
+ORDER, INVOICE = "1172452900788-01", "000030711"
 HEADER = "order_id,invoice_number,date,city,state,description,is_delivered,delivered_date\n"
-ROW = "1172452900788-01,000030711,2026-10-05,S\u00e3o Paulo,SP,Objeto postado,,\n"
+ROW = f"{ORDER},{INVOICE},2026-10-05,S\u00e3o Paulo,SP,Objeto postado,,\n"
 
 
 def write(folder: Path, text: str, name: str = "events.csv") -> Path:
@@ -40,148 +44,521 @@ def write(folder: Path, text: str, name: str = "events.csv") -> Path:
     return path
 
 
-def test_the_example_file_arrives_whole(run: Callable[..., Ran], oms: Oms) -> None:
-    """Every event once, in order, accents included; plain lines tell of the progress."""
-    ran = run("push", EXAMPLE_FILE)
-    assert ran.status == 0
-    assert ran.out == (
-        "26 rows: 26 applied, 0 refused, 0 unknown, 0 not sent, 0 duplicates left out, 0 with mistakes. "
-        "6 calls, 6 packages.\n"
-    )
-    assert "6 of 6 calls" in ran.err
-    events = oms.applied("1172452900788-01", "000030711")
-    assert [event["date"] for event in events] == sorted(event["date"] for event in events)
-    assert events[-1] == {
-        "city": "Niter\u00f3i",
-        "state": "RJ",
-        "description": "Objeto entregue ao destinat\u00e1rio",
-        "date": "2026-10-08",
-    }
-    status = oms.get_order("1172452900788-01")["packageAttachment"]["packages"][0]["courierStatus"]
-    assert status["deliveredDate"].startswith("2026-10-08T21:15")
+def lines(text: str) -> list[dict[str, Any]]:
+    """Read JSON lines."""
+    return [json.loads(line) for line in text.splitlines()]
 
 
-def test_json_lines_and_several_files_are_one_run(run: Callable[..., Ran], oms: Oms, tmp_path: Path) -> None:
-    """A package's rows travel together wherever they stand."""
-    one = write(tmp_path, HEADER + ROW)
-    line = {
-        "orderId": "1172452900788-01",
-        "invoiceNumber": "000030711",
-        "date": "2026-10-06",
-        "description": "Objeto em tr\u00e2nsito",
-    }
-    two = write(tmp_path, json.dumps(line) + "\n", "more.jsonl")
-    assert run("push", one, two).status == 0
-    assert [event["date"] for event in oms.applied("1172452900788-01", "000030711")] == ["2026-10-05", "2026-10-06"]
-    assert len(oms.received) == 1
+def rows_of_other_orders(*orders: str) -> str:
+    """Return a row for each order."""
+    return "".join(ROW.replace(ORDER, order) for order in orders)
 
 
-def test_a_bad_row_is_named_and_the_others_are_sent(run: Callable[..., Ran], oms: Oms, tmp_path: Path) -> None:
-    """Exit status 2; file, line, column, and how to mend it; the others' fate."""
-    path = write(tmp_path, HEADER + ROW + ROW.replace("2026-10-05", "31/02/2026"))
-    ran = run("push", path)
-    assert ran.status == 2
-    assert f"{path}:3: column date: '31/02/2026' is not a date; write yyyy-mm-dd" in ran.err
-    assert "2 rows: 1 applied" in ran.out
-    assert "1 with mistakes" in ran.out
-    assert len(oms.applied("1172452900788-01", "000030711")) == 1
+@pytest.fixture
+def journal(tmp_path: Path) -> Path:
+    """Return where the journal is that is used where none is named."""
+    return tmp_path / "state" / "vtex-tracking" / "journal.db"
 
 
-def test_a_file_that_cannot_be_used_sends_nothing(run: Callable[..., Ran], oms: Oms, tmp_path: Path) -> None:
-    """Not even the good files beside it."""
-    good = write(tmp_path, HEADER + ROW)
-    for bad in (write(tmp_path, "", "a.csv"), tmp_path / "none.csv", write(tmp_path, "x", "a.txt")):
-        ran = run("push", good, bad)
+class TestCheck:
+    """Reads and plans."""
+
+    def test_it_says_what_would_be_sent(self, run: Callable[..., Ran], oms: Oms, journal: Path) -> None:
+        """Rows, packages, calls; it sends and keeps nothing."""
+        assert run("check", EXAMPLE_FILE) == Ran(
+            0,
+            "26 rows: 26 new, 0 known before, 0 with mistakes.\n"
+            "To send: 26 events and 2 deliveries of 6 packages, in 6 calls.\n",
+            "",
+        )
+        assert "in 26 calls" in run("check", "--no-coalesce", EXAMPLE_FILE).out
+        assert list(oms.received) == []
+        assert not journal.exists()
+
+    def test_it_needs_no_credentials(self, run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> None:
+        """Nor an account."""
+        for name in ("ACCOUNT", "APP_KEY", "APP_TOKEN", "BASE_URL"):
+            monkeypatch.delenv(f"VTEX_{name}")
+        assert run("check", EXAMPLE_FILE).status == 0
+
+    def test_mistakes_and_doubles_are_named(self, run: Callable[..., Ran], tmp_path: Path) -> None:
+        """Exit status 2; no file of rejects."""
+        path = write(tmp_path, HEADER + ROW + ROW + ROW.replace("2026-10-05", "31/02/2026"))
+        ran = run("check", path)
         assert ran.status == 2
-        assert str(bad) in ran.err
-    assert len(oms.received) == 0
+        assert f"{path}:4: column date: '31/02/2026' is not a date; write yyyy-mm-dd" in ran.err
+        assert "3 rows: 1 new, 1 known before, 1 with mistakes." in ran.out
+        assert list(tmp_path.glob("*rejects*")) == []
+
+    def test_several_accounts_are_planned_apart(self, run: Callable[..., Ran], tmp_path: Path) -> None:
+        """They need no profile for that."""
+        text = "account,order_id,invoice_number,date,description\n,1-01,1,2026-10-01,a\nother,1-01,1,2026-10-01,a\n"
+        assert "of 2 packages, in 2 calls" in run("check", write(tmp_path, text)).out
+
+    def test_machines_get_json(self, run: Callable[..., Ran], tmp_path: Path) -> None:
+        """A line for each problem, and the plan."""
+        path = write(tmp_path, HEADER + ROW + ROW.replace("2026-10-05", "x"))
+        problem, plan = lines(run("check", "--json", path).out)
+        assert (problem["type"], problem["source"], problem["line"], problem["column"]) == (
+            "problem",
+            str(path),
+            3,
+            "date",
+        )
+        assert plan == {
+            "type": "plan", "rows": 2, "new": 1, "renewed": 0, "known": 0, "wrong": 1,
+            "packages": 1, "events": 1, "deliveries": 0, "calls": 1, "in_doubt": 0,
+        }  # fmt: skip
 
 
-def test_a_refused_order_is_told_with_its_row(run: Callable[..., Ran], tmp_path: Path) -> None:
-    """Exit status 1; the others go on."""
-    path = write(tmp_path, HEADER + ROW.replace("1172452900788", "999") + ROW)
-    ran = run("push", path)
-    assert ran.status == 1
-    assert f"refused: order 999-01, invoice 000030711 ({path}:2): " in ran.out
-    assert "1 applied, 1 refused" in ran.out
+class TestReading:
+    """The options about files."""
+
+    def test_columns_are_mapped_and_passed_over(self, run: Callable[..., Ran], oms: Oms, tmp_path: Path) -> None:
+        """A carrier's own names; semicolons and Windows-1252 are told."""
+        text = f"Pedido;Nota;Data;O que;Peso\n{ORDER};{INVOICE};2026-10-05;Saiu para entrega \u00e0 tarde;2\n"
+        path = tmp_path / "events.csv"
+        path.write_bytes(text.encode("windows-1252"))
+        mapping = ["--map", "Pedido=order_id", "--map", "Nota=invoice_number", "--map", "Data=date"]
+        assert run("push", path, *mapping, "--map", "O que=description").status == 2
+        ran = run("push", path, *mapping, "--map", "O que=description", "--ignore-unknown")
+        assert ran.status == 0
+        assert oms.applied(ORDER, INVOICE)[0]["description"] == "Saiu para entrega \u00e0 tarde"
+
+    @pytest.mark.parametrize("wrong", ["date", "=date", "Data=", " = "])
+    def test_a_mapping_names_a_column_and_a_field(self, run: Callable[..., Ran], wrong: str) -> None:
+        """Anything else is a mistake in the command."""
+        ran = run("push", "--map", wrong, EXAMPLE_FILE)
+        assert ran.status == 2
+        assert "is not COLUMN=FIELD" in ran.err
+
+    def test_standard_input_is_a_file(self, run: Callable[..., Ran], oms: Oms, monkeypatch: pytest.MonkeyPatch) -> None:
+        """JSON lines are told from CSV by their first byte."""
+        line = {"orderId": ORDER, "invoiceNumber": INVOICE, "date": "2026-10-06", "description": "Em tr\u00e2nsito"}
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(json.dumps(line).encode()), encoding="ascii"))
+        assert run("push", "-").status == 0
+        assert len(oms.applied(ORDER, INVOICE)) == 1
+
+    @pytest.mark.parametrize("wrong", ["0", "x", "nan", "1001"])
+    def test_a_rate_is_a_number_of_calls(self, run: Callable[..., Ran], wrong: str) -> None:
+        """Above zero, and not beyond all measure."""
+        assert "is not a number of calls a second" in run("push", "--rate", wrong, EXAMPLE_FILE).err
 
 
-@pytest.mark.parametrize(
-    ("credentials", "status"),
-    [
-        (("--app-key", "x", "--app-token", "y"), 3),
-        (("--app-key", READ_ONLY_APP_KEY, "--app-token", READ_ONLY_APP_TOKEN), 3),
-        (("--base-url", "http://127.0.0.1:1"), 5),
-    ],
-)
-def test_a_run_that_cannot_go_on_leaves_the_rest(
-    run: Callable[..., Ran], credentials: tuple[str, ...], status: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Wrong credentials, a key without the resource, a host that is gone."""
-    monkeypatch.setattr(push, "_RETRY", RetryPolicy(first_wait=0, retry_after_cap=0))
-    ran = run("push", EXAMPLE_FILE, *credentials)
-    assert ran.status == status
-    assert "0 applied, 0 refused, 0 unknown, 26 not sent" in ran.out
+class TestPush:
+    """What is new is sent."""
+
+    def test_the_example_file_arrives_whole(self, run: Callable[..., Ran], oms: Oms) -> None:
+        """Every event once, in order, accents included; plain lines tell of the progress."""
+        ran = run("push", EXAMPLE_FILE)
+        assert ran.status == 0
+        assert ran.out == (
+            "26 rows: 26 new, 0 known before, 0 with mistakes.\n"
+            "Events and deliveries: 28 applied, 0 refused, 0 unknown, 0 waiting; 6 calls, 0 orders read.\n"
+        )
+        assert "28 of 28 events and deliveries: 28 applied, 0 refused, 0 unknown\n" in ran.err
+        events = oms.applied(ORDER, INVOICE)
+        assert [event["date"] for event in events] == sorted(event["date"] for event in events)
+        assert events[-1] == {
+            "city": "Niter\u00f3i",
+            "state": "RJ",
+            "description": "Objeto entregue ao destinat\u00e1rio",
+            "date": "2026-10-08",
+        }
+        status = oms.get_order(ORDER)["packageAttachment"]["packages"][0]["courierStatus"]
+        assert status["deliveredDate"].startswith("2026-10-08T21:15")
+
+    def test_again_it_sends_nothing(self, run: Callable[..., Ran], oms: Oms, tmp_path: Path) -> None:
+        """From another file and in another format too; what is added to it is sent."""
+        run("push", EXAMPLE_FILE)
+        sent = len(oms.received)
+        again = write(tmp_path, EXAMPLE_FILE.read_text("utf-8"), "copy.csv")
+        assert run("push", again).out == (
+            "26 rows: 0 new, 26 known before, 0 with mistakes.\n"
+            "Events and deliveries: 0 applied, 0 refused, 0 unknown, 0 waiting; 0 calls, 0 orders read.\n"
+        )
+        assert len(oms.received) == sent
+        again.write_text(f"{again.read_text('utf-8')}{ROW}", "utf-8")
+        assert "27 rows: 1 new, 26 known before" in run("push", again).out
+
+    def test_json_lines_and_several_files_are_one_run(self, run: Callable[..., Ran], oms: Oms, tmp_path: Path) -> None:
+        """A package's rows travel together wherever they stand."""
+        one = write(tmp_path, HEADER + ROW)
+        line = {"orderId": ORDER, "invoiceNumber": INVOICE, "date": "2026-10-06", "description": "Em tr\u00e2nsito"}
+        two = write(tmp_path, json.dumps(line) + "\n", "more.jsonl")
+        assert run("push", one, two).status == 0
+        assert [event["date"] for event in oms.applied(ORDER, INVOICE)] == ["2026-10-05", "2026-10-06"]
+        assert len(oms.received) == 1
+
+    def test_a_dry_run_sends_and_keeps_nothing(self, run: Callable[..., Ran], oms: Oms, journal: Path) -> None:
+        """It needs no folder for the journal; what the journal knows is left out."""
+        planned = "To send: 26 events and 2 deliveries of 6 packages, in 6 calls.\n"
+        assert planned in run("push", "--dry-run", EXAMPLE_FILE).out
+        assert (len(oms.received), journal.parent.exists()) == (0, False)
+        run("push", EXAMPLE_FILE)
+        before = journal.read_bytes()
+        ran = run("push", "--dry-run", EXAMPLE_FILE)
+        assert "To send: 0 events and 0 deliveries of 0 packages, in 0 calls." in ran.out
+        assert journal.read_bytes() == before
+
+    def test_a_dry_run_tells_of_doubts_and_mistakes(
+        self, run: Callable[..., Ran], journal: Path, tmp_path: Path
+    ) -> None:
+        """Exit status 2 for the latter; no file of rejects."""
+        good = write(tmp_path, HEADER + ROW)
+        run("push", good, "--app-key", "wrong")
+        with SqliteJournal.open(journal) as opened:
+            opened.begin([1])
+        ran = run("push", "--dry-run", write(tmp_path, HEADER + ROW.replace("2026-10-05", "x"), "bad.csv"), good)
+        assert ran.status == 2
+        assert "1 in doubt are settled first, by reading." in ran.out
+        assert list(tmp_path.glob("*rejects*")) == []
+
+    def test_the_journal_is_where_it_is_named(
+        self, run: Callable[..., Ran], journal: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """By the option, else by the environment."""
+        monkeypatch.setenv("VTEX_JOURNAL", str(tmp_path / "mine.db"))
+        run("push", EXAMPLE_FILE, "--journal", tmp_path / "other.db")
+        assert "26 known" in run("push", EXAMPLE_FILE, "--journal", tmp_path / "other.db").out
+        assert "26 new" in run("push", "--dry-run", EXAMPLE_FILE).out
+        run("push", EXAMPLE_FILE)
+        assert (tmp_path / "mine.db").exists()
+        assert not journal.exists()
+
+    def test_a_journal_that_cannot_be_used_sends_nothing(
+        self, run: Callable[..., Ran], oms: Oms, tmp_path: Path
+    ) -> None:
+        """Exit status 3: no journal, another run's, another program's."""
+        with SqliteJournal.open(tmp_path / "used.db"):
+            for name, why in (
+                ("none/x.db", "folder"),
+                ("used.db", "in use by another run"),
+                ("no.db", "is no journal"),
+            ):
+                (tmp_path / "no.db").write_bytes(b"something else" * 100)
+                ran = run("push", EXAMPLE_FILE, "--journal", tmp_path / name)
+                assert ran.status == 3
+                assert why in ran.err.lower()
+        assert len(oms.received) == 0
 
 
-def test_an_unknown_outcome_is_told(run: Callable[..., Ran], oms: Oms, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Exit status 4."""
+class TestMistakes:
+    """Rows and files that cannot be sent."""
 
-    def fail(*_: object) -> dict[str, str]:
-        raise RuntimeError("made to fail")
+    def test_a_bad_row_is_named_kept_and_sent_once_mended(
+        self, run: Callable[..., Ran], oms: Oms, tmp_path: Path
+    ) -> None:
+        """Exit status 2; file, line, column, and how to mend it; the others are sent."""
+        path = write(tmp_path, HEADER + ROW + ROW.replace("2026-10-05", "31/02/2026"))
+        ran = run("push", path)
+        assert ran.status == 2
+        assert f"{path}:3: column date: '31/02/2026' is not a date; write yyyy-mm-dd" in ran.err
+        rejects = tmp_path / "events.rejects.csv"
+        assert f"1 row with mistakes: {rejects}; mend and push it, as it is." in ran.err
+        assert "2 rows: 1 new, 0 known before, 1 with mistakes." in ran.out
+        assert len(oms.applied(ORDER, INVOICE)) == 1
+        rejects.write_text(rejects.read_text("utf-8").replace("31/02/2026", "2026-10-06"), "utf-8")
+        assert run("push", rejects).status == 0
+        assert [event["date"] for event in oms.applied(ORDER, INVOICE)] == ["2026-10-05", "2026-10-06"]
 
-    monkeypatch.setattr(Oms, "update_tracking_status", fail)
-    oms.received.clear()
-    ran = run("push", EXAMPLE_FILE)
-    assert ran.status == 4
-    assert "26 unknown" in ran.out
+    def test_bad_rows_go_where_they_are_told_to(self, run: Callable[..., Ran], tmp_path: Path) -> None:
+        """Or nowhere; of each file to one of its own."""
+        bad = ROW.replace("2026-10-05", "x")
+        one, two = write(tmp_path, HEADER + bad), write(tmp_path, HEADER + bad, "two.csv")
+        assert run("push", one, "--no-rejects").status == 2
+        assert list(tmp_path.glob("*rejects*")) == []
+        run("push", one, "--rejects", tmp_path / "bad.csv")
+        assert (tmp_path / "bad.csv").exists()
+        run("push", one, two)
+        assert {path.name for path in tmp_path.glob("*rejects*")} == {"events.rejects.csv", "two.rejects.csv"}
+
+    def test_rejects_that_cannot_be_written_stop_the_push(
+        self, run: Callable[..., Ran], oms: Oms, tmp_path: Path
+    ) -> None:
+        """Exit status 3, nothing sent: else the bad rows would be lost."""
+        path = write(tmp_path, HEADER + ROW + ROW.replace("2026-10-05", "x"))
+        ran = run("push", path, "--rejects", tmp_path / "none" / "bad.csv")
+        assert ran.status == 3
+        assert "cannot be written" in ran.err
+        assert len(oms.received) == 0
+
+    def test_many_mistakes_are_not_all_told(
+        self, run: Callable[..., Ran], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """They are all in the file of rejects; machines are told all of them."""
+        monkeypatch.setattr(telling, "MOST_LINES", 2)
+        path = write(tmp_path, HEADER + ROW.replace("2026-10-05", "x") * 5)
+        ran = run("check", path)
+        assert (ran.err.count("column date"), "... and 3 more problems." in ran.err) == (2, True)
+        assert len(lines(run("check", "--json", path).out)) == 6
+
+    def test_a_file_that_cannot_be_used_sends_nothing(self, run: Callable[..., Ran], oms: Oms, tmp_path: Path) -> None:
+        """Not even the good files beside it."""
+        good = write(tmp_path, HEADER + ROW)
+        for bad in (write(tmp_path, "", "a.csv"), tmp_path / "none.csv", write(tmp_path, "x", "a.txt")):
+            ran = run("push", good, bad)
+            assert ran.status == 2
+            assert str(bad) in ran.err
+        assert len(oms.received) == 0
+
+    def test_a_contradiction_is_told(self, run: Callable[..., Ran], oms: Oms, tmp_path: Path) -> None:
+        """It goes to the rejects with its row; in a dry run and a check the exit status is the same."""
+        first = f"{ORDER},{INVOICE},,,,,true,2026-10-08 21:15\n"
+        path = write(tmp_path, HEADER + first + first.replace("21:15", "21:16"))
+        for arguments in (("check",), ("push", "--dry-run"), ("push",)):
+            ran = run(*arguments, path)
+            assert ran.status == 2
+            assert f"{path}:3: column delivered_date: 2026-10-08 21:16, but {path}:2 says" in ran.err
+        assert "21:16" in (tmp_path / "events.rejects.csv").read_text("utf-8")
+        assert len(oms.received) == 1
+
+    def test_what_comes_too_late_is_noted(self, run: Callable[..., Ran], tmp_path: Path) -> None:
+        """It is no mistake: the row's event may be new."""
+        first = f"{ORDER},{INVOICE},,,,,true,\n"
+        run("push", write(tmp_path, HEADER + first))
+        path = write(tmp_path, HEADER + first.replace("true,", "true,2026-10-08"))
+        ran = run("push", path)
+        assert ran.status == 0
+        assert f"{path}:2: 2026-10-08 comes too late" in ran.err
+        (note, summary) = lines(run("push", "--json", path).out)
+        assert (note["type"], note["line"], summary["type"]) == ("note", 2, "summary")
 
 
-def test_a_429_is_waited_out(run: Callable[..., Ran], oms: Oms, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The run slows down and ends well."""
-    monkeypatch.setattr(pace, "DEFAULT_FREEZE", 0.05)
-    oms.settings = OmsSettings(rate_limit=1, rate_window=0.15)  # calls begin a tenth of a second apart
-    assert run("push", EXAMPLE_FILE).status == 0
-    assert 429 in {request.status for request in oms.received}
+class TestOutcomes:
+    """What became of it, and the exit status."""
+
+    def test_a_refused_order_is_told_with_its_row(self, run: Callable[..., Ran], tmp_path: Path) -> None:
+        """Exit status 1; the others go on; pushed again, it is tried again."""
+        path = write(tmp_path, HEADER + rows_of_other_orders("999-01") + ROW)
+        ran = run("push", path)
+        assert ran.status == 1
+        assert "order 999-01, invoice 000030711, 2026-10-05 Objeto postado" in ran.out
+        assert f"({path}:2): " in ran.out
+        assert "1 applied, 1 refused, 0 unknown, 0 waiting" in ran.out
+        again = run("push", path)
+        assert "2 rows: 0 new, 1 again after a refusal or with a date, 1 known before" in again.out
+        assert again.status == 1
+        assert run("push").status == 0
+
+    def test_many_outcomes_are_not_all_told(
+        self, run: Callable[..., Ran], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The report has them all; machines are told all of them."""
+        monkeypatch.setattr(telling, "MOST_LINES", 2)
+        path = write(tmp_path, HEADER + rows_of_other_orders("1-01", "2-01", "3-01"))
+        ran = run("push", path)
+        assert (ran.out.count("refused: "), "... and more; vtex-tracking report has them all." in ran.out) == (2, True)
+        told = lines(run("push", "--json", path).out)
+        assert [line["type"] for line in told if line["type"] != "progress"] == ["outcome"] * 3 + ["summary"]
+
+    @pytest.mark.parametrize(
+        ("credentials", "status"),
+        [
+            (("--app-key", "x", "--app-token", "y"), 3),
+            (("--app-key", READ_ONLY_APP_KEY, "--app-token", READ_ONLY_APP_TOKEN), 3),
+        ],
+    )
+    def test_an_account_that_cannot_be_called_leaves_the_rest(
+        self, run: Callable[..., Ran], oms: Oms, credentials: tuple[str, ...], status: int
+    ) -> None:
+        """Wrong credentials, a key without the resource: said, and resumed without the file once that is mended."""
+        ran = run("push", EXAMPLE_FILE, *credentials, "--concurrency", "1")
+        assert ran.status == status
+        assert "given up, what waits was not sent" in ran.err
+        assert "0 applied, 0 refused, 0 unknown, 28 waiting; 1 call, 0 orders read." in ran.out
+        assert "What waits goes on with: vtex-tracking push" in ran.out
+        assert "28 applied" in run("push").out
+        assert len(oms.applied(ORDER, INVOICE)) > 0
+
+    def test_a_host_that_is_gone_leaves_the_rest(self, run: Callable[..., Ran]) -> None:
+        """Exit status 5; machines are told too."""
+        ran = run("push", "--json", EXAMPLE_FILE, "--base-url", "http://127.0.0.1:1", "--timeout", "2")
+        assert ran.status == 5
+        (ended, summary) = lines(ran.out)
+        assert (ended["type"], ended["account"]) == ("ended", "sandbox@127.0.0.1:1")
+        assert (summary["applied"], summary["pending"]) == (0, 28)
+
+    def test_an_unknown_outcome_is_told(
+        self, run: Callable[..., Ran], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Exit status 4, by the next push too, which sends nothing behind it."""
+
+        def fail(*_: object) -> dict[str, str]:
+            raise RuntimeError("made to fail")
+
+        monkeypatch.setattr(deliver, "LOOKS", ())
+        path = write(tmp_path, HEADER + ROW)
+        with monkeypatch.context() as patched:
+            patched.setattr(Oms, "update_tracking_status", fail)
+            ran = run("push", path, "--concurrency", "1")
+        assert ran.status == 4
+        assert "unknown: sandbox@127.0.0.1:" in ran.out
+        assert (
+            "Nobody knows whether the unknown ones were applied; their packages wait: vtex-tracking resolve" in ran.out
+        )
+        path.write_text(HEADER + ROW + ROW.replace("2026-10-05", "2026-10-06"), "utf-8")
+        ran = run("push", path)
+        assert ran.status == 4
+        assert "0 applied, 0 refused, 1 unknown, 1 waiting; 0 calls" in ran.out
+        assert "1 applied, 0 refused, 1 unknown" in run("push", "--send-on").out
+
+    def test_a_receipt_that_is_odd_is_told(
+        self, run: Callable[..., Ran], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Applied it is."""
+        monkeypatch.setattr(Oms, "_receipt", lambda *_: {"orderId": "another"})
+        ran = run("push", write(tmp_path, HEADER + ROW))
+        assert ran.status == 0
+        assert "applied, but: " in ran.out
+
+    def test_a_429_is_told_and_waited_out(self, run: Callable[..., Ran], oms: Oms, tmp_path: Path) -> None:
+        """The run goes on after what VTEX asked for."""
+        oms.settings = OmsSettings(rate_limit=1, rate_window=0.2, retry_after=1)
+        path = write(tmp_path, HEADER + ROW + ROW.replace("2026-10-05", "2026-10-06"))
+        ran = run("push", path, "--no-coalesce", "--rate", "1000", "--json")
+        assert ran.status == 0
+        (waiting,) = [line for line in lines(ran.out) if line["type"] == "waiting"]
+        assert (waiting["account"].partition("@")[0], round(waiting["seconds"])) == ("sandbox", 1)
+
+    def test_a_429_without_end_leaves_the_rest(
+        self, run: Callable[..., Ran], oms: Oms, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Exit status 5; what was not sent is counted."""
+        monkeypatch.setattr(pace, "DEFAULT_FREEZE", 0.0)
+        oms.settings = OmsSettings(rate_limit=0)
+        ran = run("push", EXAMPLE_FILE)
+        assert ran.status == 5
+        assert "stays over its limit" in ran.err
+        assert "28 waiting" in ran.out
+
+    def test_too_many_doubts_end_the_account(
+        self, run: Callable[..., Ran], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Told as a pause first."""
+
+        def fail(*_: object) -> dict[str, str]:
+            raise RuntimeError("made to fail")
+
+        monkeypatch.setattr(Oms, "update_tracking_status", fail)
+        monkeypatch.setattr(breaker.Breaker, "_pause", lambda _: 0.7)
+        orders = [f"{number}-01" for number in range(20)]
+        ran = run("push", write(tmp_path, HEADER + rows_of_other_orders(*orders)), "--concurrency", "1")
+        assert ran.status == 4
+        assert ran.err.count("no calls for 1 s: ") == 3
+        assert "too many outcomes are unknown" in ran.err
 
 
-def test_a_429_without_end_leaves_the_rest(run: Callable[..., Ran], oms: Oms, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Exit status 5; what was not sent is named."""
-    monkeypatch.setattr(pace, "DEFAULT_FREEZE", 0.0)
-    oms.settings = OmsSettings(rate_limit=0)
-    ran = run("push", EXAMPLE_FILE)
-    assert ran.status == 5
-    assert "stays over its limit" in ran.out
+class TestAccounts:
+    """Several stores in one file."""
+
+    HEADER = "account,order_id,invoice_number,date,description\n"
+
+    def profiles(self, folder: Path, url: str, *names: str) -> Path:
+        """Write a profile file."""
+        tables = [f'[{n}]\nbase_url = "{url}"\napp_key = "{APP_KEY}"\napp_token = "{APP_TOKEN}"\n' for n in names]
+        return write(folder, "".join(tables), "profiles.toml")
+
+    def test_rows_go_to_the_store_they_name(
+        self, run: Callable[..., Ran], oms: Oms, url: str, tmp_path: Path, journal: Path
+    ) -> None:
+        """By its profile; those that name none go to the run's own."""
+        profiles = self.profiles(tmp_path, url, "north", "south")
+        text = "".join(f"{name},{ORDER},{INVOICE},2026-10-05,to {name}\n" for name in ("", "North", "south", "SANDBOX"))
+        assert run("push", write(tmp_path, self.HEADER + text), "--profiles", profiles).status == 0
+        told = {event["description"] for event in oms.applied(ORDER, INVOICE)}
+        assert told == {"to ", "to North", "to south", "to SANDBOX"} - {"to "} | {"to"}
+        with SqliteReader.open(journal) as reader:
+            assert [label.partition("@")[0] for label in reader.counts()] == ["north", "sandbox", "south"]
+
+    def test_a_store_without_a_profile_is_a_mistake_of_its_rows(
+        self, run: Callable[..., Ran], url: str, tmp_path: Path
+    ) -> None:
+        """The others are sent."""
+        text = f"{self.HEADER}west,{ORDER},{INVOICE},2026-10-05,a\n,{ORDER},{INVOICE},2026-10-05,b\n"
+        ran = run("push", write(tmp_path, text), "--profiles", self.profiles(tmp_path, url, "north"))
+        assert ran.status == 2
+        assert "column account: 'west' has no profile in " in ran.err
+        assert "it has: 'north'" in ran.err
+        assert "the account of this run is 'sandbox'" in ran.err
+        assert "1 applied" in ran.out
+
+    def test_a_run_may_have_no_account_of_its_own(
+        self, run: Callable[..., Ran], url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Where every row names one; else it is missing."""
+        for name in ("ACCOUNT", "APP_KEY", "APP_TOKEN", "BASE_URL"):
+            monkeypatch.delenv(f"VTEX_{name}")
+        profiles = self.profiles(tmp_path, url, "north")
+        path = write(tmp_path, f"{self.HEADER}north,{ORDER},{INVOICE},2026-10-05,a\n")
+        assert run("push", path, "--profiles", profiles).status == 0
+        path.write_text(f"{self.HEADER},{ORDER},{INVOICE},2026-10-05,a\nwest,1-01,1,2026-10-05,b\n", "utf-8")
+        ran = run("push", path, "--profiles", profiles)
+        assert ran.status == 3
+        assert "account is missing" in ran.err
+        path.write_text(f"{self.HEADER}west,1-01,1,2026-10-05,b\n", "utf-8")
+        assert "this run has no account of its own" in run("push", path).err
+
+    def test_resuming_serves_all_whose_profile_is_there(
+        self, run: Callable[..., Ran], oms: Oms, url: str, tmp_path: Path, journal: Path
+    ) -> None:
+        """Or the one that is asked for; the others are named, and wait."""
+        profiles = self.profiles(tmp_path, url, "north", "south")
+        address = url.partition("://")[2]
+        path = write(tmp_path, f"{self.HEADER}north,{ORDER},{INVOICE},2026-10-05,a\n")
+        run("push", path, "--profiles", profiles)
+        with SqliteJournal.open(journal) as opened:
+            for label in (f"south@{address}", "south", f"west@{address}", f"sandbox@{address}"):
+                (entry,) = opened.entries(Selection(ids=(1,)))
+                list(opened.add(rows_for(label, entry.package.order_id), ""))
+        ran = run("push", "--profiles", profiles, "--account", "sandbox")
+        assert ran.status == 0
+        assert "1 applied, 0 refused, 0 unknown, 0 waiting" in ran.out
+        ran = run("push", "--profiles", profiles)
+        assert ran.status == 5
+        assert "1 applied, 0 refused, 0 unknown, 2 waiting" in ran.out
+        assert f"south: 1 waiting, not sent: they were meant for another address than {url}" in ran.err
+        assert f"west@{address}: 1 waiting, not sent: 'west' has no profile" in ran.err
+        left_out = [line for line in lines(run("push", "--json").out) if line["type"] == "left_out"]
+        assert [line["account"] for line in left_out] == ["south", f"west@{address}"]
+
+    def test_resuming_needs_the_credentials_of_the_run(
+        self, run: Callable[..., Ran], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Exit status 3."""
+        run("push", write(tmp_path, HEADER + ROW), "--app-key", "wrong")
+        monkeypatch.delenv("VTEX_APP_KEY")
+        monkeypatch.delenv("VTEX_APP_TOKEN")
+        ran = run("push")
+        assert ran.status == 3
+        assert "No credentials" in ran.err
 
 
-def test_an_interrupt_is_told(run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Exit status 130, with what became of everything."""
-    original = Delivery.run
+def rows_for(label: str, order_id: str) -> list[Any]:
+    """Return a row for an account by its name in the journal."""
+    from journaled import row  # noqa: PLC0415 - only here
 
-    def interrupted(self: Delivery, *arguments: Any) -> None:
-        original(self, *arguments)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(Delivery, "run", interrupted)
-    ran = run("push", EXAMPLE_FILE)
-    assert ran.status == 130
-    assert "26 applied" in ran.out
+    return [row(1, f"for {label}", INVOICE, account=label, order_id=order_id)]
 
 
-def test_a_long_run_tells_of_its_progress_now_and_then(capsys: pytest.CaptureFixture[str]) -> None:
-    """Ten lines, the last one at the end; none for a run of nothing."""
-    for total, lines in ((1000, 10), (25, 10), (3, 3), (0, 0)):
-        with progress(total) as advance:
-            for _ in range(total):
-                advance()
-        told = capsys.readouterr().err.splitlines()
-        assert len(told) == lines
-        assert told[-1:] == ([f"{total} of {total} calls"] if total else [])
+class TestInterrupts:
+    """Ctrl-C."""
 
+    def test_the_first_one_ends_in_order(
+        self, run: Callable[..., Ran], oms: Oms, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """What is on its way is finished and noted; the next push goes on."""
+        original = Oms.update_tracking_status
 
-def test_a_terminal_gets_a_bar(run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the extra is installed; plain lines where it is not."""
-    monkeypatch.setattr(sys.stderr.__class__, "isatty", lambda _: True)
-    assert "100%" in run("push", EXAMPLE_FILE).err
-    monkeypatch.setitem(sys.modules, "tqdm", None)
-    assert "6 of 6 calls" in run("push", EXAMPLE_FILE).err
+        def interrupt(*arguments: Any) -> dict[str, str]:
+            signal.raise_signal(signal.SIGINT)
+            return original(*arguments)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(Oms, "update_tracking_status", interrupt)
+            ran = run("push", EXAMPLE_FILE, "--concurrency", "1", "--no-coalesce")
+        assert ran.status == 130
+        assert "Interrupted: finishing the calls on their way." in ran.err
+        assert "1 applied, 0 refused, 0 unknown, 27 waiting" in ran.out
+        assert len(oms.received) == 1
+        assert "27 applied" in run("push").out
