@@ -24,7 +24,11 @@ _CREDENTIALS_HELP = (
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add every command."""
+    from .ledger_options import add_report, add_status  # noqa: PLC0415 - it is made of what stands here
+
     _add_push(commands)
+    add_status(commands)
+    add_report(commands)
     _add_update(commands)
     _add_deliver(commands)
     _add_packages(commands)
@@ -72,7 +76,7 @@ def port(text: str) -> int:
 
 
 def _add_push(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = _command(
+    parser = command(
         commands,
         "push",
         "push:push",
@@ -88,14 +92,14 @@ def _add_push(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
 
 
 def _add_update(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = _command(commands, "update", "single:update", "add events to one package that is on its way", "")
+    parser = command(commands, "update", "single:update", "add events to one package that is on its way", "")
     _add_package(parser)
     _add_events(parser, required=True)
     _add_connection(parser)
 
 
 def _add_deliver(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = _command(
+    parser = command(
         commands,
         "deliver",
         "single:deliver",
@@ -111,14 +115,14 @@ def _add_deliver(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def _add_packages(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = _command(commands, "packages", "single:packages", "show the packages of an order, newest event first", "")
+    parser = command(commands, "packages", "single:packages", "show the packages of an order, newest event first", "")
     parser.add_argument("order_id", metavar="ORDER_ID")
     parser.add_argument("--json", action="store_true", help="print JSON")
     _add_connection(parser)
 
 
 def _add_sandbox(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = _command(
+    parser = command(
         commands,
         "sandbox",
         "sandbox:sandbox",
@@ -136,9 +140,18 @@ def _add_sandbox(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
 
 
-def _command(
+def command(
     commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, home: str, summary: str, more: str
 ) -> argparse.ArgumentParser:
+    """Add a command.
+
+    Args:
+        commands: Where to.
+        name: Its name.
+        home: The module of this package and the function in it that carry it out: ``push:push``.
+        summary: What it does, as the list of commands says it.
+        more: What its own help says besides.
+    """
     parser = commands.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}. {more}".strip())
     module, _, function = home.partition(":")
     parser.set_defaults(module=module, function=function)

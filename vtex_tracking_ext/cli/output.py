@@ -10,7 +10,10 @@ import os
 import sys
 from contextlib import suppress
 from io import TextIOWrapper
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 def prepare() -> None:
@@ -41,6 +44,33 @@ def say(text: str) -> bool:
 def warn(text: str) -> bool:
     """Print lines on standard error, at once; returns as :func:`say` does."""
     return _write(sys.stderr, f"{text}\n")
+
+
+def pour(texts: Iterable[str], stream: TextIO | None = None) -> bool:
+    """Write a file's contents as they come, UTF-8 with the ends of lines that they bring.
+
+    Args:
+        texts: The contents. What making them raises is raised.
+        stream: Where to; otherwise standard output, whose encoding is made to fit.
+
+    Returns:
+        As :func:`say` does; where a reader has gone, the rest of the texts is not asked for.
+    """
+    if stream is None:
+        stream = sys.stdout
+        if isinstance(stream, TextIOWrapper):
+            with suppress(OSError, ValueError):  # what it already holds cannot be written; what follows will tell
+                stream.reconfigure(encoding="utf-8", newline="")
+    for text in texts:
+        try:
+            stream.write(text)
+        except BrokenPipeError:
+            _divert(stream)
+            return True
+        except (OSError, ValueError):
+            _divert(stream)
+            return False
+    return _write(stream, "")
 
 
 def finish() -> None:
