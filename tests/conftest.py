@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def _environment_is_empty(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No test sees the caller's account, credentials or profile file."""
-    names = ("ACCOUNT", "APP_KEY", "APP_TOKEN", "USER_TOKEN", "BASE_URL", "ENVIRONMENT", "PROFILE", "PROFILES", "JOURNAL")
-    for name in names:
+    """No test sees the caller's account, credentials or profile file, nor writes to the caller's journal."""
+    names = ("ACCOUNT", "APP_KEY", "APP_TOKEN", "USER_TOKEN", "BASE_URL", "ENVIRONMENT", "PROFILE", "PROFILES")
+    for name in (*names, "JOURNAL"):
         monkeypatch.delenv(f"VTEX_{name}", raising=False)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))

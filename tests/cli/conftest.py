@@ -13,6 +13,7 @@ from commands import Ran
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 
 @pytest.fixture
@@ -50,3 +51,11 @@ def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
         return Ran(int(status), captured.out, captured.err)
 
     return run
+
+
+@pytest.fixture
+def usual(tmp_path: Path) -> Path:
+    """Return where the journal is that no option names; its folder is there."""
+    folder = tmp_path / "state" / "vtex-tracking"
+    folder.mkdir(parents=True)
+    return folder / "journal.db"

@@ -55,11 +55,13 @@ def run(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_it_brings_both_packages_and_their_data(home: Path) -> None:
-    """The generated client under its own name, the markers for type checkers, the sandbox's files."""
+    """The generated client under its own name, the markers for type checkers, the report's and the sandbox's files."""
     for name in (
         "vtex_oms_client/py.typed",
         "vtex_oms_client/provenance.json",
         "vtex_tracking_ext/py.typed",
+        "vtex_tracking_ext/bulk/templates/report.css",
+        "vtex_tracking_ext/bulk/templates/report.html",
         "vtex_tracking_ext/sandbox/templates/page.html",
         "vtex_tracking_ext/sandbox/data/events.csv",
     ):

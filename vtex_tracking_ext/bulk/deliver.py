@@ -74,7 +74,7 @@ class Choices:
     concurrency: int = field(default=DEFAULT_CONCURRENCY, validator=validators.ge(1))
     events_per_call: int = field(default=EVENTS_PER_CALL, validator=validators.ge(1))
     send_on: bool = False
-    looks: tuple[float, ...] = LOOKS
+    looks: tuple[float, ...] = field(factory=lambda: LOOKS)
 
 
 @frozen
@@ -155,6 +155,11 @@ class Delivery:
     def stopped_by(self) -> VtexTrackingError | None:
         """The error that ended the account, or None."""
         return self._pace.stopped_by
+
+    @property
+    def reason(self) -> str:
+        """Why the account was ended, or an empty text."""
+        return self._pace.reason
 
     def stop(self) -> None:
         """Begin no other call; those on their way are finished."""

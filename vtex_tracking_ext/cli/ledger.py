@@ -1,18 +1,184 @@
-"""Placeholder until the reading side is merged."""
+"""Where the journal is, and the command status: how much of it is open. Only looks; a run may be writing meanwhile."""
 
 from __future__ import annotations
+
+import json
 import os
+from collections import Counter
+from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from vtex_tracking_ext.errors import ConfigurationError
+from vtex_tracking_ext.text import visible
+
+from .output import say, warn
+from .status import Status
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterable, Mapping
+
+    from vtex_tracking_ext.bulk.entries import State
+    from vtex_tracking_ext.bulk.sqlite import SqliteReader
+
+#: The columns of the command status.
+_COLUMNS: Final[tuple[State, ...]] = ("pending", "in_flight", "applied", "refused", "unknown")
 
 
-def journal_path(parsed, environ):
-    given = parsed.journal or environ.get("VTEX_JOURNAL")
-    if given:
-        return Path(given)
-    return Path(environ["XDG_STATE_HOME"], "vtex-tracking", "journal.db")
+def journal_path(parsed: argparse.Namespace, environ: Mapping[str, str]) -> Path:
+    """Return where the journal is: ``--journal``, else ``VTEX_JOURNAL``, else in the folder of the user's state.
+
+    Raises:
+        ConfigurationError: None is named, and the user has no such folder.
+    """
+    return _named(parsed, environ) or _default(environ)
 
 
-def journal_to_write(parsed, environ):
-    path = journal_path(parsed, environ)
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+def journal_to_write(parsed: argparse.Namespace, environ: Mapping[str, str]) -> Path:
+    """Return where the journal is, and make the folder of the usual place; a folder that was named must be there.
+
+    Raises:
+        ConfigurationError: The folder cannot be made.
+    """
+    named = _named(parsed, environ)
+    if named is not None:
+        return named
+    path = _default(environ)
+    try:
+        for folder in [*reversed(path.parent.parents), path.parent]:
+            if not folder.is_dir():
+                folder.mkdir(0o700, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(
+            f"The folder {visible(str(path.parent))} for the journal cannot be made: {error.strerror}; mend that, or "
+            "name a journal elsewhere with --journal or VTEX_JOURNAL."
+        ) from None
     return path
+
+
+def reader_of(parsed: argparse.Namespace, environ: Mapping[str, str]) -> SqliteReader:
+    """Open the journal to look at it.
+
+    Raises:
+        ConfigurationError: No journal is named, and there is no folder for the usual one.
+        JournalError: There is none, or it cannot be used.
+    """
+    from vtex_tracking_ext.bulk.sqlite import SqliteReader  # noqa: PLC0415 - so that --help is quick
+    from vtex_tracking_ext.bulk.sqlite.reader import no_journal  # noqa: PLC0415
+
+    path = journal_path(parsed, environ)
+    with suppress(PermissionError):  # opening it will tell
+        if _named(parsed, environ) is None and not path.parent.exists():
+            raise no_journal(path)  # that the folder is missing is no mistake of the user's
+    return SqliteReader.open(path)
+
+
+def status(parsed: argparse.Namespace) -> Status:
+    """Tell how many entries are in which state, and what is to be done about it."""
+    with reader_of(parsed, os.environ) as journal:
+        is_running = journal.has_writer()
+        counts = journal.counts()
+        is_running = journal.has_writer() or is_running  # it may have begun, or ended, in between
+        holder = journal.word("holder") if is_running else ""
+        path = journal.path
+    if parsed.account is not None:
+        account = parsed.account.lower()
+        if account not in counts:
+            known = ", ".join(map(visible, counts)) or "none"
+            warn(f"vtex-tracking status: the journal has nothing of account {visible(account)}; it has: {known}.")
+            return Status.USAGE
+        counts = {account: counts[account]}
+    total: Counter[State] = sum(counts.values(), Counter())
+    advice = list(_advice(total, holder if is_running else None))
+    if parsed.json:
+        text = _json_text(path, counts, total, advice, is_running=is_running)
+    else:
+        text = "\n".join([*_table(counts, total), *advice])
+    found = _status(total, is_running=is_running)
+    if not say(text):
+        warn("vtex-tracking status: standard output cannot be written.")
+        return Status.UNKNOWN if found is Status.UNKNOWN else Status.INCOMPLETE
+    return found
+
+
+def _named(parsed: argparse.Namespace, environ: Mapping[str, str]) -> Path | None:
+    name = parsed.journal or environ.get("VTEX_JOURNAL")
+    return Path(name) if name else None
+
+
+def _default(environ: Mapping[str, str]) -> Path:
+    for variable in ("XDG_STATE_HOME", "LOCALAPPDATA"):  # the second is Windows' own
+        folder = Path(environ.get(variable) or ".")
+        if folder.is_absolute():  # the XDG specification has others ignored
+            break
+    else:
+        try:
+            folder = Path.home() / ".local" / "state"
+        except RuntimeError:
+            raise ConfigurationError(
+                "There is no place for the journal, because this user has no home folder: name one with --journal or "
+                "VTEX_JOURNAL."
+            ) from None
+    return folder / "vtex-tracking" / "journal.db"
+
+
+def _status(total: Mapping[State, int], *, is_running: bool) -> Status:
+    """Return the gravest of what there is; what is in flight without a run has an unknown outcome."""
+    if total["unknown"] or (total["in_flight"] and not is_running):
+        return Status.UNKNOWN
+    if total["pending"] or total["in_flight"]:
+        return Status.INCOMPLETE
+    return Status.REFUSED if total["refused"] else Status.OK
+
+
+def _advice(total: Counter[State], holder: str | None) -> Iterable[str]:
+    """Yield what is to be done, the gravest first; ``holder`` is the run that goes on now, or None."""
+    if holder is not None:
+        yield f"A push is running ({visible(holder)}): look again when it has ended."
+    if total["unknown"]:
+        yield "Unknown: they may have been applied; `vtex-tracking resolve` finds out, or takes your word."
+    if total["in_flight"] and holder is None:
+        yield "In flight: the last push was killed; push again, and it finds out what became of them."
+    if total["pending"] and holder is None:
+        yield "Pending: they were not sent; push again, and it goes on where it stopped."
+    if total["refused"]:
+        yield "Refused: `vtex-tracking report --state refused` says why; mend that, and push those rows again."
+    if holder is None and total["applied"] == total.total():
+        yield "Nothing is left to do." if total else "Nothing has been pushed yet."
+
+
+def _table(counts: Mapping[str, Mapping[State, int]], total: Counter[State]) -> Iterable[str]:
+    """Yield lines with a column for each state, aligned."""
+    rows = [["account", *(state.replace("_", " ") for state in _COLUMNS)]]
+    rows += [_cells(visible(account), states) for account, states in counts.items()]
+    if len(counts) != 1:
+        rows.append(_cells("in all", total))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for name, *numbers in rows:
+        yield "  ".join([name.ljust(widths[0]), *map(str.rjust, numbers, widths[1:])])
+
+
+def _cells(name: str, states: Mapping[State, int]) -> list[str]:
+    return [name, *(f"{states[state]:,}" for state in _COLUMNS)]
+
+
+def _json_text(
+    path: Path,
+    counts: Mapping[str, Mapping[State, int]],
+    total: Mapping[State, int],
+    advice: list[str],
+    *,
+    is_running: bool,
+) -> str:
+    def numbers(states: Mapping[State, int]) -> dict[State, int]:
+        return {state: states[state] for state in _COLUMNS}
+
+    document = {
+        "journal": str(path),
+        "is_running": is_running,
+        "accounts": {account: numbers(states) for account, states in counts.items()},
+        "total": numbers(total),
+        "next": advice,
+    }
+    return json.dumps(document, indent=2)

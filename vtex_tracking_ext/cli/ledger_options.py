@@ -1,5 +1,66 @@
-"""Placeholder until the reading side is merged."""
+"""The arguments of what has to do with the journal. Imports nothing heavy, so that ``--help`` is quick."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from .options import command, filled
+
+if TYPE_CHECKING:
+    import argparse
+
+#: As in :data:`vtex_tracking_ext.bulk.entries.STATES`, which would take long to import.
+STATES: Final = ("pending", "in_flight", "applied", "refused", "unknown")
+
+_JOURNAL_HELP: Final = (
+    "the journal of what was sent (VTEX_JOURNAL, else vtex-tracking/journal.db in the folder of your state: "
+    "XDG_STATE_HOME, LOCALAPPDATA, or ~/.local/state)"
+)
 
 
-def add_journal(parser):
-    parser.add_argument("--journal", metavar="FILE")
+def add_journal(parser: argparse.ArgumentParser) -> None:
+    """Add the option that names the journal."""
+    parser.add_argument("--journal", type=filled, metavar="FILE", help=_JOURNAL_HELP)
+
+
+def add_status(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command status."""
+    parser = command(
+        commands,
+        "status",
+        "ledger:status",
+        "tell how much of the journal was applied, what is open, and what to do next",
+        "It only looks, and can do so while a push is running. Exit status: 0 all applied, 1 some refused, 4 outcomes "
+        "unknown (or in flight, where the push was killed), 5 not all sent yet; the gravest of them, which is 4, then "
+        "5, then 1.",
+    )
+    add_journal(parser)
+    parser.add_argument("--account", type=filled, help="of this account alone")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def add_report(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command report."""
+    parser = command(
+        commands,
+        "report",
+        "report:report",
+        "write what became of each event, as JSON lines, as CSV or as a page for a browser",
+        "JSON lines and CSV have the columns of the input, and outcome, status_code, receipt, reason, attempts, "
+        "source, line, added, begun and settled (times in UTC). The page has totals, a chart over time, and what is "
+        "unknown or was refused. A file appears whole or not at all; one that is there is replaced.",
+    )
+    add_journal(parser)
+    parser.add_argument(
+        "--format", choices=("jsonl", "csv", "html"), help="the format (by --output's ending; without --output, jsonl)"
+    )
+    parser.add_argument("--output", type=filled, metavar="FILE", help="the file to write (standard output)")
+    parser.add_argument("--account", type=filled, help="of this account alone")
+    parser.add_argument(
+        "--state",
+        dest="states",
+        action="extend",
+        nargs="+",
+        choices=STATES,
+        help="entries in one of these states alone; may be given again",
+    )

@@ -24,11 +24,15 @@ _CREDENTIALS_HELP = (
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add every command."""
-    from .bulk_options import add_check, add_push, add_resolve  # noqa: PLC0415 - they are made of what is below
+    # They are made of what is below.
+    from .bulk_options import add_check, add_push, add_resolve  # noqa: PLC0415
+    from .ledger_options import add_report, add_status  # noqa: PLC0415
 
     add_check(commands)
     add_push(commands)
+    add_status(commands)
     add_resolve(commands)
+    add_report(commands)
     _add_update(commands)
     _add_deliver(commands)
     _add_packages(commands)
@@ -127,7 +131,15 @@ def _add_sandbox(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def command(
     commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, home: str, summary: str, more: str
 ) -> argparse.ArgumentParser:
-    """Add a command that ``module:function`` carries out."""
+    """Add a command.
+
+    Args:
+        commands: Where to.
+        name: Its name.
+        home: The module of this package and the function in it that carry it out: ``push:push``.
+        summary: What it does, as the list of commands says it.
+        more: What its own help says besides.
+    """
     parser = commands.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}. {more}".strip())
     module, _, function = home.partition(":")
     parser.set_defaults(module=module, function=function)

@@ -14,7 +14,7 @@ from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 
 def prepare() -> None:
@@ -50,6 +50,33 @@ def warn(text: str) -> bool:
 def say_json(kind: str, document: Mapping[str, Any]) -> bool:
     """Print a line of JSON for machines on standard output; returns as :func:`say` does."""
     return say(json.dumps({"type": kind, **document}))
+
+
+def pour(texts: Iterable[str], stream: TextIO | None = None) -> bool:
+    """Write a file's contents as they come, UTF-8 with the ends of lines that they bring.
+
+    Args:
+        texts: The contents. What making them raises is raised.
+        stream: Where to; otherwise standard output, whose encoding is made to fit.
+
+    Returns:
+        As :func:`say` does; where a reader has gone, the rest of the texts is not asked for.
+    """
+    if stream is None:
+        stream = sys.stdout
+        if isinstance(stream, TextIOWrapper):
+            with suppress(OSError, ValueError):  # what it already holds cannot be written; what follows will tell
+                stream.reconfigure(encoding="utf-8", newline="")
+    for text in texts:
+        try:
+            stream.write(text)
+        except BrokenPipeError:
+            _divert(stream)
+            return True
+        except (OSError, ValueError):
+            _divert(stream)
+            return False
+    return _write(stream, "")
 
 
 def finish() -> None:

@@ -171,8 +171,9 @@ def _deliver(
         teller.outcomes(journal.entries(Selection(ids=ids)), outcome)
     for label in clients:
         teller.outcomes(journal.entries(Selection(("unknown", "in_flight"), label)), "unknown")
-    for label, error in run.ended.items():
-        teller.ended(label, error)
+    for label, delivery in run.deliveries.items():
+        if delivery.reason:
+            teller.ended(label, delivery.reason)
     teller.summary(intake, run, left, left_out)
     return Status.INTERRUPTED if stopped.happened else _status(intake, run, left, left_out)
 

@@ -11,12 +11,12 @@ from vtex_tracking_ext.bulk.deliver import Delivery, News, Waiting
 from vtex_tracking_ext.bulk.entries import Selection
 from vtex_tracking_ext.bulk.pace import Pace
 from vtex_tracking_ext.bulk.push import label_of
-from vtex_tracking_ext.bulk.sqlite import SqliteJournal, SqliteReader
+from vtex_tracking_ext.bulk.sqlite import SqliteJournal
 from vtex_tracking_ext.errors import ConfigurationError, VtexTrackingError
 
 from .accounts import Accounts
 from .interrupts import interrupts
-from .ledger import journal_path
+from .ledger import journal_path, reader_of
 from .output import say, say_json, warn
 from .progress import wait_line
 from .status import Status, status_of
@@ -41,13 +41,12 @@ class UsageError(VtexTrackingError):
 
 def resolve(parsed: argparse.Namespace) -> Status:
     """List what is unknown, or settle some or all of it."""
-    path = journal_path(parsed, os.environ)
     if not (parsed.read or parsed.applied or parsed.not_applied or parsed.withdraw):
-        with SqliteReader.open(path) as reader:
+        with reader_of(parsed, os.environ) as reader:
             return _list(parsed, reader)
     if bool(parsed.ids) == parsed.all:
         raise UsageError("Which ones? Give the numbers that vtex-tracking resolve lists, or --all.")
-    with SqliteJournal.open(path, create=False) as journal:
+    with SqliteJournal.open(journal_path(parsed, os.environ), create=False) as journal:
         chosen = _chosen(parsed, journal)
         if parsed.withdraw:
             withdrawn = sum(journal.withdraw(selection, BY_HAND) for selection in chosen)
@@ -134,7 +133,7 @@ def _read(parsed: argparse.Namespace, journal: SqliteJournal, chosen: list[Selec
             if stopped.happened:
                 return Status.INTERRUPTED
             if delivery.stopped_by is not None:
-                warn(f"{label}: given up: {delivery.stopped_by}")
+                warn(f"{label}: given up: {delivery.reason}")
                 ends.append(status_of(delivery.stopped_by))
     rest = _tell_rest(parsed, journal, applied=applied)
     return Status.CONFIGURATION if Status.CONFIGURATION in ends else max([rest, *ends])

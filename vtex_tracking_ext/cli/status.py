@@ -45,4 +45,7 @@ _BY_ERROR: tuple[tuple[type[VtexTrackingError], Status], ...] = (
 
 def status_of(error: VtexTrackingError) -> Status:
     """Return the exit status of a command that ended in ``error``; what is left over is bad input."""
-    return next((status for kind, status in _BY_ERROR if isinstance(error, kind)), Status.USAGE)
+    from vtex_tracking_ext.bulk.journal import JournalError  # noqa: PLC0415 - so that --help is quick
+
+    kinds = ((JournalError, Status.CONFIGURATION), *_BY_ERROR)
+    return next((status for kind, status in kinds if isinstance(error, kind)), Status.USAGE)

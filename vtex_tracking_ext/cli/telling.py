@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from vtex_tracking_ext.bulk.entries import Entry, State
     from vtex_tracking_ext.bulk.push import Intake, Outlook, Run
     from vtex_tracking_ext.bulk.records import Place, RowProblem
-    from vtex_tracking_ext.errors import VtexTrackingError
 
 #: Lines about problems, and about outcomes, that a person gets at most; all of them are in the rejects file and in the
 #: journal.
@@ -85,12 +84,12 @@ class Teller:
                 say("... and more; vtex-tracking report has them all.")
                 return
 
-    def ended(self, label: str, error: VtexTrackingError) -> None:
+    def ended(self, label: str, reason: str) -> None:
         """Tell that an account was given up."""
         if self.as_json:
-            say_json("ended", {"account": label, "reason": str(error)})
+            say_json("ended", {"account": label, "reason": reason})
         else:
-            warn(f"{label}: given up, what waits was not sent: {visible(str(error), _REASON_LENGTH)}")
+            warn(f"{label}: given up, what waits was not sent: {visible(reason, _REASON_LENGTH)}")
 
     def plan(self, intake: Intake, planned: Outlook) -> None:
         """Tell what a push would do."""

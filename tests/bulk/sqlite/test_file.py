@@ -530,3 +530,28 @@ class TestSpeed:
         assert f"WHERE state IN ({quoted})" in file.SCHEMA[-1]
         assert f"e.state IN ({quoted})" in reader._OPEN_PACKAGES
         assert f"e.state IN ({quoted})" in reader._OPEN_ENTRIES_OF_PACKAGE
+
+
+def test_a_lock_is_seen_without_being_taken(tmp_path: Path) -> None:
+    """As long as it is held; looking makes no file."""
+    path = tmp_path / "journal.db"
+    assert not file.is_locked(path)
+    assert list(tmp_path.iterdir()) == []
+    with closing(file.take_lock(path, str)):
+        assert file.is_locked(path)
+    assert not file.is_locked(path)
+
+
+def test_a_lock_that_fails_is_neither_held_nor_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is told, with its file."""
+    path = tmp_path / "journal.db"
+    file.take_lock(path, str).close()
+
+    def failing(*_: object) -> int:
+        error = sqlite3.OperationalError("disk I/O error")
+        error.sqlite_errorcode = sqlite3.SQLITE_IOERR
+        raise error
+
+    monkeypatch.setattr(file, "_number", failing)
+    with pytest.raises(JournalError, match=r"journal\.db-lock: the disk failed"):
+        file.is_locked(path)

@@ -262,6 +262,25 @@ def take_lock(path: Path, holder: Callable[[], str]) -> sqlite3.Connection:
         return connection
 
 
+def is_locked(path: Path) -> bool:
+    """Tell whether somebody has the right to write to a journal, without taking it or making a file.
+
+    Raises:
+        JournalError: The lock file cannot be used.
+    """
+    lock = lock_path(path)
+    if not lock.exists():
+        return False
+    with explaining(lock), closing(_connect(lock, "mode=ro", 0)) as connection:
+        try:
+            _number(connection, "PRAGMA schema_version")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                raise
+            return True
+    return False
+
+
 def lock_path(path: Path) -> Path:
     """Return the lock file of a journal."""
     return path.with_name(f"{path.name}-lock")

@@ -93,6 +93,10 @@ class SqliteReader:
         """Return what the journal keeps under a name: ``created``, or ``holder``, who last wrote; else nothing."""
         return next((value for (value,) in self._fetch("SELECT value FROM meta WHERE name = ?", (name,))), "")
 
+    def has_writer(self) -> bool:
+        """Tell whether a run is writing to it: then what is in flight is awaited, and not a killed run's."""
+        return file.is_locked(self.path)
+
     def open_packages(self, account: str | None = None) -> Iterator[PackageKey]:
         """Yield the packages with something left to do, in the order of their arrival."""
         for row in self._pages(_OPEN_PACKAGES, {"account": account and account.lower()}):

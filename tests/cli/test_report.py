@@ -1,0 +1,300 @@
+"""The command report."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from vtex_tracking_ext.bulk import report as lines
+from vtex_tracking_ext.bulk.journal import JournalError
+from vtex_tracking_ext.bulk.sqlite import SqliteJournal, SqliteReader
+from vtex_tracking_ext.cli import main, output
+
+from ledgers import fill, journal_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from commands import Ran
+
+NUMBERS: Any = {"mystore": {"applied": 3, "refused": 2, "unknown": 1}, "other": {"applied": 1, "pending": 1}}
+
+
+@pytest.fixture
+def journal(usual: Path) -> Path:
+    """Return a journal with something in it."""
+    fill(usual, NUMBERS)
+    return usual
+
+
+def texts_of(text: str) -> list[str]:
+    """Return account and event of each JSON line."""
+    return [f"{told['account']} {told['description']}" for told in map(json.loads, text.splitlines())]
+
+
+def left(folder: Path) -> list[str]:
+    """Return the files in a folder that are not the fixture's."""
+    return sorted(path.name for path in folder.iterdir() if path.name != "state")
+
+
+@pytest.mark.usefixtures("journal")
+def test_without_options_it_is_json_lines_of_all(run: Callable[..., Ran]) -> None:
+    """On standard output, in the order of arrival."""
+    ran = run("report")
+    assert (ran.status, ran.err) == (0, "")
+    assert texts_of(ran.out) == [
+        "mystore applied 0",
+        "mystore applied 1",
+        "mystore applied 2",
+        "mystore refused 0",
+        "mystore refused 1",
+        "mystore unknown 0",
+        "other applied 0",
+        "other pending 0",
+    ]
+
+
+@pytest.mark.usefixtures("journal")
+@pytest.mark.parametrize(
+    ("options", "texts"),
+    [
+        (("--state", "unknown"), ["mystore unknown 0"]),
+        (("--state", "unknown", "pending"), ["mystore unknown 0", "other pending 0"]),
+        (("--state", "pending", "--state", "unknown"), ["mystore unknown 0", "other pending 0"]),
+        (("--account", "Other"), ["other applied 0", "other pending 0"]),
+        (("--account", "other", "--state", "applied"), ["other applied 0"]),
+        (("--account", "othr"), []),
+    ],
+)
+def test_a_part_can_be_chosen(run: Callable[..., Ran], options: tuple[str, ...], texts: list[str]) -> None:
+    """By state, by account, or by both."""
+    ran = run("report", *options)
+    assert ran.status == 0
+    assert texts_of(ran.out) == texts
+
+
+@pytest.mark.usefixtures("journal")
+@pytest.mark.parametrize(
+    ("name", "form", "begin"),
+    [
+        ("r.jsonl", None, b'{"account"'),
+        ("r.ndjson", None, b'{"account"'),
+        ("r.CSV", None, b"\xef\xbb\xbfaccount,order_id"),
+        ("r.html", None, b"<!doctype html>"),
+        ("r.htm", None, b"<!doctype html>"),
+        ("r.html", "csv", b"\xef\xbb\xbfaccount,order_id"),
+        ("report", "html", b"<!doctype html>"),
+    ],
+)
+def test_the_ending_tells_the_format(
+    run: Callable[..., Ran], tmp_path: Path, name: str, form: str | None, begin: bytes
+) -> None:
+    """Unless it is given; nothing is left beside the file, and one that was there is replaced."""
+    (tmp_path / name).write_text("an earlier, longer report" * 100_000)
+    ran = run("report", "--output", tmp_path / name, *(("--format", form) if form else ()))
+    assert (ran.status, ran.out, ran.err) == (0, "", "")
+    content = (tmp_path / name).read_bytes()
+    assert content.startswith(begin)
+    assert b"S\xc3\xa3o Paulo" in content
+    assert b"\r\r\n" not in content
+    assert left(tmp_path) == [name]
+
+
+@pytest.mark.usefixtures("journal")
+def test_every_format_goes_to_standard_output() -> None:
+    """In UTF-8 whatever the terminal's encoding, with the ends of lines that each has."""
+    found = {}
+    for form in ("jsonl", "csv", "html"):
+        command = [sys.executable, "-m", "vtex_tracking_ext.cli", "report", "--format", form, "--output", "-"]
+        environ = {**os.environ, "PYTHONIOENCODING": "ascii"}
+        done = subprocess.run(command, check=True, capture_output=True, env=environ)
+        found[form] = done.stdout.decode("utf-8")
+    assert len(texts_of(found["jsonl"])) == 8
+    assert len(list(csv.reader(io.StringIO(found["csv"].removeprefix("\ufeff"), newline="")))) == 9
+    assert found["html"].startswith("<!doctype html>")
+    assert all("S\u00e3o Paulo" in text for text in found.values())
+    assert {form: "\r\n" in text for form, text in found.items()} == {"jsonl": False, "csv": True, "html": False}
+
+
+def test_it_reads_while_a_push_writes(run: Callable[..., Ran], journal: Path) -> None:
+    """What stands in the journal then."""
+    with SqliteJournal.open(journal):
+        assert len(texts_of(run("report").out)) == 8
+        assert run("report", "--format", "html").status == 0
+
+
+@pytest.mark.usefixtures("journal")
+def test_an_unknown_ending_is_refused(run: Callable[..., Ran], tmp_path: Path) -> None:
+    """Rather than guessed at."""
+    ran = run("report", "--output", tmp_path / "report.pdf")
+    assert ran.status == 2
+    assert (
+        "report.pdf: its ending is none of .jsonl, .ndjson, .csv, .html, .htm; change it, or give --format" in ran.err
+    )
+    assert left(tmp_path) == []
+
+
+def test_a_missing_journal_makes_no_file(run: Callable[..., Ran], tmp_path: Path) -> None:
+    """Exit status 3."""
+    ran = run("report", "--output", tmp_path / "r.csv")
+    assert ran.status == 3
+    assert "There is no journal" in ran.err
+    assert left(tmp_path) == []
+
+
+@pytest.mark.parametrize("ending", ["", "-wal", "-shm", "-lock"])
+def test_the_journal_is_not_written_over(run: Callable[..., Ran], journal: Path, tmp_path: Path, ending: str) -> None:
+    """It is the only record of what was sent; a link to it is it."""
+    before = journal.read_bytes()
+    link = tmp_path / "r.csv"
+    link.symlink_to(f"{journal}{ending}")
+    ran = run("report", "--output", link)
+    assert ran.status == 2
+    assert "is the journal itself; name another file" in ran.err
+    assert journal.read_bytes() == before
+    assert len(texts_of(run("report").out)) == 8
+
+
+@pytest.mark.usefixtures("journal")
+def test_a_file_that_cannot_be_made_is_told(run: Callable[..., Ran], tmp_path: Path) -> None:
+    """Exit status 3, as there is something to mend first."""
+    for path, said in ((tmp_path / "none" / "r.csv", "No such file"), (tmp_path, "Is a directory")):
+        ran = run("report", "--format", "csv", "--output", path)
+        assert ran.status == 3
+        assert f"--output {path}: {said}" in ran.err
+        assert "see that the folder exists and that you may write to it" in ran.err
+
+
+@pytest.mark.usefixtures("journal")
+def test_a_link_stays_one(run: Callable[..., Ran], tmp_path: Path) -> None:
+    """Its file is replaced."""
+    (tmp_path / "real").mkdir()
+    link = tmp_path / "r.csv"
+    link.symlink_to(tmp_path / "real" / "r.csv")
+    assert run("report", "--output", link).status == 0
+    assert link.is_symlink()
+    assert os.listdir(tmp_path / "real") == ["r.csv"]  # noqa: PTH208 - names
+
+
+@pytest.mark.usefixtures("journal")
+def test_what_is_no_file_is_written_to(run: Callable[..., Ran], tmp_path: Path) -> None:
+    """A pipe, or /dev/null, which a file must not replace."""
+    pipe = tmp_path / "pipe.csv"
+    os.mkfifo(pipe)
+    read: list[bytes] = []
+    reader = threading.Thread(target=lambda: read.append(pipe.read_bytes()))
+    reader.start()
+    assert run("report", "--output", pipe).status == 0
+    reader.join()
+    assert read[0].count(b"\r\n") == 9
+    assert pipe.is_fifo()
+
+
+@pytest.mark.usefixtures("journal")
+def test_a_full_disk_is_incomplete(run: Callable[..., Ran], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exit status 5; no half of a file, and the earlier one stays."""
+    path = tmp_path / "r.csv"
+    path.write_text("earlier")
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    ran = run("report", "--output", path)
+    assert ran.status == 5
+    assert ran.err == f"vtex-tracking report: {path} cannot be written.\n"
+    assert path.read_text() == "earlier"
+    assert left(tmp_path) == ["r.csv"]
+    assert run("report", "--format", "csv", "--output", "/dev/full").status == 5
+
+
+@pytest.mark.usefixtures("journal")
+def test_a_disk_that_is_full_halfway_is_incomplete(
+    run: Callable[..., Ran], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However far it came."""
+    monkeypatch.setattr("vtex_tracking_ext.cli.report.pour", lambda *_: False)
+    ran = run("report", "--output", tmp_path / "r.csv")
+    assert (ran.status, left(tmp_path)) == (5, [])
+
+
+@pytest.mark.usefixtures("journal")
+def test_a_standard_output_that_is_lost_is_incomplete(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A report cut short must not pass for the whole."""
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        assert main(["report"]) == 5
+    assert capsys.readouterr().err == "vtex-tracking report: standard output cannot be written.\n"
+
+
+def test_a_reader_that_has_gone_ends_the_reading(usual: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``| head`` has read enough; the rest of a large journal is not read for nobody."""
+    journal_of(usual, *map(str, range(2000)))
+    asked = 0
+
+    def counted(entries: Iterator[Any]) -> Iterator[str]:
+        nonlocal asked
+        for asked, line in enumerate(json_lines(entries), 1):  # noqa: B007 - counted
+            yield line
+
+    json_lines = lines.json_lines
+    monkeypatch.setattr(lines, "json_lines", counted)
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w", encoding="utf-8") as stream:
+        monkeypatch.setattr(sys, "stdout", stream)
+        assert main(["report"]) == 0
+    assert 0 < asked < 100
+
+
+@pytest.mark.usefixtures("journal")
+@pytest.mark.parametrize(("error", "status"), [(JournalError("damaged"), 3), (KeyboardInterrupt(), 130)])
+def test_what_ends_the_reading_leaves_no_file(
+    run: Callable[..., Ran], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException, status: int
+) -> None:
+    """A journal that turns out to be damaged, or Ctrl-C."""
+    entries = SqliteReader.entries
+
+    def broken(self: SqliteReader, *selection: Any) -> Iterator[Any]:
+        yield next(entries(self, *selection))
+        raise error
+
+    monkeypatch.setattr(SqliteReader, "entries", broken)
+    assert run("report", "--output", tmp_path / "r.csv").status == status
+    assert left(tmp_path) == []
+
+
+@pytest.mark.usefixtures("journal")
+def test_a_missing_extra_is_named(run: Callable[..., Ran], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other formats need none."""
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    monkeypatch.delitem(sys.modules, "vtex_tracking_ext.bulk.report_html", raising=False)
+    monkeypatch.delattr("vtex_tracking_ext.bulk.report_html", raising=False)
+    ran = run("report", "--output", tmp_path / "r.html")
+    assert ran.status == 3
+    assert (
+        "(jinja2 is missing): pip install 'vtex-tracking[cli]'. --format csv and --format jsonl do without" in ran.err
+    )
+    assert left(tmp_path) == []
+    assert run("report", "--format", "csv").status == 0
+
+
+def test_a_stream_of_another_kind_takes_text_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as a program's that calls the command's function; one that is closed has lost it."""
+    stream = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", stream)
+    assert output.pour(["a", "b"])
+    assert stream.getvalue() == "ab"
+    stream.close()
+    assert not output.pour(["c"])
