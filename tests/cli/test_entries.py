@@ -47,13 +47,13 @@ def test_every_entry_sends_the_same_request(run: Callable[..., Ran], oms: Oms, t
     ]
     csv = tmp_path / "events.csv"
     csv.write_text("\n".join([header, *lines]), encoding="utf-8")
-    assert run("push", csv).status == 0
+    assert run("push", "--journal", tmp_path / "csv.db", csv).status == 0
     keys = ("date", "description", "city", "state")
     objects = [{"orderId": ORDER, "invoiceNumber": INVOICE, **dict(zip(keys, row, strict=True))} for row in ROWS]
     objects[1] |= {"isDelivered": True, "deliveredDate": "2015-06-24"}  # type: ignore[dict-item]
     jsonl = tmp_path / "events.jsonl"
     jsonl.write_text("\n".join(map(json.dumps, objects)), encoding="utf-8")
-    assert run("push", jsonl).status == 0
+    assert run("push", "--journal", tmp_path / "jsonl.db", jsonl).status == 0
 
     assert len(oms.received) == 5
     ignored = {"host", "connection"}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Self
 
-from vtex_tracking_ext.client import TrackingClient
 from vtex_tracking_ext.errors import ConfigurationError
 from vtex_tracking_ext.profiles import load_profiles
 from vtex_tracking_ext.text import quoted
@@ -15,6 +14,7 @@ from .connection import client_of, profile_file, settings_from
 if TYPE_CHECKING:
     import argparse
 
+    from vtex_tracking_ext.client import TrackingClient
     from vtex_tracking_ext.credentials import Settings
 
 
@@ -80,7 +80,7 @@ class Accounts:
                 f"the account of this run is {quoted(self.own)}" if self.own else "this run has no account of its own"
             )
             raise ConfigurationError(
-                f"{quoted(account, 60)} has no profile in {path} (it has: {known}), and {also}; write a profile for it, "
-                "see vtex-tracking push --help"
+                f"{quoted(account, 60)} has no profile in {path} (it has: {known}), and {also}; write a profile for "
+                "it, see vtex-tracking push --help"
             )
         return profile

@@ -29,6 +29,7 @@ class Interrupts:
         self.happened = False
 
     def __call__(self, *_: Any) -> None:
+        """Take one: a signal's handler."""
         if self.happened:
             # Whatever is on its way stays in flight in the journal, which is on disk; the next run settles it.
             os._exit(Status.INTERRUPTED)

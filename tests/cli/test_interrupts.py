@@ -1,0 +1,33 @@
+"""Ctrl-C during a run; how a whole push takes it is told in test_push.py."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from vtex_tracking_ext.cli.interrupts import interrupts
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_first_stops_in_order_and_the_second_at_once(
+    number: signal.Signals, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The exit status is the same; after the block the signals mean what they did before."""
+    stopped: list[str] = []
+
+    def end(status: int) -> None:
+        raise SystemExit(status)
+
+    monkeypatch.setattr(os, "_exit", end)
+    before = signal.getsignal(number)
+    with interrupts(lambda: stopped.append("stopped")) as handler:
+        assert not handler.happened
+        signal.raise_signal(number)
+        assert (handler.happened, stopped) == (True, ["stopped"])
+        assert "finishing the calls on their way" in capsys.readouterr().err
+        with pytest.raises(SystemExit, match="130"):
+            signal.raise_signal(number)
+        assert stopped == ["stopped"]
+    assert signal.getsignal(number) is before

@@ -1,0 +1,203 @@
+"""The command resolve."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from attrs import evolve
+
+from vtex_tracking_ext.bulk.entries import Selection
+from vtex_tracking_ext.bulk.sqlite import SqliteJournal, SqliteReader
+from vtex_tracking_ext.cli.resolve import BY_HAND
+from vtex_tracking_ext.sandbox import Oms, OmsSettings, running
+
+from journaled import delivery, row, told
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from commands import Ran
+
+pytestmark = pytest.mark.usefixtures("account")
+
+ORDER, INVOICE = "1172452900788-01", "000030711"
+
+
+@pytest.fixture
+def label(url: str) -> str:
+    """Return the journal's name of the sandbox's account."""
+    return f"sandbox@{url.partition('://')[2]}"
+
+
+@pytest.fixture
+def ledger(usual: Path, label: str) -> Path:
+    """Return a journal: an event unknown, one in flight, a delivery that waits, and another store's event unknown."""
+    rows = [row(1, "a"), row(2, "b"), delivery(3, "2026-10-02"), row(4, "c", account="north")]
+    with SqliteJournal.open(usual) as journal:
+        list(journal.add([evolve(one, order_id=ORDER, invoice_number=INVOICE) for one in rows], label))
+        journal.begin([1, 2, 4])
+        journal.settle([1, 4], "unknown", reason="the connection was cut")
+    return usual
+
+
+def states(path: Path) -> list[str]:
+    """Return the states of the entries, in order."""
+    with SqliteReader.open(path) as reader:
+        return [state for _, _, state in told(reader)]
+
+
+@pytest.mark.usefixtures("ledger")
+class TestListing:
+    """Without an action."""
+
+    def test_what_nobody_knows_is_listed(self, run: Callable[..., Ran], label: str) -> None:
+        """With its number, which a later command takes; exit status 4."""
+        ran = run("resolve")
+        assert ran.status == 4
+        assert ran.out.splitlines() == [
+            f"4: north, order {ORDER}, invoice {INVOICE}, 2026-10-01 c (f.csv:4): the connection was cut",
+            f"1: {label}, order {ORDER}, invoice {INVOICE}, 2026-10-01 a (f.csv:1): the connection was cut",
+            f"2: {label}, order {ORDER}, invoice {INVOICE}, 2026-10-01 b (f.csv:2)",
+            "3 entries unknown; settle them with --read, or with --applied or --not-applied once you have looked.",
+        ]
+
+    def test_an_account_can_be_asked_for(self, run: Callable[..., Ran], label: str) -> None:
+        """By its name, with the address or without."""
+        assert "2 entries unknown" in run("resolve", "--account", "Sandbox").out
+        assert "2 entries unknown" in run("resolve", "--account", label).out
+        assert run("resolve", "--account", "south").out == "0 entries unknown.\n"
+
+    def test_machines_get_json(self, run: Callable[..., Ran]) -> None:
+        """A line each."""
+        found = [json.loads(line) for line in run("resolve", "--json").out.splitlines()]
+        assert [(line["type"], line["id"], line["state"]) for line in found] == [
+            ("unknown", 4, "unknown"),
+            ("unknown", 1, "unknown"),
+            ("unknown", 2, "in_flight"),
+        ]
+
+
+@pytest.mark.usefixtures("ledger")
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["--applied"], "Which ones?"),
+        (["--applied", "1", "--all"], "Which ones?"),
+        (["--applied", "1", "3", "9"], "Nothing was changed: 3 is pending, 9 is not there; in_flight or unknown"),
+        (["--withdraw", "1"], "Nothing was changed: 1 is unknown; pending was expected."),
+        (["--applied", "--read", "1"], "not allowed with"),
+        (["--applied", "x"], "not a whole number"),
+    ],
+)
+def test_what_is_meant_must_be_said(run: Callable[..., Ran], ledger: Path, arguments: list[str], why: str) -> None:
+    """Exit status 2, nothing changed."""
+    ran = run("resolve", *arguments)
+    assert ran.status == 2
+    assert why in ran.err
+    assert states(ledger) == ["unknown", "in_flight", "pending", "unknown"]
+
+
+def test_without_a_journal_there_is_nothing_to_settle(run: Callable[..., Ran]) -> None:
+    """Exit status 3, and none is made."""
+    for arguments in ((), ("--all", "--applied")):
+        ran = run("resolve", *arguments)
+        assert ran.status == 3
+        assert "There is no journal" in ran.err or "No such file or directory" in ran.err
+
+
+class TestByHand:
+    """A person's word."""
+
+    def test_what_was_seen_is_applied(self, run: Callable[..., Ran], ledger: Path) -> None:
+        """Also what a killed run left in flight; the reason says who said so."""
+        ran = run("resolve", "--applied", 1, 2)
+        assert (ran.status, ran.out) == (4, "2 applied, 1 still unknown\n")
+        assert states(ledger) == ["applied", "applied", "pending", "unknown"]
+        with SqliteReader.open(ledger) as reader:
+            assert {entry.reason for entry in reader.entries(Selection(("applied",)))} == {BY_HAND}
+
+    def test_what_is_missing_is_sent_again(self, run: Callable[..., Ran], ledger: Path, oms: Oms) -> None:
+        """By the next push, in order with what waited behind it."""
+        ran = run("resolve", "--not-applied", "--all", "--account", "sandbox")
+        assert (ran.status, ran.out) == (0, "2 to be sent again by the next push, 0 still unknown\n")
+        assert run("push").status == 5  # another store's is unknown, and has no profile here
+        assert [event["description"] for event in oms.applied(ORDER, INVOICE)] == ["a", "b"]
+        assert states(ledger) == ["applied", "applied", "applied", "unknown"]
+
+    def test_machines_get_json(self, run: Callable[..., Ran], ledger: Path) -> None:
+        """One line."""
+        assert json.loads(run("resolve", "--applied", "--all", "--json").out) == {
+            "type": "summary",
+            "applied": 3,
+            "pending": 0,
+            "unknown": 0,
+        }
+        assert "unknown" not in states(ledger)
+
+    def test_what_waits_can_be_withdrawn(self, run: Callable[..., Ran], ledger: Path, oms: Oms) -> None:
+        """It is refused then, on this word, and not sent."""
+        assert run("resolve", "--withdraw", "--all").out == "1 withdrawn\n"
+        assert states(ledger) == ["unknown", "in_flight", "refused", "unknown"]
+        assert list(oms.received) == []
+
+
+class TestByReading:
+    """The orders."""
+
+    def test_what_is_found_was_applied(self, run: Callable[..., Ran], ledger: Path, oms: Oms) -> None:
+        """What is not stays unknown; another store's needs its profile. Nothing is sent."""
+        event = {"date": "2026-10-01", "city": "S\u00e3o Paulo", "state": "SP", "description": "b"}
+        body = {"isDelivered": False, "deliveredDate": None, "events": [event]}
+        oms.update_tracking_status(ORDER, INVOICE, body)
+        ran = run("resolve", "--read", "--all")
+        assert ran.status == 3
+        assert "north: not read: 'north' has no profile" in ran.err
+        assert ran.out == "1 applied, 2 still unknown\n"
+        assert states(ledger) == ["unknown", "applied", "pending", "unknown"]
+        assert {request.method for request in oms.received} == {"GET"}
+        ran = run("resolve", "--read", 1)
+        assert (ran.status, ran.out) == (4, "2 still unknown\n")
+
+    def test_what_went_elsewhere_is_not_looked_for_here(self, run: Callable[..., Ran], ledger: Path, oms: Oms) -> None:
+        """Another sandbox may show it, or another store."""
+        with running(Oms()) as other:
+            ran = run("resolve", "--read", "--all", "--account", "sandbox", "--base-url", other)
+        assert ran.status == 3
+        assert f"they were sent to another address than {other}" in ran.err
+        assert len(oms.received) == 0
+        assert states(ledger) == ["unknown", "in_flight", "pending", "unknown"]
+
+    def test_credentials_that_are_refused_end_it(self, run: Callable[..., Ran], ledger: Path) -> None:
+        """Exit status 3, and why."""
+        ran = run("resolve", "--read", 1, "--app-key", "x", "--app-token", "y")
+        assert ran.status == 3
+        assert "given up" in ran.err
+        assert states(ledger) == ["unknown", "in_flight", "pending", "unknown"]
+
+    def test_a_429_is_told(self, run: Callable[..., Ran], ledger: Path, oms: Oms) -> None:
+        """And waited out."""
+        oms.settings = OmsSettings(rate_limit=1, rate_window=0.3, retry_after=1)
+        oms.count_call()
+        ran = run("resolve", "--read", 1, "--rate", 1000)
+        assert ran.status == 4
+        assert "no calls for 1 s" in ran.err
+        assert states(ledger)[0] == "unknown"
+
+    def test_it_can_be_interrupted(
+        self, run: Callable[..., Ran], ledger: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Exit status 130."""
+        original = Oms.get_order
+
+        def interrupt(*arguments: Any) -> dict[str, Any]:
+            os.kill(os.getpid(), signal.SIGINT)
+            return original(*arguments)
+
+        monkeypatch.setattr(Oms, "get_order", interrupt)
+        assert run("resolve", "--read", 1).status == 130
+        assert states(ledger)[1] == "in_flight"
