@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,10 +11,12 @@ from attrs import fields
 
 import vtex_tracking_ext
 from vtex_tracking_ext import RetryPolicy, TrackingClient
+from vtex_tracking_ext.bulk.breaker import MOST_UNKNOWN
+from vtex_tracking_ext.bulk.deliver import LOOKS
 from vtex_tracking_ext.bulk.pace import DEFAULT_RATE, FIRST_RATE, MOST_FREEZES
 from vtex_tracking_ext.bulk.plan import EVENTS_PER_CALL
 from vtex_tracking_ext.bulk.rows import COLUMNS
-from vtex_tracking_ext.cli import main
+from vtex_tracking_ext.cli import main, progress, telling
 from vtex_tracking_ext.cli.status import Status
 from vtex_tracking_ext.credentials import Settings
 from vtex_tracking_ext.plans import DEFAULT_TIMEOUT
@@ -26,7 +29,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-FIRST, TRACING, OWN_TEST = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+TELLING = "".join(map(inspect.getsource, (progress, telling)))
+FIRST, TRACING, PUSH, OWN_TEST = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
 def test_the_python_example_runs(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -43,6 +47,27 @@ def test_the_python_example_runs(monkeypatch: pytest.MonkeyPatch) -> None:
         exec(FIRST, {})  # noqa: S102 - our own README
     assert [request.method for request in oms.received] == ["PUT", "PUT", "GET"]
     assert {request.status for request in oms.received} == {200}
+
+
+def test_the_push_example_runs(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Twice, and the event is there once."""
+    monkeypatch.chdir(tmp_path)
+    oms = Oms()
+    oms.add_order("1172452900788-01", ["000030711"])
+    with running(oms) as url:
+        to_sandbox(monkeypatch, url)
+        exec(PUSH, {})  # noqa: S102 - our own README
+        exec(PUSH, {})  # noqa: S102 - our own README
+    assert capsys.readouterr().out == "1 0 0 0 ()\n0 0 0 0 ()\n"
+    assert len(oms.applied("1172452900788-01", "000030711")) == 1
+
+
+def to_sandbox(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    """Point the environment to a sandbox."""
+    for name, value in {"ACCOUNT": "mystore", "BASE_URL": url, "APP_KEY": APP_KEY, "APP_TOKEN": APP_TOKEN}.items():
+        monkeypatch.setenv(f"VTEX_{name}", value)
 
 
 def test_the_tracing_example_runs() -> None:
@@ -100,15 +125,16 @@ def test_the_commands_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
     oms.add_order("1-01", ["1"])
     ran = set()
     with running(oms) as url:
-        for name, value in {"ACCOUNT": "mystore", "BASE_URL": url, "APP_KEY": APP_KEY, "APP_TOKEN": APP_TOKEN}.items():
-            monkeypatch.setenv(f"VTEX_{name}", value)
+        to_sandbox(monkeypatch, url)
         for line in lines:
             words = [a or b for a, b in re.findall(r'"([^"]*)"|(\S+)', line)]
             arguments = [{"ORDER": "1-01", "INVOICE": "1"}.get(word, word) for word in words]
             ran.add(arguments[0])
             if arguments[0] != "sandbox":
                 assert main(arguments) == 0, line
-    assert ran == {"push", "update", "deliver", "packages", "sandbox"}
+    commands = {"check", "push", "status", "resolve", "report", "update", "deliver", "packages", "sandbox"}
+    assert ran == commands
+    assert "<html" in Path("report.html").read_text("utf-8")
     assert len(oms.applied("1-01", "1")) == 2
 
 
@@ -122,6 +148,11 @@ def test_the_names_and_numbers_are_true() -> None:
         assert f"`{field.name}`" in README
     assert f"above the cap ({policy.retry_after_cap:.0f} seconds)" in README
     assert f"for the whole call, {DEFAULT_TIMEOUT:.0f})" in README
-    assert f"up to {EVENTS_PER_CALL} events a\ncall" in README
-    told = dict(re.findall(r"(\d+) ([a-z]+)", README.split("Exit status: ")[1].split(".")[0]))
+    assert f"up to {EVENTS_PER_CALL} in a call" in README
+    assert len(LOOKS) == 3
+    assert "up to three times\n  at its end" in README
+    assert MOST_UNKNOWN == 5
+    for kind in re.findall(r'say_json\("(\w+)"', TELLING):
+        assert f"`{kind}`" in README
+    told = dict(re.findall(r"(\d+) ([a-z]+)", README.split("Exit status, of all commands: ")[1].split(".")[0]))
     assert {int(number) for number in told} == {status.value for status in Status}

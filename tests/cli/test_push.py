@@ -263,6 +263,19 @@ class TestMistakes:
         assert run("push", rejects).status == 0
         assert [event["date"] for event in oms.applied(ORDER, INVOICE)] == ["2026-10-05", "2026-10-06"]
 
+    def test_machines_are_told_where_bad_rows_are(self, run: Callable[..., Ran], tmp_path: Path) -> None:
+        """After the problems."""
+        ran = run("push", "--json", write(tmp_path, HEADER + ROW.replace("2026-10-05", "x")))
+        assert [line["type"] for line in lines(ran.out)] == ["problem", "rejects", "summary"]
+        assert lines(ran.out)[1] == {"type": "rejects", "file": str(tmp_path / "events.rejects.csv"), "rows": 1}
+
+    def test_a_refused_delivery_is_told_with_its_date(self, run: Callable[..., Ran], tmp_path: Path) -> None:
+        """Or without one."""
+        rows = "1-01,1,,,,,true,2026-10-08 21:15\n2-01,1,,,,,true,\n"
+        told = run("push", write(tmp_path, HEADER + rows)).out
+        assert "order 1-01, invoice 1, the delivery on 2026-10-08 21:15 (" in told
+        assert "order 2-01, invoice 1, the delivery (" in told
+
     def test_bad_rows_go_where_they_are_told_to(self, run: Callable[..., Ran], tmp_path: Path) -> None:
         """Or nowhere; of each file to one of its own."""
         bad = ROW.replace("2026-10-05", "x")

@@ -45,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="vtex-tracking",
         description="Tell VTEX stores where their parcels are.",
         epilog="Exit status: 0 all applied, 1 some refused, 2 usage or input, 3 configuration or credentials, "
-        "4 outcomes unknown remain, 5 incomplete (what is named as pending was not sent), 130 interrupted.",
+        "4 outcomes unknown remain, 5 incomplete (run again to resume), 130 interrupted.",
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {VERSION}")
     add_commands(parser.add_subparsers(dest="command", required=True, metavar="COMMAND"))
