@@ -467,6 +467,17 @@ def test_resolving_and_retrying_take_a_selection(journal: Journal) -> None:
     assert Counter(state for _, _, state in told(journal)) == {"applied": 3, "pending": 5}
 
 
+def test_what_waits_can_be_withdrawn(journal: Journal) -> None:
+    """It is refused on somebody's word; what is not pending stays; its row brings it back."""
+    add(journal, row(1, "a"), row(2, "b"), row(3, "c"))
+    to_state(journal, 1, "in_flight")
+    assert journal.withdraw(Selection(ids=(1, 2)), "sent by mistake") == 1
+    assert told(journal) == [(1, "a", "in_flight"), (2, "b", "refused"), (3, "c", "pending")]
+    (withdrawn,) = journal.entries(Selection(("refused",)))
+    assert (withdrawn.reason, withdrawn.settled is not None) == ("sent by mistake", True)
+    assert add(journal, row(9, "b")) == ["renewed"]
+
+
 def test_more_than_a_transaction_holds_is_resolved(journal: Journal) -> None:
     """A long outage can leave thousands."""
     add(journal, *[row(n, f"event {n}") for n in range(2345)])

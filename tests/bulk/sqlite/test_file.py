@@ -175,6 +175,48 @@ class TestTemporary:
         assert "No such file or directory" in why(SqliteJournal.temporary)
 
 
+class TestTrial:
+    """A temporary journal that knows what another one does."""
+
+    def test_it_knows_what_the_other_knows(self, path: Path) -> None:
+        """And changes nothing of it, nor makes a lock beside it."""
+        filled(path, 5)
+        before = contents(path.parent)
+        with SqliteJournal.trial(path, lambda: NOW) as trial:
+            assert [added.verdict for added in trial.add(rows(6), "mystore")] == ["known"] * 5 + ["new"]
+            trial.begin([1])
+            assert trial.counts() == {"mystore": {"pending": 5, "in_flight": 1}}
+        assert contents(path.parent) == before
+
+    def test_it_can_be_made_during_a_run(self, path: Path) -> None:
+        """What the run has noted is in it."""
+        with opened(path) as journal:
+            list(journal.add(rows(2), "mystore"))
+            with SqliteJournal.trial(path) as trial:
+                assert trial.counts() == {"mystore": {"pending": 2}}
+
+    def test_without_the_other_it_begins_empty(self, path: Path) -> None:
+        """Even without its folder; nothing is made."""
+        for place in (path, path.parent / "none" / "journal.db"):
+            with SqliteJournal.trial(place) as trial:
+                assert trial.counts() == {}
+        assert contents(path.parent) == {}
+
+    def test_what_is_no_journal_is_refused(self, path: Path) -> None:
+        """And leaves no temporary one behind."""
+        path.write_bytes(b"something else")
+        assert "it is no journal" in why(lambda: SqliteJournal.trial(path))
+
+    def test_a_damaged_one_is_refused(self, path: Path) -> None:
+        """Whichever of the two fails is told."""
+        filled(path)
+        data = path.read_bytes()
+        path.write_bytes(data[: len(data) // 2 // 4096 * 4096])
+        assert str(path.parent.name) in why(lambda: SqliteJournal.trial(path)) or "vtex-tracking-" in why(
+            lambda: SqliteJournal.trial(path)
+        )
+
+
 class TestLock:
     """One run at a time."""
 
