@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -153,6 +154,9 @@ def _hooks(given: object) -> tuple[Callable[[AttemptEvent], object], ...]:
     hooks = (given,) if callable(given) else tuple(given) if isinstance(given, Iterable) else (None,)
     if not all(map(callable, hooks)):
         raise ConfigurationError("on_attempt: give a function, or several, that take an AttemptEvent.")
+    # Both clients call them from code that cannot await; an async one would only be made, and never run.
+    if any(inspect.iscoroutinefunction(hook) or inspect.iscoroutinefunction(type(hook).__call__) for hook in hooks):
+        raise ConfigurationError("on_attempt: an async function would never be awaited: give one made with plain def.")
     return hooks
 
 
