@@ -46,7 +46,7 @@ class TrackingClient:
             ``NO_PROXY``, ``SSL_CERT_FILE``). Not by default, because who sets them could see or fake everything.
         max_connections: Connections that are open at once at most; further calls wait for one.
         on_attempt: Called after each request with an :class:`AttemptEvent`, or several such functions. They should be
-            quick; one that raises is logged and changes nothing.
+            quick, and are not awaited; one that raises is logged and changes nothing.
         http_client: Your own ``httpx.Client``, for its proxies, certificates, limits and event hooks. Its headers,
             query, redirects, cookies and auth are not used, each request has a connection of its own, and it is not
             closed.
@@ -246,7 +246,7 @@ class TrackingClient:
 class AsyncTrackingClient:
     """Tells one VTEX account where its packages are, for asyncio. Arguments and errors of :class:`TrackingClient`.
 
-    ``http_client`` is your own ``httpx.AsyncClient``.
+    ``http_client`` is your own ``httpx.AsyncClient``. A client belongs to the event loop of its first call.
     """
 
     def __init__(  # noqa: PLR0913 - one argument a choice

@@ -92,6 +92,19 @@ def test_the_environment_names_certificates_only_where_it_is_trusted(
     assert isinstance(ended(make(server.url, trust_env=True)), TrackingReceipt)
 
 
+@pytest.mark.parametrize("content", [None, "no certificate"], ids=["missing", "empty"])
+def test_certificates_of_the_environment_that_cannot_be_used_are_named(
+    make: Callable[..., Twin], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str | None
+) -> None:
+    """When the client is made, and with the variable: nobody sees it in the call."""
+    file = tmp_path / "ca.pem"
+    if content is not None:
+        file.write_text(content)
+    monkeypatch.setenv("SSL_CERT_FILE", str(file))
+    with pytest.raises(ConfigurationError, match="SSL_CERT_FILE of the environment cannot be used: "):
+        make("https://mystore.example", trust_env=True)
+
+
 def test_an_answer_that_ends_without_a_goodbye_is_unknown_or_marked(
     make: Callable[..., Twin], serve: Callable[..., Server], tls: ssl.SSLContext, ca_file: Path
 ) -> None:
