@@ -12,7 +12,6 @@ from .plans import DEFAULT_TIMEOUT, MAX_CONNECTIONS, Hooks, Plans, delivery, fro
 from .transport import AsyncTransport, SyncTransport
 
 if TYPE_CHECKING:
-    import datetime as dt
     import os
     from collections.abc import Iterable
     from types import TracebackType
@@ -161,7 +160,7 @@ class TrackingClient:
         tracking_number: str,
         tracking_url: str | None = None,
         courier: str | None = None,
-        dispatched_date: dt.datetime | str | None = None,
+        dispatched_date: When | None = None,
     ) -> TrackingReceipt:
         """Register the tracking number of a package. Events can be added from then on.
 
@@ -174,7 +173,7 @@ class TrackingClient:
             tracking_number: The carrier's number, not blank.
             tracking_url: Where the shopper follows the package.
             courier: Name of the carrier.
-            dispatched_date: When it was dispatched: a datetime, sent in ISO 8601, or such a text.
+            dispatched_date: When it was dispatched: a datetime or a date, sent in ISO 8601, or such a text.
 
         Raises:
             VtexTrackingError: As for :meth:`update`.
@@ -199,8 +198,9 @@ class TrackingClient:
         """Tell whether an update stands on its order, by reading it.
 
         Returns:
-            True where all of it is there; False where nothing of it is, which proves nothing in the first
-            seconds after sending; None where only a part is, or the order cannot be read.
+            True where all of it is there, be it from an equal update that was sent before; False where nothing of
+            it is, which proves nothing in the first seconds after sending; None where only a part is, or the
+            order cannot be read.
 
         Raises:
             InvalidUpdateError: Such an update cannot be sent.
@@ -355,7 +355,7 @@ class AsyncTrackingClient:
         tracking_number: str,
         tracking_url: str | None = None,
         courier: str | None = None,
-        dispatched_date: dt.datetime | str | None = None,
+        dispatched_date: When | None = None,
     ) -> TrackingReceipt:
         """Register the tracking number of a package. Events can be added from then on.
 
@@ -368,7 +368,7 @@ class AsyncTrackingClient:
             tracking_number: The carrier's number, not blank.
             tracking_url: Where the shopper follows the package.
             courier: Name of the carrier.
-            dispatched_date: When it was dispatched: a datetime, sent in ISO 8601, or such a text.
+            dispatched_date: When it was dispatched: a datetime or a date, sent in ISO 8601, or such a text.
 
         Raises:
             VtexTrackingError: As for :meth:`update`.
@@ -393,8 +393,9 @@ class AsyncTrackingClient:
         """Tell whether an update stands on its order, by reading it.
 
         Returns:
-            True where all of it is there; False where nothing of it is, which proves nothing in the first
-            seconds after sending; None where only a part is, or the order cannot be read.
+            True where all of it is there, be it from an equal update that was sent before; False where nothing of
+            it is, which proves nothing in the first seconds after sending; None where only a part is, or the
+            order cannot be read.
 
         Raises:
             InvalidUpdateError: Such an update cannot be sent.

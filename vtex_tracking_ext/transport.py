@@ -89,7 +89,9 @@ class Wiring:
         )
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError(f"{type(self).__name__} is not pickled: it holds a credential")
+        raise TypeError(
+            "A client is not pickled, nor copied deeply: it holds a credential. Make one where it is needed."
+        )
 
 
 class _Ended(Exception):  # noqa: N818 - a way out of the generated function, never seen outside this module
