@@ -29,6 +29,8 @@ from vtex_tracking_ext import (
     conversation,
 )
 from vtex_tracking_ext.calls import update_call
+from vtex_tracking_ext.faults import Fault
+from vtex_tracking_ext.outcome import Answer
 
 from answers import APP_KEY, APP_TOKEN, HASTY, INVOICE, ORDER, RECEIPT, Recorder, Twin, async_client, sync_client
 
@@ -278,8 +280,14 @@ def test_an_unknown_outcome_is_settled_by_reading(make: Callable[..., Twin]) -> 
     assert receipt.applied is True
     assert receipt.confirmed_by == "reading"
     assert receipt.receipt is None
-    assert "502" in (receipt.note or "")
+    assert receipt.note == "the answer was 502, but the order shows it"
     assert [request.method for request in server.requests] == ["PUT", "GET", "GET"]
+
+
+def test_a_receipt_read_off_the_order_says_where_no_answer_came(make: Callable[..., Twin]) -> None:
+    """And does not ask for what has been done."""
+    receipt = make(Recorder(httpx.ReadTimeout("x"), ORDER_SHOWN), on_unknown="check").send(UPDATE)
+    assert receipt.note == "no answer came, but the order shows it"
 
 
 def test_what_reading_does_not_find_stays_unknown(make: Callable[..., Twin]) -> None:
@@ -401,7 +409,7 @@ def test_a_request_that_cannot_be_built_was_not_sent(
         ({"proxy": "socks5://127.0.0.1:1"}, "http_client of your own"),
         ({"on_attempt": 5}, "on_attempt"),
         ({"on_attempt": [print, 5]}, "on_attempt"),
-        ({"proxy": "http://127.0.0.1:1", "http_client": object()}, "go with no http_client"),
+        ({"proxy": "http://127.0.0.1:1", "http_client": object()}, "cannot be given with http_client"),
     ],
 )
 @pytest.mark.parametrize("kind", [TrackingClient, AsyncTrackingClient])
@@ -517,6 +525,48 @@ def test_checking_keeps_a_part_of_the_time_for_its_looks(on_unknown: Any, timeou
     step = next(conversation.sending(update_call(UPDATE), UPDATE, rules))
     assert isinstance(step, conversation.Attempt)
     assert step.seconds == seconds
+
+
+@pytest.mark.parametrize(
+    ("timeout", "pauses"), [(120, [2.0, 5.0, 8.0]), (4, [1.0, 0.5, 0.25]), (0.5, [0.125, 0.0625, 0.03125])]
+)
+def test_an_update_that_got_no_answer_is_looked_for_however_short_the_time(timeout: float, pauses: list[float]) -> None:
+    """The server says nothing until the looks' part of the time begins; each look leaves time for itself."""
+    now = 0.0
+    seen: list[float] = []
+    rules = conversation.Rules(timeout, RetryPolicy(attempt_timeout=1000), "check", clock=lambda: now)
+    steps = conversation.sending(update_call(UPDATE), UPDATE, rules)
+
+    def carry_out() -> None:
+        nonlocal now
+        step = next(steps)
+        while True:
+            exchange = None
+            if isinstance(step, conversation.Pause):
+                seen.append(step.seconds)
+                now += step.seconds
+            elif step.call.subject.writes:
+                now += step.seconds
+                exchange = conversation.Exchange(Fault("x", sent=True))
+            else:
+                assert step.seconds > 0
+                exchange = conversation.Exchange(Answer(200), {"orderId": ORDER})
+            step = steps.send(exchange)
+
+    with pytest.raises(OutcomeUnknownError):
+        carry_out()
+    assert seen == pauses
+
+
+def test_no_look_is_taken_once_the_time_is_over() -> None:
+    """A request that took longer than it was given leaves none."""
+    now = 0.0
+    rules = conversation.Rules(4, RetryPolicy(), "check", clock=lambda: now)
+    steps = conversation.sending(update_call(UPDATE), UPDATE, rules)
+    next(steps)
+    now = 4.0
+    with pytest.raises(OutcomeUnknownError):
+        steps.send(conversation.Exchange(Fault("x", sent=True)))
 
 
 def _public(kind: type) -> dict[str, Any]:

@@ -68,6 +68,9 @@ def test_a_timeout_of_our_own_is_one() -> None:
     assert fault_of(TimeoutError(), "", sent=True, trust="progress") == Fault(
         "no answer in time (TimeoutError)", sent=True
     )
+    assert fault_of(TimeoutError(), "", sent=False, trust="progress") == Fault(
+        "no connection in time (TimeoutError)", sent=False
+    )
 
 
 def test_an_exception_that_nobody_knows_has_words_too() -> None:

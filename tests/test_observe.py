@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 from attrs import evolve, fields
 
-from vtex_tracking_ext import AttemptEvent, NotFoundError, TrackingUpdate
+from vtex_tracking_ext import AttemptEvent, ConfigurationError, NotFoundError, TrackingUpdate
 from vtex_tracking_ext.observe import line
 
 from answers import APP_KEY, APP_TOKEN, INVOICE, ORDER, RECEIPT, Recorder, Twin, async_client, sync_client
@@ -77,3 +78,22 @@ def test_a_hook_that_raises_changes_nothing(
     assert twin(kind, Recorder(), on_attempt=[broken, seen.append]).send(UPDATE).applied is True
     assert len(seen) == 1
     assert "An on_attempt hook raised" in caplog.text
+
+
+async def later(_: AttemptEvent) -> None:
+    """Stand for an async function."""
+
+
+class Later:
+    """An object whose call is one."""
+
+    async def __call__(self, _: AttemptEvent) -> None:
+        """Do nothing, later."""
+
+
+@both
+@pytest.mark.parametrize("hook", [later, Later(), partial(later), Later().__call__])
+def test_a_hook_that_would_have_to_be_awaited_is_refused(kind: Any, hook: Any) -> None:
+    """Neither client awaits it, so it would never run, and nobody would know."""
+    with pytest.raises(ConfigurationError, match="never be awaited"):
+        kind(Recorder(), on_attempt=[print, hook])

@@ -173,9 +173,35 @@ def test_each_error_says_what_happened_and_what_to_do() -> None:
     assert str(error_of(Answer(520), WRITE, NOW)) == (
         "PUT /path/{orderId} may have been applied or not: 520. Read the order before sending again."
     )
+    assert str(error_of(Answer(302), WRITE, NOW)) == (
+        "PUT /path/{orderId} was refused: 302 Found. No redirect is followed; check the account and base_url."
+    )
     failed = error_of(Answer(503), READ, NOW)
     assert str(failed) == "GET /path/{orderId} failed: 503 Service Unavailable. Nothing was changed."
     assert failed.status_code == 503  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("headers", "wait"),
+    [({}, "a minute"), ({"Retry-After": "0"}, "a minute"), ({"Retry-After": "1000000"}, "1000000 s")],
+)
+def test_a_429_advises_to_wait_as_long_as_vtex_says(headers: dict[str, str], wait: str) -> None:
+    """Not a minute where a minute is too short."""
+    found = str(error_of(Answer(429, tuple(headers.items())), WRITE, NOW))
+    assert found.endswith(f"Too Many Requests. Stop, wait {wait}, and spread the load: the limit is shared.")
+
+
+def test_what_was_not_sent_says_where_to() -> None:
+    """And what to do about a certificate that nobody knows."""
+    fault = Fault("no connection could be made (ConnectError: x)", sent=False)
+    assert str(error_of(fault, WRITE, NOW, "https://mystore.example")) == (
+        "PUT /path/{orderId} was not sent to https://mystore.example: no connection could be made (ConnectError: x)."
+    )
+    unverified = Fault("no connection could be made (ConnectError: CERTIFICATE_VERIFY_FAILED)", sent=False)
+    assert str(error_of(unverified, WRITE, NOW)) == (
+        "PUT /path/{orderId} was not sent: no connection could be made (ConnectError: CERTIFICATE_VERIFY_FAILED). "
+        "Name a certificate authority of your own with ca_file."
+    )
 
 
 def test_a_retry_after_that_is_a_date_is_held_against_the_time() -> None:

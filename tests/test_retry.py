@@ -130,3 +130,10 @@ def test_policies_share_the_budget_of_the_process() -> None:
     copied = pickle.loads(pickle.dumps(own))  # noqa: S301 - our own
     assert copied == own
     assert [copied.budget.take() for _ in range(2)] == [True, False]
+
+
+@pytest.mark.parametrize("budget", [None, 10, RetryBudget])
+def test_a_budget_of_another_kind_is_refused(budget: Any) -> None:
+    """Before the first call: after an answer, it would hide that the update was applied."""
+    with pytest.raises(errors.ConfigurationError, match=r"budget is .*: give a RetryBudget, or leave it out"):
+        RetryPolicy(budget=budget)

@@ -13,7 +13,6 @@ from .plans import DEFAULT_TIMEOUT, MAX_CONNECTIONS, Hooks, Plans, delivery, fro
 from .transport import AsyncTransport, SyncTransport
 
 if TYPE_CHECKING:
-    import datetime as dt
     import os
     from collections.abc import Iterable
     from types import TracebackType
@@ -47,7 +46,7 @@ class TrackingClient:
             ``NO_PROXY``, ``SSL_CERT_FILE``). Not by default, because who sets them could see or fake everything.
         max_connections: Connections that are open at once at most; further calls wait for one.
         on_attempt: Called after each request with an :class:`AttemptEvent`, or several such functions. They should be
-            quick; one that raises is logged and changes nothing.
+            quick, and are not awaited; one that raises is logged and changes nothing.
         http_client: Your own ``httpx.Client``, for its proxies, certificates, limits and event hooks. Its headers,
             query, redirects, cookies and auth are not used, each request has a connection of its own, and it is not
             closed.
@@ -162,7 +161,7 @@ class TrackingClient:
         tracking_number: str,
         tracking_url: str | None = None,
         courier: str | None = None,
-        dispatched_date: dt.datetime | str | None = None,
+        dispatched_date: When | None = None,
     ) -> TrackingReceipt:
         """Register the tracking number of a package. Events can be added from then on.
 
@@ -175,7 +174,7 @@ class TrackingClient:
             tracking_number: The carrier's number, not blank.
             tracking_url: Where the shopper follows the package.
             courier: Name of the carrier.
-            dispatched_date: When it was dispatched: a datetime, sent in ISO 8601, or such a text.
+            dispatched_date: When it was dispatched: a datetime or a date, sent in ISO 8601, or such a text.
 
         Raises:
             VtexTrackingError: As for :meth:`update`.
@@ -200,8 +199,9 @@ class TrackingClient:
         """Tell whether an update stands on its order, by reading it.
 
         Returns:
-            True where all of it is there; False where nothing of it is, which proves nothing in the first
-            seconds after sending; None where only a part is, or the order cannot be read.
+            True where all of it is there, be it from an equal update that was sent before; False where nothing of
+            it is, which proves nothing in the first seconds after sending; None where only a part is, or the
+            order cannot be read.
 
         Raises:
             InvalidUpdateError: Such an update cannot be sent.
@@ -262,7 +262,7 @@ class TrackingClient:
 class AsyncTrackingClient:
     """Tells one VTEX account where its packages are, for asyncio. Arguments and errors of :class:`TrackingClient`.
 
-    ``http_client`` is your own ``httpx.AsyncClient``.
+    ``http_client`` is your own ``httpx.AsyncClient``. A client belongs to the event loop of its first call.
     """
 
     def __init__(  # noqa: PLR0913 - one argument a choice
@@ -371,7 +371,7 @@ class AsyncTrackingClient:
         tracking_number: str,
         tracking_url: str | None = None,
         courier: str | None = None,
-        dispatched_date: dt.datetime | str | None = None,
+        dispatched_date: When | None = None,
     ) -> TrackingReceipt:
         """Register the tracking number of a package. Events can be added from then on.
 
@@ -384,7 +384,7 @@ class AsyncTrackingClient:
             tracking_number: The carrier's number, not blank.
             tracking_url: Where the shopper follows the package.
             courier: Name of the carrier.
-            dispatched_date: When it was dispatched: a datetime, sent in ISO 8601, or such a text.
+            dispatched_date: When it was dispatched: a datetime or a date, sent in ISO 8601, or such a text.
 
         Raises:
             VtexTrackingError: As for :meth:`update`.
@@ -409,8 +409,9 @@ class AsyncTrackingClient:
         """Tell whether an update stands on its order, by reading it.
 
         Returns:
-            True where all of it is there; False where nothing of it is, which proves nothing in the first
-            seconds after sending; None where only a part is, or the order cannot be read.
+            True where all of it is there, be it from an equal update that was sent before; False where nothing of
+            it is, which proves nothing in the first seconds after sending; None where only a part is, or the
+            order cannot be read.
 
         Raises:
             InvalidUpdateError: Such an update cannot be sent.

@@ -96,12 +96,13 @@ def sending(call: Call, update: TrackingUpdate, rules: Rules) -> Conversation[Tr
         return (yield from changing(call, update.order_id, rules, ends - reserve))
     except OutcomeUnknownError as error:
         if check and (yield from _stands_on_order(update, rules, ends)):
+            came = "no answer came" if error.status_code is None else f"the answer was {error.status_code}"
             return TrackingReceipt(
                 date=None,
                 order_id=update.order_id,
                 receipt=None,
                 attempts=error.attempts,
-                note=f"no answer came, but the order shows it ({error})",
+                note=f"{came}, but the order shows it",
                 confirmed_by="reading",
             )
         raise
@@ -140,9 +141,10 @@ def _stands_on_order(update: TrackingUpdate, rules: Rules, ends: float) -> Conve
     """Look at the order a few times, with patience, while there is time; only what is found there whole counts."""
     call = order_call(update.order_id)
     for pause in CHECK_PAUSES:
-        if rules.clock() + pause >= ends:
+        left = ends - rules.clock()
+        if left <= 0:
             break
-        yield Pause(pause)
+        yield Pause(min(pause, left / 2))  # however little time there is, a look is taken in it
         if (yield from checking(call, update, rules, ends)):
             return True
     return False
@@ -168,7 +170,7 @@ def _settled(
         assert exchange is not None  # noqa: S101 - the answer to an Attempt always is one
         result, after = exchange.result, rules.clock()
         answer = result if isinstance(result, Answer) else None
-        error = None if accepted(result) else error_of(result, call.subject, rules.now())
+        error = None if accepted(result) else error_of(result, call.subject, rules.now(), rules.server)
         wait = None if error is None else _wait(error, rules, attempt=attempt, elapsed=after - began, left=ends - after)
         if error is not None:
             error.attempts = attempt

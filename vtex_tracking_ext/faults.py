@@ -78,7 +78,7 @@ def fault_of(error: BaseException, text: str, *, sent: bool | None, trust: Trust
     known = next((FAULTS[kind.__name__] for kind in type(error).__mro__ if kind.__name__ in FAULTS), None)
     words = known[0] if known else "the request failed"
     if isinstance(error, TimeoutError):
-        words = "no answer in time"
+        words = "no connection in time" if sent is False else "no answer in time"
     if sent is None:
         never = known[1] if known else trust == "progress"  # what was watched and not seen did not happen
         sent = trust == "nothing" or not never

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from vtex_oms_client import constants
 
 from .errors import InvalidUpdateError, Problem
-from .events import TrackingEvent, TrackingUpdate
+from .events import TrackingEvent, TrackingUpdate, When
 from .text import plain, quoted
 
 if TYPE_CHECKING:
@@ -207,7 +207,7 @@ def moment_text(value: object) -> str:
     return value.isoformat() if isinstance(value, dt.date) else _only_text(value)
 
 
-def instant_text(value: dt.datetime | str | None) -> str | None:
+def instant_text(value: When | None) -> str | None:
     """Return a dispatch date as it travels: ISO 8601, with the offset where the datetime has one.
 
     What is no date comes back as it is, to be refused.

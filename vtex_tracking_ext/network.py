@@ -11,11 +11,15 @@ import ssl
 import threading
 import time
 from concurrent.futures import Future
+from contextlib import contextmanager
 from http import HTTPStatus
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import httpcore
 from attrs import field, frozen
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 #: Seconds to wait for a connection, TLS included; a host that takes longer is not there.
 CONNECT_TIMEOUT: Final = 10.0
@@ -200,10 +204,26 @@ def connect(route: Route, seconds: float) -> httpcore.NetworkStream:
 
 def _connect(route: Route) -> httpcore.NetworkStream:
     first = route.proxy or route
-    stream = httpcore.SyncBackend().connect_tcp(first.host, first.port, CONNECT_TIMEOUT)
-    if route.proxy is not None:
-        stream = _tunnel(stream, route, route.proxy)
+    with _told_of(route.proxy):
+        stream = httpcore.SyncBackend().connect_tcp(first.host, first.port, CONNECT_TIMEOUT)
+        if route.proxy is not None:
+            stream = _tunnel(stream, route, route.proxy)
     return stream if route.tls is None else stream.start_tls(route.tls, route.host, CONNECT_TIMEOUT)
+
+
+@contextmanager
+def _told_of(proxy: Proxy | None) -> Iterator[None]:
+    """Let what goes wrong with a proxy be told of it, not of the server behind it.
+
+    Raises:
+        httpcore.ProxyError: The proxy cannot be reached, hung up, or does not speak HTTP.
+    """
+    try:
+        yield
+    except (httpcore.NetworkError, httpcore.ProtocolError) as error:
+        if proxy is None:
+            raise
+        raise httpcore.ProxyError(f"{proxy.host}:{proxy.port}: {error}") from error
 
 
 def _tunnel(stream: httpcore.NetworkStream, route: Route, proxy: Proxy) -> httpcore.NetworkStream:
@@ -227,10 +247,12 @@ async def connect_async(route: Route) -> httpcore.AsyncNetworkStream:
 
 async def _connect_async(route: Route) -> httpcore.AsyncNetworkStream:
     first = route.proxy or route
-    stream = await httpcore.AnyIOBackend().connect_tcp(first.host, first.port)
+    with _told_of(route.proxy):
+        stream = await httpcore.AnyIOBackend().connect_tcp(first.host, first.port)
     try:
         if route.proxy is not None:  # pragma: no branch - Python 3.11's tracing loses this line after the await
-            stream = await _tunnel_async(stream, route, route.proxy)
+            with _told_of(route.proxy):
+                stream = await _tunnel_async(stream, route, route.proxy)
         return stream if route.tls is None else await stream.start_tls(route.tls, route.host)
     except BaseException:
         await stream.aclose()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import math
 import re
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -51,8 +52,11 @@ _REFUSALS: Mapping[int, tuple[type[RefusedError], str]] = {
     ),
     404: (NotFoundError, "Check the account, the order id and the invoice number: each account has its own"),
     409: (ConflictError, "Look at the order's state, and whether the invoice has a tracking number"),
-    TOO_MANY_REQUESTS: (RateLimitedError, "Stop, wait a minute, and spread the load: the limit is shared"),
+    TOO_MANY_REQUESTS: (RateLimitedError, "Stop, wait {wait}, and spread the load: the limit is shared"),
 }
+
+#: OpenSSL's word for a certificate that proves nothing.
+_NOT_VERIFIED = "CERTIFICATE_VERIFY_FAILED"
 
 
 @frozen
@@ -97,24 +101,30 @@ def accepted(result: Answer | Fault) -> bool:
     return isinstance(result, Answer) and HTTPStatus.OK <= result.status < HTTPStatus.MULTIPLE_CHOICES
 
 
-def error_of(result: Answer | Fault, subject: Subject, now: dt.datetime) -> VtexTrackingError:
+def error_of(result: Answer | Fault, subject: Subject, now: dt.datetime, server: str = "") -> VtexTrackingError:
     """Return the error that tells the truth about a result that is not :func:`accepted`.
 
     Args:
         result: What came, or why nothing did.
         subject: What the call was about.
         now: The current time, aware, for a ``Retry-After`` that is a date.
+        server: Address of the server, which is named where it was not reached.
     """
     if isinstance(result, Fault):
-        return _fault_error(result, subject)
+        return _fault_error(result, subject, server)
     story = Story.of(result)
     if _is_definite_no(result.status):
         kind, advice = _REFUSALS.get(result.status, (RefusedError, ""))
+        seconds = retry_after(result.headers, now)
         if kind is NotFoundError and not subject.writes:
             advice = "Check the account and the order id: each account has its own"
+        elif kind is RateLimitedError:
+            advice = advice.format(wait=f"{math.ceil(seconds)} s" if seconds else "a minute")
+        elif result.status < HTTPStatus.BAD_REQUEST:
+            advice = "No redirect is followed; check the account and base_url"
         error: _Answered = kind(f"{subject.line} was refused: {story}{advice and f'. {advice}'}.", **story.facts())
         if isinstance(error, RateLimitedError):
-            error.retry_after = retry_after(result.headers, now)
+            error.retry_after = seconds
         return error
     if not subject.writes:
         return ReadFailedError(f"{subject.line} failed: {story}. Nothing was changed.", **story.facts())
@@ -131,10 +141,12 @@ def _is_definite_no(status: int) -> bool:
     return (client_side and status != REQUEST_TIMEOUT) or status == NOT_IMPLEMENTED
 
 
-def _fault_error(fault: Fault, subject: Subject) -> VtexTrackingError:
+def _fault_error(fault: Fault, subject: Subject, server: str) -> VtexTrackingError:
     reason = visible(fault.reason)
     if not fault.sent:
-        return NotSentError(f"{subject.line} was not sent: {reason}.")
+        to = f" to {server}" if server else ""
+        advice = " Name a certificate authority of your own with ca_file." if _NOT_VERIFIED in fault.reason else ""
+        return NotSentError(f"{subject.line} was not sent{to}: {reason}.{advice}")
     if not subject.writes:
         return ReadFailedError(f"{subject.line} got no answer: {reason}. Nothing was changed.")
     return OutcomeUnknownError(

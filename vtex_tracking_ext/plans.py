@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -25,8 +26,6 @@ from .text import plain, quoted
 from .transport import Wiring
 
 if TYPE_CHECKING:
-    import datetime as dt
-
     from .events import Package, TrackingEvent, TrackingReceipt, When
 
 #: Seconds that one call may take, all tries and pauses included, unless the client is told otherwise.
@@ -82,7 +81,9 @@ class Plans:
             if type(max_connections) is not int or max_connections < 1:
                 raise ConfigurationError(f"max_connections is {quoted(max_connections)}: give a number from 1 up.")
             if not own and (ca_file is not None or proxy is not None or trust_env):
-                raise ConfigurationError("ca_file, proxy and trust_env go with no http_client: set that up itself.")
+                raise ConfigurationError(
+                    "ca_file, proxy and trust_env cannot be given with http_client: set that client up with them."
+                )
             hooks = _hooks(on_attempt)
         self.account = plain(account)
         self.wiring = Wiring(
@@ -161,6 +162,9 @@ def _hooks(given: object) -> tuple[Callable[[AttemptEvent], object], ...]:
     hooks = (given,) if callable(given) else tuple(given) if isinstance(given, Iterable) else (None,)
     if not all(map(callable, hooks)):
         raise ConfigurationError("on_attempt: give a function, or several, that take an AttemptEvent.")
+    # Both clients call them from code that cannot await; an async one would only be made, and never run.
+    if any(inspect.iscoroutinefunction(hook) or inspect.iscoroutinefunction(type(hook).__call__) for hook in hooks):
+        raise ConfigurationError("on_attempt: an async function would never be awaited: give one made with plain def.")
     return hooks
 
 
@@ -187,7 +191,7 @@ def delivery(
 
 
 def tracking_number_body(
-    tracking_number: str, tracking_url: str | None, courier: str | None, dispatched_date: dt.datetime | str | None
+    tracking_number: str, tracking_url: str | None, courier: str | None, dispatched_date: When | None
 ) -> SendTrackingNumberRequest:
     """Return the body that registers a tracking number."""
     return SendTrackingNumberRequest(

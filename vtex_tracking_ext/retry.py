@@ -82,6 +82,14 @@ def _some_seconds(_: object, attribute: Attribute[Any], value: Any) -> None:
     _check_number(attribute.name, value, (int, float), 0, above=True)
 
 
+def _budget(_: object, attribute: Attribute[Any], value: Any) -> None:
+    # Met only after an answer, a wrong one would hide that the update was applied.
+    if not isinstance(value, RetryBudget):
+        raise ConfigurationError(
+            f"RetryPolicy: {attribute.name} is {quoted(value)}: give a RetryBudget, or leave it out for the process's."
+        )
+
+
 @frozen
 class RetryPolicy:
     """How often, and how long, a call is tried. Both bounds hold, and so does the client's ``timeout``.
@@ -102,7 +110,7 @@ class RetryPolicy:
         budget: Shared by all calls that may take from it; by default by all clients of the process.
 
     Raises:
-        ConfigurationError: A value is out of its range, or no number.
+        ConfigurationError: A value is out of its range, or of another kind.
     """
 
     attempts: int = field(default=3, validator=_times)
@@ -112,7 +120,7 @@ class RetryPolicy:
     longest_wait: float = field(default=8.0, validator=_seconds)
     rate_limit_wait: float = field(default=60.0, validator=_seconds)
     retry_after_cap: float = field(default=90.0, validator=_seconds)
-    budget: RetryBudget = field(default=PROCESS_BUDGET, repr=False, eq=False)
+    budget: RetryBudget = field(default=PROCESS_BUDGET, validator=_budget, repr=False, eq=False)
 
 
 def wait_before_next(

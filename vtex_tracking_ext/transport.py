@@ -89,7 +89,9 @@ class Wiring:
         )
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError(f"{type(self).__name__} is not pickled: it holds a credential")
+        raise TypeError(
+            "A client is not pickled, nor copied deeply: it holds a credential. Make one where it is needed."
+        )
 
 
 class _Ended(Exception):  # noqa: N818 - a way out of the generated function, never seen outside this module
@@ -327,14 +329,14 @@ def _tls(ca_file: str | None, *, trust_env: bool) -> ssl.SSLContext:
     Raises:
         ConfigurationError: The file cannot be read or holds no certificate.
     """
-    if ca_file is None:
-        return _fresh_tls(trust_env=True) if trust_env else _usual_tls()
+    if ca_file is None and not trust_env:
+        return _usual_tls()
     try:
-        context = ssl.create_default_context(cafile=ca_file)
+        return _fresh_tls(trust_env=True) if ca_file is None else _ours(ssl.create_default_context(cafile=ca_file))
     except (OSError, ValueError) as error:  # ssl.SSLError is an OSError; a NUL in the name is a ValueError
+        what = "SSL_CERT_FILE of the environment" if ca_file is None else f"ca_file {visible(ca_file)}"
         reason = getattr(error, "strerror", None) or error
-        raise ConfigurationError(f"ca_file {visible(ca_file)} cannot be used: {reason}.") from None
-    return _ours(context)
+        raise ConfigurationError(f"{what} cannot be used: {reason}.") from None
 
 
 @functools.cache
@@ -432,16 +434,18 @@ class AsyncTransport:
         self._closed = False
         self._http = http
         self._own = _OwnAsyncTransport(AsyncPool(wiring.route(), wiring.max_connections)) if http is None else None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._trust: Trust = "progress" if http is None else _trust_in(http, wiring.base_url)
 
     async def attempt(self, step: Attempt) -> Exchange:
         """Make one request, through the generated function.
 
         Raises:
-            ConfigurationError: The client is closed.
+            ConfigurationError: The client is closed, or was used in another event loop.
         """
         if self._closed or (self._http is not None and self._http.is_closed):
             raise ConfigurationError("This client is closed: make another one.")
+        self._stay_in_loop()
         stub = _AsyncStub(self._wiring, step.seconds, self._sender(), owned=self._http is None, trust=self._trust)
         client = Client(base_url="").set_async_httpx_client(cast("httpx.AsyncClient", stub))
         try:
@@ -449,6 +453,15 @@ class AsyncTransport:
         except Exception:  # noqa: BLE001 - handed on unless a request was made
             return stub.without_parsed()
         return stub.with_parsed(response)
+
+    def _stay_in_loop(self) -> None:
+        """Refuse another event loop: on a connection of the first one a request leaves and its answer is never read."""
+        running = asyncio.get_running_loop()
+        self._loop = self._loop or running
+        if self._own is not None and running is not self._loop:
+            raise ConfigurationError(
+                "This client was used in another event loop: make one in each, or use TrackingClient. Nothing was sent."
+            )
 
     def _sender(self) -> Any:
         if self._own is not None:

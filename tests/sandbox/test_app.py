@@ -241,3 +241,11 @@ def test_serving_tells_its_address_and_ends(monkeypatch: pytest.MonkeyPatch) -> 
     serve(Oms(), port=0, ready=urls.append)
     (url,) = urls
     assert url.startswith("http://127.0.0.1:")
+
+
+def test_its_answers_are_not_held_back() -> None:
+    """Nagle's algorithm and delayed acknowledgements together hold each one for 40 ms, as though VTEX were slow."""
+    with server._listen(0) as listener, socket.create_connection(listener.getsockname()):
+        accepted, _ = listener.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)

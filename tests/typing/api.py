@@ -28,6 +28,9 @@ def synchronous(client: TrackingClient) -> None:
     assert_type(client.send(update), TrackingReceipt)
     assert_type(client.get_packages("1-01"), tuple[Package, ...])
     assert_type(client.was_applied(update), bool | None)
+    day = dt.date(2015, 6, 23)
+    numbered = client.set_tracking_number("1-01", "1", tracking_number="1", dispatched_date=day)
+    assert_type(numbered, TrackingReceipt)
     with TrackingClient.from_env() as other:
         assert_type(other, TrackingClient)
     try:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 
-from vtex_tracking_ext import OutcomeUnknownError, RefusedError
+from vtex_tracking_ext import AsyncTrackingClient, ConfigurationError, OutcomeUnknownError, RefusedError
 
 from wire.calls import HASTY, OK, UPDATE, answer, ended, ended_at_once, receipt, update
 from wire.server import (
@@ -206,3 +208,28 @@ def test_closing_ends_the_connections(make: Callable[..., Twin], serve: Callable
     assert server.open >= 1
     client.close()
     server.wait_until(lambda each: each.open == 0)
+
+
+def test_an_async_client_stays_in_its_event_loop(serve: Callable[..., Server]) -> None:
+    """On a connection of another loop the request leaves, and its answer can never be read; so it is not begun."""
+    server = serve([again(read, apply, say(OK))])
+    client = AsyncTrackingClient("mystore", user_token="MADEUP", base_url=server.url, retry=HASTY)
+    with asyncio.Runner() as first, asyncio.Runner() as second:
+        assert first.run(client.send(UPDATE)).applied is True
+        with pytest.raises(ConfigurationError, match="another event loop"):
+            second.run(client.send(UPDATE))
+        assert first.run(client.send(UPDATE)).applied is True
+        first.run(client.close())
+    assert len(server.applied) == 2
+
+
+def test_a_callers_async_client_may_go_from_loop_to_loop(serve: Callable[..., Server]) -> None:
+    """It keeps no connection for the next request."""
+    server = serve(*[[read, apply, say(OK), close]] * 2)
+    http = httpx.AsyncClient()
+    client = AsyncTrackingClient("mystore", user_token="MADEUP", base_url=server.url, http_client=http)
+    with asyncio.Runner() as first, asyncio.Runner() as second:
+        assert first.run(client.send(UPDATE)).applied is True
+        assert second.run(client.send(UPDATE)).applied is True
+        second.run(http.aclose())
+    assert len(server.applied) == 2

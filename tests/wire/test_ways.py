@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import datetime as dt
+import socket
 import ssl
 from typing import TYPE_CHECKING, Any
 
@@ -92,6 +93,19 @@ def test_the_environment_names_certificates_only_where_it_is_trusted(
     assert isinstance(ended(make(server.url, trust_env=True)), TrackingReceipt)
 
 
+@pytest.mark.parametrize("content", [None, "no certificate"], ids=["missing", "empty"])
+def test_certificates_of_the_environment_that_cannot_be_used_are_named(
+    make: Callable[..., Twin], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str | None
+) -> None:
+    """When the client is made, and with the variable: nobody sees it in the call."""
+    file = tmp_path / "ca.pem"
+    if content is not None:
+        file.write_text(content)
+    monkeypatch.setenv("SSL_CERT_FILE", str(file))
+    with pytest.raises(ConfigurationError, match="SSL_CERT_FILE of the environment cannot be used: "):
+        make("https://mystore.example", trust_env=True)
+
+
 def test_an_answer_that_ends_without_a_goodbye_is_unknown_or_marked(
     make: Callable[..., Twin], serve: Callable[..., Server], tls: ssl.SSLContext, ca_file: Path
 ) -> None:
@@ -140,6 +154,21 @@ def test_a_proxy_that_refuses_sent_nothing(
     assert isinstance(error, NotSentError)
     assert error.applied is False
     assert [request.method for request in proxy.requests] == ["CONNECT"]
+
+
+@pytest.mark.parametrize("how", ["not there", "hangs up", "not HTTP"])
+def test_what_goes_wrong_with_a_proxy_is_told_of_it(
+    make: Callable[..., Twin], serve: Callable[..., Server], how: str
+) -> None:
+    """By its address, for it is not the server that is to be mended."""
+    port = serve([read_head, *([say(b"220 ready\r\n\r\n")] if how == "not HTTP" else []), close]).port
+    if how == "not there":
+        with socket.create_server((HOST, 0)) as free:
+            port = free.getsockname()[1]
+    error = ended(make("https://mystore.example", proxy=f"http://{HOST}:{port}"))
+    assert isinstance(error, NotSentError)
+    assert "was not sent to https://mystore.example: the proxy did not let the connection through" in str(error)
+    assert f"(ProxyError: {HOST}:{port}: " in str(error)
 
 
 def test_the_environments_proxies_are_used_only_where_it_is_trusted(
