@@ -86,13 +86,10 @@ class GroupCommit:
         """Replace everything by what another database holds.
 
         Raises:
-            JournalError: One of the two failed.
+            sqlite3.Error: One of the two failed.
         """
         with self._lock:
-            try:
-                source.backup(self._connection)
-            except sqlite3.Error as error:
-                raise JournalError(self._explain(error)) from None
+            source.backup(self._connection)
 
     def close(self) -> None:
         """Close the connection, after the work that has been begun. Closing twice is no matter."""

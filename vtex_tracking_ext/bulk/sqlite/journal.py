@@ -105,7 +105,7 @@ class SqliteJournal(SqliteReader):
         real = Path(os.path.realpath(path))
         try:
             if real.parent.is_dir() and file.is_journal(real):
-                with closing(file.open_to_read(real)) as source:
+                with file.explaining(real), closing(file.open_to_read(real)) as source:
                     trial._commits.copy_from(source)  # noqa: SLF001 - of the same class
         except BaseException:
             trial.close()
