@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -454,6 +455,16 @@ def test_doubts_can_be_settled_without_sending_anything(bench: Bench) -> None:
     delivery.settle_all(Selection(ids=[1, 2, 3]))
     assert bench.states() == {"a": "applied", "b": "unknown", "c": "pending", "x": "in_flight"}
     assert (delivery.calls, delivery.reads) == (0, 1)
+
+
+def test_what_somebody_else_works_on_is_left_to_them(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of it is read or sent, nor noted."""
+    bench.add(row(1, "a"), row(2, "x", "2"))
+    bench.leave_in_flight(1)
+    monkeypatch.setattr(bench.journal, "hold", lambda key: nullcontext(key != package()))
+    bench.delivery().settle_all(Selection())
+    assert bench.run().reads == 0
+    assert bench.states() == {"a": "in_flight", "x": "applied"}
 
 
 def test_choices_are_checked() -> None:

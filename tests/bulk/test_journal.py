@@ -467,6 +467,16 @@ def test_resolving_and_retrying_take_a_selection(journal: Journal) -> None:
     assert Counter(state for _, _, state in told(journal)) == {"applied": 3, "pending": 5}
 
 
+def test_who_holds_a_package_holds_it_alone(journal: Journal) -> None:
+    """It can be worked on meanwhile, and held again afterwards."""
+    add(journal, row(1, "a"))
+    for _ in range(2):
+        with journal.hold(package()) as is_mine:
+            assert is_mine is True
+            assert len(list(journal.entries(Selection(package=package())))) == 1
+    journal.begin([1])
+
+
 def test_what_waits_can_be_withdrawn(journal: Journal) -> None:
     """It is refused on somebody's word; what is not pending stays; its row brings it back."""
     add(journal, row(1, "a"), row(2, "b"), row(3, "c"))

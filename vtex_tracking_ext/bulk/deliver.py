@@ -190,7 +190,9 @@ class Delivery:
         packages = dict.fromkeys(entry.package for entry in self._journal.entries(doubtful))
 
         def look(package: PackageKey) -> None:
-            self.settle(package, tuple(self._journal.entries(evolve(doubtful, package=package))))
+            with self._journal.hold(package) as is_mine:
+                if is_mine:
+                    self.settle(package, tuple(self._journal.entries(evolve(doubtful, package=package))))
 
         self._side_by_side(iter(packages), look)
 
@@ -223,8 +225,14 @@ class Delivery:
     def drain(self, package: PackageKey) -> None:
         """Settle what is in doubt of a package, then send what waits, in order.
 
-        A refusal does not stop what comes after it; an outcome that stays unknown does, unless told otherwise.
+        A refusal does not stop what comes after it; an outcome that stays unknown does, unless told otherwise. A package
+        that somebody else works on is left to them.
         """
+        with self._journal.hold(package) as is_mine:
+            if is_mine:
+                self._drain(package)
+
+    def _drain(self, package: PackageKey) -> None:
         entries = tuple(self._journal.entries(Selection(OPEN, package=package)))
         doubtful = tuple(entry for entry in entries if entry.state != "pending")
         if doubtful and not self.settle(package, doubtful) and not self._choices.send_on:

@@ -15,6 +15,7 @@ from .entries import Selection
 if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Iterable, Iterator, Mapping
+    from contextlib import AbstractContextManager
     from typing import Self
 
     from .entries import Added, Entry, Meta, PackageKey, Resolved, Settled, State
@@ -87,6 +88,13 @@ class Journal(JournalReader, Protocol):
         Args:
             rows: Checked rows, any number of them.
             account: The account of rows that name none.
+        """
+
+    def hold(self, package: PackageKey) -> AbstractContextManager[bool]:
+        """Work on a package alone, as long as the context lasts: give whether nobody else does.
+
+        Who holds a package knows that whatever is in flight in it was left behind by somebody who has died. Where one run
+        at a time can write, it holds every package anyway.
         """
 
     def begin(self, ids: Iterable[int]) -> tuple[Entry, ...]:

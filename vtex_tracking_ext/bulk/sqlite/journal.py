@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, closing, nullcontext, suppress
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -25,9 +25,10 @@ from .reader import ENTRY_BY_ID, SqliteReader, entry_of, no_journal, stamp_of
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Iterator, Mapping
+    from contextlib import AbstractContextManager
     from typing import Self
 
-    from vtex_tracking_ext.bulk.entries import Added, Clock, Entry, Resolved, Selection, Settled, State
+    from vtex_tracking_ext.bulk.entries import Added, Clock, Entry, PackageKey, Resolved, Selection, Settled, State
     from vtex_tracking_ext.bulk.rows import Row
 
 #: Rows, or entries, that one transaction changes at most.
@@ -134,6 +135,10 @@ class SqliteJournal(SqliteReader):
         remaining = iter(rows)
         while batch := tuple(islice(remaining, BATCH)):
             yield from self._commits.do(partial(self._add, batch, account))
+
+    def hold(self, package: PackageKey) -> AbstractContextManager[bool]:  # noqa: ARG002 - the run holds them all
+        """Give True: nobody else writes to this journal."""
+        return nullcontext(enter_result=True)
 
     def begin(self, ids: Iterable[int]) -> tuple[Entry, ...]:
         """Note that pending entries are about to leave, and return them as they now stand."""
