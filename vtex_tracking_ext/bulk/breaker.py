@@ -35,7 +35,7 @@ MOST_UNKNOWN: Final = 5
 
 #: Answered calls that make up for one unknown outcome, so that a VTEX that is out of order in part is noticed as well:
 #: where one call in three fails, a pause comes after about 25 calls, one in ten about a thousand, one in fifty never.
-_ANSWERS_PER_UNKNOWN: Final = 5
+ANSWERS_PER_UNKNOWN: Final = 5
 
 #: Seconds of the first pause; each further one in a row is twice as long.
 FIRST_PAUSE: Final = 60.0
@@ -107,15 +107,15 @@ class Breaker:
     def _answered(self) -> None:
         if self.paused:
             self.paused = False
-            self.strain = (self.most_unknown - 1) * _ANSWERS_PER_UNKNOWN  # on trial: the next unknown pauses again
+            self.strain = (self.most_unknown - 1) * ANSWERS_PER_UNKNOWN  # on trial: the next unknown pauses again
         else:
             self.strain = max(0, self.strain - 1)
             if not self.strain:
                 self.pauses = 0
 
     def _unknown(self, now: float, error: OutcomeUnknownError) -> None:
-        self.strain += _ANSWERS_PER_UNKNOWN
-        if self.strain < self.most_unknown * _ANSWERS_PER_UNKNOWN:
+        self.strain += ANSWERS_PER_UNKNOWN
+        if self.strain < self.most_unknown * ANSWERS_PER_UNKNOWN:
             return
         self.pauses += 1
         if self.pauses > self.most_pauses:

@@ -1,0 +1,183 @@
+"""How the threads of some workers wait for their turn; the store stands in memory here."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, TypeVar
+
+import pytest
+
+from vtex_tracking_ext import AuthenticationError, NotFoundError, OutcomeUnknownError, RateLimitedError
+from vtex_tracking_ext.bulk.pace import Throttle
+from vtex_tracking_ext.fleet.pace import FleetPace, NotYet
+from vtex_tracking_ext.fleet.slots import REST, SharedPace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T")
+
+#: What the store's clock is ahead of the workers'.
+AHEAD = 1_764_000_000.0
+
+
+class Memory:
+    """A store, with a clock that passes when somebody waits or it is told to."""
+
+    def __init__(self, rate: float = 20.0) -> None:
+        self.now = 1000.0
+        self.pace = SharedPace(Throttle(rate, rate=rate))
+        self.trips = 0
+        self._lock = threading.RLock()
+
+    def change(self, account: str, act: Callable[[SharedPace, float], T]) -> T:
+        """Change the one pace."""
+        assert account == "mystore"
+        with self._lock:
+            self.trips += 1
+            return act(self.pace, self.now + AHEAD)
+
+    def worker(self, rate: float = 20.0) -> FleetPace:
+        """Return a worker's pace, whose waiting moves the clock on."""
+        pace = FleetPace("mystore", self, rate, lambda: self.now)
+        pace._cancelled = Skipping(self)
+        return pace
+
+    def advance(self, seconds: float) -> None:
+        """Move the clock on."""
+        with self._lock:
+            self.now += seconds
+
+
+class Skipping(threading.Event):
+    """An event whose waiting takes no time, but moves a clock on."""
+
+    def __init__(self, memory: Memory) -> None:
+        super().__init__()
+        self._memory = memory
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Move the clock on."""
+        assert timeout is not None
+        self._memory.advance(timeout)
+        return self.is_set()
+
+
+def limited(seconds: float) -> RateLimitedError:
+    """Return a 429."""
+    error = RateLimitedError("429", status_code=429)
+    error.retry_after = seconds
+    return error
+
+
+def test_workers_keep_to_one_rate_together() -> None:
+    """Sixty calls of three take as long as sixty of one."""
+    memory = Memory()
+    workers = [memory.worker() for _ in range(3)]
+    began = memory.now
+    for number in range(60):
+        assert workers[number % 3].wait()
+        workers[number % 3].learn(None)
+    assert memory.now - began == pytest.approx(59 / 20, rel=0.05)
+
+
+def test_threads_that_wait_lease_together() -> None:
+    """So that a call does not cost a round trip; each slot is used once."""
+    memory = Memory()
+    pace = memory.worker()
+    queueing = threading.Event()
+    original = pace._lease
+
+    def lease(wanted: int) -> None:
+        queueing.wait(10)
+        original(wanted)
+
+    pace._lease = lease  # type: ignore[method-assign]
+    with ThreadPoolExecutor(8) as pool:
+        calls = [pool.submit(pace.wait) for _ in range(8)]
+        while pace._waiting < 8:
+            threading.Event().wait(0.001)
+        queueing.set()
+        assert all(call.result(timeout=30) for call in calls)
+    assert memory.trips <= 4
+    assert memory.now - 1000 == pytest.approx(7 / 20, rel=0.05)
+
+
+def test_a_slot_that_is_late_is_given_up() -> None:
+    """Calls never bunch, however long a thread was away."""
+    memory = Memory()
+    pace = memory.worker()
+    pace._waiting = 4
+    assert pace.wait()
+    memory.advance(1)
+    assert pace.wait()
+    assert memory.now == pytest.approx(1001)
+    assert memory.trips == 2
+
+
+def test_a_429_of_one_worker_keeps_the_others_quiet() -> None:
+    """At their next lease; the one that met it at once, with what it had leased."""
+    memory = Memory()
+    one, other = memory.worker(), memory.worker()
+    one._waiting = 4
+    assert one.wait()
+    assert one.learn(limited(7)) == 7
+    assert one.quiet() == 7
+    for worker in (one, other):
+        with pytest.raises(NotYet, match=r"not for 7\.0 s: .*429") as caught:
+            worker.wait()
+        assert caught.value.seconds == pytest.approx(7)
+    trips = memory.trips
+    with pytest.raises(NotYet):
+        other.wait()
+    assert memory.trips == trips
+    memory.advance(7)
+    assert one.wait()
+    assert other.wait()
+
+
+def test_what_was_answered_is_reported_with_the_next_lease() -> None:
+    """Or when the worker ends; a refusal of an order counts as an answer, one of the account does not."""
+    memory = Memory()
+    pace = memory.worker()
+    pace.wait()
+    assert pace.learn(None) == 0
+    assert pace.learn(NotFoundError("404", status_code=404)) == 0
+    assert memory.trips == 1
+    assert memory.pace.throttle.accepted_since == 0
+    pace.wait()
+    assert memory.pace.throttle.accepted_since == 2
+    pace.learn(None)
+    pace.flush()
+    pace.flush()
+    assert (memory.pace.throttle.accepted_since, memory.trips) == (3, 3)
+    assert pace.learn(AuthenticationError("401", status_code=401)) == REST
+    with pytest.raises(NotYet, match="401"):
+        pace.wait()
+
+
+def test_an_error_brings_what_was_answered_before() -> None:
+    """So that the rate that was let through is known when it is needed."""
+    memory = Memory()
+    pace = memory.worker()
+    pace.wait()
+    pace.learn(None)
+    assert pace.learn(OutcomeUnknownError("no answer")) == 0
+    assert memory.pace.throttle.accepted_since == 1
+    assert memory.pace.breaker.strain > 0
+
+
+def test_cancelling_ends_the_waiting() -> None:
+    """Now and later."""
+    memory = Memory(0.6)
+    pace = FleetPace("mystore", memory, 0.6, lambda: memory.now)
+    assert pace.wait()
+    with ThreadPoolExecutor(3) as pool:
+        waiting = [pool.submit(pace.wait) for _ in range(3)]
+        while pace._waiting < 3:
+            threading.Event().wait(0.001)
+        pace.cancel()
+        assert [future.result(timeout=30) for future in waiting] == [False] * 3
+    assert not pace.wait()
+    assert (pace.reason, pace.stopped_by) == ("", None)

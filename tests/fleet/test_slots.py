@@ -1,0 +1,146 @@
+"""The pace of one account that several workers share: its rules, one by one."""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+
+import pytest
+
+from vtex_tracking_ext import (
+    AuthenticationError,
+    NotFoundError,
+    NotSentError,
+    OutcomeUnknownError,
+    RateLimitedError,
+)
+from vtex_tracking_ext.bulk.breaker import FIRST_PAUSE, MOST_UNKNOWN, Breaker
+from vtex_tracking_ext.bulk.pace import MOST_FREEZES, Throttle
+from vtex_tracking_ext.fleet.slots import LEASE_SECONDS, LONGEST_WAIT, REST, Lease, SharedPace
+
+NOW = 1_764_000_000.0
+UNKNOWN = OutcomeUnknownError("no answer")
+
+
+def limited(seconds: float | None) -> RateLimitedError:
+    """Return a 429."""
+    error = RateLimitedError("429", status_code=429)
+    error.retry_after = seconds
+    return error
+
+
+def steady(rate: float = 20.0) -> SharedPace:
+    """Return a pace at its ceiling."""
+    return SharedPace(Throttle(rate, rate=rate))
+
+
+def test_slots_are_as_far_apart_as_the_rate_says() -> None:
+    """Whoever leases them, and however many at once; a lease covers a moment only."""
+    shared = steady()
+    leases = [shared.lease(NOW, 64, 20).starts for _ in range(5)]
+    assert leases[0][0] == NOW
+    assert {round(later - earlier, 3) for earlier, later in pairwise([s for lease in leases for s in lease])} == {0.05}
+    assert leases[0][-1] - NOW < LEASE_SECONDS
+    assert [len(lease) for lease in leases[1:]] == [1, 1, 1, 1]  # they begin after the moment's end
+
+
+def test_no_more_slots_than_wanted_are_given() -> None:
+    """At least one is."""
+    assert len(steady().lease(NOW, 2, 20).starts) == 2
+    assert len(steady().lease(NOW, 0, 20).starts) == 1
+
+
+def test_what_is_far_away_is_not_taken() -> None:
+    """It stays for whoever asks then."""
+    shared = steady(0.2)
+    assert shared.lease(NOW, 1, 0.2).starts == (NOW,)
+    for _ in range(2):
+        lease = shared.lease(NOW, 1, 0.2)
+        assert (lease.starts, lease.quiet) == ((), 5.0)
+        assert lease.reason == "the account is called every 5 s at present"
+    assert shared.lease(NOW + 5 - LONGEST_WAIT, 1, 0.2).starts == (NOW + 5,)
+
+
+def test_the_ceiling_is_what_is_said_last() -> None:
+    """Workers may be restarted with another one."""
+    shared = steady()
+    first, second, *_ = shared.lease(NOW, 64, 10).starts
+    assert second - first == pytest.approx(0.1)
+    assert shared.throttle.ceiling == 10
+
+
+def test_a_429_keeps_everybody_quiet() -> None:
+    """For as long as VTEX says; then it goes on more slowly."""
+    shared = steady()
+    shared.report(NOW, [NOW - 0.05 * number for number in range(20)])
+    assert shared.report(NOW, (), NOW - 0.1, limited(7)) == 7
+    assert shared.lease(NOW + 1, 9, 20) == Lease(NOW + 1, (), 6, "the account is over its limit (429)")
+    assert shared.lease(NOW + 7, 9, 20).starts[0] == NOW + 7
+    assert shared.throttle.rate < 20
+
+
+def test_429s_without_end_let_the_account_rest() -> None:
+    """Not for ever: then one call tries the ground, and if it is answered the others go on."""
+    shared = steady()
+    now = NOW
+    for _ in range(MOST_FREEZES + 1):
+        shared.report(now, (), now, limited(1))
+        now += max(1.0, shared.throttle.frozen_until - now)
+    lease = shared.lease(now, 9, 20)
+    assert lease.starts == ()
+    assert REST - 70 < lease.quiet <= REST
+    assert "stays over its limit" in lease.reason
+    now += lease.quiet
+    assert len(shared.lease(now, 9, 20).starts) == 1
+    assert shared.lease(now, 9, 20).quiet == pytest.approx(REST)
+    shared.report(now + 1, [now + 1])
+    assert len(shared.lease(now + 2, 9, 20).starts) > 1
+    assert shared.reason == ""
+
+
+@pytest.mark.parametrize("error", [AuthenticationError("401", status_code=401), NotSentError("no connection")])
+def test_what_ends_a_push_lets_the_account_rest(error: Exception) -> None:
+    """What was on its way, and is answered, does not wake it; the call that tries the ground does, or not."""
+    shared = steady()
+    assert shared.report(NOW, (), NOW, error) == REST  # type: ignore[arg-type]
+    assert shared.why() == str(error)
+    shared.report(NOW + 1, [NOW + 1])
+    assert shared.quiet(NOW + 1) == REST - 1
+    assert len(shared.lease(NOW + REST, 9, 20).starts) == 1
+    assert shared.report(NOW + REST + 1, (), NOW + REST, error) == REST  # type: ignore[arg-type]
+
+
+def test_unknown_outcomes_pause_the_account_and_then_let_it_rest() -> None:
+    """One call tries the ground after each pause."""
+    shared = steady()
+    for _ in range(MOST_UNKNOWN - 1):
+        assert shared.report(NOW, (), NOW, UNKNOWN) == 0
+    assert shared.report(NOW, (), NOW, UNKNOWN) == FIRST_PAUSE
+    assert shared.why() == "too many outcomes are unknown"
+    now = NOW
+    while not shared.reason:
+        now += shared.quiet(now)
+        (start,) = shared.lease(now, 9, 20).starts
+        assert shared.lease(now, 9, 20).starts == ()
+        shared.report(now, (), start, UNKNOWN)
+    assert "pauses did not help" in shared.why()
+    now += shared.quiet(now)
+    (start,) = shared.lease(now, 9, 20).starts
+    shared.report(now, [now])
+    assert shared.report(now + 1, (), now + 1, UNKNOWN) == FIRST_PAUSE  # it was on trial
+
+
+def test_a_refusal_was_let_through() -> None:
+    """It shows that the rate is right."""
+    shared = SharedPace()
+    rate = shared.throttle.rate
+    shared.throttle.busy = True
+    shared.report(NOW, (), NOW, NotFoundError("404", status_code=404))
+    assert shared.throttle.rate > rate
+
+
+def test_the_state_travels_as_json() -> None:
+    """Whole; what is not told is as in a new one."""
+    shared = SharedPace(Throttle(20, rate=20, recent=[NOW]), Breaker(strain=3), "resting", NOW, trying=True)
+    assert SharedPace.from_json(json.loads(json.dumps(shared.to_json()))) == shared
+    assert SharedPace.from_json({}) == SharedPace()

@@ -1,0 +1,93 @@
+"""Doorbells: one task of Procrastinate that says "there is something to do for this package", and nothing more.
+
+What there is to do, in which order, and who may do it, the journal knows. So a doorbell that is lost, doubled, late
+or rung in vain does no harm: a package without one gets it from the sweep, and one with nothing to do is soon done.
+
+Each account has a queue of its own name, so that a worker can serve some accounts alone, and each doorbell a priority
+that falls with the number of those that wait there already: so a store with a hundred thousand packages waiting does
+not make one with a single package wait for all of them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any, Final
+
+from procrastinate import App, BaseRetryStrategy, PsycopgConnector, RetryDecision
+
+from .pace import NotYet
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from procrastinate.jobs import Job
+
+    from vtex_tracking_ext.bulk.entries import PackageKey
+
+#: Names of the tasks, as Procrastinate's shell shows them.
+DRAIN: Final = "vtex_tracking.drain"
+SWEEP: Final = "vtex_tracking.sweep"
+
+#: The queue of the sweep; no account can have this name.
+SWEEP_QUEUE: Final = "@sweep"
+
+#: When the sweep rings: every minute.
+SWEEP_CRON: Final = "* * * * *"
+
+#: Seconds after which a doorbell rings again that failed for another reason than :class:`~.pace.NotYet`.
+AFTER_FAILURE: Final = 10
+
+#: Characters of a queue's name in Procrastinate's table.
+_QUEUE_LENGTH: Final = 128
+
+
+def queue_of(account: str) -> str:
+    """Return the queue of an account; the end of a name that is too long is made short and still its own."""
+    if len(account) <= _QUEUE_LENGTH:
+        return account
+    digest = hashlib.blake2b(account.encode(), digest_size=8).hexdigest()
+    return f"{account[: _QUEUE_LENGTH - 17]}#{digest}"
+
+
+def lock_of(package: PackageKey) -> str:
+    """Return the lock under which a package's doorbells ring one after the other."""
+    return f"vtex/{package.account}/{package.order_id}/{package.invoice_number}"
+
+
+class RingAgain(BaseRetryStrategy):
+    """Has every doorbell that did not end well ring again: when it was told to, or a little later."""
+
+    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision:  # noqa: ARG002 - its signature
+        """Return when."""
+        seconds = exception.seconds if isinstance(exception, NotYet) else AFTER_FAILURE
+        return RetryDecision(retry_in={"seconds": max(1, round(seconds + 0.5))})
+
+
+def make_app(
+    url: str,
+    drain: Callable[[PackageKey], Awaitable[None]],
+    sweep: Callable[[], Awaitable[None]],
+    **pool: Any,
+) -> App:
+    """Return the Procrastinate app.
+
+    Args:
+        url: The database.
+        drain: Does what there is to do for a package.
+        sweep: Rings for the packages that lack a doorbell.
+        pool: Options of the pool of connections.
+    """
+    from vtex_tracking_ext.bulk.entries import PackageKey  # noqa: PLC0415 - for its value, not its type alone
+
+    app = App(connector=PsycopgConnector(conninfo=url, **pool))
+
+    @app.task(name=DRAIN, retry=RingAgain())
+    async def ring(account: str, order_id: str, invoice_number: str) -> None:
+        await drain(PackageKey(account, order_id, invoice_number))
+
+    @app.periodic(cron=SWEEP_CRON)
+    @app.task(name=SWEEP, queue=SWEEP_QUEUE, queueing_lock=SWEEP)
+    async def sweep_up(timestamp: int) -> None:  # noqa: ARG001 - Procrastinate's argument
+        await sweep()
+
+    return app

@@ -1,0 +1,184 @@
+"""How one worker waits for its turn to call an account that other workers call too."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
+
+from vtex_tracking_ext.errors import AuthenticationError, PermissionDeniedError, RateLimitedError, RefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from vtex_tracking_ext.errors import VtexTrackingError
+
+    from .slots import Lease, SharedPace
+
+T = TypeVar("T")
+
+#: Seconds by which a call may begin after its slot; a slot that is older is given up, so that calls never bunch.
+_LATENESS: Final = 0.05
+
+#: Refusals that say something of the account, not only of the order.
+_ABOUT_THE_ACCOUNT: Final = (AuthenticationError, PermissionDeniedError, RateLimitedError)
+
+#: Slots that are leased at once at most.
+_MOST_SLOTS: Final = 64
+
+
+class NotYet(Exception):  # noqa: N818 - it is no error
+    """Nobody may call the account for a while.
+
+    Attributes:
+        seconds: For how long.
+        reason: Why.
+    """
+
+    def __init__(self, seconds: float, reason: str) -> None:
+        super().__init__(f"not for {seconds:.1f} s: {reason}")
+        self.seconds = seconds
+        self.reason = reason
+
+
+class PaceStore(Protocol):
+    """Keeps the pace of each account for all workers."""
+
+    def change(self, account: str, act: Callable[[SharedPace, float], T]) -> T:
+        """Have ``act`` change an account's pace, given the time by the clock that all share, and keep it.
+
+        One caller at a time, on whatever machine.
+
+        Raises:
+            JournalError: The store cannot be used.
+        """
+
+
+class FleetPace:
+    """What :class:`~vtex_tracking_ext.bulk.pace.Pace` is to a push. Thread-safe; one per account and worker.
+
+    Args:
+        account: The account's name in the journal.
+        store: Where the pace is kept for all workers.
+        rate: Calls a second of all workers together at most.
+        clock: Seconds that only ever go up.
+    """
+
+    #: Nothing ends an account here: it rests, and :meth:`wait` says for how long.
+    reason: Final = ""
+    stopped_by: Final = None
+
+    def __init__(
+        self, account: str, store: PaceStore, rate: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._account = account
+        self._store = store
+        self._rate = rate
+        self._clock = clock
+        self._turn = threading.Lock()
+        self._state = threading.Lock()
+        self._cancelled = threading.Event()
+        self._slots: deque[float] = deque()
+        self._offset = 0.0
+        self._accepted: list[float] = []
+        self._quiet_until = 0.0
+        self._reason = ""
+        self._waiting = 0
+        self._mine = threading.local()
+
+    def wait(self) -> bool:
+        """Return when a call may be made.
+
+        Returns:
+            True, and the call is to be made now; False after :meth:`cancel`.
+
+        Raises:
+            NotYet: Not soon.
+            JournalError: The store cannot be used.
+        """
+        with self._state:
+            self._waiting += 1
+        try:
+            with self._turn:  # one thread leases and watches the clock, the others queue behind it
+                while not self._cancelled.is_set():
+                    start = self._next_slot()
+                    if self._cancelled.wait(max(0.0, start - self._clock())):
+                        break
+                    if self._clock() - start <= _LATENESS and not self.quiet():
+                        self._mine.started = start
+                        return True
+                return False
+        finally:
+            with self._state:
+                self._waiting -= 1
+
+    def learn(self, error: VtexTrackingError | None) -> float:
+        """Draw the conclusions from a call of this thread.
+
+        Args:
+            error: What the call ended in, or None where it was applied.
+
+        Returns:
+            For how many seconds nobody may call, where that is because of this call; else 0.
+        """
+        now = self._clock()
+        if error is None or (isinstance(error, RefusedError) and not isinstance(error, _ABOUT_THE_ACCOUNT)):
+            with self._state:
+                self._accepted.append(now + self._offset)  # reported with the next lease
+            return 0.0
+        started = getattr(self._mine, "started", now) + self._offset
+        seconds = self._store.change(
+            self._account, lambda shared, at: shared.report(at, self._take_accepted(), started, error)
+        )
+        if seconds:
+            with self._state:
+                self._slots.clear()
+                self._quiet_until, self._reason = self._clock() + seconds, str(error)
+        return seconds
+
+    def quiet(self) -> float:
+        """Return for how many seconds nobody may call, as far as this worker knows."""
+        return max(0.0, self._quiet_until - self._clock())
+
+    def cancel(self) -> None:
+        """Let everybody go at once, to find that the worker ends."""
+        self._cancelled.set()
+
+    def flush(self) -> None:
+        """Report what was not reported yet."""
+        if self._accepted:
+            self._store.change(self._account, lambda shared, at: shared.report(at, self._take_accepted()))
+
+    def _next_slot(self) -> float:
+        """Return when the next call may begin, by our own clock."""
+        while True:
+            with self._state:
+                now = self._clock()
+                if self._quiet_until > now:
+                    raise NotYet(self._quiet_until - now, self._reason)
+                while self._slots and self._slots[0] < now - _LATENESS:
+                    self._slots.popleft()
+                if self._slots:
+                    return self._slots.popleft()
+                wanted = min(_MOST_SLOTS, self._waiting)
+            self._lease(wanted)
+
+    def _lease(self, wanted: int) -> None:
+        def act(shared: SharedPace, at: float) -> Lease:
+            shared.report(at, self._take_accepted())
+            return shared.lease(at, wanted, self._rate)
+
+        lease = self._store.change(self._account, act)
+        with self._state:
+            now = self._clock()
+            # Taken after the answer, so our clock is said to be late by the way back: no slot begins too early.
+            self._offset = lease.now - now
+            self._slots.extend(start - self._offset for start in lease.starts)
+            if not lease.starts:
+                self._quiet_until, self._reason = now + lease.quiet, lease.reason
+
+    def _take_accepted(self) -> list[float]:
+        with self._state:
+            accepted, self._accepted = self._accepted, []
+        return accepted

@@ -1,0 +1,164 @@
+"""The pace of one account that several workers share: who may call when. Pure; the state travels as JSON.
+
+Workers lease slots, times at which a call may begin, some at once so that a call does not cost a round trip; and they
+report how calls ended. Both change one state, in one order, by one clock, so that all of them together keep to the rate
+that one :class:`~vtex_tracking_ext.bulk.pace.Throttle` allows.
+
+Unlike a push, a worker has no end at which a person looks: where a push ends an account, here the account rests, and
+then one call tries the ground.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from attrs import Factory, asdict, define, evolve, frozen
+
+from vtex_tracking_ext.bulk.breaker import ANSWERS_PER_UNKNOWN, MOST_UNKNOWN, Breaker
+from vtex_tracking_ext.bulk.pace import Throttle
+from vtex_tracking_ext.errors import RateLimitedError, RefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from vtex_tracking_ext.errors import VtexTrackingError
+
+#: Seconds that one lease covers at most. Slots that are leased are used even if a 429 comes meanwhile, so a lease must
+#: be short against the seconds after which a limit is met again.
+LEASE_SECONDS: Final = 0.2
+
+#: Seconds that a thread waits for its turn at most. Beyond, it does something else meanwhile.
+LONGEST_WAIT: Final = 2.0
+
+#: Seconds that an account rests which a push would have ended: long enough not to matter to anybody, short enough that
+#: new credentials, say, are noticed without a restart.
+REST: Final = 600.0
+
+
+#: The breaker's strain after a rest: once the call that tries the ground is answered, the next unknown outcome pauses
+#: the account again.
+_ON_TRIAL: Final = (MOST_UNKNOWN - 1) * ANSWERS_PER_UNKNOWN + 1
+
+
+@frozen
+class Lease:
+    """What a worker gets.
+
+    Attributes:
+        now: The time, by the clock that all workers share.
+        starts: When calls may begin, in order; empty where nobody may call.
+        quiet: Seconds for which nobody may call.
+        reason: Why, or an empty text.
+    """
+
+    now: float
+    starts: tuple[float, ...]
+    quiet: float
+    reason: str
+
+
+@define
+class SharedPace:
+    """The state. Times are seconds since the epoch, by the clock that all workers share.
+
+    Attributes:
+        throttle: How fast the account is called.
+        breaker: Whether it is left alone.
+        reason: Why it rests, or an empty text.
+        resting_until: Until when; then one call tries the ground, for as long again.
+        trying: Whether that call is on its way.
+    """
+
+    throttle: Throttle = Factory(Throttle)
+    breaker: Breaker = Factory(Breaker)
+    reason: str = ""
+    resting_until: float = 0.0
+    trying: bool = False
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> SharedPace:
+        """Return a state as :meth:`to_json` told it; what is not told is as in a new one."""
+        return cls(
+            Throttle(**document.get("throttle", {})),
+            Breaker(**document.get("breaker", {})),
+            document.get("reason", ""),
+            document.get("resting_until", 0.0),
+            document.get("trying", False),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the state as JSON can hold it."""
+        return asdict(self)
+
+    def lease(self, now: float, wanted: int, ceiling: float) -> Lease:
+        """Give slots.
+
+        Args:
+            now: The time.
+            wanted: How many at most.
+            ceiling: Calls a second that all workers together may make at most.
+        """
+        self.throttle.ceiling = ceiling
+        self.throttle.rate = min(self.throttle.rate, ceiling)
+        quiet = self.quiet(now)
+        if quiet > 0:
+            return Lease(now, (), quiet, self.why())
+        start = now + self.throttle.delay(now)
+        if start > now + LONGEST_WAIT:
+            return Lease(now, (), start - now, f"the account is called every {1 / self.throttle.rate:.0f} s at present")
+        starts: list[float] = []
+        while len(starts) < max(1, wanted) and (not starts or start < now + LEASE_SECONDS):
+            starts.append(start)
+            self.throttle.start(start)
+            if self.breaker.paused or self.reason:  # one call alone tries the ground
+                self.breaker.start(start)
+                self.trying, self.resting_until = bool(self.reason), start + REST
+                break
+            start += self.throttle.delay(start)
+        return Lease(now, tuple(starts), 0.0, "")
+
+    def report(
+        self, now: float, accepted: Iterable[float], started: float = 0.0, error: VtexTrackingError | None = None
+    ) -> float:
+        """Draw the conclusions from calls.
+
+        Args:
+            now: The time.
+            accepted: When calls were answered with anything but 429.
+            started: When the call began that ended in ``error``.
+            error: An error of another call, or None.
+
+        Returns:
+            Seconds for which nobody may call.
+        """
+        for moment in accepted:
+            self.throttle.accepted(moment)
+            self.breaker.learn(moment, moment, None)
+            if self.trying:
+                self.reason, self.trying = "", False
+        if isinstance(error, RateLimitedError):
+            if not self.throttle.refused(now, started, error.retry_after):
+                self._rest(now, f"the account stays over its limit, however long nobody calls: {error}")
+                self.throttle.freezes = 0
+        elif error is not None:
+            if isinstance(error, RefusedError):
+                self.throttle.accepted(now)
+            self.breaker.learn(now, started, error)
+            if self.breaker.reason:
+                self._rest(now, self.breaker.reason)
+                self.breaker = evolve(Breaker(), strain=_ON_TRIAL)
+        return self.quiet(now)
+
+    def quiet(self, now: float) -> float:
+        """Return the seconds for which nobody may call: a freeze after 429, a pause, or a rest."""
+        resting = self.resting_until if self.reason else 0.0
+        return max(0.0, self.throttle.frozen_until - now, self.breaker.delay(now), resting - now)
+
+    def why(self) -> str:
+        """Return why nobody may call."""
+        if self.reason:
+            return self.reason
+        return "too many outcomes are unknown" if self.breaker.paused else "the account is over its limit (429)"
+
+    def _rest(self, now: float, reason: str) -> None:
+        self.reason, self.resting_until, self.trying = reason, now + REST, False
