@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,6 +13,7 @@ from vtex_tracking_ext.retry import PROCESS_BUDGET
 from answers import Twin
 from cassettes import tally
 from contract_check import check_request
+from postgres import Databases, Server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -48,6 +50,25 @@ def twin() -> Iterator[Callable[..., Twin]]:
     yield make
     for client in made:
         client.end()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Databases]:
+    """Return what makes databases on PostgreSQL: a server that is started when a test first needs one."""
+    given = os.environ.get("VTEX_TEST_DATABASE")
+    if given:
+        yield Databases(given)
+        return
+    with Server() as server:
+        yield Databases(server.url)
+
+
+@pytest.fixture
+def database(postgres: Databases) -> Iterator[str]:
+    """Return the URL of an empty database on PostgreSQL."""
+    url = postgres.new()
+    yield url
+    postgres.drop(url)
 
 
 @pytest.fixture(autouse=True)

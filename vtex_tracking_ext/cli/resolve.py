@@ -9,9 +9,9 @@ from attrs import evolve
 
 from vtex_tracking_ext.bulk.deliver import Delivery, News, Waiting
 from vtex_tracking_ext.bulk.entries import Selection
+from vtex_tracking_ext.bulk.journals import open_journal
 from vtex_tracking_ext.bulk.pace import Pace
 from vtex_tracking_ext.bulk.push import label_of
-from vtex_tracking_ext.bulk.sqlite import SqliteJournal
 from vtex_tracking_ext.errors import ConfigurationError, VtexTrackingError
 
 from .accounts import Accounts
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import argparse
 
     from vtex_tracking_ext.bulk.entries import Resolved, State
-    from vtex_tracking_ext.bulk.journal import JournalReader
+    from vtex_tracking_ext.bulk.journal import Journal, JournalReader
 
 #: States that nobody knows the truth of once no run is on its way.
 DOUBT: Final[tuple[State, ...]] = ("in_flight", "unknown")
@@ -46,7 +46,7 @@ def resolve(parsed: argparse.Namespace) -> Status:
             return _list(parsed, reader)
     if bool(parsed.ids) == parsed.all:
         raise UsageError("Which ones? Give the numbers that vtex-tracking resolve lists, or --all.")
-    with SqliteJournal.open(journal_path(parsed, os.environ), create=False) as journal:
+    with open_journal(journal_path(parsed, os.environ), create=False) as journal:
         chosen = _chosen(parsed, journal)
         if parsed.withdraw:
             withdrawn = sum(journal.withdraw(selection, BY_HAND) for selection in chosen)
@@ -96,14 +96,17 @@ def _list(parsed: argparse.Namespace, journal: JournalReader) -> Status:
     return Status.UNKNOWN if number else Status.OK
 
 
-def _by_hand(journal: SqliteJournal, selection: Selection, state: Resolved) -> int:
-    """Take a person's word; what a killed run left in flight is unknown first."""
+def _by_hand(journal: Journal, selection: Selection, state: Resolved) -> int:
+    """Take a person's word; what a killed run left in flight is unknown first. A run that is at work is left alone."""
     for entry in journal.entries(evolve(selection, states=("in_flight",))):
-        journal.settle([entry.id], "unknown")
+        with journal.hold(entry.package) as is_mine:
+            # Looked at again under the lock: a run may have learnt meanwhile what became of it.
+            if is_mine and any(journal.entries(Selection(("in_flight",), ids=(entry.id,)))):
+                journal.settle([entry.id], "unknown")
     return journal.resolve(evolve(selection, states=("unknown",)), state, BY_HAND)
 
 
-def _read(parsed: argparse.Namespace, journal: SqliteJournal, chosen: list[Selection]) -> Status:
+def _read(parsed: argparse.Namespace, journal: Journal, chosen: list[Selection]) -> Status:
     """Read the orders, the accounts one after the other."""
     applied = 0
     ends: list[Status] = []
