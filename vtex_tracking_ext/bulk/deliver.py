@@ -52,6 +52,9 @@ _SETTLING: Final = dt.timedelta(seconds=60)
 #: Seconds of quiet that a person would wonder about.
 _WORTH_TELLING: Final = 0.5
 
+#: Seconds after which a main thread that waits for others wakes up, to hear of signals.
+_NAP: Final = 0.5
+
 #: Statuses that can be one event's fault: bad request, content too large, unprocessable. Not 404 and 409, which are
 #: about the order or the invoice, and so about all of them.
 _ONE_EVENTS_FAULT: Final = frozenset({400, 413, 422})
@@ -217,8 +220,7 @@ class Delivery:
         ]
         for thread in threads:
             thread.start()
-        for thread in threads:
-            thread.join()
+        join(threads)
         if self._faults:
             raise self._faults[0]
 
@@ -368,6 +370,17 @@ class Delivery:
     def _tell(self, news: News | Waiting) -> None:
         with self._telling:
             self._report(news)
+
+
+def join(threads: Iterable[threading.Thread]) -> None:
+    """Wait for threads to end, and hear signals meanwhile.
+
+    A signal's handler runs when the main thread is awake. A signal that comes just before it falls asleep, or that the
+    system gives to another thread, does not wake it; on Windows none does.
+    """
+    for thread in threads:
+        while thread.is_alive():
+            thread.join(_NAP)
 
 
 def _ids(entries: Iterable[Entry]) -> tuple[int, ...]:

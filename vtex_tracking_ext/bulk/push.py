@@ -30,7 +30,7 @@ from vtex_oms_client import constants
 
 from vtex_tracking_ext.errors import ConfigurationError
 
-from .deliver import Choices, Delivery, News
+from .deliver import Choices, Delivery, News, join
 from .entries import OPEN, Selection
 from .given import rows_of
 from .pace import DEFAULT_RATE, Pace
@@ -226,12 +226,10 @@ class Run:
         for thread in threads:
             thread.start()
         try:
-            for thread in threads:
-                thread.join()
+            join(threads)
         except KeyboardInterrupt:
             self.stop()
-            for thread in threads:
-                thread.join()
+            join(threads)
             raise
         if self._faults:
             raise self._faults[0]
