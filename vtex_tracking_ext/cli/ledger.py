@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from vtex_tracking_ext.errors import ConfigurationError
+from vtex_tracking_ext.errors import ConfigurationError, VtexTrackingError
 from vtex_tracking_ext.text import visible
 
 from .output import say, warn
@@ -74,6 +74,27 @@ def reader_of(parsed: argparse.Namespace, environ: Mapping[str, str]) -> SqliteR
     return SqliteReader.open(path)
 
 
+def labels_of(account: str | None, known: Iterable[str]) -> list[str]:
+    """Return the accounts that are meant, by their names in the journal: at whatever address, unless one is named.
+
+    Args:
+        account: What was asked for, or None for all of them.
+        known: What the journal has.
+
+    Raises:
+        VtexTrackingError: The journal has nothing of it. That is a mistake, not an account with nothing to do.
+    """
+    labels = list(known)
+    if account is None:
+        return labels
+    asked = account.lower()
+    found = [label for label in labels if asked in {label, label.partition("@")[0]}]
+    if not found:
+        has = ", ".join(map(visible, labels)) or "none"
+        raise VtexTrackingError(f"the journal has nothing of account {visible(asked)}; it has: {has}.")
+    return found
+
+
 def status(parsed: argparse.Namespace) -> Status:
     """Tell how many entries are in which state, and what is to be done about it."""
     with reader_of(parsed, os.environ) as journal:
@@ -82,13 +103,7 @@ def status(parsed: argparse.Namespace) -> Status:
         is_running = journal.has_writer() or is_running  # it may have begun, or ended, in between
         holder = journal.word("holder") if is_running else ""
         path = journal.path
-    if parsed.account is not None:
-        account = parsed.account.lower()
-        if account not in counts:
-            known = ", ".join(map(visible, counts)) or "none"
-            warn(f"vtex-tracking status: the journal has nothing of account {visible(account)}; it has: {known}.")
-            return Status.USAGE
-        counts = {account: counts[account]}
+    counts = {label: counts[label] for label in labels_of(parsed.account, counts)}
     total: Counter[State] = sum(counts.values(), Counter())
     advice = list(_advice(total, holder if is_running else None))
     if parsed.json:
