@@ -250,6 +250,7 @@ def test_json_has_every_number(run: Callable[..., Ran], tmp_path: Path, monkeypa
     path = tmp_path / "j.db"
     monkeypatch.setenv("VTEX_JOURNAL", str(path))
     fill(path, {"mystore": {"applied": 2, "refused": 1}})
+    assert f"`vtex-tracking report --state refused --journal {path}` says why" in run("status", "--journal", path).out
     ran = run("status", "--json")
     numbers = {"pending": 0, "in_flight": 0, "applied": 2, "refused": 1, "unknown": 0}
     assert ran.status == 1

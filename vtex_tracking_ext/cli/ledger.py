@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from collections import Counter
 from contextlib import suppress
 from pathlib import Path
@@ -74,6 +75,11 @@ def reader_of(parsed: argparse.Namespace, environ: Mapping[str, str]) -> SqliteR
     return SqliteReader.open(path)
 
 
+def journal_option(parsed: argparse.Namespace) -> str:
+    """Return what a command that is proposed needs to find the same journal: without it, it would take another one."""
+    return f" --journal {shlex.quote(visible(parsed.journal))}" if parsed.journal else ""
+
+
 def labels_of(account: str | None, known: Iterable[str]) -> list[str]:
     """Return the accounts that are meant, by their names in the journal: at whatever address, unless one is named.
 
@@ -105,7 +111,7 @@ def status(parsed: argparse.Namespace) -> Status:
         path = journal.path
     counts = {label: counts[label] for label in labels_of(parsed.account, counts)}
     total: Counter[State] = sum(counts.values(), Counter())
-    advice = list(_advice(total, holder if is_running else None))
+    advice = list(_advice(total, holder if is_running else None, journal_option(parsed)))
     if parsed.json:
         text = _json_text(path, counts, total, advice, is_running=is_running)
     else:
@@ -147,18 +153,24 @@ def _status(total: Mapping[State, int], *, is_running: bool) -> Status:
     return Status.REFUSED if total["refused"] else Status.OK
 
 
-def _advice(total: Counter[State], holder: str | None) -> Iterable[str]:
-    """Yield what is to be done, the gravest first; ``holder`` is the run that goes on now, or None."""
+def _advice(total: Counter[State], holder: str | None, option: str) -> Iterable[str]:
+    """Yield what is to be done, the gravest first.
+
+    Args:
+        total: How many entries are in which state.
+        holder: The run that goes on now, or None.
+        option: Names the journal to the commands that are proposed.
+    """
     if holder is not None:
         yield f"A push is running ({visible(holder)}): look again when it has ended."
     if total["unknown"]:
-        yield "Unknown: they may have been applied; `vtex-tracking resolve` finds out, or takes your word."
+        yield f"Unknown: they may have been applied; `vtex-tracking resolve{option}` finds out, or takes your word."
     if total["in_flight"] and holder is None:
         yield "In flight: the last push was killed; push again, and it finds out what became of them."
     if total["pending"] and holder is None:
         yield "Pending: they were not sent; push again, and it goes on where it stopped."
     if total["refused"]:
-        yield "Refused: `vtex-tracking report --state refused` says why; mend that, and push those rows again."
+        yield f"Refused: `vtex-tracking report --state refused{option}` says why; mend that, and push those rows again."
     if holder is None and total["applied"] == total.total():
         yield "Nothing is left to do." if total else "Nothing has been pushed yet."
 
