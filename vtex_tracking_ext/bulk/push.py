@@ -362,8 +362,13 @@ def push(
         report: Called with what happens, by one thread at a time.
         now: The current time, aware, to tell whether a delivered date lies in the future; unless given, the machine's.
 
+    Returns:
+        What it did and left, a :class:`Result`. A row with a mistake is among its problems; it raises nothing.
+
     Raises:
         JournalError: The journal cannot be used; where nothing was sent yet, nothing was lost.
+        ConfigurationError: There is no client.
+        ValueError: ``rate`` is not above 0.
         KeyboardInterrupt: See :meth:`Run.deliver`.
     """
     clients = tuple(client) if isinstance(client, Iterable) else (client,)
