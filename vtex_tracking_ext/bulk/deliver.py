@@ -16,6 +16,7 @@ from attrs import evolve, field, frozen, validators
 from vtex_tracking_ext.errors import (
     AuthenticationError,
     ConfigurationError,
+    InvalidUpdateError,
     NotSentError,
     OutcomeUnknownError,
     PermissionDeniedError,
@@ -349,7 +350,8 @@ class Delivery:
             self._doubtful[entries[0].package] = None
             self._tell(News(entries, "unknown", reason, is_call=True))
             return self._choices.send_on
-        if status in _ONE_EVENTS_FAULT and len(entries) > 1:
+        is_one_events_fault = status in _ONE_EVENTS_FAULT or isinstance(error, InvalidUpdateError)
+        if is_one_events_fault and len(entries) > 1:
             self._journal.settle(ids, "pending", status_code=status, reason=reason)
             self._learn(error)
             return all(self._send(half) for half in halves(entries))
