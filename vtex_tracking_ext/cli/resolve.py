@@ -129,7 +129,8 @@ def _read(parsed: argparse.Namespace, journal: SqliteJournal, chosen: list[Selec
             delivery = Delivery(client.paced(), journal, label, Pace(rate=parsed.rate), report)
             with interrupts(delivery.stop) as stopped:
                 for selection in chosen:
-                    delivery.settle_all(evolve(selection, account=label))
+                    if selection.account in {None, label}:
+                        delivery.settle_all(evolve(selection, account=label))
             if stopped.happened:
                 return Status.INTERRUPTED
             if delivery.stopped_by is not None:
