@@ -471,8 +471,11 @@ def test_who_holds_a_package_holds_it_alone(journal: Journal) -> None:
     """It can be worked on meanwhile, and held again afterwards."""
     add(journal, row(1, "a"))
     for _ in range(2):
-        with journal.hold(package()) as is_mine:
-            assert is_mine is True
+        with journal.hold(package()) as is_mine, journal.hold(package("2")) as is_mine_too:
+            assert (is_mine, is_mine_too) == (True, True)
+            for _ in range(2):
+                with journal.hold(package()) as is_mine_again:
+                    assert is_mine_again is False
             assert len(list(journal.entries(Selection(package=package())))) == 1
     journal.begin([1])
 

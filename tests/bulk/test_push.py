@@ -327,6 +327,18 @@ def test_what_a_run_would_do_can_be_known_before(journal: SqliteJournal) -> None
     assert list(journal.entries(Selection(("in_flight",)))) != []
 
 
+def test_two_pushes_may_share_a_journal(journal: SqliteJournal) -> None:
+    """What one has on its way is not taken for left behind by the other, and is sent once."""
+    account: Any = Account()
+    account.shows = False
+    others: list[room.Result] = []
+    given = [{"order_id": "o-01", "invoice_number": "1", "date": "2026-10-01", "description": "a"}]
+    account.answers(lambda _: others.append(push(given, account, journal, choices=QUICK)))
+    result = push(given, account, journal, choices=QUICK)
+    assert (result.applied, [(other.applied, other.calls, other.reads) for other in others]) == (1, [(0, 0, 0)])
+    assert account.sent == ["a"]
+
+
 def test_the_time_decides_what_lies_in_the_future(journal: SqliteJournal) -> None:
     """The machine's, unless another is given."""
     account: Any = Account()

@@ -163,7 +163,8 @@ class TestByReading:
         ran = run("resolve", "--read", 1)
         assert (ran.status, ran.out) == (4, "2 still unknown\n")
 
-    def test_each_order_is_read_once(self, run: Callable[..., Ran], ledger: Path, oms: Oms) -> None:
+    @pytest.mark.usefixtures("ledger")
+    def test_each_order_is_read_once(self, run: Callable[..., Ran], oms: Oms) -> None:
         """However many accounts the journal has."""
         assert run("resolve", "--read", "--all").status == 3
         assert len(oms.received) == 1

@@ -226,8 +226,8 @@ class Delivery:
     def drain(self, package: PackageKey) -> None:
         """Settle what is in doubt of a package, then send what waits, in order.
 
-        A refusal does not stop what comes after it; an outcome that stays unknown does, unless told otherwise. A package
-        that somebody else works on is left to them.
+        A refusal does not stop what comes after it; an outcome that stays unknown does, unless told otherwise. A
+        package that somebody else works on is left to them.
         """
         with self._journal.hold(package) as is_mine:
             if is_mine:
