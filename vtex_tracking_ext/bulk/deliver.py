@@ -28,6 +28,7 @@ from vtex_tracking_ext.errors import (
 from .entries import OPEN, Selection, utc_now
 from .plan import EVENTS_PER_CALL, batches, halves, update_of
 from .settle import FOUND, NOT_SHOWN, found_among
+from .together import side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -148,7 +149,6 @@ class Delivery:
         self._telling = threading.Lock()
         self._stopped = threading.Event()
         self._doubtful: dict[PackageKey, None] = {}
-        self._faults: list[BaseException] = []
         self.calls = 0
         self.reads = 0
 
@@ -201,27 +201,14 @@ class Delivery:
         taking = threading.Lock()
 
         def work() -> None:
-            try:
-                while not self._stopped.is_set():
-                    with taking:
-                        package = next(packages, None)
-                    if package is None:
-                        return
-                    act(package)
-            except BaseException as error:  # noqa: BLE001 - raised by whoever waits for this thread
-                self._faults.append(error)
-                self.stop()
+            while not self._stopped.is_set():
+                with taking:
+                    package = next(packages, None)
+                if package is None:
+                    return
+                act(package)
 
-        threads = [
-            threading.Thread(target=work, name=f"deliver-{number}", daemon=True)
-            for number in range(self._choices.concurrency)
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        if self._faults:
-            raise self._faults[0]
+        side_by_side({f"deliver-{number}": work for number in range(self._choices.concurrency)}, self.stop)
 
     def drain(self, package: PackageKey) -> None:
         """Settle what is in doubt of a package, then send what waits, in order.

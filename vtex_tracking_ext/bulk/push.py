@@ -37,6 +37,7 @@ from .pace import DEFAULT_RATE, Pace
 from .plan import EVENTS_PER_CALL, batches
 from .records import RowProblem
 from .sqlite import SqliteJournal
+from .together import side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -194,7 +195,6 @@ class Run:
     ) -> None:
         self._report = report
         self._reporting = threading.Lock()
-        self._faults: list[BaseException] = []
         self._unknown: set[int] = set()
         self.outcomes: Counter[Settled] = Counter()
         self.deliveries: dict[str, Delivery] = {
@@ -226,34 +226,12 @@ class Run:
             KeyboardInterrupt: The user interrupted; what was on its way has been finished and noted first, unless the
                 user interrupted again.
         """
-        threads = [
-            threading.Thread(target=self._deliver, args=(delivery,), name=f"account-{label}", daemon=True)
-            for label, delivery in self.deliveries.items()
-        ]
-        for thread in threads:
-            thread.start()
-        try:
-            for thread in threads:
-                thread.join()
-        except KeyboardInterrupt:
-            self.stop()
-            for thread in threads:
-                thread.join()
-            raise
-        if self._faults:
-            raise self._faults[0]
+        side_by_side({f"account-{label}": delivery.run for label, delivery in self.deliveries.items()}, self.stop)
 
     def stop(self) -> None:
         """Begin no other call; those on their way are finished."""
         for delivery in self.deliveries.values():
             delivery.stop()
-
-    def _deliver(self, delivery: Delivery) -> None:
-        try:
-            delivery.run()
-        except BaseException as error:  # noqa: BLE001 - raised by whoever waits for this thread
-            self._faults.append(error)
-            self.stop()
 
     def _take_note(self, news: News | Waiting) -> None:
         with self._reporting:

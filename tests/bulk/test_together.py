@@ -1,0 +1,63 @@
+"""Threads side by side."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from vtex_tracking_ext.bulk.together import side_by_side
+
+
+def test_all_is_done_when_it_returns() -> None:
+    """Each by a thread with its name."""
+    names: list[str] = []
+    side_by_side(dict.fromkeys("ab", lambda: names.append(threading.current_thread().name)), names.clear)
+    assert sorted(names) == ["a", "b"]
+
+
+def test_the_first_fault_stops_the_others_and_is_raised_in_the_end() -> None:
+    """The others have ended by then."""
+    stopped = threading.Event()
+    ended: list[bool] = []
+
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        side_by_side({"wait": lambda: ended.append(stopped.wait(10)), "fail": fail}, stopped.set)
+    assert ended == [True]
+
+
+def test_waiting_lets_interrupts_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a wait without an end would not: on Windows."""
+    go_on = threading.Event()
+    times: list[float | None] = []
+    join = threading.Thread.join
+
+    def note(thread: threading.Thread, timeout: float | None = None) -> None:
+        times.append(timeout)
+        go_on.set()
+        join(thread, timeout)
+
+    monkeypatch.setattr(threading.Thread, "join", note)
+    side_by_side({"a": lambda: go_on.wait(10)}, go_on.set)
+    assert times
+    assert None not in times
+
+
+def test_a_thread_that_cannot_begin_leaves_none_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where there are too many, or an interrupt comes right then."""
+    stopped = threading.Event()
+    ended: list[bool] = []
+    start = threading.Thread.start
+
+    def begin(thread: threading.Thread) -> None:
+        if thread.name == "b":
+            raise KeyboardInterrupt
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", begin)
+    with pytest.raises(KeyboardInterrupt):
+        side_by_side(dict.fromkeys("abc", lambda: ended.append(stopped.wait(10))), stopped.set)
+    assert ended == [True]
