@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from .events import Package, PackageEvent, TrackingEvent, TrackingUpdate, When
@@ -71,13 +72,18 @@ class Shown:
 
     def __init__(self, invoice_number: str, packages: Iterable[Package]) -> None:
         self._mine = [p for p in packages if p.invoice_number == invoice_number and p.type in {OUTPUT, None}]
-        self._recorded = [event for package in self._mine for event in package.events]
+        self._recorded: defaultdict[tuple[str, ...], list[PackageEvent]] = defaultdict(list)  # by what they tell
+        for package in self._mine:
+            for event in package.events:
+                self._recorded[_told(event)].append(event)
 
     def take(self, event: TrackingEvent) -> bool:
         """Tell whether an event is there that tells the same; equal events need one each."""
-        for index, other in enumerate(self._recorded):
-            if _same(event, other):
-                del self._recorded[index]
+        day, others = day_text(event.date), self._recorded.get(_told(event), [])
+        for index, other in enumerate(others):
+            # Which of VTEX's two dates is the event's own is not documented, so either will do.
+            if day in {text[: len("yyyy-mm-dd")] for text in (other.last_change, other.create_date) if text}:
+                del others[index]
                 return True
         return False
 
@@ -90,13 +96,9 @@ class Shown:
         )
 
 
-def _same(event: TrackingEvent, other: PackageEvent) -> bool:
-    # Which of VTEX's two dates is the event's own is not documented, so either will do.
-    days = {text[: len("yyyy-mm-dd")] for text in (other.last_change, other.create_date) if text}
-    told = [as_compared(text) for text in (event.description, event.city, event.state)]
-    return day_text(event.date) in days and told == [
-        as_compared(text) for text in (other.description, other.city, other.state)
-    ]
+def _told(event: TrackingEvent | PackageEvent) -> tuple[str, ...]:
+    """Return an event's texts as they are compared."""
+    return tuple(as_compared(text) for text in (event.description, event.city, event.state))
 
 
 def as_compared(text: str) -> str:
