@@ -480,6 +480,12 @@ def test_who_holds_a_package_holds_it_alone(journal: Journal) -> None:
     journal.begin([1])
 
 
+def test_a_file_can_be_called_by_any_bytes(journal: Journal) -> None:
+    """What is not UTF-8 is kept as an escape."""
+    add(journal, row(1, "a", place=Place("e\udcff\u00e9.csv", 1)))
+    assert [entry.place for entry in journal.entries()] == [Place("e\\udcff\u00e9.csv", 1)]
+
+
 def test_what_waits_can_be_withdrawn(journal: Journal) -> None:
     """It is refused on somebody's word; what is not pending stays; its row brings it back."""
     add(journal, row(1, "a"), row(2, "b"), row(3, "c"))
