@@ -136,6 +136,14 @@ class TestReading:
         assert ran.status == 2
         assert "is not COLUMN=FIELD" in ran.err
 
+    def test_a_column_is_mapped_once(self, run: Callable[..., Ran], tmp_path: Path) -> None:
+        """The last one would silently win; saying the same again is no matter."""
+        path = write(tmp_path, "order_id,invoice_number,date,what\n1-01,1,2026-10-01,a\n")
+        assert run("check", path, "--map", "what=description", "--map", "what=description").status == 0
+        ran = run("check", path, "--map", "what=city", "--map", "what=description")
+        assert ran.status == 2
+        assert "--map: 'what' is mapped twice; map it once." in ran.err
+
     def test_standard_input_is_a_file(self, run: Callable[..., Ran], oms: Oms, monkeypatch: pytest.MonkeyPatch) -> None:
         """JSON lines are told from CSV by their first byte."""
         line = {"orderId": ORDER, "invoiceNumber": INVOICE, "date": "2026-10-06", "description": "Em tr\u00e2nsito"}
@@ -365,13 +373,13 @@ class TestMistakes:
         assert len(oms.received) == 1
 
     def test_what_comes_too_late_is_noted(self, run: Callable[..., Ran], tmp_path: Path) -> None:
-        """It is no mistake: the row's event may be new."""
+        """It is no mistake: the row's event may be new. What a file is called is shown safely."""
         first = f"{ORDER},{INVOICE},,,,,true,\n"
         run("push", write(tmp_path, HEADER + first))
-        path = write(tmp_path, HEADER + first.replace("true,", "true,2026-10-08"))
+        path = write(tmp_path, HEADER + first.replace("true,", "true,2026-10-08"), "\x1b[31m.csv")
         ran = run("push", path)
         assert ran.status == 0
-        assert f"{path}:2: 2026-10-08 comes too late" in ran.err
+        assert f"{tmp_path}/\\x1b[31m.csv:2: 2026-10-08 comes too late" in ran.err
         (note, summary) = lines(run("push", "--json", path).out)
         assert (note["type"], note["line"], summary["type"]) == ("note", 2, "summary")
 
@@ -535,6 +543,22 @@ class TestAccounts:
         assert "it has: 'north'" in ran.err
         assert "the account of this run is 'sandbox'" in ran.err
         assert "1 applied" in ran.out
+
+    def test_of_several_profiles_the_one_named_after_the_account_is_used(
+        self, run: Callable[..., Ran], oms: Oms, url: str, tmp_path: Path
+    ) -> None:
+        """Wherever it stands: what was meant for a store must not go to its sandbox, nor the other way round."""
+        path = write(tmp_path, f"{self.HEADER}north,{ORDER},{INVOICE},2026-10-05,a\n")
+        profiles = self.profiles(tmp_path, url, "north")
+        other = 'account = "North"\nbase_url = "http://127.0.0.1:1"\nuser_token = "x"\n'
+        profiles.write_text(f"[first]\n{other}{profiles.read_text('utf-8')}[last]\n{other}", "utf-8")
+        assert run("push", path, "--profiles", profiles).status == 0
+        assert [event["description"] for event in oms.applied(ORDER, INVOICE)] == ["a"]
+        profiles.write_text(f"[first]\n{other}[last]\n{other}", "utf-8")
+        ran = run("push", path, "--profiles", profiles)
+        assert ran.status == 2
+        assert "'north' has several profiles in " in ran.err
+        assert ": 'first', 'last'; name the one to use after the account" in ran.err
 
     def test_a_run_may_have_no_account_of_its_own(
         self, run: Callable[..., Ran], url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -175,6 +175,12 @@ class TestByReading:
         ran = run("resolve", "--read", 1)
         assert (ran.status, ran.out) == (4, "2 still unknown\n")
 
+    @pytest.mark.usefixtures("ledger")
+    def test_each_order_is_read_once(self, run: Callable[..., Ran], oms: Oms) -> None:
+        """However many accounts the journal has."""
+        assert run("resolve", "--read", "--all").status == 3
+        assert len(oms.received) == 1
+
     def test_what_went_elsewhere_is_not_looked_for_here(self, run: Callable[..., Ran], ledger: Path, oms: Oms) -> None:
         """Another sandbox may show it, or another store."""
         with running(Oms()) as other:

@@ -16,6 +16,7 @@ from attrs import evolve, field, frozen, validators
 from vtex_tracking_ext.errors import (
     AuthenticationError,
     ConfigurationError,
+    InvalidUpdateError,
     NotSentError,
     OutcomeUnknownError,
     PermissionDeniedError,
@@ -27,6 +28,7 @@ from vtex_tracking_ext.errors import (
 from .entries import OPEN, Selection, utc_now
 from .plan import EVENTS_PER_CALL, batches, halves, update_of
 from .settle import FOUND, NOT_SHOWN, found_among
+from .together import side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -51,9 +53,6 @@ _SETTLING: Final = dt.timedelta(seconds=60)
 
 #: Seconds of quiet that a person would wonder about.
 _WORTH_TELLING: Final = 0.5
-
-#: Seconds after which a main thread that waits for others wakes up, to hear of signals.
-_NAP: Final = 0.5
 
 #: Statuses that can be one event's fault: bad request, content too large, unprocessable. Not 404 and 409, which are
 #: about the order or the invoice, and so about all of them.
@@ -150,7 +149,6 @@ class Delivery:
         self._telling = threading.Lock()
         self._stopped = threading.Event()
         self._doubtful: dict[PackageKey, None] = {}
-        self._faults: list[BaseException] = []
         self.calls = 0
         self.reads = 0
 
@@ -203,32 +201,20 @@ class Delivery:
         taking = threading.Lock()
 
         def work() -> None:
-            try:
-                while not self._stopped.is_set():
-                    with taking:
-                        package = next(packages, None)
-                    if package is None:
-                        return
-                    act(package)
-            except BaseException as error:  # noqa: BLE001 - raised by whoever waits for this thread
-                self._faults.append(error)
-                self.stop()
+            while not self._stopped.is_set():
+                with taking:
+                    package = next(packages, None)
+                if package is None:
+                    return
+                act(package)
 
-        threads = [
-            threading.Thread(target=work, name=f"deliver-{number}", daemon=True)
-            for number in range(self._choices.concurrency)
-        ]
-        for thread in threads:
-            thread.start()
-        join(threads)
-        if self._faults:
-            raise self._faults[0]
+        side_by_side({f"deliver-{number}": work for number in range(self._choices.concurrency)}, self.stop)
 
     def drain(self, package: PackageKey) -> None:
         """Settle what is in doubt of a package, then send what waits, in order.
 
-        A refusal does not stop what comes after it; an outcome that stays unknown does, unless told otherwise. A package
-        that somebody else works on is left to them.
+        A refusal does not stop what comes after it; an outcome that stays unknown does, unless told otherwise. A
+        package that somebody else works on is left to them.
         """
         with self._journal.hold(package) as is_mine:
             if is_mine:
@@ -351,7 +337,8 @@ class Delivery:
             self._doubtful[entries[0].package] = None
             self._tell(News(entries, "unknown", reason, is_call=True))
             return self._choices.send_on
-        if status in _ONE_EVENTS_FAULT and len(entries) > 1:
+        is_one_events_fault = status in _ONE_EVENTS_FAULT or isinstance(error, InvalidUpdateError)
+        if is_one_events_fault and len(entries) > 1:
             self._journal.settle(ids, "pending", status_code=status, reason=reason)
             self._learn(error)
             return all(self._send(half) for half in halves(entries))
@@ -370,17 +357,6 @@ class Delivery:
     def _tell(self, news: News | Waiting) -> None:
         with self._telling:
             self._report(news)
-
-
-def join(threads: Iterable[threading.Thread]) -> None:
-    """Wait for threads to end, and hear signals meanwhile.
-
-    A signal's handler runs when the main thread is awake. A signal that comes just before it falls asleep, or that the
-    system gives to another thread, does not wake it; on Windows none does.
-    """
-    for thread in threads:
-        while thread.is_alive():
-            thread.join(_NAP)
 
 
 def _ids(entries: Iterable[Entry]) -> tuple[int, ...]:

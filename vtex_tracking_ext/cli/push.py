@@ -11,9 +11,10 @@ from vtex_tracking_ext.bulk.deliver import Choices, News, Waiting
 from vtex_tracking_ext.bulk.entries import OPEN, Selection
 from vtex_tracking_ext.bulk.push import Intake, Run, Taking, label_of, outlook, waiting_in
 from vtex_tracking_ext.bulk.rejects import RejectsFile
-from vtex_tracking_ext.bulk.rows import read_rows
+from vtex_tracking_ext.bulk.rows import InputFileError, read_rows
 from vtex_tracking_ext.bulk.sqlite import SqliteJournal
 from vtex_tracking_ext.errors import ConfigurationError
+from vtex_tracking_ext.text import quoted
 
 from .accounts import Accounts
 from .connection import settings_from
@@ -26,7 +27,7 @@ from .telling import Teller
 if TYPE_CHECKING:
     import argparse
     from collections import Counter
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from vtex_tracking_ext.bulk.entries import State
     from vtex_tracking_ext.bulk.journal import Journal
@@ -94,7 +95,7 @@ def _take_in(parsed: argparse.Namespace, taking: Taking, teller: Teller, *, keep
             now,
             format=parsed.format,
             encoding=parsed.encoding,
-            mapping=dict(parsed.map),
+            mapping=_mapping(parsed.map),
             ignore_unknown=parsed.ignore_unknown,
             sheet=parsed.sheet,
         )
@@ -109,6 +110,14 @@ def _take_in(parsed: argparse.Namespace, taking: Taking, teller: Teller, *, keep
             teller.rejects(kept, rejects.rows)
     teller.end_of_problems()
     return taking.intake
+
+
+def _mapping(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
+    mapping = dict(pairs)
+    twice = next((column for column, field in pairs if mapping[column] != field), None)
+    if twice is not None:
+        raise InputFileError(f"--map: {quoted(twice, 60)} is mapped twice; map it once.")
+    return mapping
 
 
 def _both(first: Callable[[RowProblem], None], second: Callable[[RowProblem], None]) -> Callable[[RowProblem], None]:

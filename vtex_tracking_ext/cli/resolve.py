@@ -13,6 +13,7 @@ from vtex_tracking_ext.bulk.pace import Pace
 from vtex_tracking_ext.bulk.push import label_of
 from vtex_tracking_ext.bulk.sqlite import SqliteJournal
 from vtex_tracking_ext.errors import ConfigurationError, VtexTrackingError
+from vtex_tracking_ext.text import visible
 
 from .accounts import Accounts
 from .interrupts import interrupts
@@ -119,17 +120,18 @@ def _read(parsed: argparse.Namespace, journal: SqliteJournal, chosen: list[Selec
                 if label_of(client) != label:
                     raise ConfigurationError(f"they were sent to another address than {client.base_url}")  # noqa: TRY301
             except ConfigurationError as error:
-                warn(f"{label}: not read: {error}")
+                warn(f"{label}: not read: {visible(str(error), 600)}")
                 ends.append(Status.CONFIGURATION)
                 continue
             delivery = Delivery(client.paced(), journal, label, Pace(rate=parsed.rate), report)
             with interrupts(delivery.stop) as stopped:
                 for selection in chosen:
-                    delivery.settle_all(evolve(selection, account=label))
+                    if selection.account in {None, label}:
+                        delivery.settle_all(evolve(selection, account=label))
             if stopped.happened:
                 return Status.INTERRUPTED
             if delivery.stopped_by is not None:
-                warn(f"{label}: given up: {delivery.reason}")
+                warn(f"{label}: given up: {visible(delivery.reason, 600)}")
                 ends.append(status_of(delivery.stopped_by))
     rest = _tell_rest(parsed, journal, applied=applied)
     return Status.CONFIGURATION if Status.CONFIGURATION in ends else max([rest, *ends])
