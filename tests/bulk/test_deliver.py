@@ -187,6 +187,19 @@ def test_what_our_own_checks_refuse_is_refused(bench: Bench) -> None:
     assert not bench.pace.reason
 
 
+def test_what_our_own_checks_refuse_does_not_take_the_others_down(bench: Bench) -> None:
+    """A delivered date can come to lie ahead again: where a clock was set back, or in another time zone."""
+
+    def check(update: TrackingUpdate) -> None:
+        if update.is_delivered:
+            raise errors.InvalidUpdateError("it lies in the future")
+
+    bench.add(row(1, "a"), row(2, "b"), delivery(3, "2026-10-02"))
+    bench.account.answers(*[check] * 9)
+    bench.run()
+    assert bench.states() == {"a": "applied", "b": "applied", "D 2026-10-02": "refused"}
+
+
 def test_an_unknown_outcome_holds_its_package_and_no_other(bench: Bench) -> None:
     """The order does not show it in the looks at the end either."""
     bench.add(row(1, "a"), row(2, "b"), row(3, "x", "2"))

@@ -70,13 +70,28 @@ def store(oms: Oms) -> Iterator[TrackingClient]:
         ("mystore", {"base_url": "https://a.mystore.vtexcommercestable.com.br"}, None),
         ("mystore", {"base_url": "https://mystore.evil.example.com.br"}, None),
         ("mystore", {"base_url": "http://127.0.0.1:8000"}, "mystore@127.0.0.1:8000"),
-        ("mystore", {"base_url": "https://Gateway.example/Vtex"}, "mystore@gateway.example/Vtex"),
+        ("mystore", {"base_url": "https://Gateway.example/Vtex"}, "mystore@gateway.example/vtex"),
+        ("mystore", {"base_url": "https://mystore.vtexcommercestable.com.br:443/"}, "mystore"),
+        ("mystore", {"base_url": "https://mystore.vtexcommercestable.com.br:0443"}, "mystore"),
+        ("mystore", {"base_url": "https://mystore.vtexcommercestable.com.br:80"}, None),
+        ("mystore", {"base_url": "http://127.0.0.1:80"}, "mystore@127.0.0.1"),
+        ("mystore", {"base_url": "http://[::1]:80"}, "mystore@[::1]"),
+        ("mystore", {"base_url": "http://[::1]:8000"}, None),
     ],
 )
 def test_an_account_elsewhere_has_another_name(account: str, options: dict[str, str], label: str | None) -> None:
     """So that what went to a sandbox does not pass for sent to the store; VTEX's own host is the store itself."""
     expected = label or f"{account}@{options['base_url'].partition('://')[2]}"
     assert label_of(client(account, **options)) == expected
+
+
+def test_a_path_in_capitals_is_counted_like_any_other(journal: SqliteJournal) -> None:
+    """A journal keeps accounts in lower case: what waits there, or is in doubt, must be found under that name."""
+    account: Any = Account(base_url="https://gateway.example/Vtex")
+    account.answers(errors.OutcomeUnknownError("the connection was cut"))
+    given = [{"order_id": "o-01", "invoice_number": "1", "date": "2026-10-01", "description": d} for d in ("a", "b")]
+    result = push(given, account, journal, choices=Choices(events_per_call=1, looks=()))
+    assert (result.unknown, result.pending) == (1, 1)
 
 
 def test_what_is_new_is_sent_and_what_is_known_is_not(store: TrackingClient, oms: Oms, tmp_path: Path) -> None:
@@ -310,6 +325,18 @@ def test_what_a_run_would_do_can_be_known_before(journal: SqliteJournal) -> None
     assert waiting_in(journal, ["mystore", "nobody"]) == {"in_flight": 1, "pending": 3}
     assert waiting_in(journal, []) == {}
     assert list(journal.entries(Selection(("in_flight",)))) != []
+
+
+def test_two_pushes_may_share_a_journal(journal: SqliteJournal) -> None:
+    """What one has on its way is not taken for left behind by the other, and is sent once."""
+    account: Any = Account()
+    account.shows = False
+    others: list[room.Result] = []
+    given = [{"order_id": "o-01", "invoice_number": "1", "date": "2026-10-01", "description": "a"}]
+    account.answers(lambda _: others.append(push(given, account, journal, choices=QUICK)))
+    result = push(given, account, journal, choices=QUICK)
+    assert (result.applied, [(other.applied, other.calls, other.reads) for other in others]) == (1, [(0, 0, 0)])
+    assert account.sent == ["a"]
 
 
 def test_the_time_decides_what_lies_in_the_future(journal: SqliteJournal) -> None:

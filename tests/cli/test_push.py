@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shlex
 import signal
 import sys
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,9 @@ import pytest
 
 from vtex_tracking_ext.bulk import breaker, deliver, pace
 from vtex_tracking_ext.bulk.entries import Selection
+from vtex_tracking_ext.bulk.rows import read_rows
 from vtex_tracking_ext.bulk.sqlite import SqliteJournal, SqliteReader
+from vtex_tracking_ext.cli import push as cli_push
 from vtex_tracking_ext.cli import telling
 from vtex_tracking_ext.sandbox import (
     APP_KEY,
@@ -28,7 +31,7 @@ from vtex_tracking_ext.sandbox import (
 from commands import Ran
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 pytestmark = pytest.mark.usefixtures("account")
@@ -132,6 +135,14 @@ class TestReading:
         ran = run("push", "--map", wrong, EXAMPLE_FILE)
         assert ran.status == 2
         assert "is not COLUMN=FIELD" in ran.err
+
+    def test_a_column_is_mapped_once(self, run: Callable[..., Ran], tmp_path: Path) -> None:
+        """The last one would silently win; saying the same again is no matter."""
+        path = write(tmp_path, "order_id,invoice_number,date,what\n1-01,1,2026-10-01,a\n")
+        assert run("check", path, "--map", "what=description", "--map", "what=description").status == 0
+        ran = run("check", path, "--map", "what=city", "--map", "what=description")
+        assert ran.status == 2
+        assert "--map: 'what' is mapped twice; map it once." in ran.err
 
     def test_standard_input_is_a_file(self, run: Callable[..., Ran], oms: Oms, monkeypatch: pytest.MonkeyPatch) -> None:
         """JSON lines are told from CSV by their first byte."""
@@ -256,7 +267,7 @@ class TestMistakes:
         assert ran.status == 2
         assert f"{path}:3: column date: '31/02/2026' is not a date; write yyyy-mm-dd" in ran.err
         rejects = tmp_path / "events.rejects.csv"
-        assert f"1 row with mistakes: {rejects}; mend and push it, as it is." in ran.err
+        assert f"1 row with mistakes: {rejects}; mend them there, and push that file." in ran.err
         assert "2 rows: 1 new, 0 known before, 1 with mistakes." in ran.out
         assert len(oms.applied(ORDER, INVOICE)) == 1
         rejects.write_text(rejects.read_text("utf-8").replace("31/02/2026", "2026-10-06"), "utf-8")
@@ -316,6 +327,40 @@ class TestMistakes:
             assert str(bad) in ran.err
         assert len(oms.received) == 0
 
+    def test_what_came_before_a_file_that_cannot_be_used_is_told(
+        self, run: Callable[..., Ran], oms: Oms, tmp_path: Path
+    ) -> None:
+        """It waits in the journal, and can be dropped there; a dry run and a check keep nothing, and say nothing."""
+        good, bad = write(tmp_path, HEADER + ROW), write(tmp_path, "", "empty.csv")
+        for arguments in (("check",), ("push", "--dry-run")):
+            assert run(*arguments, good, bad).err.count("\n") == 1
+        journal = tmp_path / "my journal.db"
+        ran = run("push", "--journal", journal, good, bad)
+        drop = f"vtex-tracking resolve --withdraw --all --journal '{journal}'"
+        assert ran.err.splitlines()[0] == (
+            f"Already in the journal: 1 row. The next push sends what waits there, or drop all of it: {drop}"
+        )
+        assert run(*shlex.split(drop)[1:]).out == "1 withdrawn\n"
+        assert run("push", "--journal", journal).status == 0
+        assert run("push", "--journal", journal, bad).err.count("\n") == 1
+        assert len(oms.received) == 0
+
+    def test_an_interrupt_while_reading_tells_what_waits(
+        self, run: Callable[..., Ran], oms: Oms, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Exit status 130."""
+
+        def broken_off(name: str, *arguments: Any, **options: Any) -> Iterator[Any]:
+            yield from read_rows(name, *arguments, **options)
+            if name.endswith("late.csv"):
+                raise KeyboardInterrupt
+
+        monkeypatch.setattr(cli_push, "read_rows", broken_off)
+        ran = run("push", write(tmp_path, HEADER + ROW), write(tmp_path, HEADER + ROW, "late.csv"))
+        assert ran.status == 130
+        assert "Already in the journal: 1 row." in ran.err
+        assert len(oms.received) == 0
+
     def test_a_contradiction_is_told(self, run: Callable[..., Ran], oms: Oms, tmp_path: Path) -> None:
         """It goes to the rejects with its row; in a dry run and a check the exit status is the same."""
         first = f"{ORDER},{INVOICE},,,,,true,2026-10-08 21:15\n"
@@ -328,13 +373,13 @@ class TestMistakes:
         assert len(oms.received) == 1
 
     def test_what_comes_too_late_is_noted(self, run: Callable[..., Ran], tmp_path: Path) -> None:
-        """It is no mistake: the row's event may be new."""
+        """It is no mistake: the row's event may be new. What a file is called is shown safely."""
         first = f"{ORDER},{INVOICE},,,,,true,\n"
         run("push", write(tmp_path, HEADER + first))
-        path = write(tmp_path, HEADER + first.replace("true,", "true,2026-10-08"))
+        path = write(tmp_path, HEADER + first.replace("true,", "true,2026-10-08"), "\x1b[31m.csv")
         ran = run("push", path)
         assert ran.status == 0
-        assert f"{path}:2: 2026-10-08 comes too late" in ran.err
+        assert f"{tmp_path}/\\x1b[31m.csv:2: 2026-10-08 comes too late" in ran.err
         (note, summary) = lines(run("push", "--json", path).out)
         assert (note["type"], note["line"], summary["type"]) == ("note", 2, "summary")
 
@@ -350,6 +395,7 @@ class TestOutcomes:
         assert "order 999-01, invoice 000030711, 2026-10-05 Objeto postado" in ran.out
         assert f"({path}:2): " in ran.out
         assert "1 applied, 1 refused, 0 unknown, 0 waiting" in ran.out
+        assert ran.out.endswith("Mend what the refusals say, and push those rows again.\n")
         again = run("push", path)
         assert "2 rows: 0 new, 1 again after a refusal or with a date, 1 known before" in again.out
         assert again.status == 1
@@ -382,7 +428,7 @@ class TestOutcomes:
         assert ran.status == status
         assert "given up, what waits was not sent" in ran.err
         assert "0 applied, 0 refused, 0 unknown, 28 waiting; 1 call, 0 orders read." in ran.out
-        assert "What waits goes on with: vtex-tracking push" in ran.out
+        assert ran.out.endswith("What waits goes on with: vtex-tracking push\n")
         assert "28 applied" in run("push").out
         assert len(oms.applied(ORDER, INVOICE)) > 0
 
@@ -497,6 +543,22 @@ class TestAccounts:
         assert "it has: 'north'" in ran.err
         assert "the account of this run is 'sandbox'" in ran.err
         assert "1 applied" in ran.out
+
+    def test_of_several_profiles_the_one_named_after_the_account_is_used(
+        self, run: Callable[..., Ran], oms: Oms, url: str, tmp_path: Path
+    ) -> None:
+        """Wherever it stands: what was meant for a store must not go to its sandbox, nor the other way round."""
+        path = write(tmp_path, f"{self.HEADER}north,{ORDER},{INVOICE},2026-10-05,a\n")
+        profiles = self.profiles(tmp_path, url, "north")
+        other = 'account = "North"\nbase_url = "http://127.0.0.1:1"\nuser_token = "x"\n'
+        profiles.write_text(f"[first]\n{other}{profiles.read_text('utf-8')}[last]\n{other}", "utf-8")
+        assert run("push", path, "--profiles", profiles).status == 0
+        assert [event["description"] for event in oms.applied(ORDER, INVOICE)] == ["a"]
+        profiles.write_text(f"[first]\n{other}[last]\n{other}", "utf-8")
+        ran = run("push", path, "--profiles", profiles)
+        assert ran.status == 2
+        assert "'north' has several profiles in " in ran.err
+        assert ": 'first', 'last'; name the one to use after the account" in ran.err
 
     def test_a_run_may_have_no_account_of_its_own(
         self, run: Callable[..., Ran], url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

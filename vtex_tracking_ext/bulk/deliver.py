@@ -16,6 +16,7 @@ from attrs import evolve, field, frozen, validators
 from vtex_tracking_ext.errors import (
     AuthenticationError,
     ConfigurationError,
+    InvalidUpdateError,
     NotSentError,
     OutcomeUnknownError,
     PermissionDeniedError,
@@ -27,6 +28,7 @@ from vtex_tracking_ext.errors import (
 from .entries import OPEN, Selection, utc_now
 from .plan import EVENTS_PER_CALL, batches, halves, update_of
 from .settle import FOUND, NOT_SHOWN, found_among
+from .together import side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -147,7 +149,6 @@ class Delivery:
         self._telling = threading.Lock()
         self._stopped = threading.Event()
         self._doubtful: dict[PackageKey, None] = {}
-        self._faults: list[BaseException] = []
         self.calls = 0
         self.reads = 0
 
@@ -200,27 +201,14 @@ class Delivery:
         taking = threading.Lock()
 
         def work() -> None:
-            try:
-                while not self._stopped.is_set():
-                    with taking:
-                        package = next(packages, None)
-                    if package is None:
-                        return
-                    act(package)
-            except BaseException as error:  # noqa: BLE001 - raised by whoever waits for this thread
-                self._faults.append(error)
-                self.stop()
+            while not self._stopped.is_set():
+                with taking:
+                    package = next(packages, None)
+                if package is None:
+                    return
+                act(package)
 
-        threads = [
-            threading.Thread(target=work, name=f"deliver-{number}", daemon=True)
-            for number in range(self._choices.concurrency)
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        if self._faults:
-            raise self._faults[0]
+        side_by_side({f"deliver-{number}": work for number in range(self._choices.concurrency)}, self.stop)
 
     def drain(self, package: PackageKey) -> None:
         """Settle what is in doubt of a package, then send what waits, in order.
@@ -349,7 +337,8 @@ class Delivery:
             self._doubtful[entries[0].package] = None
             self._tell(News(entries, "unknown", reason, is_call=True))
             return self._choices.send_on
-        if status in _ONE_EVENTS_FAULT and len(entries) > 1:
+        is_one_events_fault = status in _ONE_EVENTS_FAULT or isinstance(error, InvalidUpdateError)
+        if is_one_events_fault and len(entries) > 1:
             self._journal.settle(ids, "pending", status_code=status, reason=reason)
             self._learn(error)
             return all(self._send(half) for half in halves(entries))

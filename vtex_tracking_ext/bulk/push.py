@@ -37,6 +37,7 @@ from .journals import open_journal
 from .pace import DEFAULT_RATE, Pace
 from .plan import EVENTS_PER_CALL, batches
 from .records import RowProblem
+from .together import side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -57,19 +58,26 @@ LabelOf: TypeAlias = "Callable[[str], str]"
 #: A host name that is VTEX's own for an account, in whichever environment.
 _OWN_HOST: Final = constants.SERVER_URL.partition("://")[2]
 
+#: Ports that an address need not name.
+_USUAL_PORTS: Final = {"http": 80, "https": 443}
+
 
 def label_of(client: TrackingClient) -> str:
     """Return the name under which a journal keeps a client's account.
 
-    It is the account's; where another address is called, such as a sandbox's, that is added (``mystore@127.0.0.1:80``),
-    so that what went there does not pass for sent to the store.
+    It is the account's; where another address is called, such as a sandbox's, that is added
+    (``mystore@127.0.0.1:8000``), so that what went there does not pass for sent to the store. It is in lower case, as a
+    journal keeps it, and a port that goes without saying is left out: the same store has the same name.
     """
     account = client.account.lower()
-    address = urlsplit(client.base_url)
+    address = urlsplit(client.base_url.lower())
+    host = re.sub(r":[0-9]+$", "", address.netloc)
+    if address.port not in {None, _USUAL_PORTS[address.scheme]}:
+        host = f"{host}:{address.port}"
     own = re.escape(_OWN_HOST.format(accountName=account, environment="*")).replace(r"\*", "[a-z0-9-]+")
-    if re.fullmatch(own, address.netloc.lower()) and not address.path:
+    if re.fullmatch(own, host) and not address.path:
         return account
-    return f"{account}@{address.netloc.lower()}{address.path}"
+    return f"{account}@{host}{address.path}"
 
 
 @define
@@ -187,7 +195,6 @@ class Run:
     ) -> None:
         self._report = report
         self._reporting = threading.Lock()
-        self._faults: list[BaseException] = []
         self._unknown: set[int] = set()
         self.outcomes: Counter[Settled] = Counter()
         self.deliveries: dict[str, Delivery] = {
@@ -219,34 +226,12 @@ class Run:
             KeyboardInterrupt: The user interrupted; what was on its way has been finished and noted first, unless the
                 user interrupted again.
         """
-        threads = [
-            threading.Thread(target=self._deliver, args=(delivery,), name=f"account-{label}", daemon=True)
-            for label, delivery in self.deliveries.items()
-        ]
-        for thread in threads:
-            thread.start()
-        try:
-            for thread in threads:
-                thread.join()
-        except KeyboardInterrupt:
-            self.stop()
-            for thread in threads:
-                thread.join()
-            raise
-        if self._faults:
-            raise self._faults[0]
+        side_by_side({f"account-{label}": delivery.run for label, delivery in self.deliveries.items()}, self.stop)
 
     def stop(self) -> None:
         """Begin no other call; those on their way are finished."""
         for delivery in self.deliveries.values():
             delivery.stop()
-
-    def _deliver(self, delivery: Delivery) -> None:
-        try:
-            delivery.run()
-        except BaseException as error:  # noqa: BLE001 - raised by whoever waits for this thread
-            self._faults.append(error)
-            self.stop()
 
     def _take_note(self, news: News | Waiting) -> None:
         with self._reporting:
@@ -365,8 +350,13 @@ def push(
         report: Called with what happens, by one thread at a time.
         now: The current time, aware, to tell whether a delivered date lies in the future; unless given, the machine's.
 
+    Returns:
+        What it did and left, a :class:`Result`. A row with a mistake is among its problems; it raises nothing.
+
     Raises:
         JournalError: The journal cannot be used; where nothing was sent yet, nothing was lost.
+        ConfigurationError: There is no client.
+        ValueError: ``rate`` is not above 0.
         KeyboardInterrupt: See :meth:`Run.deliver`.
     """
     clients = tuple(client) if isinstance(client, Iterable) else (client,)

@@ -12,14 +12,15 @@ from vtex_tracking_ext.bulk.entries import OPEN, Selection
 from vtex_tracking_ext.bulk.journals import open_journal, open_trial
 from vtex_tracking_ext.bulk.push import Intake, Run, Taking, label_of, outlook, waiting_in
 from vtex_tracking_ext.bulk.rejects import RejectsFile
-from vtex_tracking_ext.bulk.rows import read_rows
+from vtex_tracking_ext.bulk.rows import InputFileError, read_rows
 from vtex_tracking_ext.bulk.sqlite import SqliteJournal
 from vtex_tracking_ext.errors import ConfigurationError
+from vtex_tracking_ext.text import quoted
 
 from .accounts import Accounts
 from .connection import settings_from
 from .interrupts import interrupts
-from .ledger import journal_path, journal_to_write
+from .ledger import journal_option, journal_path, journal_to_write
 from .progress import progress
 from .status import Status, status_of
 from .telling import Teller
@@ -27,11 +28,10 @@ from .telling import Teller
 if TYPE_CHECKING:
     import argparse
     from collections import Counter
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from vtex_tracking_ext.bulk.entries import State
     from vtex_tracking_ext.bulk.journal import Journal
-    from vtex_tracking_ext.bulk.push import LabelOf
     from vtex_tracking_ext.bulk.records import RowProblem
     from vtex_tracking_ext.client import TrackingClient
 
@@ -44,18 +44,26 @@ def check(parsed: argparse.Namespace) -> Status:
     teller = Teller(as_json=parsed.json)
     own = settings_from(parsed, os.environ).account or _NO_ACCOUNT
     with SqliteJournal.temporary() as journal:
-        intake = _take_in(parsed, journal, lambda account: account.lower() or own, teller, keep=False)
+        taking = Taking(journal, lambda account: account.lower() or own, teller.problem, teller.note)
+        intake = _take_in(parsed, taking, teller, keep=False)
         teller.plan(intake, outlook(journal, journal.counts(), parsed.events_per_call))
     return Status.USAGE if intake.wrong else Status.OK
 
 
 def push(parsed: argparse.Namespace) -> Status:
     """Read files into the journal, and deliver what waits there for their accounts; without files, for all of them."""
-    teller = Teller(as_json=parsed.json)
+    teller = Teller(as_json=parsed.json, journal_option=journal_option(parsed))
     with Accounts(parsed) as accounts, _opened(parsed) as journal:
         if parsed.files:
             keep = not (parsed.dry_run or parsed.no_rejects)
-            intake = _take_in(parsed, journal, lambda name: label_of(accounts.client(name)), teller, keep=keep)
+            taking = Taking(journal, lambda name: label_of(accounts.client(name)), teller.problem, teller.note)
+            try:
+                intake = _take_in(parsed, taking, teller, keep=keep)
+            except BaseException:  # an interrupt too: nothing is sent now, but what was noted will be
+                noted = taking.intake.meanings["new"] + taking.intake.meanings["renewed"]
+                if noted and not parsed.dry_run:
+                    teller.noted(noted)
+                raise
             clients, left_out = {label_of(client): client for client in accounts.made}, 0
         else:
             intake = Intake()
@@ -72,27 +80,23 @@ def _opened(parsed: argparse.Namespace) -> Journal:
     return open_journal(journal_to_write(parsed, os.environ))
 
 
-def _take_in(
-    parsed: argparse.Namespace, journal: Journal, label_of_account: LabelOf, teller: Teller, *, keep: bool
-) -> Intake:
+def _take_in(parsed: argparse.Namespace, taking: Taking, teller: Teller, *, keep: bool) -> Intake:
     """Read every file to its end before anything is sent, so that one that cannot be used stops the rest too.
 
     Args:
         parsed: The options.
-        journal: Where rows are noted.
-        label_of_account: Gives an account's name in the journal.
+        taking: Notes rows.
         teller: Tells of problems.
         keep: Whether the bad rows of each file are written to one of their own.
     """
     now = dt.datetime.now().astimezone()
-    taking = Taking(journal, label_of_account, teller.problem, teller.note)
     for name in parsed.files:
         rows = read_rows(
             name,
             now,
             format=parsed.format,
             encoding=parsed.encoding,
-            mapping=dict(parsed.map),
+            mapping=_mapping(parsed.map),
             ignore_unknown=parsed.ignore_unknown,
             sheet=parsed.sheet,
         )
@@ -107,6 +111,14 @@ def _take_in(
             teller.rejects(kept, rejects.rows)
     teller.end_of_problems()
     return taking.intake
+
+
+def _mapping(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
+    mapping = dict(pairs)
+    twice = next((column for column, field in pairs if mapping[column] != field), None)
+    if twice is not None:
+        raise InputFileError(f"--map: {quoted(twice, 60)} is mapped twice; map it once.")
+    return mapping
 
 
 def _both(first: Callable[[RowProblem], None], second: Callable[[RowProblem], None]) -> Callable[[RowProblem], None]:

@@ -13,10 +13,11 @@ from vtex_tracking_ext.bulk.journals import open_journal
 from vtex_tracking_ext.bulk.pace import Pace
 from vtex_tracking_ext.bulk.push import label_of
 from vtex_tracking_ext.errors import ConfigurationError, VtexTrackingError
+from vtex_tracking_ext.text import visible
 
 from .accounts import Accounts
 from .interrupts import interrupts
-from .ledger import journal_path, reader_of
+from .ledger import journal_path, labels_of, reader_of
 from .output import say, say_json, warn
 from .progress import wait_line
 from .status import Status, status_of
@@ -45,7 +46,8 @@ def resolve(parsed: argparse.Namespace) -> Status:
         with reader_of(parsed, os.environ) as reader:
             return _list(parsed, reader)
     if bool(parsed.ids) == parsed.all:
-        raise UsageError("Which ones? Give the numbers that vtex-tracking resolve lists, or --all.")
+        lister = "vtex-tracking report --state pending" if parsed.withdraw else "vtex-tracking resolve"
+        raise UsageError(f"Which ones? Give the numbers that {lister} lists, or --all.")
     with open_journal(journal_path(parsed, os.environ), create=False) as journal:
         chosen = _chosen(parsed, journal)
         if parsed.withdraw:
@@ -60,14 +62,15 @@ def resolve(parsed: argparse.Namespace) -> Status:
 
 
 def _chosen(parsed: argparse.Namespace, journal: JournalReader) -> list[Selection]:
-    """Return what the action is for.
+    """Return what is to be listed, or what the action is for.
 
     Raises:
         UsageError: A number is not of an entry in such a state.
+        VtexTrackingError: The journal has nothing of such an account.
     """
     states: tuple[State, ...] = ("pending",) if parsed.withdraw else DOUBT
-    if parsed.all:
-        return [Selection(states, label) for label in _labels(parsed, journal)]
+    if not parsed.ids:
+        return [Selection(states, label) for label in labels_of(parsed.account, journal.counts())]
     found = {entry.id: entry.state for entry in journal.entries(Selection(ids=parsed.ids))}
     wrong = [f"{id_} is {found.get(id_, 'not there')}" for id_ in parsed.ids if found.get(id_) not in states]
     if wrong:
@@ -75,16 +78,10 @@ def _chosen(parsed: argparse.Namespace, journal: JournalReader) -> list[Selectio
     return [Selection(states, ids=parsed.ids)]
 
 
-def _labels(parsed: argparse.Namespace, journal: JournalReader) -> list[str]:
-    """Return the accounts that are meant, by their names in the journal: at whatever address, unless one is named."""
-    asked = None if parsed.account is None else parsed.account.lower()
-    return [label for label in journal.counts() if asked in {None, label, label.partition("@")[0]}]
-
-
 def _list(parsed: argparse.Namespace, journal: JournalReader) -> Status:
     number = 0
-    for label in _labels(parsed, journal):
-        for entry in journal.entries(Selection(DOUBT, label)):
+    for selection in _chosen(parsed, journal):
+        for entry in journal.entries(selection):
             number += 1
             if parsed.json:
                 say_json("unknown", {**entry_document(entry), "state": entry.state})
@@ -126,17 +123,18 @@ def _read(parsed: argparse.Namespace, journal: Journal, chosen: list[Selection])
                 if label_of(client) != label:
                     raise ConfigurationError(f"they were sent to another address than {client.base_url}")  # noqa: TRY301
             except ConfigurationError as error:
-                warn(f"{label}: not read: {error}")
+                warn(f"{label}: not read: {visible(str(error), 600)}")
                 ends.append(Status.CONFIGURATION)
                 continue
             delivery = Delivery(client.paced(), journal, label, Pace(rate=parsed.rate), report)
             with interrupts(delivery.stop) as stopped:
                 for selection in chosen:
-                    delivery.settle_all(evolve(selection, account=label))
+                    if selection.account in {None, label}:
+                        delivery.settle_all(evolve(selection, account=label))
             if stopped.happened:
                 return Status.INTERRUPTED
             if delivery.stopped_by is not None:
-                warn(f"{label}: given up: {delivery.reason}")
+                warn(f"{label}: given up: {visible(delivery.reason, 600)}")
                 ends.append(status_of(delivery.stopped_by))
     rest = _tell_rest(parsed, journal, applied=applied)
     return Status.CONFIGURATION if Status.CONFIGURATION in ends else max([rest, *ends])
@@ -145,7 +143,7 @@ def _read(parsed: argparse.Namespace, journal: Journal, chosen: list[Selection])
 def _tell_rest(parsed: argparse.Namespace, journal: JournalReader, **settled: int) -> Status:
     """Tell what was settled and what is still unknown."""
     counts = journal.counts()
-    unknown = sum(counts[label][state] for label in _labels(parsed, journal) for state in DOUBT)
+    unknown = sum(counts[label][state] for label in labels_of(parsed.account, counts) for state in DOUBT)
     _tell(parsed, **settled, unknown=unknown)
     return Status.UNKNOWN if unknown else Status.OK
 
@@ -160,4 +158,5 @@ def _tell(parsed: argparse.Namespace, **numbers: int) -> None:
             "unknown": "still unknown",
             "withdrawn": "withdrawn",
         }
-        say(", ".join(f"{number} {words[name]}" for name, number in numbers.items() if number or name == "unknown"))
+        always = {"unknown", "withdrawn"}
+        say(", ".join(f"{number} {words[name]}" for name, number in numbers.items() if number or name in always))

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
-import signal
-import sys
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from vtex_tracking_ext.bulk.deliver import Choices
-from vtex_tracking_ext.errors import ConfigurationError
 from vtex_tracking_ext.text import visible
 
 from .accounts import Accounts
@@ -21,8 +17,6 @@ from .status import Status
 
 if TYPE_CHECKING:
     import argparse
-
-    from vtex_tracking_ext.fleet.worker import Worker
 
 
 def worker(parsed: argparse.Namespace) -> Status:

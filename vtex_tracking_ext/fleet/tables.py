@@ -51,7 +51,10 @@ def prepare(connection: Connection) -> bool:
             for name in migrations:
                 if name > found[0]:
                     _run(connection, (migrations_path / name).read_text("utf-8"))
-        connection.execute("INSERT INTO meta VALUES (%s, %s) ON CONFLICT (name) DO UPDATE SET value = excluded.value", (_WORD, migrations[-1]))
+        connection.execute(
+            "INSERT INTO meta VALUES (%s, %s) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            (_WORD, migrations[-1]),
+        )
         return True
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from procrastinate.exceptions import ProcrastinateException
 
@@ -13,9 +13,7 @@ from .doorbell import SWEEP_QUEUE, make_app, queue_of
 from .ringing import Ringing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-
-    from procrastinate import App
+    from collections.abc import Iterable
 
     from vtex_tracking_ext.bulk.entries import PackageKey
     from vtex_tracking_ext.bulk.postgres import PostgresJournal
