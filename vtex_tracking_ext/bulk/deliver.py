@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from .entries import Clock, Entry, PackageKey, Settled, State
     from .journal import Journal
-    from .pace import Pace
+    from .pace import Pacer
 
 #: Packages of one account that are on their way at once, unless told otherwise: the account's limit is shared with
 #: the merchant.
@@ -134,7 +134,7 @@ class Delivery:
         client: TrackingClient,
         journal: Journal,
         account: str,
-        pace: Pace,
+        pace: Pacer,
         report: Callable[[News | Waiting], None],
         choices: Choices | None = None,
         clock: Clock = utc_now,
@@ -219,6 +219,12 @@ class Delivery:
         with self._journal.hold(package) as is_mine:
             if is_mine:
                 self._drain(package)
+
+    def looks_again(self, package: PackageKey) -> bool:
+        """Tell, once, whether a package that was drained should be drained again: its order may yet show a doubt."""
+        is_doubtful = package in self._doubtful
+        self._doubtful.pop(package, None)
+        return is_doubtful
 
     def _drain(self, package: PackageKey) -> None:
         entries = tuple(self._journal.entries(Selection(OPEN, package=package)))

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from attrs import Factory, define, field, validators
 
@@ -195,6 +195,27 @@ class Throttle:
         oldest = now - max(_SECONDS_MEASURED, _CALLS_MEASURED / self.rate)
         while self.recent and self.recent[0] <= oldest:
             del self.recent[0]
+
+
+class Pacer(Protocol):
+    """Lets threads wait for their turn to call one account. Thread-safe."""
+
+    @property
+    def reason(self) -> str:
+        """Why nobody may call any more, or an empty text."""
+
+    @property
+    def stopped_by(self) -> VtexTrackingError | None:
+        """The error that ended the account, or None."""
+
+    def wait(self) -> bool:
+        """Return when a call may be made: True, and it is to be made now; or False, and nobody may call any more."""
+
+    def learn(self, error: VtexTrackingError | None) -> float:
+        """Draw the conclusions from a call of this thread, and return the seconds of quiet that it brings, or 0."""
+
+    def cancel(self) -> None:
+        """Let everybody go at once."""
 
 
 class Pace:

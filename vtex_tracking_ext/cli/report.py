@@ -74,7 +74,7 @@ def _format_of(output: Path | None) -> Format:
     return form
 
 
-def _selection(parsed: argparse.Namespace, journal: SqliteReader) -> Selection:
+def _selection(parsed: argparse.Namespace, journal: JournalReader) -> Selection:
     """Return which entries are to be told of.
 
     Raises:

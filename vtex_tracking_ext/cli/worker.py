@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
+import signal
+import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from vtex_tracking_ext.bulk.deliver import Choices
+from vtex_tracking_ext.errors import ConfigurationError
 from vtex_tracking_ext.text import visible
 
 from .accounts import Accounts
@@ -17,23 +21,93 @@ from .status import Status
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable
+
+    from vtex_tracking_ext.bulk.deliver import News, Waiting
+    from vtex_tracking_ext.bulk.postgres import PostgresJournal
+    from vtex_tracking_ext.fleet.paces import Paces
+    from vtex_tracking_ext.fleet.worker import Worker
 
 
 def worker(parsed: argparse.Namespace) -> Status:
     """Serve until SIGTERM or SIGINT."""
-    with Accounts(parsed) as accounts, fleet_journal(parsed, os.environ) as journal, ExitStack() as stack:
-        from vtex_tracking_ext.fleet.paces import Paces  # noqa: PLC0415 - an extra, which fleet_journal asks for
+    with Accounts(parsed) as accounts, ExitStack() as stack:
+        labels = _labels(parsed, accounts)
+        journal = stack.enter_context(fleet_journal(parsed, os.environ))
+        # Of an extra, which fleet_journal asks for.
+        from vtex_tracking_ext.fleet.paces import Paces  # noqa: PLC0415
         from vtex_tracking_ext.fleet.work import Work  # noqa: PLC0415
         from vtex_tracking_ext.fleet.worker import Worker  # noqa: PLC0415
 
-        labels = _labels(parsed, accounts)
-        _log(parsed.verbose)
         paces = Paces(journal.connections)
-        watch = _metrics(parsed, journal, paces, stack)
+        watch = _metrics(parsed.metrics, journal, paces, stack) if parsed.metrics else lambda _: None
+        _log(quiet=parsed.quiet)
         choices = Choices(events_per_call=parsed.events_per_call, send_on=parsed.send_on)
         work = Work(journal, paces, accounts.client_of_label, parsed.rate, choices, watch)
-        served = ", ".join(labels)
-        warn(f"Serving {visible(served)}; Ctrl-C or SIGTERM ends it, once the calls on their way are finished.")
-        asyncio.run(_serve(Worker(journal, work, labels, parsed.concurrency)))
+        asyncio.run(_serve(Worker(journal, work, labels, parsed.concurrency), ", ".join(map(visible, labels))))
     warn("The worker has ended.")
     return Status.OK
+
+
+def _labels(parsed: argparse.Namespace, accounts: Accounts) -> list[str]:
+    """Return the accounts to serve, by their names in the journal: those that are named, else all with credentials."""
+    known = accounts.labels()
+    if parsed.accounts is None:
+        if not known:
+            raise ConfigurationError(
+                "No account to serve: give its credentials by options or the environment, or write a profile for each "
+                "into the profile file; see vtex-tracking worker --help."
+            )
+        return sorted(known)
+    asked = [name.strip().lower() for name in parsed.accounts.split(",") if name.strip()]
+    missing = [name for name in asked if name not in {label.partition("@")[0] for label in known}]
+    if missing or not asked:
+        raise ConfigurationError(
+            f"--accounts: no credentials for {', '.join(map(visible, missing)) or 'nobody'}; there are some for: "
+            f"{', '.join(map(visible, sorted(known))) or 'none'}."
+        )
+    return sorted(label for label in known if label.partition("@")[0] in asked)
+
+
+async def _serve(worker: Worker, served: str) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, worker.stop)
+    warn(f"Serving {served}. Ctrl-C or SIGTERM ends it, once the calls on their way are finished.")
+    try:
+        await worker.run()
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+def _log(*, quiet: bool) -> None:
+    """Write the log of the worker, a line an outcome, to standard error."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    for name, level in (("vtex_tracking_ext.fleet", logging.WARNING if quiet else logging.INFO), ("procrastinate", logging.ERROR)):
+        logger = logging.getLogger(name)
+        logger.addHandler(handler)
+        logger.setLevel(level)
+        logger.propagate = False
+
+
+def _metrics(
+    where: tuple[str, int], journal: PostgresJournal, paces: Paces, stack: ExitStack
+) -> Callable[[News | Waiting], None]:
+    try:
+        from vtex_tracking_ext.fleet.metrics import Metrics, serve  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        raise ConfigurationError(
+            f"--metrics needs an extra ({error.name} is missing): pip install 'vtex-tracking[metrics]'."
+        ) from None
+    metrics = Metrics(journal, paces.all)
+    host, port = where
+    try:
+        server = serve(metrics, host, port)
+    except OSError as error:
+        raise ConfigurationError(f"--metrics {host}:{port} cannot be used: {error.strerror}.") from None
+    stack.callback(server.server_close)
+    stack.callback(server.shutdown)
+    warn(f"Metrics: http://{host}:{server.server_port}/metrics")
+    return metrics.watch

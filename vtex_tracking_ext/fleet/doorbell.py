@@ -11,9 +11,11 @@ not make one with a single package wait for all of them.
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from procrastinate import App, BaseRetryStrategy, PsycopgConnector, RetryDecision
+
+from vtex_tracking_ext.bulk.entries import PackageKey
 
 from .pace import NotYet
 
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
     from procrastinate.jobs import Job
 
-    from vtex_tracking_ext.bulk.entries import PackageKey
+    from vtex_tracking_ext.bulk.postgres.address import Address
 
 #: Names of the tasks, as Procrastinate's shell shows them.
 DRAIN: Final = "vtex_tracking.drain"
@@ -64,22 +66,25 @@ class RingAgain(BaseRetryStrategy):
 
 
 def make_app(
-    url: str,
+    address: Address,
     drain: Callable[[PackageKey], Awaitable[None]],
     sweep: Callable[[], Awaitable[None]],
-    **pool: Any,
+    connections: int = 4,
 ) -> App:
     """Return the Procrastinate app.
 
     Args:
-        url: The database.
+        address: Where the journal is; Procrastinate's tables stand beside it, in the same schema.
         drain: Does what there is to do for a package.
         sweep: Rings for the packages that lack a doorbell.
-        pool: Options of the pool of connections.
+        connections: Connections at most, one of which listens.
     """
-    from vtex_tracking_ext.bulk.entries import PackageKey  # noqa: PLC0415 - for its value, not its type alone
-
-    app = App(connector=PsycopgConnector(conninfo=url, **pool))
+    parameters = {
+        **address.parameters,
+        "application_name": "vtex-tracking, doorbells",
+        "options": f"-c search_path={address.schema},pg_temp",
+    }
+    app = App(connector=PsycopgConnector(kwargs=parameters, min_size=1, max_size=connections))
 
     @app.task(name=DRAIN, retry=RingAgain())
     async def ring(account: str, order_id: str, invoice_number: str) -> None:

@@ -65,10 +65,6 @@ class FleetPace:
         clock: Seconds that only ever go up.
     """
 
-    #: Nothing ends an account here: it rests, and :meth:`wait` says for how long.
-    reason: Final = ""
-    stopped_by: Final = None
-
     def __init__(
         self, account: str, store: PaceStore, rate: float, clock: Callable[[], float] = time.monotonic
     ) -> None:
@@ -86,6 +82,16 @@ class FleetPace:
         self._reason = ""
         self._waiting = 0
         self._mine = threading.local()
+
+    @property
+    def reason(self) -> str:
+        """An empty text: nothing ends an account here. It rests, and :meth:`wait` says for how long."""
+        return ""
+
+    @property
+    def stopped_by(self) -> None:
+        """None, likewise."""
+        return None
 
     def wait(self) -> bool:
         """Return when a call may be made.

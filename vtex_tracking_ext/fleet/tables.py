@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 #: What the journal's table ``meta`` keeps: the last of Procrastinate's migrations that is in its tables.
 _WORD: Final = "procrastinate_migration"
 
+_NOTE: Final = "INSERT INTO meta VALUES (%s, %s) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+
 _PACES: Final = """
     CREATE TABLE IF NOT EXISTS paces (
         account text COLLATE "C" PRIMARY KEY,
@@ -44,7 +46,7 @@ def prepare(connection: Connection) -> bool:
         if found is not None and found[0] >= migrations[-1]:
             return False
         if found is None:
-            _run(connection, SchemaManager.get_schema())
+            connection.execute(SchemaManager.get_schema())
             connection.execute(_PACES)
             connection.execute(_DOORBELLS)
         else:
@@ -63,7 +65,3 @@ def migration_names() -> list[str]:
     names = (entry.name for entry in resources.files("procrastinate.sql.migrations").iterdir())
     return sorted(name for name in names if re.fullmatch(r"\d[\w.]*\.sql", name))
 
-
-def _run(connection: Connection, script: str) -> None:
-    """Run a script of several statements: Procrastinate's own, as safe as its code."""
-    connection.execute(cast("LiteralString", script))

@@ -71,10 +71,10 @@ class Work:
             JournalError: The journal cannot be used.
         """
         delivery, pace = self._account(package.account)
-        is_doubtful = delivery.drain(package)
+        delivery.drain(package)
         if self._stopped:
             raise NotYet(0, "the worker ends")
-        if is_doubtful:
+        if delivery.looks_again(package):
             raise NotYet(LOOK_AGAIN, "the order may yet show what is in doubt")
         left = {entry.state for entry in self._journal.entries(Selection(OPEN, package=package))}
         if left == {"pending"} or "in_flight" in left:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from procrastinate.exceptions import ProcrastinateException
@@ -89,10 +91,8 @@ class Worker:
             await asyncio.get_running_loop().run_in_executor(threads, self._work.close)
 
     async def _wait(self, seconds: float) -> None:
-        try:
+        with suppress(TimeoutError):
             await asyncio.wait_for(self._stopped.wait(), seconds)
-        except TimeoutError:
-            pass
 
     async def _serve(self, threads: ThreadPoolExecutor) -> None:
         loop = asyncio.get_running_loop()
@@ -104,9 +104,9 @@ class Worker:
             await loop.run_in_executor(threads, self._sweep)
             for id_ in await loop.run_in_executor(threads, self._ringing.left_behind, self._journal):
                 LOG.warning("doorbell %d was left behind by a worker; it rings again", id_)
-                await app.job_manager.retry_job_by_id_async(id_, now())
+                await app.job_manager.retry_job_by_id_async(id_, dt.datetime.now(dt.UTC))
 
-        app = make_app(self._journal.connections.arguments, drain, sweep)
+        app = make_app(self._journal.address, drain, sweep)
         async with app.open_async():
             await app.run_worker_async(
                 queues=self._queues,

@@ -106,8 +106,8 @@ class PostgresJournal(PostgresReader):
         """Add rows as they are iterated over, and yield what each meant."""
         remaining = iter(rows)
         while batch := tuple(islice(remaining, BATCH)):
-            with self._connections.one() as connection:
-                added = adding.add(connection, self._address.schema, batch, account, self._now())
+            with self.connections.one() as connection:
+                added = adding.add(connection, self.address.schema, batch, account, self._now())
             yield from added
 
     def hold(self, package: PackageKey) -> AbstractContextManager[bool]:
@@ -117,14 +117,14 @@ class PostgresJournal(PostgresReader):
         process that is killed lets go at once, and where the connection is lost, so is the right to begin: whatever
         the thread asks for then raises JournalError.
         """
-        return self._connections.hold(package)
+        return self.connections.hold(package)
 
     def begin(self, ids: Iterable[int]) -> tuple[Entry, ...]:
         """Note that pending entries are about to leave, and return them as they now stand."""
         wanted = sorted(set(ids))
         while True:
             values = {"ids": wanted, "number": len(wanted), "from": "pending", "now": self._now()}
-            with self._connections.one() as connection:
+            with self.connections.one() as connection:
                 begun = connection.execute(_BEGIN, values).fetchall()
                 if len(begun) == len(wanted):
                     return tuple(map(entry_of, begun))
@@ -143,7 +143,7 @@ class PostgresJournal(PostgresReader):
         wanted = sorted(set(ids))
         values = {"number": len(wanted), **outcome("in_flight", state, status_code, receipt, reason)}
         while True:
-            with self._connections.one() as connection:
+            with self.connections.one() as connection:
                 if self._move(connection, _SETTLE, wanted, values) == len(wanted):
                     return
                 self._complain("in_flight", wanted, connection)
@@ -170,7 +170,7 @@ class PostgresJournal(PostgresReader):
         moved = 0
         found = (entry.id for entry in self.entries(evolve(selection, states=(values["from"],))))
         while ids := list(islice(found, BATCH)):
-            with self._connections.one() as connection:
+            with self.connections.one() as connection:
                 moved += self._move(connection, _MOVE, ids, values)
         return moved
 

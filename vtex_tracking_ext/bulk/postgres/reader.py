@@ -73,12 +73,14 @@ class PostgresReader:
 
     Attributes:
         name: Its URL, without what is secret.
+        address: Where it is.
+        connections: For whoever keeps other tables beside the journal's, in its schema.
     """
 
     def __init__(self, address: Address, connections: Connections) -> None:
         self.name = address.name
-        self._address = address
-        self._connections = connections
+        self.address = address
+        self.connections = connections
 
     @classmethod
     def open(cls, url: str) -> Self:
@@ -103,8 +105,8 @@ class PostgresReader:
 
     def at_work(self) -> str:
         """Return who has the journal open to write to it, this object apart, or an empty text."""
-        with self._connections.one() as connection:
-            return "; ".join(schema.writers(self._address.schema, connection))
+        with self.connections.one() as connection:
+            return "; ".join(schema.writers(self.address.schema, connection))
 
     def open_packages(self, account: str | None = None) -> Iterator[PackageKey]:
         """Yield the packages with something left to do, in the order of their arrival."""
@@ -136,7 +138,7 @@ class PostgresReader:
 
     def close(self) -> None:
         """Let go of the journal."""
-        self._connections.close()
+        self.connections.close()
 
     def __enter__(self) -> Self:
         return self
@@ -160,7 +162,7 @@ class PostgresReader:
             last = page[-1][0]
 
     def _fetch(self, sql: str, values: Any = ()) -> list[tuple[Any, ...]]:
-        with self._connections.one() as connection:
+        with self.connections.one() as connection:
             return connection.execute(sql, values).fetchall()
 
 

@@ -1,0 +1,46 @@
+"""The journal of a fleet: on PostgreSQL, with the fleet's tables beside it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vtex_tracking_ext.bulk.journals import is_database
+from vtex_tracking_ext.errors import ConfigurationError
+
+from .ledger import journal_path
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Mapping
+
+    from vtex_tracking_ext.bulk.postgres import PostgresJournal
+
+
+def fleet_journal(parsed: argparse.Namespace, environ: Mapping[str, str]) -> PostgresJournal:
+    """Open the journal, and make the fleet's tables or bring them up to date.
+
+    Raises:
+        ConfigurationError: It is in a file, or an extra is missing.
+        JournalError: It cannot be used.
+    """
+    where = journal_path(parsed, environ)
+    if not is_database(where):
+        raise ConfigurationError(
+            "A fleet needs a journal that several machines can share: name one on PostgreSQL, --journal "
+            "postgresql://USER@HOST/DATABASE, or by VTEX_JOURNAL."
+        )
+    try:
+        from vtex_tracking_ext.bulk.postgres import PostgresJournal  # noqa: PLC0415 - an extra
+        from vtex_tracking_ext.fleet.tables import prepare  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        raise ConfigurationError(
+            f"A fleet needs an extra ({error.name} is missing): pip install 'vtex-tracking[postgres]'."
+        ) from None
+    journal = PostgresJournal.open(str(where))
+    try:
+        with journal.connections.one() as connection:
+            prepare(connection)
+    except BaseException:
+        journal.close()
+        raise
+    return journal
