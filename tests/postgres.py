@@ -13,7 +13,8 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, Self
@@ -114,8 +115,8 @@ class Server:
     def end(self) -> None:
         """End it for good, and remove what it kept."""
         assert self._process is not None
-        if self._process.poll() is None:
-            self.stop()
+        self._process.send_signal(signal.SIGQUIT)  # "immediate": nothing of it is needed any more
+        self._process.wait(60)
         shutil.rmtree(self._folder)
 
     def __enter__(self) -> Self:
@@ -140,6 +141,7 @@ class Databases:
     def __init__(self, url: str) -> None:
         self._url = url
         self._number = 0
+        self._shared: str | None = None
 
     def new(self, options: str = "") -> str:
         """Make an empty database, and return its URL."""
@@ -148,6 +150,21 @@ class Databases:
         self._execute(sql.SQL("CREATE DATABASE {} " + options).format(sql.Identifier(name)))  # type: ignore[arg-type]
         parameters = psycopg.conninfo.conninfo_to_dict(self._url)
         return url_of({**parameters, "dbname": name})
+
+    @contextmanager
+    def schema(self) -> Iterator[str]:
+        """Give the URL of a journal in a schema of its own, which is not there yet; it is dropped afterwards."""
+        if self._shared is None:
+            self._shared = self.new()
+        self._number += 1
+        name = f"journal_{self._number}"
+        yield f"{self._shared}&schema={name}"
+        execute(self._shared, f"DROP SCHEMA IF EXISTS {name} CASCADE")
+
+    def close(self) -> None:
+        """Drop what is shared."""
+        if self._shared is not None:
+            self.drop(self._shared)
 
     def drop(self, url: str) -> None:
         """Drop a database, and end whoever uses it."""
@@ -166,7 +183,7 @@ def url_of(parameters: Mapping[str, Any]) -> str:
 
 def execute(url: str, *statements: str) -> list[tuple[Any, ...]]:
     """Carry out statements on a database, and return what the last one gives."""
-    with psycopg.connect(url.partition("?schema")[0], autocommit=True) as connection:
+    with psycopg.connect(url.partition("&schema=")[0], autocommit=True) as connection:
         for statement in statements:
             cursor = connection.execute(statement)  # type: ignore[arg-type]
         return cursor.fetchall() if cursor.description else []
