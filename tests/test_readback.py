@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vtex_tracking_ext import Package, PackageEvent, TrackingEvent, TrackingUpdate
-from vtex_tracking_ext.readback import packages_of, was_applied
+from vtex_tracking_ext.readback import most_matched, packages_of, was_applied
 
 COLLECTED = TrackingEvent("2015-06-23", "Coletado", "Rio de Janeiro", "RJ")
 MOVING = TrackingEvent("2015-06-24", "A caminho")
@@ -78,6 +78,28 @@ def test_either_of_the_two_dates_will_do() -> None:
     event = PackageEvent("2026-01-01", "Coletado", "Rio de Janeiro", "RJ", "2026-01-01T00:00", "2015-06-23T00:00")
     packages = [Package("1", "Output", None, None, None, finished=False, delivered_date=None, events=(event,))]
     assert was_applied(update(COLLECTED), packages) is True
+
+
+def test_what_was_recorded_on_the_day_of_another_event_is_not_taken_for_it() -> None:
+    """Two events that differ in the day alone, sent together: both are there, in whatever order they are looked for."""
+    days = ("2015-06-23", "2015-06-22")
+    sent = [TrackingEvent(day, "A caminho") for day in days]
+    events = tuple(PackageEvent(day, "A caminho", "", "", day, "2015-06-23") for day in days)
+    for recorded in (events, events[::-1]):
+        packages = [Package("1", "Output", None, None, None, finished=False, delivered_date=None, events=recorded)]
+        assert was_applied(update(*sent), packages) is True
+        assert was_applied(update(*sent[::-1]), packages) is True
+        assert was_applied(update(*sent, MOVING), packages) is None
+
+
+def test_each_event_may_have_to_make_room_for_the_next() -> None:
+    """As many as can stand there are found, however long the chain; equal ones need one each."""
+    chain = [frozenset({number, number + 1}) for number in range(2000)]
+    assert most_matched([*chain, frozenset({0})]) == 2001
+    assert most_matched([*chain[::-1], frozenset({0}), frozenset({0})]) == 2001
+    assert most_matched([frozenset({1})] * 3) == 1
+    assert most_matched([frozenset(), frozenset({1, 2})]) == 1
+    assert most_matched([]) == 0
 
 
 def test_an_order_is_read() -> None:

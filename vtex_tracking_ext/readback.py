@@ -9,7 +9,7 @@ from .events import Package, PackageEvent, TrackingEvent, TrackingUpdate, When
 from .limits import day_text, moment_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 #: The type of a package on its way to the shopper; a return is ``Input``.
 OUTPUT = "Output"
@@ -55,10 +55,10 @@ def was_applied(update: TrackingUpdate, packages: Iterable[Package]) -> bool | N
         after sending is no proof: VTEX shows an accepted change some seconds later (seen: 6 s).
     """
     shown = Shown(update.invoice_number, packages)
-    found = [shown.take(event) for event in update.events]
+    there, wanted = most_matched([shown.fitting(event) for event in update.events]), len(update.events)
     if update.is_delivered:
-        found.append(shown.is_delivered(update.delivered_date))
-    return all(found) if all(found) or not any(found) else None
+        there, wanted = there + shown.is_delivered(update.delivered_date), wanted + 1
+    return True if there == wanted else None if there else False
 
 
 class Shown:
@@ -71,15 +71,15 @@ class Shown:
 
     def __init__(self, invoice_number: str, packages: Iterable[Package]) -> None:
         self._mine = [p for p in packages if p.invoice_number == invoice_number and p.type in {OUTPUT, None}]
-        self._recorded = [event for package in self._mine for event in package.events]
+        self._recorded = [(_days_of(event), _texts_of(event)) for package in self._mine for event in package.events]
 
-    def take(self, event: TrackingEvent) -> bool:
-        """Tell whether an event is there that tells the same; equal events need one each."""
-        for index, other in enumerate(self._recorded):
-            if _same(event, other):
-                del self._recorded[index]
-                return True
-        return False
+    def fitting(self, event: TrackingEvent) -> frozenset[int]:
+        """Return which recorded events, by their numbers, tell the same as an event; see :func:`most_matched`."""
+        # Which of VTEX's two dates is the event's own is not documented, so either will do.
+        day, texts = day_text(event.date), _texts_of(event)
+        return frozenset(
+            number for number, (days, others) in enumerate(self._recorded) if day in days and texts == others
+        )
 
     def is_delivered(self, delivered_date: When | None) -> bool:
         """Tell whether the package is delivered, on the day that is told where both tell one."""
@@ -90,13 +90,44 @@ class Shown:
         )
 
 
-def _same(event: TrackingEvent, other: PackageEvent) -> bool:
-    # Which of VTEX's two dates is the event's own is not documented, so either will do.
-    days = {text[: len("yyyy-mm-dd")] for text in (other.last_change, other.create_date) if text}
-    told = [as_compared(text) for text in (event.description, event.city, event.state)]
-    return day_text(event.date) in days and told == [
-        as_compared(text) for text in (other.description, other.city, other.state)
-    ]
+def most_matched(fitting: Sequence[frozenset[int]]) -> int:
+    """Return how many of several events can stand on an order together, each as a recorded event of its own.
+
+    An event that was recorded on the day of another with the same texts fits the record of either. So which record is
+    whose must be weighed for all of them together: taking the first that fits could leave none for the other.
+
+    Args:
+        fitting: For each of the events, the recorded events that tell the same.
+    """
+    holders: dict[int, int] = {}
+    held: dict[int, int] = {}
+    for newcomer in range(len(fitting)):
+        # What the newcomer could take, and what those could take instead who hold that, and so on.
+        asked: dict[int, int] = {}
+        waiting = [newcomer]
+        while waiting:
+            asking = waiting.pop()
+            for record in fitting[asking]:
+                if record not in asked:
+                    asked[record] = asking
+                    if record in holders:
+                        waiting.append(holders[record])
+        free = next((record for record in asked if record not in holders), None)
+        while free is not None:  # each takes what it asked for, and leaves what it held to the one before it
+            taker = asked[free]
+            holders[free] = taker
+            left = held.get(taker)
+            held[taker] = free
+            free = left
+    return len(holders)
+
+
+def _days_of(event: PackageEvent) -> frozenset[str]:
+    return frozenset(text[: len("yyyy-mm-dd")] for text in (event.last_change, event.create_date) if text)
+
+
+def _texts_of(event: TrackingEvent | PackageEvent) -> tuple[str, ...]:
+    return tuple(as_compared(text) for text in (event.description, event.city, event.state))
 
 
 def as_compared(text: str) -> str:

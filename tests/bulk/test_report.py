@@ -63,6 +63,7 @@ def test_json_lines_tell_all_there_is() -> None:
         "added": "2026-11-23T12:00:00.123Z",
         "begun": "2026-11-23T12:00:00.123Z",
         "settled": "2026-11-23T12:05:00.000Z",
+        "number": EVENT.id,
     }
     told = json.loads(delivery)
     assert list(told) == list(FIELDS)

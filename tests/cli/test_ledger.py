@@ -237,6 +237,10 @@ def test_one_account_is_told_alone(run: Callable[..., Ran], usual: Path) -> None
     assert (ran.status, ran.out) == (2, "")
     assert ran.err == "vtex-tracking status: the journal has nothing of account othr; it has: mystore, other.\n"
     usual.unlink()
+    fill(usual, {"mystore@127.0.0.1:80": {"applied": 1}, "mystore": {"applied": 2}, "other": {"applied": 3}})
+    assert run("status", "--account", "MyStore").out.splitlines()[-2].split()[-3:] == ["3", "0", "0"]
+    assert run("status", "--account", "mystore@127.0.0.1:80").out.splitlines()[1].split()[-3:] == ["1", "0", "0"]
+    usual.unlink()
     fill(usual, {})
     assert "it has: none." in run("status", "--account", "other").err
 
@@ -246,6 +250,7 @@ def test_json_has_every_number(run: Callable[..., Ran], tmp_path: Path, monkeypa
     path = tmp_path / "j.db"
     monkeypatch.setenv("VTEX_JOURNAL", str(path))
     fill(path, {"mystore": {"applied": 2, "refused": 1}})
+    assert f"`vtex-tracking report --state refused --journal {path}` says why" in run("status", "--journal", path).out
     ran = run("status", "--json")
     numbers = {"pending": 0, "in_flight": 0, "applied": 2, "refused": 1, "unknown": 0}
     assert ran.status == 1

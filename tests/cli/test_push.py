@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shlex
 import signal
 import sys
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,9 @@ import pytest
 
 from vtex_tracking_ext.bulk import breaker, deliver, pace
 from vtex_tracking_ext.bulk.entries import Selection
+from vtex_tracking_ext.bulk.rows import read_rows
 from vtex_tracking_ext.bulk.sqlite import SqliteJournal, SqliteReader
+from vtex_tracking_ext.cli import push as cli_push
 from vtex_tracking_ext.cli import telling
 from vtex_tracking_ext.sandbox import (
     APP_KEY,
@@ -28,7 +31,7 @@ from vtex_tracking_ext.sandbox import (
 from commands import Ran
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 pytestmark = pytest.mark.usefixtures("account")
@@ -256,7 +259,7 @@ class TestMistakes:
         assert ran.status == 2
         assert f"{path}:3: column date: '31/02/2026' is not a date; write yyyy-mm-dd" in ran.err
         rejects = tmp_path / "events.rejects.csv"
-        assert f"1 row with mistakes: {rejects}; mend and push it, as it is." in ran.err
+        assert f"1 row with mistakes: {rejects}; mend them there, and push that file." in ran.err
         assert "2 rows: 1 new, 0 known before, 1 with mistakes." in ran.out
         assert len(oms.applied(ORDER, INVOICE)) == 1
         rejects.write_text(rejects.read_text("utf-8").replace("31/02/2026", "2026-10-06"), "utf-8")
@@ -316,6 +319,40 @@ class TestMistakes:
             assert str(bad) in ran.err
         assert len(oms.received) == 0
 
+    def test_what_came_before_a_file_that_cannot_be_used_is_told(
+        self, run: Callable[..., Ran], oms: Oms, tmp_path: Path
+    ) -> None:
+        """It waits in the journal, and can be dropped there; a dry run and a check keep nothing, and say nothing."""
+        good, bad = write(tmp_path, HEADER + ROW), write(tmp_path, "", "empty.csv")
+        for arguments in (("check",), ("push", "--dry-run")):
+            assert run(*arguments, good, bad).err.count("\n") == 1
+        journal = tmp_path / "my journal.db"
+        ran = run("push", "--journal", journal, good, bad)
+        drop = f"vtex-tracking resolve --withdraw --all --journal '{journal}'"
+        assert ran.err.splitlines()[0] == (
+            f"Already in the journal: 1 row. The next push sends what waits there, or drop all of it: {drop}"
+        )
+        assert run(*shlex.split(drop)[1:]).out == "1 withdrawn\n"
+        assert run("push", "--journal", journal).status == 0
+        assert run("push", "--journal", journal, bad).err.count("\n") == 1
+        assert len(oms.received) == 0
+
+    def test_an_interrupt_while_reading_tells_what_waits(
+        self, run: Callable[..., Ran], oms: Oms, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Exit status 130."""
+
+        def broken_off(name: str, *arguments: Any, **options: Any) -> Iterator[Any]:
+            yield from read_rows(name, *arguments, **options)
+            if name.endswith("late.csv"):
+                raise KeyboardInterrupt
+
+        monkeypatch.setattr(cli_push, "read_rows", broken_off)
+        ran = run("push", write(tmp_path, HEADER + ROW), write(tmp_path, HEADER + ROW, "late.csv"))
+        assert ran.status == 130
+        assert "Already in the journal: 1 row." in ran.err
+        assert len(oms.received) == 0
+
     def test_a_contradiction_is_told(self, run: Callable[..., Ran], oms: Oms, tmp_path: Path) -> None:
         """It goes to the rejects with its row; in a dry run and a check the exit status is the same."""
         first = f"{ORDER},{INVOICE},,,,,true,2026-10-08 21:15\n"
@@ -350,6 +387,7 @@ class TestOutcomes:
         assert "order 999-01, invoice 000030711, 2026-10-05 Objeto postado" in ran.out
         assert f"({path}:2): " in ran.out
         assert "1 applied, 1 refused, 0 unknown, 0 waiting" in ran.out
+        assert ran.out.endswith("Mend what the refusals say, and push those rows again.\n")
         again = run("push", path)
         assert "2 rows: 0 new, 1 again after a refusal or with a date, 1 known before" in again.out
         assert again.status == 1
@@ -382,7 +420,7 @@ class TestOutcomes:
         assert ran.status == status
         assert "given up, what waits was not sent" in ran.err
         assert "0 applied, 0 refused, 0 unknown, 28 waiting; 1 call, 0 orders read." in ran.out
-        assert "What waits goes on with: vtex-tracking push" in ran.out
+        assert ran.out.endswith("What waits goes on with: vtex-tracking push\n")
         assert "28 applied" in run("push").out
         assert len(oms.applied(ORDER, INVOICE)) > 0
 

@@ -72,7 +72,6 @@ def test_without_options_it_is_json_lines_of_all(run: Callable[..., Ran]) -> Non
         (("--state", "pending", "--state", "unknown"), ["mystore unknown 0", "other pending 0"]),
         (("--account", "Other"), ["other applied 0", "other pending 0"]),
         (("--account", "other", "--state", "applied"), ["other applied 0"]),
-        (("--account", "othr"), []),
     ],
 )
 def test_a_part_can_be_chosen(run: Callable[..., Ran], options: tuple[str, ...], texts: list[str]) -> None:
@@ -80,6 +79,26 @@ def test_a_part_can_be_chosen(run: Callable[..., Ran], options: tuple[str, ...],
     ran = run("report", *options)
     assert ran.status == 0
     assert texts_of(ran.out) == texts
+
+
+@pytest.mark.usefixtures("journal")
+def test_an_account_that_is_not_there_is_a_mistake(run: Callable[..., Ran], tmp_path: Path) -> None:
+    """Not a report of nothing; there is no file then."""
+    ran = run("report", "--account", "othr", "--output", tmp_path / "r.csv")
+    assert ran.status == 2
+    assert ran.err == "vtex-tracking report: the journal has nothing of account othr; it has: mystore, other.\n"
+    assert left(tmp_path) == []
+
+
+def test_an_account_may_be_named_without_its_address(run: Callable[..., Ran], usual: Path) -> None:
+    """Where it has one address."""
+    fill(usual, {"mystore@127.0.0.1:80": {"applied": 1}, "other@127.0.0.1:80": {"applied": 1}})
+    assert texts_of(run("report", "--account", "MyStore").out) == ["mystore@127.0.0.1:80 applied 0"]
+    usual.unlink()
+    fill(usual, {"mystore@127.0.0.1:80": {"applied": 1}, "mystore@127.0.0.1:81": {"applied": 1}})
+    ran = run("report", "--account", "mystore")
+    assert ran.status == 2
+    assert "several addresses; name one of: mystore@127.0.0.1:80, mystore@127.0.0.1:81." in ran.err
 
 
 @pytest.mark.usefixtures("journal")

@@ -70,7 +70,13 @@ class TestListing:
         """By its name, with the address or without."""
         assert "2 entries unknown" in run("resolve", "--account", "Sandbox").out
         assert "2 entries unknown" in run("resolve", "--account", label).out
-        assert run("resolve", "--account", "south").out == "0 entries unknown.\n"
+
+    def test_numbers_can_be_asked_for(self, run: Callable[..., Ran]) -> None:
+        """Those alone are listed; one that is not unknown is a mistake."""
+        assert [line.partition(":")[0] for line in run("resolve", 2, 4).out.splitlines()[:-1]] == ["2", "4"]
+        ran = run("resolve", 2, 3)
+        assert (ran.status, ran.out) == (2, "")
+        assert "3 is pending" in ran.err
 
     def test_machines_get_json(self, run: Callable[..., Ran]) -> None:
         """A line each."""
@@ -88,6 +94,10 @@ class TestListing:
     [
         (["--applied"], "Which ones?"),
         (["--applied", "1", "--all"], "Which ones?"),
+        (["--read"], "the numbers that vtex-tracking resolve lists"),
+        (["--withdraw"], "the numbers that vtex-tracking report --state pending lists"),
+        (["--applied", "--all", "--account", "south"], "nothing of account south; it has: north, sandbox@"),
+        (["--account", "south"], "nothing of account south; it has: north, sandbox@"),
         (["--applied", "1", "3", "9"], "Nothing was changed: 3 is pending, 9 is not there; in_flight or unknown"),
         (["--withdraw", "1"], "Nothing was changed: 1 is unknown; pending was expected."),
         (["--applied", "--read", "1"], "not allowed with"),
@@ -141,7 +151,9 @@ class TestByHand:
 
     def test_what_waits_can_be_withdrawn(self, run: Callable[..., Ran], ledger: Path, oms: Oms) -> None:
         """It is refused then, on this word, and not sent."""
-        assert run("resolve", "--withdraw", "--all").out == "1 withdrawn\n"
+        assert run("resolve", "--withdraw", "--all", "--account", "north").out == "0 withdrawn\n"
+        number = json.loads(run("report", "--state", "pending").out)["number"]
+        assert run("resolve", "--withdraw", number).out == "1 withdrawn\n"
         assert states(ledger) == ["unknown", "in_flight", "refused", "unknown"]
         assert list(oms.received) == []
 

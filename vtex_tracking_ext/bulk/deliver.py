@@ -25,6 +25,7 @@ from vtex_tracking_ext.errors import (
 )
 
 from .entries import OPEN, Selection, utc_now
+from .journal import WrongStateError
 from .plan import EVENTS_PER_CALL, batches, halves, update_of
 from .settle import FOUND, NOT_SHOWN, found_among
 
@@ -51,6 +52,9 @@ _SETTLING: Final = dt.timedelta(seconds=60)
 
 #: Seconds of quiet that a person would wonder about.
 _WORTH_TELLING: Final = 0.5
+
+#: Seconds after which a main thread that waits for others wakes up, to hear of signals.
+_NAP: Final = 0.5
 
 #: Statuses that can be one event's fault: bad request, content too large, unprocessable. Not 404 and 409, which are
 #: about the order or the invoice, and so about all of them.
@@ -217,8 +221,7 @@ class Delivery:
         ]
         for thread in threads:
             thread.start()
-        for thread in threads:
-            thread.join()
+        join(threads)
         if self._faults:
             raise self._faults[0]
 
@@ -316,7 +319,9 @@ class Delivery:
         """Send a batch, waiting while the account is over its limit; tell whether what comes after it may be sent."""
         while self._pace.wait():
             # On disk before the request leaves: whatever happens from here on, it is known that it may have.
-            entries = self._journal.begin(_ids(batch))
+            entries = self._begin(batch)
+            if not entries:
+                return True
             with self._telling:
                 self.calls += 1
             try:
@@ -329,6 +334,17 @@ class Delivery:
             if is_over is not None:
                 return is_over
         return False
+
+    def _begin(self, batch: Sequence[Entry]) -> tuple[Entry, ...]:
+        """Note that a batch leaves, without what somebody has withdrawn since it was read."""
+        while True:
+            try:
+                return self._journal.begin(_ids(batch))
+            except WrongStateError:
+                pending = tuple(self._journal.entries(Selection(("pending",), ids=_ids(batch))))
+                if len(pending) == len(batch):
+                    raise
+                batch = pending
 
     def _note_receipt(self, entries: tuple[Entry, ...], receipt: TrackingReceipt) -> None:
         reason = receipt.note or ""
@@ -368,6 +384,17 @@ class Delivery:
     def _tell(self, news: News | Waiting) -> None:
         with self._telling:
             self._report(news)
+
+
+def join(threads: Iterable[threading.Thread]) -> None:
+    """Wait for threads to end, and hear signals meanwhile.
+
+    A signal's handler runs when the main thread is awake. A signal that comes just before it falls asleep, or that the
+    system gives to another thread, does not wake it; on Windows none does.
+    """
+    for thread in threads:
+        while thread.is_alive():
+            thread.join(_NAP)
 
 
 def _ids(entries: Iterable[Entry]) -> tuple[int, ...]:

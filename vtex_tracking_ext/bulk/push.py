@@ -30,7 +30,7 @@ from vtex_oms_client import constants
 
 from vtex_tracking_ext.errors import ConfigurationError
 
-from .deliver import Choices, Delivery, News
+from .deliver import Choices, Delivery, News, join
 from .entries import OPEN, Selection
 from .given import rows_of
 from .journals import open_journal
@@ -226,12 +226,10 @@ class Run:
         for thread in threads:
             thread.start()
         try:
-            for thread in threads:
-                thread.join()
+            join(threads)
         except KeyboardInterrupt:
             self.stop()
-            for thread in threads:
-                thread.join()
+            join(threads)
             raise
         if self._faults:
             raise self._faults[0]
@@ -365,8 +363,13 @@ def push(
         report: Called with what happens, by one thread at a time.
         now: The current time, aware, to tell whether a delivered date lies in the future; unless given, the machine's.
 
+    Returns:
+        What it did and left, a :class:`Result`. A row with a mistake is among its problems; it raises nothing.
+
     Raises:
         JournalError: The journal cannot be used; where nothing was sent yet, nothing was lost.
+        ConfigurationError: There is no client.
+        ValueError: ``rate`` is not above 0.
         KeyboardInterrupt: See :meth:`Run.deliver`.
     """
     clients = tuple(client) if isinstance(client, Iterable) else (client,)

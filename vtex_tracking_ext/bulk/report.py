@@ -42,6 +42,7 @@ FIELDS: Final = (
     "added",
     "begun",
     "settled",
+    "number",
 )
 
 #: Characters that a cell shows; a spreadsheet takes 32,767, also where every tenth of these needs a long escape.
@@ -77,6 +78,7 @@ def values_of(entry: Entry) -> dict[str, str | int | bool | None]:
         iso(entry.added),
         None if entry.begun is None else iso(entry.begun),
         None if entry.settled is None else iso(entry.settled),
+        entry.id,
     )
     return dict(zip(FIELDS, values, strict=True))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from vtex_tracking_ext.readback import Shown
+from vtex_tracking_ext.readback import Shown, most_matched
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,20 +21,25 @@ NOT_SHOWN: Final = "the order does not show it; VTEX may not have got it, or not
 
 
 def found_among(packages: Iterable[Package], invoice_number: str, entries: Iterable[Entry]) -> frozenset[int]:
-    """Return the numbers of those entries that stand on an order.
+    """Return the numbers of those entries in doubt that certainly stand on an order.
 
-    What is known to be applied is looked for first, each shown event standing for one entry alone: an order tells
-    two dates of an event and not which is its own, so an applied event of one day could otherwise pass for one in
-    doubt of another, which would then never be sent.
+    An order tells two dates of an event and not which is its own, so one recorded event may fit two entries that differ
+    in the day alone. An entry in doubt is there only if what is shown is too much for all the others together. Where it
+    might as well be another's, it stays in doubt: taken for applied, it would never be sent.
 
     Args:
         packages: The packages of the order, as read.
         invoice_number: The invoice whose entries they are.
-        entries: Its entries, applied ones and those in doubt, in any order.
+        entries: Its entries, applied ones and those in doubt.
     """
     shown = Shown(invoice_number, packages)
-    return frozenset(
-        entry.id
-        for entry in sorted(entries, key=lambda entry: entry.state != "applied")
-        if (shown.is_delivered(entry.delivered_date) if entry.event is None else shown.take(entry.event))
-    )
+    given = tuple(entries)
+    fitting = {entry.id: shown.fitting(entry.event) for entry in given if entry.event is not None}
+    most = most_matched(tuple(fitting.values()))
+
+    def is_there(entry: Entry) -> bool:
+        if entry.event is None:
+            return shown.is_delivered(entry.delivered_date)
+        return most > most_matched([records for id_, records in fitting.items() if id_ != entry.id])
+
+    return frozenset(entry.id for entry in given if entry.state != "applied" and is_there(entry))

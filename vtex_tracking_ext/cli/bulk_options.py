@@ -77,8 +77,9 @@ def add_resolve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "resolve",
         "resolve:resolve",
         "settle what nobody knows: list it, read the orders again, or say what you saw",
-        "Without an action it lists what is unknown, each with a number. Name numbers or --all with an action. What "
-        "was applied stays so; what was not is sent by the next push.",
+        "Without an action it lists what is unknown, each with a number. Name numbers or --all with an action; those "
+        "of what waits, for --withdraw, are in the report. What was applied stays so; what was not is sent by the "
+        "next push.",
     )
     parser.add_argument("ids", nargs="*", type=positive, metavar="NUMBER", help="which ones, by their numbers")
     parser.add_argument("--all", action="store_true", help="all of them (of --account, if that is given)")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from vtex_tracking_ext.bulk.journals import is_database, open_reader
-from vtex_tracking_ext.errors import ConfigurationError
+from vtex_tracking_ext.bulk.journals import is_database, open_reader, shown
+from vtex_tracking_ext.errors import ConfigurationError, VtexTrackingError
 from vtex_tracking_ext.text import visible
 
 from .output import say, warn
@@ -80,6 +81,37 @@ def reader_of(parsed: argparse.Namespace, environ: Mapping[str, str]) -> Journal
     return open_reader(path)
 
 
+def journal_option(parsed: argparse.Namespace) -> str:
+    """Return what a command that is proposed needs to find the same journal: without it, it would take another one.
+
+    Raises:
+        JournalError: It is no URL of a database that can be read.
+        ConfigurationError: It is in a database, and the extra is missing.
+    """
+    return f" --journal {shlex.quote(visible(shown(parsed.journal)))}" if parsed.journal else ""
+
+
+def labels_of(account: str | None, known: Iterable[str]) -> list[str]:
+    """Return the accounts that are meant, by their names in the journal: at whatever address, unless one is named.
+
+    Args:
+        account: What was asked for, or None for all of them.
+        known: What the journal has.
+
+    Raises:
+        VtexTrackingError: The journal has nothing of it. That is a mistake, not an account with nothing to do.
+    """
+    labels = list(known)
+    if account is None:
+        return labels
+    asked = account.lower()
+    found = [label for label in labels if asked in {label, label.partition("@")[0]}]
+    if not found:
+        has = ", ".join(map(visible, labels)) or "none"
+        raise VtexTrackingError(f"the journal has nothing of account {visible(asked)}; it has: {has}.")
+    return found
+
+
 def status(parsed: argparse.Namespace) -> Status:
     """Tell how many entries are in which state, and what is to be done about it."""
     with reader_of(parsed, os.environ) as journal:
@@ -88,15 +120,9 @@ def status(parsed: argparse.Namespace) -> Status:
         holder = journal.at_work() or before  # it may have begun, or ended, in between
         name = journal.name
     is_running = bool(holder)
-    if parsed.account is not None:
-        account = parsed.account.lower()
-        if account not in counts:
-            known = ", ".join(map(visible, counts)) or "none"
-            warn(f"vtex-tracking status: the journal has nothing of account {visible(account)}; it has: {known}.")
-            return Status.USAGE
-        counts = {account: counts[account]}
+    counts = {label: counts[label] for label in labels_of(parsed.account, counts)}
     total: Counter[State] = sum(counts.values(), Counter())
-    advice = list(_advice(total, holder))
+    advice = list(_advice(total, holder, journal_option(parsed)))
     if parsed.json:
         text = _json_text(name, counts, total, advice, is_running=is_running)
     else:
@@ -138,18 +164,24 @@ def _status(total: Mapping[State, int], *, is_running: bool) -> Status:
     return Status.REFUSED if total["refused"] else Status.OK
 
 
-def _advice(total: Counter[State], holder: str) -> Iterable[str]:
-    """Yield what is to be done, the gravest first; ``holder`` is the run that goes on now, or nobody."""
+def _advice(total: Counter[State], holder: str, option: str) -> Iterable[str]:
+    """Yield what is to be done, the gravest first.
+
+    Args:
+        total: How many entries are in which state.
+        holder: The run that goes on now, or nobody.
+        option: Names the journal to the commands that are proposed.
+    """
     if holder:
         yield f"A push is running ({visible(holder)}): look again when it has ended."
     if total["unknown"]:
-        yield "Unknown: they may have been applied; `vtex-tracking resolve` finds out, or takes your word."
+        yield f"Unknown: they may have been applied; `vtex-tracking resolve{option}` finds out, or takes your word."
     if total["in_flight"] and not holder:
         yield "In flight: the last push was killed; push again, and it finds out what became of them."
     if total["pending"] and not holder:
         yield "Pending: they were not sent; push again, and it goes on where it stopped."
     if total["refused"]:
-        yield "Refused: `vtex-tracking report --state refused` says why; mend that, and push those rows again."
+        yield f"Refused: `vtex-tracking report --state refused{option}` says why; mend that, and push those rows again."
     if not holder and total["applied"] == total.total():
         yield "Nothing is left to do." if total else "Nothing has been pushed yet."
 

@@ -62,8 +62,9 @@ def add_report(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "report:report",
         "write what became of each event, as JSON lines, as CSV or as a page for a browser",
         "JSON lines and CSV have the columns of the input, and outcome, status_code, receipt, reason, attempts, "
-        "source, line, added, begun and settled (times in UTC). The page has totals, a chart over time, and what is "
-        "unknown or was refused. A file appears whole or not at all; one that is there is replaced.",
+        "source, line, added, begun and settled (times in UTC), and the number that resolve takes. The page has "
+        "totals, a chart over time, and what is unknown or was refused. A file appears whole or not at all; one that "
+        "is there is replaced.",
     )
     add_journal(parser)
     parser.add_argument(

@@ -19,7 +19,7 @@ from vtex_tracking_ext.errors import ConfigurationError
 from .accounts import Accounts
 from .connection import settings_from
 from .interrupts import interrupts
-from .ledger import journal_path, journal_to_write
+from .ledger import journal_option, journal_path, journal_to_write
 from .progress import progress
 from .status import Status, status_of
 from .telling import Teller
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
     from vtex_tracking_ext.bulk.entries import State
     from vtex_tracking_ext.bulk.journal import Journal
-    from vtex_tracking_ext.bulk.push import LabelOf
     from vtex_tracking_ext.bulk.records import RowProblem
     from vtex_tracking_ext.client import TrackingClient
 
@@ -44,18 +43,26 @@ def check(parsed: argparse.Namespace) -> Status:
     teller = Teller(as_json=parsed.json)
     own = settings_from(parsed, os.environ).account or _NO_ACCOUNT
     with SqliteJournal.temporary() as journal:
-        intake = _take_in(parsed, journal, lambda account: account.lower() or own, teller, keep=False)
+        taking = Taking(journal, lambda account: account.lower() or own, teller.problem, teller.note)
+        intake = _take_in(parsed, taking, teller, keep=False)
         teller.plan(intake, outlook(journal, journal.counts(), parsed.events_per_call))
     return Status.USAGE if intake.wrong else Status.OK
 
 
 def push(parsed: argparse.Namespace) -> Status:
     """Read files into the journal, and deliver what waits there for their accounts; without files, for all of them."""
-    teller = Teller(as_json=parsed.json)
+    teller = Teller(as_json=parsed.json, journal_option=journal_option(parsed))
     with Accounts(parsed) as accounts, _opened(parsed) as journal:
         if parsed.files:
             keep = not (parsed.dry_run or parsed.no_rejects)
-            intake = _take_in(parsed, journal, lambda name: label_of(accounts.client(name)), teller, keep=keep)
+            taking = Taking(journal, lambda name: label_of(accounts.client(name)), teller.problem, teller.note)
+            try:
+                intake = _take_in(parsed, taking, teller, keep=keep)
+            except BaseException:  # an interrupt too: nothing is sent now, but what was noted will be
+                noted = taking.intake.meanings["new"] + taking.intake.meanings["renewed"]
+                if noted and not parsed.dry_run:
+                    teller.noted(noted)
+                raise
             clients, left_out = {label_of(client): client for client in accounts.made}, 0
         else:
             intake = Intake()
@@ -72,20 +79,16 @@ def _opened(parsed: argparse.Namespace) -> Journal:
     return open_journal(journal_to_write(parsed, os.environ))
 
 
-def _take_in(
-    parsed: argparse.Namespace, journal: Journal, label_of_account: LabelOf, teller: Teller, *, keep: bool
-) -> Intake:
+def _take_in(parsed: argparse.Namespace, taking: Taking, teller: Teller, *, keep: bool) -> Intake:
     """Read every file to its end before anything is sent, so that one that cannot be used stops the rest too.
 
     Args:
         parsed: The options.
-        journal: Where rows are noted.
-        label_of_account: Gives an account's name in the journal.
+        taking: Notes rows.
         teller: Tells of problems.
         keep: Whether the bad rows of each file are written to one of their own.
     """
     now = dt.datetime.now().astimezone()
-    taking = Taking(journal, label_of_account, teller.problem, teller.note)
     for name in parsed.files:
         rows = read_rows(
             name,

@@ -11,7 +11,7 @@ from vtex_tracking_ext.bulk.journals import is_database
 from vtex_tracking_ext.errors import ConfigurationError, VtexTrackingError
 from vtex_tracking_ext.text import visible
 
-from .ledger import journal_path, reader_of
+from .ledger import journal_path, labels_of, reader_of
 from .output import pour, warn
 from .status import Status
 
@@ -48,7 +48,7 @@ def report(parsed: argparse.Namespace) -> Status:
     output = None if parsed.output in {None, "-"} else Path(parsed.output)
     form = parsed.format or _format_of(output)
     with reader_of(parsed, os.environ) as journal:
-        texts = _texts(journal, _selection(parsed), form)
+        texts = _texts(journal, _selection(parsed, journal), form)
         if output is None:
             is_whole = pour(texts)
             name = "standard output"
@@ -74,11 +74,24 @@ def _format_of(output: Path | None) -> Format:
     return form
 
 
-def _selection(parsed: argparse.Namespace) -> Selection:
+def _selection(parsed: argparse.Namespace, journal: JournalReader) -> Selection:
+    """Return which entries are to be told of.
+
+    Raises:
+        VtexTrackingError: The journal has nothing of such an account, or has it at several addresses.
+    """
     from vtex_tracking_ext.bulk.entries import STATES, Selection  # noqa: PLC0415 - so that --help is quick
 
     states = tuple(state for state in STATES if not parsed.states or state in parsed.states)
-    return Selection(states=states, account=parsed.account)
+    if parsed.account is None:
+        return Selection(states=states)
+    labels = labels_of(parsed.account, journal.counts())
+    if len(labels) > 1:
+        raise VtexTrackingError(
+            f"the journal has account {visible(parsed.account)} at several addresses; name one of: "
+            f"{', '.join(map(visible, labels))}."
+        )
+    return Selection(states=states, account=labels[0])
 
 
 def _texts(journal: JournalReader, selection: Selection, form: Format) -> Iterable[str]:

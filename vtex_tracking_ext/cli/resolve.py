@@ -16,7 +16,7 @@ from vtex_tracking_ext.errors import ConfigurationError, VtexTrackingError
 
 from .accounts import Accounts
 from .interrupts import interrupts
-from .ledger import journal_path, reader_of
+from .ledger import journal_path, labels_of, reader_of
 from .output import say, say_json, warn
 from .progress import wait_line
 from .status import Status, status_of
@@ -45,7 +45,8 @@ def resolve(parsed: argparse.Namespace) -> Status:
         with reader_of(parsed, os.environ) as reader:
             return _list(parsed, reader)
     if bool(parsed.ids) == parsed.all:
-        raise UsageError("Which ones? Give the numbers that vtex-tracking resolve lists, or --all.")
+        lister = "vtex-tracking report --state pending" if parsed.withdraw else "vtex-tracking resolve"
+        raise UsageError(f"Which ones? Give the numbers that {lister} lists, or --all.")
     with open_journal(journal_path(parsed, os.environ), create=False) as journal:
         chosen = _chosen(parsed, journal)
         if parsed.withdraw:
@@ -60,14 +61,15 @@ def resolve(parsed: argparse.Namespace) -> Status:
 
 
 def _chosen(parsed: argparse.Namespace, journal: JournalReader) -> list[Selection]:
-    """Return what the action is for.
+    """Return what is to be listed, or what the action is for.
 
     Raises:
         UsageError: A number is not of an entry in such a state.
+        VtexTrackingError: The journal has nothing of such an account.
     """
     states: tuple[State, ...] = ("pending",) if parsed.withdraw else DOUBT
-    if parsed.all:
-        return [Selection(states, label) for label in _labels(parsed, journal)]
+    if not parsed.ids:
+        return [Selection(states, label) for label in labels_of(parsed.account, journal.counts())]
     found = {entry.id: entry.state for entry in journal.entries(Selection(ids=parsed.ids))}
     wrong = [f"{id_} is {found.get(id_, 'not there')}" for id_ in parsed.ids if found.get(id_) not in states]
     if wrong:
@@ -75,16 +77,10 @@ def _chosen(parsed: argparse.Namespace, journal: JournalReader) -> list[Selectio
     return [Selection(states, ids=parsed.ids)]
 
 
-def _labels(parsed: argparse.Namespace, journal: JournalReader) -> list[str]:
-    """Return the accounts that are meant, by their names in the journal: at whatever address, unless one is named."""
-    asked = None if parsed.account is None else parsed.account.lower()
-    return [label for label in journal.counts() if asked in {None, label, label.partition("@")[0]}]
-
-
 def _list(parsed: argparse.Namespace, journal: JournalReader) -> Status:
     number = 0
-    for label in _labels(parsed, journal):
-        for entry in journal.entries(Selection(DOUBT, label)):
+    for selection in _chosen(parsed, journal):
+        for entry in journal.entries(selection):
             number += 1
             if parsed.json:
                 say_json("unknown", {**entry_document(entry), "state": entry.state})
@@ -145,7 +141,7 @@ def _read(parsed: argparse.Namespace, journal: Journal, chosen: list[Selection])
 def _tell_rest(parsed: argparse.Namespace, journal: JournalReader, **settled: int) -> Status:
     """Tell what was settled and what is still unknown."""
     counts = journal.counts()
-    unknown = sum(counts[label][state] for label in _labels(parsed, journal) for state in DOUBT)
+    unknown = sum(counts[label][state] for label in labels_of(parsed.account, counts) for state in DOUBT)
     _tell(parsed, **settled, unknown=unknown)
     return Status.UNKNOWN if unknown else Status.OK
 
@@ -160,4 +156,5 @@ def _tell(parsed: argparse.Namespace, **numbers: int) -> None:
             "unknown": "still unknown",
             "withdrawn": "withdrawn",
         }
-        say(", ".join(f"{number} {words[name]}" for name, number in numbers.items() if number or name == "unknown"))
+        always = {"unknown", "withdrawn"}
+        say(", ".join(f"{number} {words[name]}" for name, number in numbers.items() if number or name in always))

@@ -31,10 +31,12 @@ class Teller:
 
     Args:
         as_json: Whether each thing is a line of JSON on standard output.
+        journal_option: Names the journal to the commands that are proposed.
     """
 
-    def __init__(self, *, as_json: bool) -> None:
+    def __init__(self, *, as_json: bool, journal_option: str = "") -> None:
         self.as_json = as_json
+        self._option = journal_option
         self._problems = 0
 
     def problem(self, problem: RowProblem) -> None:
@@ -64,7 +66,14 @@ class Teller:
         if self.as_json:
             say_json("rejects", {"file": str(path), "rows": rows})
         else:
-            warn(f"{counted(rows, 'row')} with mistakes: {visible(str(path))}; mend and push it, as it is.")
+            warn(f"{counted(rows, 'row')} with mistakes: {visible(str(path))}; mend them there, and push that file.")
+
+    def noted(self, rows: int) -> None:
+        """Tell of rows that wait in the journal although reading was broken off: they go out with the next push."""
+        warn(
+            f"Already in the journal: {counted(rows, 'row')}. The next push sends what waits there, or drop all of it: "
+            f"vtex-tracking resolve --withdraw --all{self._option}"
+        )
 
     def left_out(self, label: str, entries: int, why: str) -> None:
         """Tell that something waits that this run cannot deliver."""
@@ -81,7 +90,7 @@ class Teller:
             elif number < MOST_LINES:
                 say(f"{outcome}: {entry_line(entry)}")
             else:
-                say("... and more; vtex-tracking report has them all.")
+                say(f"... and more; vtex-tracking report{self._option} has them all.")
                 return
 
     def ended(self, label: str, reason: str) -> None:
@@ -117,10 +126,15 @@ class Teller:
             f"Events and deliveries: {applied} applied, {refused} refused, {unknown} unknown, {pending} waiting; "
             f"{counted(run.calls, 'call')}, {counted(run.reads, 'order')} read."
         )
+        if refused:
+            say("Mend what the refusals say, and push those rows again.")
         if unknown:
-            say("Nobody knows whether the unknown ones were applied; their packages wait: vtex-tracking resolve")
+            say(
+                "Nobody knows whether the unknown ones were applied; their packages wait: vtex-tracking resolve"
+                f"{self._option}"
+            )
         elif pending:
-            say("What waits goes on with: vtex-tracking push")
+            say(f"What waits goes on with: vtex-tracking push{self._option}")
 
 
 def _rows(intake: Intake) -> dict[str, int]:

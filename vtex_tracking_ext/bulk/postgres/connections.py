@@ -43,8 +43,8 @@ _SETTINGS: Final = """
         set_config('synchronous_commit', replace(current_setting('synchronous_commit'), 'off', 'on'), false)
 """
 
-#: Every statement finds its rows by an index, and a page in the order in which it is wanted. Left alone, PostgreSQL goes
-#: through whole tables for each page as long as it has no statistics, which is so while the first file is read in.
+#: Every statement finds its rows by an index, and a page in the order in which it is wanted. Left alone, PostgreSQL
+#: goes through whole tables for each page until it has statistics, which it has not while a first file is read in.
 _BY_INDEX: Final = """
     SELECT set_config(name, 'off', false), set_config('plan_cache_mode', 'force_generic_plan', false)
     FROM unnest(ARRAY['enable_seqscan', 'enable_bitmapscan', 'enable_hashjoin', 'enable_mergejoin', 'enable_hashagg'])

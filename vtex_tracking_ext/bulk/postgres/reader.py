@@ -66,7 +66,8 @@ _OPEN_PACKAGES: Final = f"""
 """  # noqa: S608 - all of it is ours
 # All of it is read, so the ways that the other statements must not go are the best here.
 _TO_COUNT: Final = """
-    SELECT set_config(name, 'on', true) FROM unnest(ARRAY['enable_seqscan', 'enable_hashjoin', 'enable_hashagg']) AS name
+    SELECT set_config(name, 'on', true)
+    FROM unnest(ARRAY['enable_seqscan', 'enable_hashjoin', 'enable_hashagg']) AS name
 """
 _COUNTS: Final = """
     SELECT p.account, e.state, count(*) FROM entries e JOIN packages p ON p.id = e.package
