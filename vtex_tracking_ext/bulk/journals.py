@@ -24,6 +24,15 @@ def is_database(where: Where) -> bool:
     return isinstance(where, str) and where.startswith(_DATABASE)
 
 
+def shown(where: Where) -> str:
+    """Return where a journal is without what is secret. Raises as :func:`open_journal` does, but asks no server."""
+    if not is_database(where):
+        return str(where)
+    from .postgres import address_of  # noqa: PLC0415
+
+    return address_of(str(where)).name
+
+
 def open_journal(where: Where, *, create: bool = True) -> Journal:
     """Open a journal to write to it.
 

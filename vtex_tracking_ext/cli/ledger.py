@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from vtex_tracking_ext.bulk.journals import is_database, open_reader
+from vtex_tracking_ext.bulk.journals import is_database, open_reader, shown
 from vtex_tracking_ext.errors import ConfigurationError, VtexTrackingError
 from vtex_tracking_ext.text import visible
 
@@ -82,11 +82,13 @@ def reader_of(parsed: argparse.Namespace, environ: Mapping[str, str]) -> Journal
 
 
 def journal_option(parsed: argparse.Namespace) -> str:
-    """Return what a command that is proposed needs to find the same journal: without it, it would take another one."""
-    if not parsed.journal:
-        return ""
-    # A database's URL may hold a password.
-    return " --journal URL" if is_database(parsed.journal) else f" --journal {shlex.quote(visible(parsed.journal))}"
+    """Return what a command that is proposed needs to find the same journal: without it, it would take another one.
+
+    Raises:
+        JournalError: It is no URL of a database that can be read.
+        ConfigurationError: It is in a database, and the extra is missing.
+    """
+    return f" --journal {shlex.quote(visible(shown(parsed.journal)))}" if parsed.journal else ""
 
 
 def labels_of(account: str | None, known: Iterable[str]) -> list[str]:

@@ -132,7 +132,7 @@ class _Batch:
     def _source_ids(self, names: Iterable[str]) -> dict[str, int]:
         wanted = list(dict.fromkeys(names))
         self._connection.execute(_INSERT_SOURCES, (wanted,))
-        return {name: id_ for name, id_ in self._connection.execute(_SOURCES, (wanted,))}
+        return {name: id_ for name, id_ in self._connection.execute(_SOURCES, (wanted,))}  # noqa: C416 - for the types
 
     def _values(self, drafts: Collection[Draft]) -> dict[str, Any]:
         """Return the columns that rows tell."""

@@ -43,6 +43,14 @@ _SETTINGS: Final = """
         set_config('synchronous_commit', replace(current_setting('synchronous_commit'), 'off', 'on'), false)
 """
 
+#: Every statement finds its rows by an index, and a page in the order in which it is wanted. Left alone, PostgreSQL
+#: goes through whole tables for each page until it has statistics, which it has not while a first file is read in.
+_BY_INDEX: Final = """
+    SELECT set_config(name, 'off', false), set_config('plan_cache_mode', 'force_generic_plan', false)
+    FROM unnest(ARRAY['enable_seqscan', 'enable_bitmapscan', 'enable_hashjoin', 'enable_mergejoin', 'enable_hashagg'])
+        AS name
+"""
+
 
 @contextmanager
 def connected(address: Address) -> Iterator[Connection]:
@@ -166,3 +174,4 @@ def _settle_in(address: Address, connection: Connection) -> None:
             "ENCODING 'UTF8'."
         )
     connection.execute(_SETTINGS, (address.schema,))
+    connection.execute(_BY_INDEX)

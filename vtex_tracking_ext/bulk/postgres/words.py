@@ -28,7 +28,7 @@ _MENDING: Final[Mapping[str, str]] = {
     "25": "it cannot be changed now; run again",
     "25006": "it can only be read there; name the server that takes changes, or allow them",
     "25P03": _GONE,
-    "28": "its server does not let this user in; see to user and password (URL, PGPASSWORD, ~/.pgpass), and pg_hba.conf",
+    "28": "its server does not let this user in; see to user and password (URL, PGPASSWORD, ~/.pgpass)",
     "3D000": "its server has no such database; make it, or mend the URL",
     "3F000": f"its tables are not there; {_MIGRATE}",
     "40": "its transactions are in each other's way; run again",
