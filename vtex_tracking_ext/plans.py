@@ -143,9 +143,9 @@ def _redacted(redactor: Redactor) -> Iterator[None]:
     try:
         yield
     except ConfigurationError as error:
-        raise ConfigurationError(redactor.text(str(error))) from None
+        raise ConfigurationError(redactor.message(str(error))) from None
     except InvalidUpdateError as error:
-        problems = [evolve(problem, message=redactor.text(problem.message)) for problem in error.problems]
+        problems = [evolve(problem, message=redactor.message(problem.message)) for problem in error.problems]
         raise InvalidUpdateError(problems=problems) from None
 
 

@@ -84,9 +84,11 @@ class Wiring:
         Raises:
             ConfigurationError: The proxy or the file of certificates cannot be used.
         """
-        return route_of(
-            self.base_url, _tls(self.ca_file, trust_env=self.trust_env), self.proxy, trust_env=self.trust_env
-        )
+        try:
+            tls = _tls(self.ca_file, trust_env=self.trust_env)
+        except ConfigurationError as error:  # it quotes the file's name, into which a credential may have got
+            raise ConfigurationError(self.redactor.message(str(error))) from None
+        return route_of(self.base_url, tls, self.proxy, trust_env=self.trust_env)
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(f"{type(self).__name__} is not pickled: it holds a credential")
@@ -166,7 +168,7 @@ class _Stub:
 
     def _keep(self, response: httpx.Response, body: Body) -> None:
         redactor = self._wiring.redactor
-        headers = tuple((name, redactor.text(value)) for name, value in response.headers.multi_items())
+        headers = tuple((redactor.text(name), redactor.text(value)) for name, value in response.headers.multi_items())
         self.result = Answer(response.status_code, headers, redactor.data(body.content), complete=body.complete)
 
     def _read_already(self, response: httpx.Response) -> bool:
