@@ -246,7 +246,8 @@ class TrackingClient:
 class AsyncTrackingClient:
     """Tells one VTEX account where its packages are, for asyncio. Arguments and errors of :class:`TrackingClient`.
 
-    ``http_client`` is your own ``httpx.AsyncClient``.
+    ``http_client`` is your own ``httpx.AsyncClient``. Each event loop has connections of its own, ``max_connections``
+    at most; close the client in the loop that used it.
     """
 
     def __init__(  # noqa: PLR0913 - one argument a choice

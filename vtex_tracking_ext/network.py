@@ -23,6 +23,9 @@ CONNECT_TIMEOUT: Final = 10.0
 #: Bytes that one read takes from a socket, and one write hands to it.
 PIECE: Final = 64 * 1024
 
+#: More bytes than an event loop takes from a socket at once (asyncio: 256 KiB).
+ALL_THAT_CAME: Final = 1024 * 1024
+
 
 @frozen
 class Proxy:
@@ -138,8 +141,13 @@ class AsyncWatchedStream(httpcore.AsyncNetworkStream):
         self.watch = watch
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002, ASYNC109 - see above
-        """Read what has come."""
-        return self.watch.took(await self._stream.read(max_bytes))
+        """Read what has come, all of it.
+
+        What stays behind in a buffer of anyio's, decrypted or not, is seen by nobody who looks whether the socket can
+        be read: the next request would take it for its answer.
+        """
+        piece = await self._stream.read(max(max_bytes, ALL_THAT_CAME))
+        return self.watch.took(piece + self._decrypted() if piece else piece)
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002, ASYNC109 - see above
         """Write all of ``buffer``."""
@@ -153,6 +161,17 @@ class AsyncWatchedStream(httpcore.AsyncNetworkStream):
     def get_extra_info(self, info: str) -> Any:
         """Tell about the socket."""
         return self._stream.get_extra_info(info)
+
+    def _decrypted(self) -> bytes:
+        """Return what more of TLS came along: one read gives one record, however many came."""
+        tls = self._stream.get_extra_info("ssl_object")
+        pieces = []
+        try:
+            while isinstance(tls, ssl.SSLObject) and (piece := tls.read(PIECE)):
+                pieces.append(piece)
+        except ssl.SSLError:  # nothing more, or the end; the next read is told the same
+            pass
+        return b"".join(pieces)
 
 
 class ClosingSSLSocket(ssl.SSLSocket):
@@ -245,7 +264,8 @@ async def _tunnel_async(stream: httpcore.AsyncNetworkStream, route: Route, proxy
 
 
 def _tunnel_request(route: Route, proxy: Proxy) -> httpcore.Request:
-    target = f"{route.host}:{route.port}".encode("ascii")
+    host = f"[{route.host}]" if ":" in route.host else route.host
+    target = f"{host}:{route.port}".encode("ascii")
     headers = [(b"Host", target), *proxy.headers]
     times = dict.fromkeys(("read", "write"), CONNECT_TIMEOUT)
     url = httpcore.URL(scheme=b"http", host=proxy.host.encode("ascii"), port=proxy.port, target=target)

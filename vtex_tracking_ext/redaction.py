@@ -74,11 +74,11 @@ def _any_form(secret: str) -> str:
     (``*+``): read again from each of its places, a long one would cost hours.
     """
     escapes = rf"(?:\\(?:u005c)?|{_coded(_BACKSLASH)})" if _BACKSLASH in secret else r"\\"
-    first, *others = secret.replace(_BACKSLASH, "") or [""]
-    if not first:
+    bare = secret.replace(_BACKSLASH, "")
+    if not bare:
         return f"{escapes}{{{len(secret)},}}+"
-    rest = "".join(rf"{escapes}*+(?:(?<=\\)u{ord(each):04x}|{_one_form(each)})" for each in others)
-    return rf"(?:\\u{ord(first):04x}|{_one_form(first)}){rest}"
+    rest = "".join(rf"{escapes}*+(?:(?<=\\)u{ord(each):04x}|{_one_form(each)})" for each in bare[1:])
+    return rf"(?:\\u{ord(bare[0]):04x}|{_one_form(bare[0])}){rest}"
 
 
 def _one_form(character: str) -> str:

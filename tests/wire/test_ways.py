@@ -127,6 +127,17 @@ def test_a_proxy_that_is_named_is_asked_to_connect(
     assert asked.values("VtexIdclientAutCookie") == []
 
 
+def test_a_proxy_is_asked_for_an_ipv6_address_in_brackets(
+    make: Callable[..., Twin], serve: Callable[..., Server]
+) -> None:
+    """Else nobody could tell its port."""
+    proxy = serve([read_head, say(b"HTTP/1.1 403 x\r\nContent-Length: 0\r\n\r\n"), until_gone])
+    ended(make("https://[2001:db8::1]", proxy=f"http://{HOST}:{proxy.port}"))
+    assert [(asked.target, asked.values("Host")) for asked in proxy.requests] == [
+        ("[2001:db8::1]:443", ["[2001:db8::1]:443"])
+    ]
+
+
 @pytest.mark.parametrize("status", [302, 400, 403, 407, 502])
 @pytest.mark.parametrize("way", ["ours", "caller's"])
 def test_a_proxy_that_refuses_sent_nothing(
