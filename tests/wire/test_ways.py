@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import datetime as dt
+import inspect
 import ssl
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 import trustme
+from httpcore import Request
 
 from vtex_tracking_ext import (
     AuthenticationError,
@@ -21,7 +23,7 @@ from vtex_tracking_ext import (
     TrackingReceipt,
 )
 
-from wire.calls import OK, ONCE, UPDATE, answer, ended, receipt, update, within
+from wire.calls import HASTY, OK, ONCE, UPDATE, answer, ended, receipt, update, within
 from wire.server import HOST, again, apply, close, dribble, handshake, read, read_head, say, tunnel, until_gone
 
 if TYPE_CHECKING:
@@ -207,6 +209,130 @@ def test_a_callers_client_never_reads_a_left_over_receipt(
     assert server.connections == 2
     assert [request.values("Cookie") for request in server.requests] == [[], []]
     assert [request.values("Connection") for request in server.requests] == [["close"], ["close"]]
+
+
+def test_a_callers_idle_connections_are_not_used(make: Callable[..., Twin], serve: Callable[..., Server]) -> None:
+    """What an answer to the caller left on one would be read as a receipt."""
+    forged = answer(200, receipt("o-02", 999))
+    left = [read, say(answer(200, b"{}") + forged), until_gone]
+    server = serve(left, left, [again(read, apply, say(OK))])
+    client = make(server.url, own={})
+    http = client.client._transport._http
+    if isinstance(http, httpx.Client):
+        with http.stream("GET", server.url), http.stream("GET", server.url):
+            pass
+    else:
+
+        async def twice() -> None:
+            async with http.stream("GET", server.url), http.stream("GET", server.url):
+                pass
+
+        client._runner.run(twice())
+    assert server.connections == 2
+    assert ended(client).receipt == f"{1:032x}"
+    assert len(server.requests) == server.connections == 3
+
+
+class _Stubborn(httpx.BaseTransport, httpx.AsyncBaseTransport):
+    """Never connects, and has the one connection that it was made with."""
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Begin to send."""
+        request.extensions["trace"]("http11.send_request_headers.started", {"request": Request(b"PUT", "http://x/")})
+        raise AssertionError
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Begin to send."""
+        asked = {"request": Request(b"PUT", "http://x/")}
+        await request.extensions["trace"]("http11.send_request_headers.started", asked)
+        raise AssertionError
+
+
+def test_a_transport_with_used_connections_alone_sends_nothing(make: Callable[..., Twin]) -> None:
+    """And does not try for ever."""
+    with within(0.1):
+        error = ended(make("http://127.0.0.1:9", own={"transport": _Stubborn()}, timeout=0.1))
+    assert isinstance(error, NotSentError)
+
+
+def hooked(client: Twin, event: str, hook: Callable[[Any], object]) -> Twin:
+    """Give a client's httpx client an event hook, of its own kind."""
+
+    async def later(given: Any) -> None:
+        result = hook(given)
+        if inspect.isawaitable(result):
+            await result
+
+    http = client.client._transport._http
+    http.event_hooks = {event: [hook if isinstance(http, httpx.Client) else later]}
+    return client
+
+
+def _refuse(_: object) -> None:
+    raise RuntimeError("no")
+
+
+_FAILING_HOOKS: dict[str, tuple[Callable[[Any], object], tuple[str, ...]]] = {
+    "raises": (_refuse, ()),
+    "reads a body that is not what it says": (
+        lambda response: response.read() if isinstance(response.stream, httpx.SyncByteStream) else response.aread(),
+        ("Content-Encoding: gzip",),
+    ),
+}
+
+
+@pytest.mark.parametrize("status", [200, 404, 500])
+@pytest.mark.parametrize(("hook", "lines"), _FAILING_HOOKS.values(), ids=_FAILING_HOOKS)
+def test_an_event_hook_that_fails_hides_no_answer(
+    make: Callable[..., Twin],
+    serve: Callable[..., Server],
+    status: int,
+    hook: Callable[[Any], object],
+    lines: tuple[str, ...],
+) -> None:
+    """The status has been said: an accepted update is not sent again, even where a caller asked for re-sending."""
+    server = serve([again(read, apply, say(answer(status, None, *lines)))])
+    client = make(server.url, own={}, retry=HASTY, on_unknown="resend")
+    result = ended(hooked(client, "response", hook))
+    assert result.applied is {200: True, 404: False, 500: None}[status]
+    assert len(server.applied) == {200: 1, 404: 1, 500: 3}[status]
+
+
+def test_a_proxys_answer_is_not_the_servers(
+    make: Callable[..., Twin], serve: Callable[..., Server], tls: ssl.SSLContext, ca_file: Path
+) -> None:
+    """Its 200 to CONNECT says nothing of the request, which is lost behind it."""
+    server = serve([handshake(tls), read, close], scheme="https")
+    proxy = serve([read_head, tunnel(server.port)])
+    context = ssl.create_default_context(cafile=str(ca_file))
+    own = {"proxy": f"http://{HOST}:{proxy.port}", "verify": context}
+    assert isinstance(ended(make(server.url, own=own)), OutcomeUnknownError)
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt])
+def test_an_event_hook_that_ends_the_program_does(
+    make: Callable[..., Twin], serve: Callable[..., Server], kind: type[BaseException]
+) -> None:
+    """It is not swallowed by a thread."""
+
+    def leave(_: object) -> None:
+        raise kind
+
+    server = serve([read, apply, say(OK)])
+    client = hooked(make(server.url, own={}), "response", leave)
+    with pytest.raises(kind):
+        client.send(UPDATE)
+
+
+def test_a_client_that_verifies_nothing_is_refused(make: Callable[..., Twin], ca_file: Path) -> None:
+    """As one of ours cannot be made; over http there is nothing to verify."""
+    lax = ssl.create_default_context(cafile=str(ca_file))
+    lax.check_hostname = False
+    for verify in (False, lax):
+        with pytest.raises(ConfigurationError, match="does not verify"):
+            make("https://127.0.0.1:9", own={"verify": verify})
+        make("http://127.0.0.1:9", own={"verify": verify})
 
 
 def test_an_event_hook_that_raises_on_the_status_hides_no_answer(
