@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, Final, get_args
 
 from attrs import asdict, evolve, fields
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 
 #: Seconds that one call may take, all tries and pauses included, unless the client is told otherwise.
 DEFAULT_TIMEOUT: Final = 120.0
+
+#: Seconds that one call may be given at most, a week: sockets cannot count much further (some systems to 24 days).
+LONGEST_TIMEOUT: Final = 7 * 24 * 3600
 
 #: Connections that one client opens at once at most, unless it is told otherwise.
 MAX_CONNECTIONS: Final = 100
@@ -72,8 +76,9 @@ class Plans:
         keep_out_of_logs(redactor)
         with _redacted(redactor):
             address = server_url(account, environment, base_url)
-            if isinstance(timeout, bool) or not (isinstance(timeout, int | float) and 0 < timeout < float("inf")):
-                raise ConfigurationError(f"timeout is {quoted(timeout)}: give a number of seconds above zero.")
+            if isinstance(timeout, bool) or not (isinstance(timeout, int | float) and 0 < timeout <= LONGEST_TIMEOUT):
+                what = f"a number of seconds above zero, up to {LONGEST_TIMEOUT} (a week)"
+                raise ConfigurationError(f"timeout is {quoted(timeout)}: give {what}.")
             if on_unknown not in get_args(OnUnknown):
                 raise ConfigurationError(f"on_unknown is {quoted(on_unknown)}: give one of {get_args(OnUnknown)}.")
             if not (retry is None or isinstance(retry, RetryPolicy)):
@@ -153,6 +158,8 @@ def _hooks(given: object) -> tuple[Callable[[AttemptEvent], object], ...]:
     hooks = (given,) if callable(given) else tuple(given) if isinstance(given, Iterable) else (None,)
     if not all(map(callable, hooks)):
         raise ConfigurationError("on_attempt: give a function, or several, that take an AttemptEvent.")
+    if any(map(iscoroutinefunction, hooks)):  # nobody would await it
+        raise ConfigurationError("on_attempt: give a plain function; an async one can be begun in it, as a task.")
     return hooks
 
 
