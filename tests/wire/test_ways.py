@@ -219,13 +219,13 @@ def test_a_callers_idle_connections_are_not_used(make: Callable[..., Twin], serv
     client = make(server.url, own={})
     http = client.client._transport._http
     if isinstance(http, httpx.Client):
-        with http.stream("GET", server.url), http.stream("GET", server.url):
-            pass
+        with http.stream("GET", server.url) as first, http.stream("GET", server.url) as second:
+            assert first.read() == second.read() == b"{}"
     else:
 
         async def twice() -> None:
-            async with http.stream("GET", server.url), http.stream("GET", server.url):
-                pass
+            async with http.stream("GET", server.url) as first, http.stream("GET", server.url) as second:
+                assert await first.aread() == await second.aread() == b"{}"
 
         client._runner.run(twice())
     assert server.connections == 2
