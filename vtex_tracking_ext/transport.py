@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import functools
+import socket
 import ssl
 import threading
 from contextlib import suppress
@@ -128,7 +129,8 @@ class _Stub:
         self._trust = trust
         self._watch = Watch(seconds, MAX_ANSWER)
         self._ours = False
-        self._connected = False
+        self._stream: Any = None
+        self._abandoned = False
 
     def _build(self, arguments: dict[str, Any]) -> httpx.Request:
         """Make the request; nothing of a caller's client (its headers, query, cookies, auth) gets into it."""
@@ -159,17 +161,21 @@ class _Stub:
         Raises:
             _UsedConnection: It is about to go over a connection that was there before: bytes left over from another
                 answer, which nobody can see from here, would be read as its own. httpcore closes that connection.
+            TimeoutError: Nobody waits for it any more, and what it came to was told.
         """
-        self._connected = self._connected or ".connect_" in event
+        if event.endswith(".complete") and (".connect_" in event or ".start_tls" in event):
+            self._stream = info["return_value"]
         if "request" in info:
             self._ours = info["request"].method != b"CONNECT"  # what a proxy is asked is not the request
         if not self._ours:
             return
         self._watch.reached = True
         if ".send_request" in event:  # from the start of its headers on, bytes may be on the wire
-            if not self._connected:
+            if self._stream is None:
                 raise _UsedConnection
-            self._watch.sending = True
+            self._watch.sending = True  # before the look at the other: who abandons it does so the other way round
+            if self._abandoned:
+                raise TimeoutError
         elif event.endswith(".receive_response_headers.complete"):
             # An event hook of the caller's may yet raise, or fail to read the body: this has been said.
             _, status, _, headers = info["return_value"]
@@ -236,7 +242,6 @@ class _SyncStub(_Stub):
     def __init__(self, wiring: Wiring, seconds: float, send: Any, *, owned: bool, trust: Trust) -> None:
         super().__init__(wiring, seconds, owned=owned, trust=trust)
         self._send = send
-        self._abandoned = False
 
     def request(self, **arguments: Any) -> httpx.Response:
         """Send one request and read its answer."""
@@ -301,13 +306,20 @@ class _SyncStub(_Stub):
 
         threading.Thread(target=work, name="vtex-tracking-request", daemon=True).start()
         try:
-            in_time = ended.wait(max(0.0, self._watch.left()))
-        finally:  # also where the caller is interrupted: nobody waits for the thread any more
-            self._abandoned = True
+            ended.wait(max(0.0, self._watch.left()))
+        finally:  # also where the caller is interrupted
+            if not ended.is_set():
+                self._abandon()
         if raised:
             raise raised[0]
-        if not in_time and self.result is None:
+        if self.result is None:
             self.result = self._fault(TimeoutError())
+
+    def _abandon(self) -> None:
+        """Wait no more for the thread: it sends nothing from now on, and reads nothing."""
+        self._abandoned = True
+        with suppress(Exception):  # it has no socket yet, or has closed it; the plain method, for TLS has its own idea
+            socket.socket.shutdown(self._stream.get_extra_info("socket"), socket.SHUT_RDWR)
 
 
 class _AsyncStub(_Stub):

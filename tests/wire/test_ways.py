@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import datetime as dt
 import inspect
+import socket
 import ssl
+import threading
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -20,11 +22,25 @@ from vtex_tracking_ext import (
     NotSentError,
     OutcomeUnknownError,
     RetryPolicy,
+    TrackingClient,
     TrackingReceipt,
 )
 
 from wire.calls import HASTY, OK, ONCE, UPDATE, answer, ended, receipt, update, within
-from wire.server import HOST, again, apply, close, dribble, handshake, read, read_head, say, tunnel, until_gone
+from wire.server import (
+    HOST,
+    again,
+    apply,
+    close,
+    dribble,
+    handshake,
+    read,
+    read_head,
+    say,
+    tunnel,
+    until_gone,
+    wait_for,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -231,6 +247,65 @@ def test_a_callers_idle_connections_are_not_used(make: Callable[..., Twin], serv
     assert server.connections == 2
     assert ended(client).receipt == f"{1:032x}"
     assert len(server.requests) == server.connections == 3
+
+
+@pytest.mark.parametrize("where", ["head", "body"])
+def test_a_callers_client_leaves_no_thread_behind(
+    make: Callable[..., Twin], serve: Callable[..., Server], tls: ssl.SSLContext, ca_file: Path, where: str
+) -> None:
+    """One that a dribbling server could keep for ever, with its connection, for each call."""
+    head, body = answer().split(b"\r\n\r\n")
+    said = [dribble(head * 9)] if where == "head" else [say(head + b"\r\n\r\n"), dribble(body)]
+    context = ssl.create_default_context(cafile=str(ca_file))
+    for first, scheme in ([], "http"), ([handshake(tls)], "https"):
+        server = serve([*first, read, apply, *said], scheme=scheme)
+        assert (
+            ended(make(server.url, own={"verify": context}, timeout=0.5)).applied is {"head": None, "body": True}[where]
+        )
+        server.wait_until(lambda each: each.open == 0)
+    for thread in threading.enumerate():
+        if thread.name.startswith("vtex-tracking"):
+            thread.join(5)
+            assert not thread.is_alive()
+
+
+def test_what_was_not_sent_in_time_is_never_sent(
+    make: Callable[..., Twin], serve: Callable[..., Server], tls: ssl.SSLContext, ca_file: Path
+) -> None:
+    """The proxy lets the connection through after the call has said that nothing was sent."""
+    late = threading.Event()
+    server = serve([handshake(tls), read, apply, say(OK)], [until_gone], scheme="https")
+    proxy = serve([read_head, wait_for(late), tunnel(server.port)])
+    context = ssl.create_default_context(cafile=str(ca_file))
+    own = {"proxy": f"http://{HOST}:{proxy.port}", "verify": context}
+    assert isinstance(ended(make(server.url, own=own, timeout=0.3)), NotSentError)
+    late.set()
+    proxy.wait_until(lambda each: each.open == 0)
+    assert server.requests == []
+
+
+def test_what_was_not_connected_in_time_is_never_sent(
+    serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where a name is looked up for long; the asynchronous client is cancelled there."""
+    late = threading.Event()
+    connect = socket.create_connection
+
+    def slow(*arguments: Any, **options: Any) -> socket.socket:
+        assert late.wait(30)
+        return connect(*arguments, **options)
+
+    server = serve([read])
+    monkeypatch.setattr(socket, "create_connection", slow)
+    with httpx.Client() as http:
+        client = TrackingClient(
+            "mystore", user_token="MADEUP", base_url=server.url, http_client=http, timeout=0.1, retry=ONCE
+        )
+        with pytest.raises(NotSentError):
+            client.send(UPDATE)
+        late.set()
+        server.wait_until(lambda each: each.connections == 1 and each.open == 0)
+    assert server.requests == []
 
 
 class _Stubborn(httpx.BaseTransport, httpx.AsyncBaseTransport):
