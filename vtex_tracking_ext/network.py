@@ -134,20 +134,29 @@ class WatchedStream(httpcore.NetworkStream):
 
 
 class AsyncWatchedStream(httpcore.AsyncNetworkStream):
-    """Its asynchronous twin; the deadline is the caller's ``asyncio.timeout``, which can end any await."""
+    """Its asynchronous twin; the deadline is the caller's ``asyncio.timeout``, which can end any await.
+
+    Attributes:
+        unread: What has come and was not read yet. Whoever looks whether the socket can be read does not see it.
+    """
 
     def __init__(self, stream: httpcore.AsyncNetworkStream, watch: Watch) -> None:
         self._stream = stream
         self.watch = watch
+        self.unread = b""
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002, ASYNC109 - see above
-        """Read what has come, all of it.
+        """Read of what has come.
 
-        What stays behind in a buffer of anyio's, decrypted or not, is seen by nobody who looks whether the socket can
-        be read: the next request would take it for its answer.
+        All of it is taken at once: what stayed in a buffer of anyio's, decrypted or not, would be the next request's.
         """
-        piece = await self._stream.read(max(max_bytes, ALL_THAT_CAME))
-        return self.watch.took(piece + self._decrypted() if piece else piece)
+        if self.unread:
+            await asyncio.sleep(0)  # the deadline may be over
+        else:
+            self.unread = await self._stream.read(max(max_bytes, ALL_THAT_CAME))
+            self.unread += self._decrypted() if self.unread else b""
+        piece, self.unread = self.unread[:max_bytes], self.unread[max_bytes:]
+        return self.watch.took(piece)
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002, ASYNC109 - see above
         """Write all of ``buffer``."""

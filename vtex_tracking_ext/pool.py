@@ -254,7 +254,8 @@ class AsyncPool:
         """Keep a connection for the next request if its answer ended cleanly."""
         lane = connection.lane
         expired: list[_AsyncConnection] = []
-        if self._closed or not connection.http.is_idle() or left_over(connection.http):
+        left = left_over(connection.http) or bool(connection.stream.unread)
+        if self._closed or left or not connection.http.is_idle():
             expired.append(connection)
         else:
             lane.idle.append(connection)
