@@ -35,7 +35,7 @@ class TrackingClient:
         user_token: Token of a signed-in user, instead of the pair; valid for 24 hours.
         base_url: Another address to call, such as a sandbox's. https, or http on this machine.
         environment: Host name part after the account; ``vtexcommercestable`` unless given.
-        timeout: Seconds that one call may take, all tries and pauses included.
+        timeout: Seconds that one call may take, all tries and pauses included; a week at most.
         retry: When to try again; only what is safe is.
         on_unknown: What to do when nobody knows whether an update was applied: ``raise``
             OutcomeUnknownError; ``check``, that is read the order back for some seconds more and return a
