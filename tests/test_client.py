@@ -387,6 +387,10 @@ def test_a_request_that_cannot_be_built_was_not_sent(
         client.send(UPDATE)
 
 
+async def _later(_: object) -> None:
+    """Be a hook that nobody awaits."""
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
@@ -401,6 +405,9 @@ def test_a_request_that_cannot_be_built_was_not_sent(
         ({"base_url": "http://x.example"}, "clear text"),
         ({"retry": {}}, "give a RetryPolicy"),
         ({"timeout": True}, "timeout is True"),
+        ({"timeout": 1e7}, "up to 604800 .a week"),
+        ({"timeout": 10**400}, "timeout is 1000"),
+        ({"on_attempt": _later}, "plain function"),
         ({"max_connections": 0}, "max_connections is 0"),
         ({"max_connections": True}, "max_connections is True"),
         ({"ca_file": 5}, "ca_file is 5"),
@@ -595,3 +602,11 @@ def test_the_twins_send_identical_bytes(handler: Callable[[], Recorder], twin: C
             twin(kind, server).send(UPDATE)
         seen.append([(r.method, r.url, r.headers.raw, r.content) for r in server.requests])
     assert seen[0] == seen[1]
+
+
+def test_without_asyncio_the_asynchronous_client_says_so() -> None:
+    """Under trio, say; and nothing is sent."""
+    recorder = Recorder()
+    with pytest.raises(ConfigurationError, match="asyncio alone"):
+        async_client(recorder).send(UPDATE).send(None)
+    assert recorder.requests == []
