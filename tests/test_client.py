@@ -407,7 +407,7 @@ async def _later(_: object) -> None:
         ({"timeout": True}, "timeout is True"),
         ({"timeout": 1e7}, "up to 604800 .a week"),
         ({"timeout": 10**400}, "timeout is 1000"),
-        ({"on_attempt": _later}, "plain function"),
+        ({"on_attempt": _later}, "plain def"),
         ({"max_connections": 0}, "max_connections is 0"),
         ({"max_connections": True}, "max_connections is True"),
         ({"ca_file": 5}, "ca_file is 5"),
@@ -610,3 +610,17 @@ def test_without_asyncio_the_asynchronous_client_says_so() -> None:
     with pytest.raises(ConfigurationError, match="asyncio alone"):
         async_client(recorder).send(UPDATE).send(None)
     assert recorder.requests == []
+
+
+@pytest.mark.parametrize("kind", [TrackingClient, AsyncTrackingClient])
+def test_a_paced_client_is_the_same_but_does_not_wait_itself(kind: type[TrackingClient | AsyncTrackingClient]) -> None:
+    """Whoever paces many calls waits for all of them; the connections are shared."""
+    client = kind("mystore", app_key="k", app_token="t", on_unknown="resend", retry=RetryPolicy(attempts=7))
+    paced = client.paced()
+    assert type(paced) is kind
+    assert (paced.account, paced.base_url) == ("mystore", client.base_url)
+    assert paced._transport is client._transport
+    rules = paced._plans.rules
+    assert (rules.on_unknown, rules.policy.attempts, rules.policy.retry_after_cap) == ("raise", 7, 0)
+    assert rules.policy.rate_limit_wait > rules.policy.retry_after_cap
+    assert client._plans.rules.on_unknown == "resend"
