@@ -13,8 +13,10 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import functools
+import socket
 import ssl
 import threading
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
 
@@ -84,9 +86,11 @@ class Wiring:
         Raises:
             ConfigurationError: The proxy or the file of certificates cannot be used.
         """
-        return route_of(
-            self.base_url, _tls(self.ca_file, trust_env=self.trust_env), self.proxy, trust_env=self.trust_env
-        )
+        try:
+            tls = _tls(self.ca_file, trust_env=self.trust_env)
+        except ConfigurationError as error:  # it quotes the file's name, into which a credential may have got
+            raise ConfigurationError(self.redactor.message(str(error))) from None
+        return route_of(self.base_url, tls, self.proxy, trust_env=self.trust_env)
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(
@@ -96,6 +100,10 @@ class Wiring:
 
 class _Ended(Exception):  # noqa: N818 - a way out of the generated function, never seen outside this module
     """The request has ended and the generated parser has nothing to do."""
+
+
+class _UsedConnection(Exception):  # noqa: N818 - a way out of a caller's client, never seen outside this module
+    """The request was given a connection that had been used before, and was not sent over it."""
 
 
 class _OwnTransport(httpx.HTTPTransport):
@@ -122,6 +130,9 @@ class _Stub:
         self._owned = owned
         self._trust = trust
         self._watch = Watch(seconds, MAX_ANSWER)
+        self._ours = False
+        self._stream: Any = None
+        self._abandoned = False
 
     def _build(self, arguments: dict[str, Any]) -> httpx.Request:
         """Make the request; nothing of a caller's client (its headers, query, cookies, auth) gets into it."""
@@ -147,12 +158,30 @@ class _Stub:
         return self._see
 
     def _see(self, event: str, info: Mapping[str, Any]) -> None:
-        request = info.get("request")
-        if request is None or request.method == b"CONNECT":  # what a proxy is asked is not the request
+        """Note a step of a request on its way through a caller's client.
+
+        Raises:
+            _UsedConnection: It is about to go over a connection that was there before: bytes left over from another
+                answer, which nobody can see from here, would be read as its own. httpcore closes that connection.
+            TimeoutError: Nobody waits for it any more, and what it came to was told.
+        """
+        if event.endswith(".complete") and (".connect_" in event or ".start_tls" in event):
+            self._stream = info["return_value"]
+        if "request" in info:
+            self._ours = info["request"].method != b"CONNECT"  # what a proxy is asked is not the request
+        if not self._ours:
             return
         self._watch.reached = True
-        # http11.send_request_headers.started: from here on bytes may be on the wire.
-        self._watch.sending = self._watch.sending or ".send_request" in event
+        if ".send_request" in event:  # from the start of its headers on, bytes may be on the wire
+            if self._stream is None:
+                raise _UsedConnection
+            self._watch.sending = True  # before the look at the other: who abandons it does so the other way round
+            if self._abandoned:
+                raise TimeoutError
+        elif event.endswith(".receive_response_headers.complete"):
+            # An event hook of the caller's may yet raise, or fail to read the body: this has been said.
+            _, status, _, headers = info["return_value"]
+            self._keep(status, httpx.Headers(headers), Body("", MAX_BODY))
 
     def _fault(self, error: BaseException) -> Fault:
         """Return the fault that an exception stands for, as far as it was seen how far the request came."""
@@ -163,13 +192,13 @@ class _Stub:
     def _head(self, response: httpx.Response) -> Body:
         """Note what an answer's head says; whatever becomes of the body, this has been said."""
         body = Body(response.headers.get("Content-Encoding", ""), MAX_BODY)
-        self._keep(response, body)
+        self._keep(response.status_code, response.headers, body)
         return body
 
-    def _keep(self, response: httpx.Response, body: Body) -> None:
+    def _keep(self, status: int, headers: httpx.Headers, body: Body) -> None:
         redactor = self._wiring.redactor
-        headers = tuple((name, redactor.text(value)) for name, value in response.headers.multi_items())
-        self.result = Answer(response.status_code, headers, redactor.data(body.content), complete=body.complete)
+        pairs = tuple((redactor.text(name), redactor.text(value)) for name, value in headers.multi_items())
+        self.result = Answer(status, pairs, redactor.data(body.content), complete=body.complete)
 
     def _read_already(self, response: httpx.Response) -> bool:
         """Take over an answer whose body is in memory, as those of test tools are, decoded."""
@@ -178,7 +207,7 @@ class _Stub:
         body = Body("", MAX_BODY)
         if body.feed(response.content):
             body.end()
-        self._keep(response, body)
+        self._keep(response.status_code, response.headers, body)
         return True
 
     def _end(self, result: Answer | Fault) -> NoReturn:
@@ -215,7 +244,6 @@ class _SyncStub(_Stub):
     def __init__(self, wiring: Wiring, seconds: float, send: Any, *, owned: bool, trust: Trust) -> None:
         super().__init__(wiring, seconds, owned=owned, trust=trust)
         self._send = send
-        self._abandoned = False
 
     def request(self, **arguments: Any) -> httpx.Response:
         """Send one request and read its answer."""
@@ -228,14 +256,21 @@ class _SyncStub(_Stub):
 
     def _exchange(self, request: httpx.Request) -> None:
         try:
-            response: httpx.Response = self._send(request)
+            response = self._sent(request)
         except httpx.HTTPStatusError as error:  # a caller's event hook; the answer is an answer all the same
             response = error.response
         except Exception as error:  # noqa: BLE001 - every exception is a fault; which, the watch tells
-            if not self._abandoned:
+            if not self._abandoned and self.result is None:
                 self.result = self._fault(error)
             return
         self._read(response)
+
+    def _sent(self, request: httpx.Request) -> httpx.Response:
+        while self._watch.left() > 0:
+            with suppress(_UsedConnection):  # which is closed now; there are only so many of them
+                response: httpx.Response = self._send(request)
+                return response
+        raise TimeoutError
 
     def _read(self, response: httpx.Response) -> None:
         body = self._head(response)
@@ -252,7 +287,7 @@ class _SyncStub(_Stub):
         finally:
             response.close()
         if not self._abandoned:
-            self._keep(response, body)
+            self._keep(response.status_code, response.headers, body)
 
     def _exchange_within(self, request: httpx.Request) -> None:
         """Do the same through a caller's client, in a thread that can be left behind when the time is over.
@@ -260,19 +295,33 @@ class _SyncStub(_Stub):
         Only the thread's own reads could be ended by a time-out, and each byte that comes prolongs those.
         """
         ended = threading.Event()
+        raised: list[BaseException] = []
         context = contextvars.copy_context()
 
         def work() -> None:
             try:
                 context.run(self._exchange, request)
+            except BaseException as error:  # noqa: BLE001 - such as SystemExit of an event hook: the caller's, there
+                raised.append(error)
             finally:
                 ended.set()
 
         threading.Thread(target=work, name="vtex-tracking-request", daemon=True).start()
-        if not ended.wait(max(0.0, self._watch.left())):
-            self._abandoned = True
-            if self.result is None:
-                self.result = self._fault(TimeoutError())
+        try:
+            ended.wait(max(0.0, self._watch.left()))
+        finally:  # also where the caller is interrupted
+            if not ended.is_set():
+                self._abandon()
+        if raised:
+            raise raised[0]
+        if self.result is None:
+            self.result = self._fault(TimeoutError())
+
+    def _abandon(self) -> None:
+        """Wait no more for the thread: it sends nothing from now on, and reads nothing."""
+        self._abandoned = True
+        with suppress(Exception):  # it has no socket yet, or has closed it; the plain method, for TLS has its own idea
+            socket.socket.shutdown(self._stream.get_extra_info("socket"), socket.SHUT_RDWR)
 
 
 class _AsyncStub(_Stub):
@@ -297,13 +346,20 @@ class _AsyncStub(_Stub):
         deadline = asyncio.get_running_loop().time() + self._watch.left()
         try:
             async with asyncio.timeout_at(deadline):
-                response: httpx.Response = await self._send(request)
+                response = await self._sent(request)
         except httpx.HTTPStatusError as error:  # a caller's event hook; the answer is an answer all the same
             response = error.response
         except Exception as error:  # noqa: BLE001 - every exception is a fault; which, the watch tells
-            self._end(self._fault(error))
+            self._end(self.result or self._fault(error))
         await self._read(response, deadline)
         return self._give()
+
+    async def _sent(self, request: httpx.Request) -> httpx.Response:
+        while self._watch.left() > 0:
+            with suppress(_UsedConnection):  # see the synchronous twin
+                response: httpx.Response = await self._send(request)
+                return response
+        raise TimeoutError
 
     async def _read(self, response: httpx.Response, deadline: float) -> None:
         body = self._head(response)
@@ -320,7 +376,7 @@ class _AsyncStub(_Stub):
             pass
         finally:
             await response.aclose()
-        self._keep(response, body)
+        self._keep(response.status_code, response.headers, body)
 
 
 def _tls(ca_file: str | None, *, trust_env: bool) -> ssl.SSLContext:
@@ -332,7 +388,11 @@ def _tls(ca_file: str | None, *, trust_env: bool) -> ssl.SSLContext:
     if ca_file is None and not trust_env:
         return _usual_tls()
     try:
-        return _fresh_tls(trust_env=True) if ca_file is None else _ours(ssl.create_default_context(cafile=ca_file))
+        return (
+            _fresh_tls(trust_env=True)
+            if ca_file is None
+            else _ours(ssl.create_default_context(cafile=ca_file), trust_env=trust_env)
+        )
     except (OSError, ValueError) as error:  # ssl.SSLError is an OSError; a NUL in the name is a ValueError
         what = "SSL_CERT_FILE of the environment" if ca_file is None else f"ca_file {visible(ca_file)}"
         reason = getattr(error, "strerror", None) or error
@@ -346,10 +406,14 @@ def _usual_tls() -> ssl.SSLContext:
 
 
 def _fresh_tls(*, trust_env: bool) -> ssl.SSLContext:
-    return _ours(httpx.create_ssl_context(trust_env=trust_env))
+    return _ours(httpx.create_ssl_context(trust_env=trust_env), trust_env=trust_env)
 
 
-def _ours(context: ssl.SSLContext) -> ssl.SSLContext:
+def _ours(context: ssl.SSLContext, *, trust_env: bool) -> ssl.SSLContext:
+    if not trust_env:
+        context.keylog_filename = cast(
+            "Any", None
+        )  # Python takes it from SSLKEYLOGFILE: whoever sets that could read everything
     context.set_alpn_protocols(["http/1.1"])
     context.sslsocket_class = ClosingSSLSocket
     return context
@@ -367,12 +431,21 @@ def _trust_in(http: httpx.Client | httpx.AsyncClient, base_url: str) -> Trust:
     """Tell what can be believed of the transport through which a caller's client goes to the server.
 
     Raises:
-        ConfigurationError: It speaks HTTP/2, where a connection cannot be kept from being used again.
+        ConfigurationError: It speaks HTTP/2, where a connection cannot be kept from being used again, or it does not
+            verify who the server is.
     """
     find: Callable[[httpx.URL], object] | None = getattr(http, "_transport_for_url", None)
-    transport = find(httpx.URL(base_url)) if find else None
-    if getattr(getattr(transport, "_pool", None), "_http2", False):
+    url = httpx.URL(base_url)
+    transport = find(url) if find else None
+    pool = getattr(transport, "_pool", None)
+    if getattr(pool, "_http2", False):
         raise ConfigurationError("http_client speaks HTTP/2: hand in one made without http2=True.")
+    tls = getattr(pool, "_ssl_context", None) if url.scheme == "https" else None
+    if tls is not None and not (tls.check_hostname and tls.verify_mode is ssl.CERT_REQUIRED):
+        raise ConfigurationError(
+            "http_client does not verify who the server is: hand in one made without verify=False, and with the "
+            "server's authority in a context of its own if need be: verify=ssl.create_default_context(cafile=...)."
+        )
     return _TRUST.get(type(transport), "nothing")
 
 
@@ -434,18 +507,20 @@ class AsyncTransport:
         self._closed = False
         self._http = http
         self._own = _OwnAsyncTransport(AsyncPool(wiring.route(), wiring.max_connections)) if http is None else None
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._trust: Trust = "progress" if http is None else _trust_in(http, wiring.base_url)
 
     async def attempt(self, step: Attempt) -> Exchange:
         """Make one request, through the generated function.
 
         Raises:
-            ConfigurationError: The client is closed, or was used in another event loop.
+            ConfigurationError: The client is closed, or asyncio does not run.
         """
         if self._closed or (self._http is not None and self._http.is_closed):
             raise ConfigurationError("This client is closed: make another one.")
-        self._stay_in_loop()
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:  # trio, say
+            raise ConfigurationError("AsyncTrackingClient runs under asyncio alone.") from None
         stub = _AsyncStub(self._wiring, step.seconds, self._sender(), owned=self._http is None, trust=self._trust)
         client = Client(base_url="").set_async_httpx_client(cast("httpx.AsyncClient", stub))
         try:
@@ -453,15 +528,6 @@ class AsyncTransport:
         except Exception:  # noqa: BLE001 - handed on unless a request was made
             return stub.without_parsed()
         return stub.with_parsed(response)
-
-    def _stay_in_loop(self) -> None:
-        """Refuse another event loop: on a connection of the first one a request leaves and its answer is never read."""
-        running = asyncio.get_running_loop()
-        self._loop = self._loop or running
-        if self._own is not None and running is not self._loop:
-            raise ConfigurationError(
-                "This client was used in another event loop: make one in each, or use TrackingClient. Nothing was sent."
-            )
 
     def _sender(self) -> Any:
         if self._own is not None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from attrs import evolve
 
-from vtex_tracking_ext import RetryPolicy, TrackingClient, TrackingEvent, TrackingUpdate, errors
+from vtex_tracking_ext import TrackingClient, TrackingEvent, TrackingUpdate, errors
 from vtex_tracking_ext.bulk import push as room
 from vtex_tracking_ext.bulk.deliver import Choices, News, Waiting
 from vtex_tracking_ext.bulk.entries import Selection
@@ -137,18 +137,6 @@ def test_a_429_is_not_waited_out_by_the_call(store: TrackingClient, oms: Oms, jo
     assert (waiting.account, round(waiting.seconds)) == (label_of(store), 1)
     assert isinstance(applied, News)
     assert Counter(request.status for request in oms.received) == {429: 1, 200: 1}
-
-
-def test_what_a_paced_client_does_at_once() -> None:
-    """It shares the connections of the other, which stays as it was."""
-    original = client(retry=RetryPolicy(attempts=7), on_unknown="resend")
-    paced = original.paced()
-    assert paced._transport is original._transport
-    rules = paced._plans.rules
-    assert (rules.on_unknown, rules.policy.attempts, rules.policy.retry_after_cap) == ("raise", 7, 0)
-    assert rules.policy.rate_limit_wait > rules.policy.retry_after_cap
-    assert original._plans.rules.on_unknown == "resend"
-    assert (paced.account, paced.base_url) == (original.account, original.base_url)
 
 
 def test_rows_go_to_the_account_they_name(journal: SqliteJournal) -> None:

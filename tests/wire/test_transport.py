@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError
 from typing import TYPE_CHECKING, Any
 
+import certifi
 import pytest
 
 from vtex_tracking_ext import (
@@ -24,6 +25,7 @@ from vtex_tracking_ext import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from answers import Twin
 
@@ -165,6 +167,20 @@ def test_tls_is_always_verified() -> None:
     context = transport._tls(None, trust_env=False)
     assert context.verify_mode is ssl.CERT_REQUIRED
     assert context.check_hostname is True
+
+
+@pytest.mark.parametrize("ca_file", [None, certifi.where()], ids=["usual", "ca_file"])
+def test_the_environment_gets_no_keys_of_tls_unless_it_is_trusted(
+    ca_file: str | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """With them whoever set ``SSLKEYLOGFILE`` could read everything."""
+    monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "keys"))
+    transport._usual_tls.cache_clear()
+    try:
+        kept = [transport._tls(ca_file, trust_env=trust_env).keylog_filename for trust_env in (False, True)]
+    finally:
+        transport._usual_tls.cache_clear()
+    assert kept == [None, str(tmp_path / "keys")]
 
 
 def test_a_source_tree_without_an_installation_has_a_user_agent(monkeypatch: pytest.MonkeyPatch) -> None:
