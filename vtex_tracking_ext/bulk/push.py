@@ -63,14 +63,19 @@ _USUAL_PORTS: Final = {"http": 80, "https": 443}
 
 
 def label_of(client: TrackingClient) -> str:
-    """Return the name under which a journal keeps a client's account.
+    """Return the name under which a journal keeps a client's account; see :func:`label_at`."""
+    return label_at(client.account, client.base_url)
+
+
+def label_at(account: str, base_url: str) -> str:
+    """Return the name under which a journal keeps an account that is called at an address.
 
     It is the account's; where another address is called, such as a sandbox's, that is added
     (``mystore@127.0.0.1:8000``), so that what went there does not pass for sent to the store. It is in lower case, as a
     journal keeps it, and a port that goes without saying is left out: the same store has the same name.
     """
-    account = client.account.lower()
-    address = urlsplit(client.base_url.lower())
+    account = account.lower()
+    address = urlsplit(base_url.lower())
     host = re.sub(r":[0-9]+$", "", address.netloc)
     if address.port not in {None, _USUAL_PORTS[address.scheme]}:
         host = f"{host}:{address.port}"

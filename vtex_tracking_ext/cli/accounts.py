@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
+from vtex_tracking_ext.bulk.push import label_at, label_of
+from vtex_tracking_ext.credentials import server_url
 from vtex_tracking_ext.errors import ConfigurationError
 from vtex_tracking_ext.profiles import load_profiles
 from vtex_tracking_ext.text import quoted
@@ -51,6 +54,27 @@ class Accounts:
             self._clients[name] = client_of(settings, self._parsed)
         return self._clients[name]
 
+    def labels(self) -> dict[str, str]:
+        """Return the journal's names of all accounts whose credentials are at hand, with the accounts' own names."""
+        settings = [self._own, *(one for profiles in self._by_account().values() for one in profiles.values())]
+        usable = {one.account.lower() for one in settings if one.account and one.has_credentials()}
+        found = {}
+        for account in sorted(usable):
+            with suppress(ConfigurationError):  # told when it is asked for
+                found[self._label(account)] = account
+        return found
+
+    def client_of_label(self, label: str) -> TrackingClient:
+        """Return the client of an account by its name in the journal.
+
+        Raises:
+            ConfigurationError: There are no credentials for it, or they are for another address.
+        """
+        client = self.client(label.partition("@")[0])
+        if label_of(client) != label:
+            raise ConfigurationError(f"{label}: they were meant for another address than {client.base_url}")
+        return client
+
     @property
     def made(self) -> tuple[TrackingClient, ...]:
         """The clients that were asked for so far."""
@@ -69,14 +93,9 @@ class Accounts:
 
     def _profile(self, account: str) -> Settings:
         path = profile_file(self._parsed, os.environ)
-        if self._profiles is None:
-            is_asked_for = self._parsed.profiles is not None or path.exists()
-            self._profiles = {}
-            for name, settings in load_profiles(path).items() if is_asked_for else ():
-                self._profiles.setdefault((settings.account or "").lower(), {})[name] = settings
-        profiles = self._profiles.get(account.lower())
+        profiles = self._by_account().get(account.lower())
         if profiles is None:
-            known = ", ".join(map(quoted, self._profiles)) or "none"
+            known = ", ".join(map(quoted, self._by_account())) or "none"
             also = (
                 f"the account of this run is {quoted(self.own)}" if self.own else "this run has no account of its own"
             )
@@ -94,3 +113,18 @@ class Accounts:
                 "the one to use after the account"
             )
         return next(iter(profiles.values()))
+
+    def _by_account(self) -> dict[str, dict[str, Settings]]:
+        """Return the profiles of each account, by their names."""
+        if self._profiles is None:
+            path = profile_file(self._parsed, os.environ)
+            is_asked_for = self._parsed.profiles is not None or path.exists()
+            self._profiles = {}
+            for name, settings in load_profiles(path).items() if is_asked_for else ():
+                self._profiles.setdefault((settings.account or "").lower(), {})[name] = settings
+        return self._profiles
+
+    def _label(self, account: str) -> str:
+        """Return an account's name in the journal; it costs no client."""
+        settings = self._own if account == self.own else self._profile(account)
+        return label_at(account, server_url(account, settings.environment, settings.base_url))

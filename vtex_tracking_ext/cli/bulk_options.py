@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from .ledger_options import add_journal
-from .options import add_connection, command, filled, positive
+from .options import add_connection, command, filled, port, positive
 
 _COLUMNS = (
     "Columns: order_id, invoice_number, date (yyyy-mm-dd), city, state, description, is_delivered (true or false), "
@@ -60,13 +60,43 @@ def add_push(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     parser.add_argument(
         "--rate", type=rate, default=25.0, metavar="N", help="calls a second to an account, at most (25)"
     )
+    _add_send_on(parser)
     parser.add_argument(
-        "--send-on",
+        "--enqueue",
         action="store_true",
-        help="send a package's later events although an earlier one's outcome is unknown; they may show in another "
-        "order",
+        help="note the rows and ring for the workers, send nothing (needs a journal on PostgreSQL)",
     )
     parser.add_argument("--json", action="store_true", help=_JSON_HELP)
+    add_connection(parser)
+
+
+def add_worker(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command worker."""
+    parser = command(
+        commands,
+        "worker",
+        "worker:worker",
+        "deliver what waits in a journal on PostgreSQL, together with other workers, until told to end",
+        "Serves the doorbells that push --enqueue rings, and those of a sweep each minute, for the accounts whose "
+        "credentials it has. All workers together keep to the pace of each account. Ctrl-C or SIGTERM ends it once the "
+        "calls on their way are finished; one that is killed leaves nothing behind that the others do not find.",
+    )
+    add_journal(parser)
+    parser.add_argument("--accounts", type=filled, metavar="A,B", help="serve these alone (all with credentials)")
+    parser.add_argument("--concurrency", type=positive, default=16, metavar="N", help="packages at once (16)")
+    parser.add_argument(
+        "--rate",
+        type=rate,
+        default=25.0,
+        metavar="N",
+        help="calls a second to an account, all workers together, at most (25)",
+    )
+    _add_coalescing(parser)
+    _add_send_on(parser)
+    parser.add_argument(
+        "--metrics", type=address, metavar="[HOST:]PORT", help="tell Prometheus what happens (HOST: 127.0.0.1)"
+    )
+    parser.add_argument("--quiet", action="store_true", help="log only what went wrong, not every call")
     add_connection(parser)
 
 
@@ -109,6 +139,12 @@ def rate(text: str) -> float:
     return value
 
 
+def address(text: str) -> tuple[str, int]:
+    """Read [HOST:]PORT."""
+    host, _, number = text.rpartition(":")
+    return host or "127.0.0.1", port(number)
+
+
 def column(text: str) -> tuple[str, str]:
     """Read COLUMN=FIELD."""
     name, equals, field = text.rpartition("=")
@@ -131,6 +167,15 @@ def _add_reading(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--ignore-unknown", action="store_true", help="pass over columns that are not known")
     group.add_argument("--sheet", type=filled, metavar="NAME", help="the sheet of a workbook with more than one")
+
+
+def _add_send_on(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--send-on",
+        action="store_true",
+        help="send a package's later events although an earlier one's outcome is unknown; they may show in another "
+        "order",
+    )
 
 
 def _add_coalescing(parser: argparse.ArgumentParser) -> None:

@@ -11,8 +11,9 @@ from .ledger import journal_path
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
+    from vtex_tracking_ext.bulk.journal import Journal
     from vtex_tracking_ext.bulk.postgres import PostgresJournal
 
 
@@ -44,3 +45,18 @@ def fleet_journal(parsed: argparse.Namespace, environ: Mapping[str, str]) -> Pos
         journal.close()
         raise
     return journal
+
+
+def ring_for(journal: Journal, labels: Iterable[str]) -> int:
+    """Ring for the packages of some accounts that have something to do, and return for how many.
+
+    Args:
+        journal: As :func:`fleet_journal` opened it.
+        labels: The accounts, by their names in the journal.
+    """
+    from vtex_tracking_ext.bulk.postgres import PostgresJournal  # noqa: PLC0415 - an extra
+    from vtex_tracking_ext.fleet.ringing import Ringing  # noqa: PLC0415 - an extra
+
+    assert isinstance(journal, PostgresJournal)  # noqa: S101 - see above
+    ringing = Ringing(journal.connections)
+    return ringing.ring(ringing.lacking(labels))

@@ -25,13 +25,14 @@ _CREDENTIALS_HELP = (
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add every command."""
     # They are made of what is below.
-    from .bulk_options import add_check, add_push, add_resolve  # noqa: PLC0415
+    from .bulk_options import add_check, add_push, add_resolve, add_worker  # noqa: PLC0415
     from .ledger_options import add_migrate, add_report, add_status  # noqa: PLC0415
 
     add_check(commands)
     add_push(commands)
     add_status(commands)
     add_resolve(commands)
+    add_worker(commands)
     add_report(commands)
     add_migrate(commands)
     _add_update(commands)

@@ -19,6 +19,7 @@ from vtex_tracking_ext.text import quoted
 
 from .accounts import Accounts
 from .connection import settings_from
+from .fleet import fleet_journal, ring_for
 from .interrupts import interrupts
 from .ledger import journal_option, journal_path, journal_to_write
 from .progress import progress
@@ -71,10 +72,15 @@ def push(parsed: argparse.Namespace) -> Status:
         if parsed.dry_run:
             teller.plan(intake, outlook(journal, clients, parsed.events_per_call))
             return Status.USAGE if intake.wrong else Status.OK
+        if parsed.enqueue:
+            teller.enqueued(intake, ring_for(journal, clients))
+            return Status.USAGE if intake.wrong else Status.OK
         return _deliver(parsed, journal, clients, teller, intake, left_out)
 
 
 def _opened(parsed: argparse.Namespace) -> Journal:
+    if parsed.enqueue and not parsed.dry_run:
+        return fleet_journal(parsed, os.environ)
     if parsed.dry_run:
         return open_trial(journal_path(parsed, os.environ))
     return open_journal(journal_to_write(parsed, os.environ))

@@ -112,6 +112,15 @@ class Teller:
             f"of {counted(planned.packages, 'package')}, in {counted(planned.calls, 'call')}.{doubt}"
         )
 
+    def enqueued(self, intake: Intake, rung: int) -> None:
+        """Tell for how many packages the workers were rung."""
+        if self.as_json:
+            say_json("enqueued", {**_rows(intake), "packages": rung})
+            return
+        if intake.rows:
+            say(_row_line(intake))
+        say(f"Rang for {counted(rung, 'package')}; the workers send what waits.")
+
     def summary(self, intake: Intake, run: Run, left: Counter[State], left_out: int) -> None:
         """Tell what a push did and left."""
         applied, refused = run.outcomes["applied"], run.outcomes["refused"]

@@ -85,7 +85,10 @@ def _log(*, quiet: bool) -> None:
     """Write the log of the worker, a line an outcome, to standard error."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    for name, level in (("vtex_tracking_ext.fleet", logging.WARNING if quiet else logging.INFO), ("procrastinate", logging.ERROR)):
+    for name, level in (
+        ("vtex_tracking_ext.fleet", logging.WARNING if quiet else logging.INFO),
+        ("procrastinate", logging.ERROR),
+    ):
         logger = logging.getLogger(name)
         logger.addHandler(handler)
         logger.setLevel(level)

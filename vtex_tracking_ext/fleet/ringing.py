@@ -110,7 +110,7 @@ class Ringing:
         return number
 
     def left_behind(self, journal: Journal, seconds: float = STALLED_AFTER) -> list[int]:
-        """Return the doorbells whose worker has died, or lost its database: taken up a while ago, and nobody at work."""
+        """Return the doorbells whose worker died or lost its database: taken up a while ago, and nobody at work."""
         with self._connections.one() as connection:
             taken_up = connection.execute(_TAKEN_UP, (DRAIN, seconds)).fetchall()
         stalled = []

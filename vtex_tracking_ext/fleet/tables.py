@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Final, cast
 from procrastinate.schema import SchemaManager, migrations_path
 
 if TYPE_CHECKING:
-    from typing import LiteralString
-
     from vtex_tracking_ext.bulk.postgres.schema import Connection
 
 #: What the journal's table ``meta`` keeps: the last of Procrastinate's migrations that is in its tables.
@@ -52,11 +50,9 @@ def prepare(connection: Connection) -> bool:
         else:
             for name in migrations:
                 if name > found[0]:
-                    _run(connection, (migrations_path / name).read_text("utf-8"))
-        connection.execute(
-            "INSERT INTO meta VALUES (%s, %s) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-            (_WORD, migrations[-1]),
-        )
+                    # Procrastinate's own, as safe as its code.
+                    connection.execute(cast("LiteralString", (migrations_path / name).read_text("utf-8")))
+        connection.execute(_NOTE, (_WORD, migrations[-1]))
         return True
 
 
@@ -64,4 +60,3 @@ def migration_names() -> list[str]:
     """Return the names of the installed Procrastinate's migrations, oldest first."""
     names = (entry.name for entry in resources.files("procrastinate.sql.migrations").iterdir())
     return sorted(name for name in names if re.fullmatch(r"\d[\w.]*\.sql", name))
-

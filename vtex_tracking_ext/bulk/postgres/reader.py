@@ -139,7 +139,7 @@ class PostgresReader:
     def counts(self) -> Mapping[str, Counter[State]]:
         """Return how many entries of each account are in each state."""
         counts: defaultdict[str, Counter[State]] = defaultdict(Counter)
-        with self._connections.one() as connection, connection.transaction():
+        with self.connections.one() as connection, connection.transaction():
             connection.execute(_TO_COUNT)
             for account, state, number in connection.execute(_COUNTS):
                 counts[texts.read(account)][state] = number
