@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Final, cast
 from procrastinate.schema import SchemaManager, migrations_path
 
 if TYPE_CHECKING:
+    from typing import LiteralString
+
     from vtex_tracking_ext.bulk.postgres.schema import Connection
 
 #: What the journal's table ``meta`` keeps: the last of Procrastinate's migrations that is in its tables.
