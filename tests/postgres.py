@@ -23,7 +23,7 @@ import psycopg
 from psycopg import sql
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 #: User and group of the server where the tests run as root: ``nobody``, by convention.
 _NOBODY: Final = 65534
@@ -108,6 +108,12 @@ class Server:
             else:
                 return
 
+    def become_a_copy(self) -> None:
+        """Start again as a server that can only be read, and waits for what another one writes."""
+        self.stop()
+        (self.data / "standby.signal").touch()
+        self.start()
+
     def stop(self) -> None:
         """End it, and all connections with it."""
         assert self._process is not None
@@ -141,7 +147,7 @@ class Databases:
     """
 
     def __init__(self, url: str) -> None:
-        self._url = url
+        self.url = url
         self._number = 0
         self._shared: str | None = None
 
@@ -150,7 +156,7 @@ class Databases:
         self._number += 1
         name = f"vtex_tests_{os.getpid()}_{self._number}"
         self._execute(sql.SQL("CREATE DATABASE {} " + options).format(sql.Identifier(name)))
-        parameters = psycopg.conninfo.conninfo_to_dict(self._url)
+        parameters = psycopg.conninfo.conninfo_to_dict(self.url)
         return url_of({**parameters, "dbname": name})
 
     @contextmanager
@@ -174,7 +180,7 @@ class Databases:
         self._execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
     def _execute(self, statement: sql.Composed) -> None:
-        with psycopg.connect(self._url, autocommit=True) as connection:
+        with psycopg.connect(self.url, autocommit=True) as connection:
             connection.execute(statement)
 
 
@@ -189,6 +195,14 @@ def execute(url: str, *statements: str) -> list[tuple[Any, ...]]:
         for statement in statements:
             cursor = connection.execute(statement)
         return cursor.fetchall() if cursor.description else []
+
+
+def until(condition: Callable[[], Any]) -> None:
+    """Wait for what nobody tells of."""
+    end = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
 
 
 def _free_port() -> int:

@@ -6,6 +6,7 @@ it holds a package goes through the connection that has the lock: where that is 
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import threading
@@ -35,11 +36,14 @@ MOST: Final = 100
 PATIENCE: Final = 15.0
 
 #: What a session needs, whatever is usual on its server: the journal's tables alone, times in UTC, commits that wait
-#: for the disk, and no locks kept for long by a machine that has gone in the middle of a transaction.
+#: for the disk, and no locks kept for more than a minute by a machine that has gone (keepalives are for two hours
+#: elsewhere).
 _SETTINGS: Final = """
     SELECT set_config('search_path', %s || ', pg_temp', false), set_config('timezone', 'UTC', false),
         set_config('default_transaction_isolation', 'read committed', false),
         set_config('idle_in_transaction_session_timeout', '60s', false),
+        set_config('tcp_keepalives_idle', '30', false), set_config('tcp_keepalives_interval', '10', false),
+        set_config('tcp_keepalives_count', '3', false),
         set_config('synchronous_commit', replace(current_setting('synchronous_commit'), 'off', 'on'), false)
 """
 
@@ -51,11 +55,17 @@ _BY_INDEX: Final = """
         AS name
 """
 
+# Errors are told by exceptions. The pool also logs what it tries in the background, which Python would print where
+# nobody has said where a log goes.
+logging.getLogger("psycopg").addHandler(logging.NullHandler())
+
 
 @contextmanager
 def connected(address: Address) -> Iterator[Connection]:
     """Give a connection of its own, in no transaction; PostgreSQL's errors become JournalError."""
-    with explaining(address), psycopg.connect(**_arguments(address)) as connection:
+    with explaining(address, is_connecting=True):
+        connection = psycopg.connect(**_arguments(address))
+    with explaining(address), connection:
         _settle_in(address, connection)
         yield connection
 
@@ -85,13 +95,10 @@ class Connections:
             timeout=PATIENCE,
             name="vtex-tracking",
         )
-        self._pool.open()
         try:
-            with self.one():  # so that others can see at once that somebody is writing
-                pass
-        except BaseException:
-            self.close()
-            raise
+            self._pool.open(wait=True, timeout=PATIENCE)
+        except PoolTimeout:
+            raise self._why_none() from None
 
     def close(self) -> None:
         """Close all connections; those in use, when they are given back. Closing twice is no matter."""
@@ -142,16 +149,23 @@ class Connections:
         try:
             connection = self._pool.getconn()
         except PoolTimeout:
-            with connected(self._address) as looking:  # which mostly raises, and says why
-                check_version(self._address, version_of(self._address, looking))
-            raise JournalError(
-                f"The journal {self._address.name}: this run uses {MOST} connections and waits for another one; use a "
-                "lower --concurrency."
-            ) from None
+            raise self._why_none() from None
         try:
             yield connection
         finally:
             self._pool.putconn(connection)
+
+    def _why_none(self) -> JournalError:
+        """Return why the pool has no connection to give: it cannot be asked itself."""
+        try:
+            with connected(self._address) as looking:
+                check_version(self._address, version_of(self._address, looking))
+        except JournalError as error:
+            return error
+        return JournalError(
+            f"The journal {self._address.name}: this run uses {MOST} connections and waits for another one; use a "
+            "lower --concurrency."
+        )
 
     def _prepare(self, connection: Connection) -> None:
         _settle_in(self._address, connection)
