@@ -191,6 +191,13 @@ def test_without_a_client_nothing_is_done(journal: SqliteJournal) -> None:
         push([row(1, "a")], [], journal)
 
 
+def test_a_rate_that_is_none_leaves_nothing_waiting(store: TrackingClient, journal: SqliteJournal) -> None:
+    """The next push would send what the refused one had noted."""
+    with pytest.raises(ValueError, match="> 0"):
+        push([row(1, "a")], store, journal, rate=0)
+    assert journal.counts() == {}
+
+
 def test_an_account_that_ends_leaves_the_others_alone(journal: SqliteJournal) -> None:
     """What was not sent waits."""
     north, south = Account("north"), Account("south")

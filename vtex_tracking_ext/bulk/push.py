@@ -364,8 +364,8 @@ def push(
         if isinstance(journal, str | os.PathLike):
             journal = stack.enter_context(SqliteJournal.open(journal))
         taking = Taking(journal, _labels_of(clients), problems.append, lambda _place, _note: None)
+        run = Run({label_of(one): one for one in clients}, journal, report, choices, rate)  # refuses before rows wait
         taking.take(rows_of(rows, now or dt.datetime.now().astimezone()))
-        run = Run({label_of(one): one for one in clients}, journal, report, choices, rate)
         run.deliver()
         left = waiting_in(journal, run.deliveries)
     intake = taking.intake
