@@ -72,6 +72,12 @@ class TestListing:
         assert "2 entries unknown" in run("resolve", "--account", label).out
         assert run("resolve", "--account", "south").out == "0 entries unknown.\n"
 
+    def test_what_a_run_has_on_its_way_is_not_unknown(self, run: Callable[..., Ran], usual: Path) -> None:
+        """It is told of as soon as the run knows, or has ended."""
+        with SqliteJournal.open(usual):
+            assert "2 entries unknown" in run("resolve").out
+        assert "3 entries unknown" in run("resolve").out
+
     def test_machines_get_json(self, run: Callable[..., Ran]) -> None:
         """A line each."""
         found = [json.loads(line) for line in run("resolve", "--json").out.splitlines()]

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from vtex_tracking_ext.bulk.entries import Resolved, State
     from vtex_tracking_ext.bulk.journal import JournalReader
+    from vtex_tracking_ext.bulk.sqlite import SqliteReader
 
 #: States that nobody knows the truth of once no run is on its way.
 DOUBT: Final[tuple[State, ...]] = ("in_flight", "unknown")
@@ -82,10 +83,11 @@ def _labels(parsed: argparse.Namespace, journal: JournalReader) -> list[str]:
     return [label for label in journal.counts() if asked in {None, label, label.partition("@")[0]}]
 
 
-def _list(parsed: argparse.Namespace, journal: JournalReader) -> Status:
+def _list(parsed: argparse.Namespace, journal: SqliteReader) -> Status:
     number = 0
+    doubtful: tuple[State, ...] = ("unknown",) if journal.has_writer() else DOUBT
     for label in _labels(parsed, journal):
-        for entry in journal.entries(Selection(DOUBT, label)):
+        for entry in journal.entries(Selection(doubtful, label)):
             number += 1
             if parsed.json:
                 say_json("unknown", {**entry_document(entry), "state": entry.state})
