@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from attrs import evolve
 
-from vtex_tracking_ext import RetryPolicy, TrackingClient, TrackingEvent, TrackingUpdate, errors
+from vtex_tracking_ext import (
+    AsyncTrackingClient,
+    ConfigurationError,
+    RetryPolicy,
+    TrackingClient,
+    TrackingEvent,
+    TrackingUpdate,
+    errors,
+)
 from vtex_tracking_ext.bulk import push as room
 from vtex_tracking_ext.bulk.deliver import Choices, News, Waiting
 from vtex_tracking_ext.bulk.entries import Selection
@@ -201,6 +209,14 @@ def test_without_a_client_nothing_is_done(journal: SqliteJournal) -> None:
     """And it is said."""
     with pytest.raises(errors.ConfigurationError, match="client is empty"):
         push([row(1, "a")], [], journal)
+
+
+def test_an_asynchronous_client_is_refused(journal: SqliteJournal) -> None:
+    """It would send nothing, and leave what it was given in flight."""
+    wrong: Any = AsyncTrackingClient("mystore", app_key="k", app_token="t")
+    with pytest.raises(ConfigurationError, match="give a TrackingClient, and call push in a thread"):
+        push([{"order_id": "1-01", "invoice_number": "1", "date": "2026-10-01", "description": "a"}], wrong, journal)
+    assert told(journal) == []
 
 
 def test_an_account_that_ends_leaves_the_others_alone(journal: SqliteJournal) -> None:
