@@ -81,8 +81,8 @@ def add_resolve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "resolve:resolve",
         "settle what nobody knows: list it, read the orders again, or say what you saw",
         "Without an action it lists what is unknown, each with a number. Name numbers or --all with an action; those "
-        "of what waits, for --withdraw, are in the report. What was applied stays so; what was not is sent by the "
-        "next push.",
+        "of what was refused, for --retry, and of what waits, for --withdraw, are in the report. What was applied "
+        "stays so; what was not is sent by the next push.",
     )
     parser.add_argument("ids", nargs="*", type=positive, metavar="NUMBER", help="which ones, by their numbers")
     parser.add_argument("--all", action="store_true", help="all of them (of --account, if that is given)")
@@ -90,6 +90,11 @@ def add_resolve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     action.add_argument("--read", action="store_true", help="read their orders: what is found there was applied")
     action.add_argument("--applied", action="store_true", help="you saw them on the order, in the VTEX Admin say")
     action.add_argument("--not-applied", action="store_true", help="you saw that they are missing: send them again")
+    action.add_argument(
+        "--retry",
+        action="store_true",
+        help="send these refused ones again, now that what VTEX refused them for is mended",
+    )
     action.add_argument(
         "--withdraw", action="store_true", help="never send these waiting ones; pushing their rows again renews them"
     )
