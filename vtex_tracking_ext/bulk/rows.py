@@ -71,8 +71,8 @@ def read_rows(
 
     Raises:
         InputFileError: The file cannot be read, is empty (a header alone is a quiet day), its header is wrong, or from
-            some line on its rows cannot be told apart. Rows before that line have then been yielded: what is wrong with a file is known
-            when it has been read to its end.
+            some line on its rows cannot be told apart. Rows before that line have then been yielded: what is wrong
+            with a file is known when it has been read to its end.
         ConfigurationError: It is XLSX and the extra is not installed.
     """
     found = False
