@@ -78,6 +78,12 @@ class TestListing:
         assert (ran.status, ran.out) == (2, "")
         assert "3 is pending" in ran.err
 
+    def test_what_a_run_has_on_its_way_is_not_unknown(self, run: Callable[..., Ran], usual: Path) -> None:
+        """It is told of as soon as the run knows, or has ended."""
+        with SqliteJournal.open(usual):
+            assert "2 entries unknown" in run("resolve").out
+        assert "3 entries unknown" in run("resolve").out
+
     def test_machines_get_json(self, run: Callable[..., Ran]) -> None:
         """A line each."""
         found = [json.loads(line) for line in run("resolve", "--json").out.splitlines()]

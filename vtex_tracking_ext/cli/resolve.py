@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from vtex_tracking_ext.bulk.entries import Resolved, State
     from vtex_tracking_ext.bulk.journal import JournalReader
+    from vtex_tracking_ext.bulk.sqlite import SqliteReader
 
 #: States that nobody knows the truth of once no run is on its way.
 DOUBT: Final[tuple[State, ...]] = ("in_flight", "unknown")
@@ -78,10 +79,11 @@ def _chosen(parsed: argparse.Namespace, journal: JournalReader) -> list[Selectio
     return [Selection(states, ids=parsed.ids)]
 
 
-def _list(parsed: argparse.Namespace, journal: JournalReader) -> Status:
+def _list(parsed: argparse.Namespace, journal: SqliteReader) -> Status:
     number = 0
+    is_running = journal.has_writer()
     for selection in _chosen(parsed, journal):
-        for entry in journal.entries(selection):
+        for entry in journal.entries(evolve(selection, states=("unknown",)) if is_running else selection):
             number += 1
             if parsed.json:
                 say_json("unknown", {**entry_document(entry), "state": entry.state})
