@@ -639,3 +639,26 @@ class TestInterrupts:
         assert "1 applied, 0 refused, 0 unknown, 27 waiting" in ran.out
         assert len(oms.received) == 1
         assert "27 applied" in run("push").out
+
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+    def test_one_before_anything_is_sent_leaves_nothing_behind(
+        self,
+        run: Callable[..., Ran],
+        oms: Oms,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        number: signal.Signals,
+    ) -> None:
+        """Nor half a file of rejects; exit status 130."""
+        told = telling.Teller.problem
+
+        def interrupt(teller: telling.Teller, problem: Any) -> None:
+            if problem.place.line == 4:
+                signal.raise_signal(number)
+            told(teller, problem)
+
+        monkeypatch.setattr(telling.Teller, "problem", interrupt)
+        ran = run("push", write(tmp_path, HEADER + ROW.replace("2026-10-05", "x") * 9))
+        assert (ran.status, ran.err.splitlines()[-1]) == (130, "vtex-tracking push: interrupted.")
+        assert len(oms.received) == 0
+        assert list(tmp_path.glob("*rejects*")) == []

@@ -18,7 +18,7 @@ from vtex_tracking_ext.text import quoted
 
 from .accounts import Accounts
 from .connection import settings_from
-from .interrupts import interrupts
+from .interrupts import interrupts, terminations
 from .ledger import journal_option, journal_path, journal_to_write
 from .progress import progress
 from .status import Status, status_of
@@ -52,7 +52,7 @@ def check(parsed: argparse.Namespace) -> Status:
 def push(parsed: argparse.Namespace) -> Status:
     """Read files into the journal, and deliver what waits there for their accounts; without files, for all of them."""
     teller = Teller(as_json=parsed.json, journal_option=journal_option(parsed))
-    with Accounts(parsed) as accounts, _opened(parsed) as journal:
+    with terminations(), Accounts(parsed) as accounts, _opened(parsed) as journal:
         if parsed.files:
             keep = not (parsed.dry_run or parsed.no_rejects)
             taking = Taking(journal, lambda name: label_of(accounts.client(name)), teller.problem, teller.note)
