@@ -99,6 +99,16 @@ class TestCheck:
         text = "account,order_id,invoice_number,date,description\n,1-01,1,2026-10-01,a\nother,1-01,1,2026-10-01,a\n"
         assert "of 2 packages, in 2 calls" in run("check", write(tmp_path, text)).out
 
+    def test_a_name_that_no_account_has_is_a_mistake(self, run: Callable[..., Ran], tmp_path: Path) -> None:
+        """As it is in a push; half of a pair of characters, too, which no journal can keep."""
+        row = {"order_id": "1-01", "invoice_number": "1", "date": "2026-10-01", "description": "a"}
+        accounts = ["MyStore", "my store", "mystore@127.0.0.1:80", "\ud83d"]
+        text = "".join(f"{json.dumps({**row, 'account': account})}\n" for account in accounts)
+        ran = run("check", write(tmp_path, text, "events.jsonl"))
+        assert ran.status == 2
+        assert "events.jsonl:4: column account: account '\\ud83d' is not one host name part" in ran.err
+        assert "4 rows: 1 new, 0 known before, 3 with mistakes." in ran.out
+
     def test_machines_get_json(self, run: Callable[..., Ran], tmp_path: Path) -> None:
         """A line for each problem, and the plan."""
         path = write(tmp_path, HEADER + ROW + ROW.replace("2026-10-05", "x"))

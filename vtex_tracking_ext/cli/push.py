@@ -13,6 +13,7 @@ from vtex_tracking_ext.bulk.push import Intake, Run, Taking, label_of, outlook, 
 from vtex_tracking_ext.bulk.rejects import RejectsFile
 from vtex_tracking_ext.bulk.rows import InputFileError, read_rows
 from vtex_tracking_ext.bulk.sqlite import SqliteJournal
+from vtex_tracking_ext.credentials import server_url
 from vtex_tracking_ext.errors import ConfigurationError
 from vtex_tracking_ext.text import quoted
 
@@ -43,10 +44,21 @@ def check(parsed: argparse.Namespace) -> Status:
     teller = Teller(as_json=parsed.json)
     own = settings_from(parsed, os.environ).account or _NO_ACCOUNT
     with SqliteJournal.temporary() as journal:
-        taking = Taking(journal, lambda account: account.lower() or own, teller.problem, teller.note)
+        taking = Taking(journal, lambda account: _named(account) or own, teller.problem, teller.note)
         intake = _take_in(parsed, taking, teller, keep=False)
         teller.plan(intake, outlook(journal, journal.counts(), parsed.events_per_call))
     return Status.USAGE if intake.wrong else Status.OK
+
+
+def _named(account: str) -> str:
+    """Return the account that a row names, in lower case, or nothing.
+
+    Raises:
+        ConfigurationError: No account can have that name.
+    """
+    if account:
+        server_url(account)
+    return account.lower()
 
 
 def push(parsed: argparse.Namespace) -> Status:
