@@ -361,6 +361,25 @@ def test_a_429_is_told_waited_out_and_sent_again(bench: Bench) -> None:
     assert (entry.state, entry.attempts) == ("applied", 2)
 
 
+@pytest.mark.parametrize("error", [refused(429, retry_after=5.0), refused(401)])
+def test_nobody_begins_a_call_while_a_429_is_noted(bench: Bench, error: Exception) -> None:
+    """Nor after a refusal of the credentials: the disk takes its time."""
+    bench.add(row(1, "a"))
+    bench.account.answers(error)
+    delivery = bench.delivery()
+    settle = bench.journal.settle
+    seen: list[bool] = []
+
+    def look(*arguments: Any, **more: Any) -> None:
+        seen.append(bench.pace.frozen_for() > 0 or bool(bench.pace.reason))
+        delivery.stop()
+        settle(*arguments, **more)
+
+    bench.journal.settle = look  # type: ignore[method-assign]
+    delivery.run()
+    assert seen == [True]
+
+
 def test_a_429_without_end_leaves_the_rest(bench: Bench) -> None:
     """The account ends after some freezes in a row."""
     bench.pace = Pace(rate=1e6, first_rate=1e6, most_freezes=2)
