@@ -28,6 +28,7 @@ from urllib.parse import urlsplit
 from attrs import Factory, define, evolve, frozen
 from vtex_oms_client import constants
 
+from vtex_tracking_ext.client import AsyncTrackingClient
 from vtex_tracking_ext.errors import ConfigurationError
 
 from .deliver import Choices, Delivery, News
@@ -388,6 +389,8 @@ def push(
 def _labels_of(clients: tuple[TrackingClient, ...]) -> LabelOf:
     if not clients:
         raise ConfigurationError("client is empty: give a TrackingClient, or several.")
+    if any(isinstance(one, AsyncTrackingClient) for one in clients):
+        raise ConfigurationError("client is an AsyncTrackingClient: give a TrackingClient, and call push in a thread.")
     by_account = {one.account.lower(): label_of(one) for one in reversed(clients)}
 
     def label_of_account(account: str) -> str:
