@@ -11,12 +11,13 @@ import pytest
 from attrs import evolve
 
 from vtex_tracking_ext import TrackingEvent, TrackingReceipt, TrackingUpdate, errors
-from vtex_tracking_ext.bulk.deliver import Choices, Delivery, News, Waiting
+from vtex_tracking_ext.bulk.deliver import MOST_CONCURRENCY, Choices, Delivery, News, Waiting
 from vtex_tracking_ext.bulk.entries import Selection
 from vtex_tracking_ext.bulk.journal import JournalError
 from vtex_tracking_ext.bulk.pace import Pace
 from vtex_tracking_ext.bulk.settle import FOUND, NOT_SHOWN
 from vtex_tracking_ext.bulk.sqlite import SqliteJournal, SqliteReader
+from vtex_tracking_ext.plans import MAX_CONNECTIONS
 
 from journaled import Account, Clock, delivery, package, refused, row, told
 
@@ -505,3 +506,6 @@ def test_choices_are_checked() -> None:
         Choices(concurrency=0)
     with pytest.raises(ValueError, match=">= 1"):
         Choices(events_per_call=0)
+    with pytest.raises(ValueError, match="<= 100"):
+        Choices(concurrency=101)
+    assert MOST_CONCURRENCY == MAX_CONNECTIONS

@@ -16,8 +16,8 @@ from vtex_tracking_ext.bulk import breaker, deliver, pace
 from vtex_tracking_ext.bulk.entries import Selection
 from vtex_tracking_ext.bulk.rows import read_rows
 from vtex_tracking_ext.bulk.sqlite import SqliteJournal, SqliteReader
+from vtex_tracking_ext.cli import bulk_options, telling
 from vtex_tracking_ext.cli import push as cli_push
-from vtex_tracking_ext.cli import telling
 from vtex_tracking_ext.sandbox import (
     APP_KEY,
     APP_TOKEN,
@@ -165,6 +165,15 @@ class TestReading:
     def test_a_rate_is_a_number_of_calls(self, run: Callable[..., Ran], wrong: str) -> None:
         """Above zero, and not beyond all measure."""
         assert "is not a number of calls a second" in run("push", "--rate", wrong, EXAMPLE_FILE).err
+
+
+def test_as_many_as_can_be_go_at_once(run: Callable[..., Ran]) -> None:
+    """More would wait for a connection until their time is over, or have no thread."""
+    ran = run("push", "--concurrency", bulk_options.MOST_CONCURRENCY + 1, EXAMPLE_FILE)
+    assert ran.status == 2
+    assert "101 is more than 100" in ran.err
+    assert run("push", "--concurrency", bulk_options.MOST_CONCURRENCY, EXAMPLE_FILE).status == 0
+    assert bulk_options.MOST_CONCURRENCY == deliver.MOST_CONCURRENCY
 
 
 class TestPush:

@@ -44,6 +44,9 @@ if TYPE_CHECKING:
 #: the merchant.
 DEFAULT_CONCURRENCY: Final = 8
 
+#: Packages of one account at once at most: a client has no more connections, and each package has a thread.
+MOST_CONCURRENCY: Final = 100
+
 #: Seconds between the looks, at the end of a run, at what became doubtful in it. VTEX shows an accepted change after
 #: about six seconds (seen).
 LOOKS: Final = (2.0, 5.0, 8.0)
@@ -67,13 +70,13 @@ class Choices:
     """How a run delivers.
 
     Attributes:
-        concurrency: Packages of one account at once, from 1 up.
+        concurrency: Packages of one account at once, from 1 to :data:`MOST_CONCURRENCY`.
         events_per_call: Events of a package in one call at most, from 1 up; 1 sends each alone.
         send_on: Send what stands behind an unknown outcome too. The shopper can then see events in another order.
         looks: Seconds before each of the looks, at the end, at what became doubtful in the run.
     """
 
-    concurrency: int = field(default=DEFAULT_CONCURRENCY, validator=validators.ge(1))
+    concurrency: int = field(default=DEFAULT_CONCURRENCY, validator=[validators.ge(1), validators.le(MOST_CONCURRENCY)])
     events_per_call: int = field(default=EVENTS_PER_CALL, validator=validators.ge(1))
     send_on: bool = False
     looks: tuple[float, ...] = field(factory=lambda: LOOKS)
