@@ -579,6 +579,18 @@ class TestAccounts:
         assert "'north' has several profiles in " in ran.err
         assert ": 'first', 'last'; name the one to use after the account" in ran.err
 
+    def test_a_trial_does_not_reach_the_other_stores(
+        self, run: Callable[..., Ran], oms: Oms, url: str, tmp_path: Path
+    ) -> None:
+        """Where the run was pointed to a sandbox, a profile that does not say where to call is a store's itself."""
+        path = write(tmp_path, f"{self.HEADER}north,{ORDER},{INVOICE},2026-10-05,a\n")
+        profiles = write(tmp_path, f'[north]\napp_key = "{APP_KEY}"\napp_token = "{APP_TOKEN}"\n', "profiles.toml")
+        for arguments in ((), ("--base-url", url)):
+            ran = run("push", path, "--profiles", profiles, *arguments)
+            assert ran.status == 2
+            assert f"this run calls {url}, and the profile of 'north' in {profiles} does not say where to" in ran.err
+        assert len(oms.received) == 0
+
     def test_a_run_may_have_no_account_of_its_own(
         self, run: Callable[..., Ran], url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
