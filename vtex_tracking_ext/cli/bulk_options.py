@@ -116,9 +116,7 @@ def concurrency(text: str) -> int:
     """Read how many packages go at once."""
     number = positive(text)
     if number > MOST_CONCURRENCY:
-        raise argparse.ArgumentTypeError(
-            f"{number} is more than {MOST_CONCURRENCY}, the most at once"
-        )
+        raise argparse.ArgumentTypeError(f"{number} is more than {MOST_CONCURRENCY}, the most at once")
     return number
 
 
