@@ -22,7 +22,8 @@ from vtex_tracking_ext.bulk import push as room
 from vtex_tracking_ext.bulk.deliver import Choices, News, Waiting
 from vtex_tracking_ext.bulk.entries import Selection
 from vtex_tracking_ext.bulk.journal import JournalError
-from vtex_tracking_ext.bulk.push import Outlook, Run, label_of, outlook, push, waiting_in
+from vtex_tracking_ext.bulk.labels import label_of
+from vtex_tracking_ext.bulk.push import Outlook, Run, outlook, push, waiting_in
 from vtex_tracking_ext.bulk.records import Place, RowProblem
 from vtex_tracking_ext.bulk.sqlite import SqliteJournal, SqliteReader
 from vtex_tracking_ext.sandbox import APP_KEY, APP_TOKEN, Oms, OmsSettings, running

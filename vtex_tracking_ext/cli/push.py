@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from vtex_tracking_ext.bulk.deliver import Choices, News, Waiting
 from vtex_tracking_ext.bulk.entries import OPEN, Selection
-from vtex_tracking_ext.bulk.push import Intake, Run, Taking, label_of, outlook, waiting_in
+from vtex_tracking_ext.bulk.labels import label_of
+from vtex_tracking_ext.bulk.push import Intake, Run, Taking, outlook, waiting_in
 from vtex_tracking_ext.bulk.rejects import RejectsFile
 from vtex_tracking_ext.bulk.rows import InputFileError, read_rows
 from vtex_tracking_ext.bulk.sqlite import SqliteJournal

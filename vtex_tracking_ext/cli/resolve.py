@@ -10,8 +10,8 @@ from attrs import evolve
 
 from vtex_tracking_ext.bulk.deliver import Delivery, News, Waiting
 from vtex_tracking_ext.bulk.entries import Selection
+from vtex_tracking_ext.bulk.labels import label_of
 from vtex_tracking_ext.bulk.pace import Pace
-from vtex_tracking_ext.bulk.push import label_of
 from vtex_tracking_ext.bulk.sqlite import SqliteJournal
 from vtex_tracking_ext.bulk.sqlite.journal import BATCH
 from vtex_tracking_ext.errors import ConfigurationError, VtexTrackingError
