@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from vtex_oms_client.types import Response
 
-    from .transport import Wiring
+    from .wiring import Wiring
 
 
 #: Decoded bytes of an answer that are read. Orders of real stores are a few hundred kB; receipts a few hundred bytes.

@@ -11,7 +11,7 @@ from vtex_tracking_ext.errors import VtexTrackingError
 from vtex_tracking_ext.text import visible
 
 from . import output
-from .options import VERSION, add_commands
+from .commands import VERSION, add_commands
 from .status import Status, status_of
 
 if TYPE_CHECKING:
