@@ -249,7 +249,7 @@ def test_a_commit_waits_for_the_disk(journal_url: str, postgres: Databases) -> N
     lax = changed(journal_url, options="-c synchronous_commit=off -c default_transaction_isolation=serializable")
     strict = changed(journal_url, options="-c synchronous_commit=remote_apply")
     for url, kept in ((lax, "on"), (strict, "remote_apply")):
-        with PostgresJournal.open(url) as journal, journal._connections.one() as connection:
+        with PostgresJournal.open(url) as journal, journal.connections.one() as connection:
             assert connection.execute("SHOW synchronous_commit").fetchone() == (kept,)
             assert connection.execute("SHOW transaction_isolation").fetchone() == ("read committed",)
     assert postgres
@@ -298,7 +298,7 @@ def test_the_password_is_seen_nowhere(journal_url: str) -> None:
     """Not in a journal's name or repr, nor in what its server can see of it."""
     url = changed(journal_url, application_name="mine")
     with PostgresJournal.open(url) as journal:
-        shown = f"{journal.name} {journal!r} {journal._address!r} {journal._connections!r}"
+        shown = f"{journal.name} {journal!r} {journal.address!r} {journal.connections!r}"
         seen = str(execute(journal_url, "SELECT * FROM pg_stat_activity"))
         for text in (shown, seen):
             assert PASSWORD not in text

@@ -243,9 +243,9 @@ def test_a_package_is_held_by_one(journal: PostgresJournal, other: PostgresJourn
 def test_a_holder_uses_one_connection_for_all(journal: PostgresJournal, other: PostgresJournal) -> None:
     """So it fails where that is lost; others can hold the package, and the journal itself goes on."""
     add(journal, row(1, "a"), row(2, "b"))
-    with journal.hold(package()), journal._connections.one() as connection:
+    with journal.hold(package()), journal.connections.one() as connection:
         journal.begin([1])
-        with other._connections.one() as another:
+        with other.connections.one() as another:
             another.execute("SELECT pg_terminate_backend(%s)", (connection.info.backend_pid,))
         for use in (lambda: journal.begin([2]), lambda: journal.settle([1], "applied"), journal.counts):
             with pytest.raises(JournalError, match=r"ended the connection|cannot be used"):
@@ -347,7 +347,7 @@ def test_times_are_the_servers(journal: PostgresJournal) -> None:
     journal.begin([1])
     journal.settle([1], "applied")
     (entry,) = journal.entries()
-    with journal._connections.one() as connection:
+    with journal.connections.one() as connection:
         ((now,),) = connection.execute("SELECT clock_timestamp()")
     assert entry.begun is not None
     assert entry.settled is not None
