@@ -368,7 +368,7 @@ def test_no_text_shows_a_credential(make: Callable[..., Twin]) -> None:
 
 def test_a_mistake_of_this_package_is_not_hidden(make: Callable[..., Twin], monkeypatch: pytest.MonkeyPatch) -> None:
     """An exception before a request is made goes on as it is."""
-    monkeypatch.setattr("vtex_tracking_ext.transport._user_agent", lambda: 1 / 0)
+    monkeypatch.setattr("vtex_tracking_ext.exchange._user_agent", lambda: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         make(Recorder()).send(UPDATE)
 
@@ -387,6 +387,10 @@ def test_a_request_that_cannot_be_built_was_not_sent(
         client.send(UPDATE)
 
 
+async def _later(_: object) -> None:
+    """Be a hook that nobody awaits."""
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
@@ -401,6 +405,9 @@ def test_a_request_that_cannot_be_built_was_not_sent(
         ({"base_url": "http://x.example"}, "clear text"),
         ({"retry": {}}, "give a RetryPolicy"),
         ({"timeout": True}, "timeout is True"),
+        ({"timeout": 1e7}, "up to 604800 .a week"),
+        ({"timeout": 10**400}, "timeout is 1000"),
+        ({"on_attempt": _later}, "plain def"),
         ({"max_connections": 0}, "max_connections is 0"),
         ({"max_connections": True}, "max_connections is True"),
         ({"ca_file": 5}, "ca_file is 5"),
@@ -595,3 +602,25 @@ def test_the_twins_send_identical_bytes(handler: Callable[[], Recorder], twin: C
             twin(kind, server).send(UPDATE)
         seen.append([(r.method, r.url, r.headers.raw, r.content) for r in server.requests])
     assert seen[0] == seen[1]
+
+
+def test_without_asyncio_the_asynchronous_client_says_so() -> None:
+    """Under trio, say; and nothing is sent."""
+    recorder = Recorder()
+    with pytest.raises(ConfigurationError, match="asyncio alone"):
+        async_client(recorder).send(UPDATE).send(None)
+    assert recorder.requests == []
+
+
+@pytest.mark.parametrize("kind", [TrackingClient, AsyncTrackingClient])
+def test_a_paced_client_is_the_same_but_does_not_wait_itself(kind: type[TrackingClient | AsyncTrackingClient]) -> None:
+    """Whoever paces many calls waits for all of them; the connections are shared."""
+    client = kind("mystore", app_key="k", app_token="t", on_unknown="resend", retry=RetryPolicy(attempts=7))
+    paced = client.paced()
+    assert type(paced) is kind
+    assert (paced.account, paced.base_url) == ("mystore", client.base_url)
+    assert paced._transport is client._transport
+    rules = paced._plans.rules
+    assert (rules.on_unknown, rules.policy.attempts, rules.policy.retry_after_cap) == ("raise", 7, 0)
+    assert rules.policy.rate_limit_wait > rules.policy.retry_after_cap
+    assert client._plans.rules.on_unknown == "resend"

@@ -97,3 +97,31 @@ def test_a_hook_that_would_have_to_be_awaited_is_refused(kind: Any, hook: Any) -
     """Neither client awaits it, so it would never run, and nobody would know."""
     with pytest.raises(ConfigurationError, match="never be awaited"):
         kind(Recorder(), on_attempt=[print, hook])
+
+
+class _Broken(logging.Filter):
+    """A filter that cannot cope."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Fail."""
+        raise ValueError(record.name)
+
+
+@both
+def test_a_log_that_raises_changes_nothing(kind: Any, twin: Callable[..., Twin]) -> None:
+    """Nor does it keep the hooks from being called, or a look at the order from its answer."""
+    seen: list[AttemptEvent] = []
+
+    def note(event: AttemptEvent) -> None:
+        seen.append(event)
+        raise ValueError("no")
+
+    broken, log = _Broken(), logging.getLogger("vtex_tracking_ext")
+    log.addFilter(broken)
+    try:
+        client = twin(kind, Recorder(httpx.Response(200, json=RECEIPT), httpx.Response(404)), on_attempt=note)
+        assert client.send(UPDATE).applied is True
+        assert client.was_applied(UPDATE) is None
+    finally:
+        log.removeFilter(broken)
+    assert len(seen) == 2

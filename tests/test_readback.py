@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vtex_tracking_ext import Package, PackageEvent, TrackingEvent, TrackingUpdate
+from vtex_tracking_ext import Package, PackageEvent, TrackingEvent, TrackingUpdate, readback
 from vtex_tracking_ext.readback import most_matched, packages_of, was_applied
 
 COLLECTED = TrackingEvent("2015-06-23", "Coletado", "Rio de Janeiro", "RJ")
@@ -174,3 +174,17 @@ def test_an_order_of_any_shape_is_read(order: dict[str, Any]) -> None:
     """What is not as expected is passed over."""
     for found in packages_of(order):
         assert isinstance(found.finished, bool)
+
+
+def test_an_order_of_many_events_is_held_against_them_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each text is looked at once, not once for each other: ten thousand events took minutes."""
+    looked_at: list[str] = []
+
+    def note(text: str) -> str:
+        looked_at.append(text)
+        return text
+
+    monkeypatch.setattr(readback, "as_compared", note)
+    events = [TrackingEvent("2015-06-23", f"event {number}") for number in range(100)]
+    assert was_applied(update(*events), [package(*reversed(events))])
+    assert len(looked_at) <= 2 * 3 * len(events)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import time
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vtex_tracking_ext.redaction import HIDDEN, Redactor
+from vtex_tracking_ext.text import quoted
 
 SECRET = "Se+cr/et&To<k>e\"n'%\\#=9"
 
@@ -72,6 +74,37 @@ def test_no_credential_is_left(secret: str, before: str, after: str) -> None:
     """Any that a header can carry, in any text; its mark may hold one, so that it is left out."""
     found = Redactor([secret]).text(before + secret + after)
     assert secret.lower() not in found.replace(HIDDEN, "\n").lower()
+
+
+HOSTILE = {
+    "backslashes": "\\" * 2_000_000,
+    "backslashes and letters": ("\\" * 4000 + "S") * 1000,
+    "zeros": ("&#" + "0" * 4000) * 1000,
+    "zeros in hexadecimal": "&#x" + "0" * 2_000_000,
+    "escaped backslashes": "%5C" * 500_000,
+}
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+def test_a_hostile_text_costs_no_more_than_another(text: str) -> None:
+    """One that read each run again from each of its places took half a minute for 32 kB."""
+    started = time.process_time()
+    assert Redactor([SECRET, "vtexappkey-mystore-MADEUP"]).text(text) == text
+    assert time.process_time() - started < 20
+
+
+def test_backslashes_alone_are_found() -> None:
+    """They are what the rest of a credential is looked for without."""
+    assert Redactor(["\\" * 4]).text("a" + "\\" * 4 + "b%5c" + "%5C&#92;&#x05c;") == f"a{HIDDEN}b{HIDDEN}"
+
+
+@pytest.mark.parametrize("length", [4, 5, 24, 29, 30, 31])
+def test_the_beginning_of_a_credential_is_found_where_a_message_was_cut(length: int) -> None:
+    """A token is longer than what a message quotes."""
+    secret = "MADEUP" * 5
+    text = f"account {quoted('x' + secret + 'yy', 1 + length)} is none; {quoted('x' * 9, 5)}"
+    hidden = f"account 'x{HIDDEN}{'y' * (length == 31)}... (33 characters)' is none; 'xxxxx... (9 characters)'"
+    assert Redactor([secret]).message(text) == hidden
 
 
 def test_its_repr_tells_nothing() -> None:

@@ -85,6 +85,8 @@ def test_attempts_and_elapsed_time_both_bound() -> None:
         ("longest_wait", "8", "a number from 0 up"),
         ("retry_after_cap", float("inf"), "a number from 0 up"),
         ("rate_limit_wait", float("nan"), "a number from 0 up"),
+        ("first_wait", 10**400, "a number from 0 up"),
+        ("budget", None, "a RetryBudget, or leave it out for the process's"),
     ],
 )
 def test_a_policy_that_makes_no_sense_is_refused(name: str, value: Any, wanted: str) -> None:
@@ -92,6 +94,14 @@ def test_a_policy_that_makes_no_sense_is_refused(name: str, value: Any, wanted: 
     with pytest.raises(errors.ConfigurationError) as refused:
         RetryPolicy(**{name: value})
     assert str(refused.value) == f"RetryPolicy: {name} is {quoted(value)}: give {wanted}."
+
+
+@pytest.mark.parametrize("name", ["capacity", "cost", "refund"])
+@pytest.mark.parametrize("value", [-1, 0.5, "5", None])
+def test_a_budget_that_makes_no_sense_is_refused(name: str, value: Any) -> None:
+    """Not after an update was applied."""
+    with pytest.raises(errors.ConfigurationError, match=f"RetryBudget: {name} is .* a whole number from 0 up"):
+        RetryBudget(**{name: value})
 
 
 def test_the_least_values_are_taken() -> None:

@@ -22,7 +22,7 @@ from vtex_tracking_ext import (
     VtexTrackingError,
 )
 
-from wire.server import Request, Server, close, read, respond
+from wire.server import Request, Server, close, read, respond, say
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -113,6 +113,51 @@ def test_a_secret_in_the_wrong_place(kind: Any, credentials: dict[str, str], twi
         with pytest.raises(InvalidUpdateError) as invalid:
             call()
         unseen(invalid.value, invalid.value.problems, "".join(traceback.format_exception(invalid.value)))
+
+
+#: As long as a user token, and longer than what a message quotes.
+LONG = "TOPSECRET+TOP/SECRET==" * 30
+
+
+@both
+@pytest.mark.parametrize("option", ["account", "environment", "timeout", "on_unknown", "retry", "ca_file"])
+def test_a_long_secret_in_the_wrong_place(kind: Any, option: str) -> None:
+    """Messages cut what they quote: the beginning of a credential is kept out of them as well."""
+    with pytest.raises(ConfigurationError) as refused:
+        kind(**{"account": "mystore", "user_token": LONG, option: LONG})
+    assert LONG[:8] not in "".join(traceback.format_exception(refused.value))
+
+
+@both
+def test_a_secret_in_the_name_of_a_file(kind: Any) -> None:
+    """It is quoted by the message that there is none."""
+    with pytest.raises(ConfigurationError, match="cannot be used") as refused:
+        kind("mystore", user_token=SECRET, ca_file=f"/none/{SECRET}.pem")
+    unseen(refused.value, "".join(traceback.format_exception(refused.value)))
+
+
+@both
+def test_a_long_secret_in_an_update(kind: Any, twin: Callable[..., Twin]) -> None:
+    """The same."""
+    client = twin(kind, "mystore", user_token=LONG)
+    with pytest.raises(InvalidUpdateError) as invalid:
+        client.update("1-01", "1", events=[LONG, TrackingEvent(LONG, "x")])
+    assert LONG[:8] not in f"{invalid.value} {invalid.value.problems}"
+
+
+@both
+def test_a_secret_as_a_headers_name(kind: Any, twin: Callable[..., Twin]) -> None:
+    """A server can echo it there, too."""
+    for status in (200, 404):
+        said = f"HTTP/1.1 {status} x\r\nMADEUPTOKEN: 1\r\nContent-Length: 0\r\n\r\n".encode()
+        with Server([read, say(said), close]) as server:
+            client = twin(kind, "mystore", user_token="MADEUPTOKEN", base_url=server.url)
+            try:
+                result: Any = client.send(UPDATE)
+            except VtexTrackingError as error:
+                result = error
+        assert "madeuptoken" not in str(result.headers).lower()
+        assert result.headers["[credential]"] == "1"
 
 
 @both

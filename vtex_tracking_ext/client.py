@@ -35,7 +35,7 @@ class TrackingClient:
         user_token: Token of a signed-in user, instead of the pair; valid for 24 hours.
         base_url: Another address to call, such as a sandbox's. https, or http on this machine.
         environment: Host name part after the account; ``vtexcommercestable`` unless given.
-        timeout: Seconds that one call may take, all tries and pauses included.
+        timeout: Seconds that one call may take, all tries and pauses included; a week at most.
         retry: When to try again; only what is safe is.
         on_unknown: What to do when nobody knows whether an update was applied: ``raise``
             OutcomeUnknownError; ``check``, that is read the order back for some seconds more and return a
@@ -262,7 +262,8 @@ class TrackingClient:
 class AsyncTrackingClient:
     """Tells one VTEX account where its packages are, for asyncio. Arguments and errors of :class:`TrackingClient`.
 
-    ``http_client`` is your own ``httpx.AsyncClient``. A client belongs to the event loop of its first call.
+    ``http_client`` is your own ``httpx.AsyncClient``. Each event loop has connections of its own, ``max_connections``
+    at most; close the client in the loop that used it.
     """
 
     def __init__(  # noqa: PLR0913 - one argument a choice

@@ -10,6 +10,7 @@ import datetime as dt
 import random
 import time
 from collections.abc import Callable, Generator, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from attrs import frozen
@@ -133,7 +134,8 @@ def checking(call: Call, update: TrackingUpdate, rules: Rules, ends: float | Non
     try:
         return was_applied(update, (yield from reading(call, rules, ends)))
     except VtexTrackingError as error:
-        log.warning("Whether an update was applied cannot be read: %s", error)
+        with suppress(Exception):  # a filter of the log may raise
+            log.warning("Whether an update was applied cannot be read: %s", error)
         return None
 
 

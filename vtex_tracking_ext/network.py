@@ -27,6 +27,9 @@ CONNECT_TIMEOUT: Final = 10.0
 #: Bytes that one read takes from a socket, and one write hands to it.
 PIECE: Final = 64 * 1024
 
+#: More bytes than an event loop takes from a socket at once (asyncio: 256 KiB).
+ALL_THAT_CAME: Final = 1024 * 1024
+
 
 @frozen
 class Proxy:
@@ -135,15 +138,29 @@ class WatchedStream(httpcore.NetworkStream):
 
 
 class AsyncWatchedStream(httpcore.AsyncNetworkStream):
-    """Its asynchronous twin; the deadline is the caller's ``asyncio.timeout``, which can end any await."""
+    """Its asynchronous twin; the deadline is the caller's ``asyncio.timeout``, which can end any await.
+
+    Attributes:
+        unread: What has come and was not read yet. Whoever looks whether the socket can be read does not see it.
+    """
 
     def __init__(self, stream: httpcore.AsyncNetworkStream, watch: Watch) -> None:
         self._stream = stream
         self.watch = watch
+        self.unread = b""
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002, ASYNC109 - see above
-        """Read what has come."""
-        return self.watch.took(await self._stream.read(max_bytes))
+        """Read of what has come.
+
+        All of it is taken at once: what stayed in a buffer of anyio's, decrypted or not, would be the next request's.
+        """
+        if self.unread:
+            await asyncio.sleep(0)  # the deadline may be over
+        else:
+            self.unread = await self._stream.read(max(max_bytes, ALL_THAT_CAME))
+            self.unread += self._decrypted() if self.unread else b""
+        piece, self.unread = self.unread[:max_bytes], self.unread[max_bytes:]
+        return self.watch.took(piece)
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002, ASYNC109 - see above
         """Write all of ``buffer``."""
@@ -157,6 +174,17 @@ class AsyncWatchedStream(httpcore.AsyncNetworkStream):
     def get_extra_info(self, info: str) -> Any:
         """Tell about the socket."""
         return self._stream.get_extra_info(info)
+
+    def _decrypted(self) -> bytes:
+        """Return what more of TLS came along: one read gives one record, however many came."""
+        tls = self._stream.get_extra_info("ssl_object")
+        pieces = []
+        try:
+            while isinstance(tls, ssl.SSLObject) and (piece := tls.read(PIECE)):
+                pieces.append(piece)
+        except ssl.SSLError:  # nothing more, or the end; the next read is told the same
+            pass
+        return b"".join(pieces)
 
 
 class ClosingSSLSocket(ssl.SSLSocket):
@@ -267,7 +295,8 @@ async def _tunnel_async(stream: httpcore.AsyncNetworkStream, route: Route, proxy
 
 
 def _tunnel_request(route: Route, proxy: Proxy) -> httpcore.Request:
-    target = f"{route.host}:{route.port}".encode("ascii")
+    host = f"[{route.host}]" if ":" in route.host else route.host
+    target = f"{host}:{route.port}".encode("ascii")
     headers = [(b"Host", target), *proxy.headers]
     times = dict.fromkeys(("read", "write"), CONNECT_TIMEOUT)
     url = httpcore.URL(scheme=b"http", host=proxy.host.encode("ascii"), port=proxy.port, target=target)

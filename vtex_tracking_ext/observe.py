@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt  # noqa: TC003 - attrs reads the annotations
 import logging
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 from weakref import WeakSet
 
@@ -53,13 +54,18 @@ class AttemptEvent:
 
 
 def tell(event: AttemptEvent, hooks: Iterable[Callable[[AttemptEvent], object]]) -> None:
-    """Log a request in one line, and call the hooks. A hook that raises is logged and changes nothing."""
-    log.log(logging.INFO if event.error is None else logging.WARNING, "%s", line(event))
+    """Log a request in one line, and call the hooks. A hook that raises is logged and changes nothing.
+
+    Nor does a filter or handler of the log that raises: an update's outcome must not be lost to an observer.
+    """
+    with suppress(Exception):
+        log.log(logging.INFO if event.error is None else logging.WARNING, "%s", line(event))
     for hook in hooks:
         try:
             hook(event)
-        except Exception:  # an update's outcome must not be lost to an observer
-            log.exception("An on_attempt hook raised")
+        except Exception:
+            with suppress(Exception):
+                log.exception("An on_attempt hook raised")
 
 
 def line(event: AttemptEvent) -> str:

@@ -23,13 +23,16 @@ from .observe import AttemptEvent, keep_out_of_logs
 from .redaction import Redactor
 from .retry import RetryPolicy
 from .text import plain, quoted
-from .transport import Wiring
+from .wiring import Wiring
 
 if TYPE_CHECKING:
     from .events import Package, TrackingEvent, TrackingReceipt, When
 
 #: Seconds that one call may take, all tries and pauses included, unless the client is told otherwise.
 DEFAULT_TIMEOUT: Final = 120.0
+
+#: Seconds that one call may be given at most, a week: sockets cannot count much further (some systems to 24 days).
+LONGEST_TIMEOUT: Final = 7 * 24 * 3600
 
 #: Connections that one client opens at once at most, unless it is told otherwise.
 MAX_CONNECTIONS: Final = 100
@@ -72,8 +75,9 @@ class Plans:
         keep_out_of_logs(redactor)
         with _redacted(redactor):
             address = server_url(account, environment, base_url)
-            if isinstance(timeout, bool) or not (isinstance(timeout, int | float) and 0 < timeout < float("inf")):
-                raise ConfigurationError(f"timeout is {quoted(timeout)}: give a number of seconds above zero.")
+            if isinstance(timeout, bool) or not (isinstance(timeout, int | float) and 0 < timeout <= LONGEST_TIMEOUT):
+                what = f"a number of seconds above zero, up to {LONGEST_TIMEOUT} (a week)"
+                raise ConfigurationError(f"timeout is {quoted(timeout)}: give {what}.")
             if on_unknown not in get_args(OnUnknown):
                 raise ConfigurationError(f"on_unknown is {quoted(on_unknown)}: give one of {get_args(OnUnknown)}.")
             if not (retry is None or isinstance(retry, RetryPolicy)):
@@ -152,9 +156,9 @@ def _redacted(redactor: Redactor) -> Iterator[None]:
     try:
         yield
     except ConfigurationError as error:
-        raise ConfigurationError(redactor.text(str(error))) from None
+        raise ConfigurationError(redactor.message(str(error))) from None
     except InvalidUpdateError as error:
-        problems = [evolve(problem, message=redactor.text(problem.message)) for problem in error.problems]
+        problems = [evolve(problem, message=redactor.message(problem.message)) for problem in error.problems]
         raise InvalidUpdateError(problems=problems) from None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from .events import Package, PackageEvent, TrackingEvent, TrackingUpdate, When
@@ -71,15 +72,16 @@ class Shown:
 
     def __init__(self, invoice_number: str, packages: Iterable[Package]) -> None:
         self._mine = [p for p in packages if p.invoice_number == invoice_number and p.type in {OUTPUT, None}]
-        self._recorded = [(_days_of(event), _texts_of(event)) for package in self._mine for event in package.events]
+        self._recorded: defaultdict[tuple[str, ...], list[tuple[int, frozenset[str]]]] = defaultdict(list)
+        events = (event for package in self._mine for event in package.events)
+        for number, event in enumerate(events):
+            self._recorded[texts_of(event)].append((number, _days_of(event)))
 
     def fitting(self, event: TrackingEvent) -> frozenset[int]:
         """Return which recorded events, by their numbers, tell the same as an event; see :func:`most_matched`."""
         # Which of VTEX's two dates is the event's own is not documented, so either will do.
-        day, texts = day_text(event.date), _texts_of(event)
-        return frozenset(
-            number for number, (days, others) in enumerate(self._recorded) if day in days and texts == others
-        )
+        day = day_text(event.date)
+        return frozenset(number for number, days in self._recorded.get(texts_of(event), ()) if day in days)
 
     def is_delivered(self, delivered_date: When | None) -> bool:
         """Tell whether the package is delivered, on the day that is told where both tell one."""
@@ -126,7 +128,8 @@ def _days_of(event: PackageEvent) -> frozenset[str]:
     return frozenset(text[: len("yyyy-mm-dd")] for text in (event.last_change, event.create_date) if text)
 
 
-def _texts_of(event: TrackingEvent | PackageEvent) -> tuple[str, ...]:
+def texts_of(event: TrackingEvent | PackageEvent) -> tuple[str, ...]:
+    """Return an event's texts as they are compared."""
     return tuple(as_compared(text) for text in (event.description, event.city, event.state))
 
 

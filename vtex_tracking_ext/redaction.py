@@ -6,6 +6,8 @@ import html
 import re
 from typing import TYPE_CHECKING, Final
 
+from .text import CUT
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -14,6 +16,8 @@ HIDDEN: Final = "[credential]"
 
 #: Shorter texts are no secrets, and would be found everywhere.
 SHORTEST_SECRET: Final = 4
+
+_BACKSLASH: Final = "\\"
 
 
 class Redactor:
@@ -26,7 +30,7 @@ class Redactor:
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         known = sorted({secret for secret in secrets if len(secret) >= SHORTEST_SECRET}, key=len, reverse=True)
         self._plain = tuple(secret.lower() for secret in known)
-        self._pattern = re.compile("|".join("".join(map(_any_form, secret)) for secret in known), re.IGNORECASE)
+        self._pattern = re.compile("|".join(map(_any_form, known)), re.IGNORECASE)
 
     def text(self, text: str) -> str:
         """Return ``text`` with :data:`HIDDEN` in the place of each credential."""
@@ -38,6 +42,22 @@ class Redactor:
                 return text
         return self._pattern.sub(HIDDEN, text)
 
+    def message(self, text: str) -> str:
+        """Return a message of ours without them, also where it quotes only the beginning of one and says so."""
+        *beginnings, rest = text.split(CUT)
+        return self.text(CUT.join([*map(self._without_end, beginnings), rest]))
+
+    def _without_end(self, text: str) -> str:
+        """Return ``text`` with :data:`HIDDEN` in the place of the beginning of a credential at its end."""
+        folded = text.lower()
+        lengths = [
+            length
+            for secret in self._plain
+            for length in range(SHORTEST_SECRET, len(secret) + 1)
+            if folded.endswith(secret[:length])
+        ]
+        return text[: -max(lengths)] + HIDDEN if lengths else text
+
     def data(self, data: bytes) -> bytes:
         """Return ``data``, which is text in any encoding that ASCII is a part of, without the credentials."""
         return self.text(data.decode("latin-1")).encode("latin-1")
@@ -46,10 +66,30 @@ class Redactor:
         return f"Redactor({len(self._plain)} credentials)"
 
 
-def _any_form(character: str) -> str:
-    """Return a pattern for an ASCII character, escaped or not; JSON within JSON escapes it more than once."""
-    code = ord(character)
-    forms = [rf"\\*{re.escape(character)}", f"%{code:02x}", rf"\\+u{code:04x}", f"&#0*{code};", f"&#x0*{code:x};"]
+def _any_form(secret: str) -> str:
+    """Return a pattern for a text of ASCII characters, each escaped or not; JSON within JSON escapes more than once.
+
+    Backslashes may stand before any character but the first, so they are passed over, those of the text itself
+    included. A run of them is read once for each time that the text begins before it, and never gone back over
+    (``*+``): read again from each of its places, a long one would cost hours.
+    """
+    escapes = rf"(?:\\(?:u005c)?|{_coded(_BACKSLASH)})" if _BACKSLASH in secret else r"\\"
+    bare = secret.replace(_BACKSLASH, "")
+    if not bare:
+        return f"{escapes}{{{len(secret)},}}+"
+    rest = "".join(rf"{escapes}*+(?:(?<=\\)u{ord(each):04x}|{_one_form(each)})" for each in bare[1:])
+    return rf"(?:\\u{ord(bare[0]):04x}|{_one_form(bare[0])}){rest}"
+
+
+def _one_form(character: str) -> str:
+    """Return the alternatives for a character, those with a backslash apart."""
+    forms = [re.escape(character), _coded(character)]
     if html.escape(character) != character:
         forms.append(re.escape(html.escape(character)))
-    return f"(?:{'|'.join(forms)})"
+    return "|".join(forms)
+
+
+def _coded(character: str) -> str:
+    """Return the alternatives for a character that URLs and HTML write as a number."""
+    code = ord(character)
+    return f"%{code:02x}|&#0*+{code};|&#x0*+{code:x};"

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from attrs import Attribute
 
 
+#: Where numbers end: as many seconds are millions of years, and Python's clocks and floats take no more.
+_TOO_MUCH: Final = 1e15
+
+
 class RetryBudget:
     """How many retries a process affords, so that an outage does not multiply the load of those who wait for its end.
 
@@ -30,9 +34,14 @@ class RetryBudget:
         capacity: Tokens at the beginning, and at most.
         cost: Tokens that one retry takes.
         refund: Tokens that a call gives back which went well at the first try.
+
+    Raises:
+        ConfigurationError: One of them is no whole number from 0 up.
     """
 
     def __init__(self, capacity: int = 500, cost: int = 5, refund: int = 1) -> None:
+        for name, value in {"capacity": capacity, "cost": cost, "refund": refund}.items():
+            _check_number(f"RetryBudget: {name}", value, int, 0, above=False)
         self._capacity = capacity
         self._cost = cost
         self._refund = refund
@@ -56,38 +65,38 @@ class RetryBudget:
         return RetryBudget, (self._capacity, self._cost, self._refund)
 
 
-#: The budget of all clients of this process that are not given another.
-PROCESS_BUDGET: Final = RetryBudget()
-
-
 def _check_number(name: str, value: Any, kind: type | tuple[type, ...], least: float, *, above: bool) -> None:
-    """Refuse what is no finite number of at least, or above, ``least``."""
+    """Refuse what is no number of at least, or above, ``least``, or one that no clock could count."""
     number: Any = value
-    good = isinstance(value, kind) and not isinstance(value, bool) and least <= number < float("inf")
+    good = isinstance(value, kind) and not isinstance(value, bool) and least <= number < _TOO_MUCH
     if not good or (above and value == least):
         what = "a whole number" if kind is int else "a number"
         bound = f"above {least:g}" if above else f"from {least:g} up"
-        raise ConfigurationError(f"RetryPolicy: {name} is {quoted(value)}: give {what} {bound}.")
+        raise ConfigurationError(f"{name} is {quoted(value)}: give {what} {bound}.")
 
 
 def _times(_: object, attribute: Attribute[Any], value: Any) -> None:
-    _check_number(attribute.name, value, int, 1, above=False)
+    _check_number(f"RetryPolicy: {attribute.name}", value, int, 1, above=False)
 
 
 def _seconds(_: object, attribute: Attribute[Any], value: Any) -> None:
-    _check_number(attribute.name, value, (int, float), 0, above=False)
+    _check_number(f"RetryPolicy: {attribute.name}", value, (int, float), 0, above=False)
 
 
 def _some_seconds(_: object, attribute: Attribute[Any], value: Any) -> None:
-    _check_number(attribute.name, value, (int, float), 0, above=True)
+    _check_number(f"RetryPolicy: {attribute.name}", value, (int, float), 0, above=True)
 
 
-def _budget(_: object, attribute: Attribute[Any], value: Any) -> None:
+def _a_budget(_: object, __: object, value: object) -> None:
     # Met only after an answer, a wrong one would hide that the update was applied.
     if not isinstance(value, RetryBudget):
         raise ConfigurationError(
-            f"RetryPolicy: {attribute.name} is {quoted(value)}: give a RetryBudget, or leave it out for the process's."
+            f"RetryPolicy: budget is {quoted(value)}: give a RetryBudget, or leave it out for the process's."
         )
+
+
+#: The budget of all clients of this process that are not given another.
+PROCESS_BUDGET: Final = RetryBudget()
 
 
 @frozen
@@ -120,7 +129,7 @@ class RetryPolicy:
     longest_wait: float = field(default=8.0, validator=_seconds)
     rate_limit_wait: float = field(default=60.0, validator=_seconds)
     retry_after_cap: float = field(default=90.0, validator=_seconds)
-    budget: RetryBudget = field(default=PROCESS_BUDGET, validator=_budget, repr=False, eq=False)
+    budget: RetryBudget = field(default=PROCESS_BUDGET, repr=False, eq=False, validator=_a_budget)
 
 
 def wait_before_next(

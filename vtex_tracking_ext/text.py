@@ -9,6 +9,9 @@ T = TypeVar("T")
 #: Characters of somebody else's text that one message quotes.
 QUOTE_LENGTH = 300
 
+#: What stands where a text was cut, before its length.
+CUT = "... ("
+
 
 @overload
 def plain(value: str) -> str: ...
@@ -34,7 +37,7 @@ def visible(text: str, limit: int = QUOTE_LENGTH) -> str:
     surrogates and unassigned characters become ``\x1b``, ``\u202e`` and the like.
     """
     shown = "".join(_shown(character) for character in text[:limit])
-    return shown if len(text) <= limit else f"{shown}... ({len(text)} characters)"
+    return shown if len(text) <= limit else f"{shown}{CUT}{len(text)} characters)"
 
 
 def quoted(text: object, limit: int = QUOTE_LENGTH) -> str:

@@ -16,6 +16,7 @@ from vtex_tracking_ext import (
     OutcomeUnknownError,
     PermissionDeniedError,
     RateLimitedError,
+    ReadFailedError,
     VtexTrackingError,
 )
 from vtex_tracking_ext.bulk.breaker import FIRST_PAUSE, MOST_PAUSES, MOST_UNKNOWN, Breaker
@@ -141,6 +142,17 @@ def test_vtex_is_on_trial_after_a_pause() -> None:
     assert breaker.delay(280.0) == 0
     learn(breaker, 280.0, UNKNOWN)
     assert breaker.delay(280.0) == FIRST_PAUSE
+
+
+def test_orders_that_cannot_be_read_are_the_same_trouble() -> None:
+    """A run with nothing but doubts to settle would go on for days, without a word; and after a pause, slower still."""
+    breaker, now, reads = Breaker(), 1.0, 0
+    while not breaker.reason:
+        now += breaker.delay(now)
+        breaker.start(now)
+        learn(breaker, now, ReadFailedError("no answer came"))
+        reads += 1
+        assert reads <= MOST_UNKNOWN + MOST_PAUSES
 
 
 def test_an_outage_costs_few_unknown_outcomes() -> None:

@@ -11,12 +11,13 @@ import pytest
 from attrs import evolve
 
 from vtex_tracking_ext import TrackingEvent, TrackingReceipt, TrackingUpdate, errors
-from vtex_tracking_ext.bulk.deliver import Choices, Delivery, News, Waiting
+from vtex_tracking_ext.bulk.deliver import MOST_CONCURRENCY, Choices, Delivery, News, Waiting
 from vtex_tracking_ext.bulk.entries import Selection
 from vtex_tracking_ext.bulk.journal import JournalError, WrongStateError
 from vtex_tracking_ext.bulk.pace import Pace
 from vtex_tracking_ext.bulk.settle import FOUND, NOT_SHOWN
 from vtex_tracking_ext.bulk.sqlite import SqliteJournal, SqliteReader
+from vtex_tracking_ext.plans import MAX_CONNECTIONS
 
 from journaled import Account, Clock, delivery, package, refused, row, told
 
@@ -187,6 +188,19 @@ def test_what_our_own_checks_refuse_is_refused(bench: Bench) -> None:
     assert not bench.pace.reason
 
 
+def test_what_our_own_checks_refuse_does_not_take_the_others_down(bench: Bench) -> None:
+    """A delivered date can come to lie ahead again: where a clock was set back, or in another time zone."""
+
+    def check(update: TrackingUpdate) -> None:
+        if update.is_delivered:
+            raise errors.InvalidUpdateError("it lies in the future")
+
+    bench.add(row(1, "a"), row(2, "b"), delivery(3, "2026-10-02"))
+    bench.account.answers(*[check] * 9)
+    bench.run()
+    assert bench.states() == {"a": "applied", "b": "applied", "D 2026-10-02": "refused"}
+
+
 def test_an_unknown_outcome_holds_its_package_and_no_other(bench: Bench) -> None:
     """The order does not show it in the looks at the end either."""
     bench.add(row(1, "a"), row(2, "b"), row(3, "x", "2"))
@@ -348,6 +362,25 @@ def test_a_429_is_told_waited_out_and_sent_again(bench: Bench) -> None:
     assert (entry.state, entry.attempts) == ("applied", 2)
 
 
+@pytest.mark.parametrize("error", [refused(429, retry_after=5.0), refused(401)])
+def test_nobody_begins_a_call_while_a_429_is_noted(bench: Bench, error: Exception) -> None:
+    """Nor after a refusal of the credentials: the disk takes its time."""
+    bench.add(row(1, "a"))
+    bench.account.answers(error)
+    delivery = bench.delivery()
+    settle = bench.journal.settle
+    seen: list[bool] = []
+
+    def look(*arguments: Any, **more: Any) -> None:
+        seen.append(bench.pace.frozen_for() > 0 or bool(bench.pace.reason))
+        delivery.stop()
+        settle(*arguments, **more)
+
+    bench.journal.settle = look  # type: ignore[method-assign]
+    delivery.run()
+    assert seen == [True]
+
+
 def test_a_429_without_end_leaves_the_rest(bench: Bench) -> None:
     """The account ends after some freezes in a row."""
     bench.pace = Pace(rate=1e6, first_rate=1e6, most_freezes=2)
@@ -473,6 +506,9 @@ def test_choices_are_checked() -> None:
         Choices(concurrency=0)
     with pytest.raises(ValueError, match=">= 1"):
         Choices(events_per_call=0)
+    with pytest.raises(ValueError, match="<= 100"):
+        Choices(concurrency=101)
+    assert MOST_CONCURRENCY == MAX_CONNECTIONS
 
 
 def test_a_batch_that_cannot_begin_though_all_of_it_waits_ends_the_run(

@@ -480,10 +480,19 @@ def test_who_holds_a_package_holds_it_alone(journal: Journal) -> None:
     """It can be worked on meanwhile, and held again afterwards."""
     add(journal, row(1, "a"))
     for _ in range(2):
-        with journal.hold(package()) as is_mine:
-            assert is_mine is True
+        with journal.hold(package()) as is_mine, journal.hold(package("2")) as is_mine_too:
+            assert (is_mine, is_mine_too) == (True, True)
+            for _ in range(2):
+                with journal.hold(package()) as is_mine_again:
+                    assert is_mine_again is False
             assert len(list(journal.entries(Selection(package=package())))) == 1
     journal.begin([1])
+
+
+def test_a_file_can_be_called_by_any_bytes(journal: Journal) -> None:
+    """What is not UTF-8 is kept as an escape."""
+    add(journal, row(1, "a", place=Place("e\udcff\u00e9.csv", 1)))
+    assert [entry.place for entry in journal.entries()] == [Place("e\\udcff\u00e9.csv", 1)]
 
 
 def test_what_waits_can_be_withdrawn(journal: Journal) -> None:

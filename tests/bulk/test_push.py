@@ -10,12 +10,20 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from attrs import evolve
 
-from vtex_tracking_ext import RetryPolicy, TrackingClient, TrackingEvent, TrackingUpdate, errors
+from vtex_tracking_ext import (
+    AsyncTrackingClient,
+    ConfigurationError,
+    TrackingClient,
+    TrackingEvent,
+    TrackingUpdate,
+    errors,
+)
 from vtex_tracking_ext.bulk import push as room
 from vtex_tracking_ext.bulk.deliver import Choices, News, Waiting
 from vtex_tracking_ext.bulk.entries import Selection
 from vtex_tracking_ext.bulk.journal import JournalError
-from vtex_tracking_ext.bulk.push import Outlook, Run, label_of, outlook, push, waiting_in
+from vtex_tracking_ext.bulk.labels import label_of
+from vtex_tracking_ext.bulk.push import Outlook, Run, outlook, push, waiting_in
 from vtex_tracking_ext.bulk.records import Place, RowProblem
 from vtex_tracking_ext.bulk.sqlite import SqliteJournal, SqliteReader
 from vtex_tracking_ext.sandbox import APP_KEY, APP_TOKEN, Oms, OmsSettings, running
@@ -70,13 +78,28 @@ def store(oms: Oms) -> Iterator[TrackingClient]:
         ("mystore", {"base_url": "https://a.mystore.vtexcommercestable.com.br"}, None),
         ("mystore", {"base_url": "https://mystore.evil.example.com.br"}, None),
         ("mystore", {"base_url": "http://127.0.0.1:8000"}, "mystore@127.0.0.1:8000"),
-        ("mystore", {"base_url": "https://Gateway.example/Vtex"}, "mystore@gateway.example/Vtex"),
+        ("mystore", {"base_url": "https://Gateway.example/Vtex"}, "mystore@gateway.example/vtex"),
+        ("mystore", {"base_url": "https://mystore.vtexcommercestable.com.br:443/"}, "mystore"),
+        ("mystore", {"base_url": "https://mystore.vtexcommercestable.com.br:0443"}, "mystore"),
+        ("mystore", {"base_url": "https://mystore.vtexcommercestable.com.br:80"}, None),
+        ("mystore", {"base_url": "http://127.0.0.1:80"}, "mystore@127.0.0.1"),
+        ("mystore", {"base_url": "http://[::1]:80"}, "mystore@[::1]"),
+        ("mystore", {"base_url": "http://[::1]:8000"}, None),
     ],
 )
 def test_an_account_elsewhere_has_another_name(account: str, options: dict[str, str], label: str | None) -> None:
     """So that what went to a sandbox does not pass for sent to the store; VTEX's own host is the store itself."""
     expected = label or f"{account}@{options['base_url'].partition('://')[2]}"
     assert label_of(client(account, **options)) == expected
+
+
+def test_a_path_in_capitals_is_counted_like_any_other(journal: SqliteJournal) -> None:
+    """A journal keeps accounts in lower case: what waits there, or is in doubt, must be found under that name."""
+    account: Any = Account(base_url="https://gateway.example/Vtex")
+    account.answers(errors.OutcomeUnknownError("the connection was cut"))
+    given = [{"order_id": "o-01", "invoice_number": "1", "date": "2026-10-01", "description": d} for d in ("a", "b")]
+    result = push(given, account, journal, choices=Choices(events_per_call=1, looks=()))
+    assert (result.unknown, result.pending) == (1, 1)
 
 
 def test_what_is_new_is_sent_and_what_is_known_is_not(store: TrackingClient, oms: Oms, tmp_path: Path) -> None:
@@ -122,18 +145,6 @@ def test_a_429_is_not_waited_out_by_the_call(store: TrackingClient, oms: Oms, jo
     assert (waiting.account, round(waiting.seconds)) == (label_of(store), 1)
     assert isinstance(applied, News)
     assert Counter(request.status for request in oms.received) == {429: 1, 200: 1}
-
-
-def test_what_a_paced_client_does_at_once() -> None:
-    """It shares the connections of the other, which stays as it was."""
-    original = client(retry=RetryPolicy(attempts=7), on_unknown="resend")
-    paced = original.paced()
-    assert paced._transport is original._transport
-    rules = paced._plans.rules
-    assert (rules.on_unknown, rules.policy.attempts, rules.policy.retry_after_cap) == ("raise", 7, 0)
-    assert rules.policy.rate_limit_wait > rules.policy.retry_after_cap
-    assert original._plans.rules.on_unknown == "resend"
-    assert (paced.account, paced.base_url) == (original.account, original.base_url)
 
 
 def test_rows_go_to_the_account_they_name(journal: SqliteJournal) -> None:
@@ -186,6 +197,21 @@ def test_without_a_client_nothing_is_done(journal: SqliteJournal) -> None:
     """And it is said."""
     with pytest.raises(errors.ConfigurationError, match="client is empty"):
         push([row(1, "a")], [], journal)
+
+
+def test_a_rate_that_is_none_leaves_nothing_waiting(store: TrackingClient, journal: SqliteJournal) -> None:
+    """The next push would send what the refused one had noted."""
+    with pytest.raises(ValueError, match="> 0"):
+        push([row(1, "a")], store, journal, rate=0)
+    assert journal.counts() == {}
+
+
+def test_an_asynchronous_client_is_refused(journal: SqliteJournal) -> None:
+    """It would send nothing, and leave what it was given in flight."""
+    wrong: Any = AsyncTrackingClient("mystore", app_key="k", app_token="t")
+    with pytest.raises(ConfigurationError, match="give a TrackingClient, and call push in a thread"):
+        push([{"order_id": "1-01", "invoice_number": "1", "date": "2026-10-01", "description": "a"}], wrong, journal)
+    assert told(journal) == []
 
 
 def test_an_account_that_ends_leaves_the_others_alone(journal: SqliteJournal) -> None:
@@ -310,6 +336,18 @@ def test_what_a_run_would_do_can_be_known_before(journal: SqliteJournal) -> None
     assert waiting_in(journal, ["mystore", "nobody"]) == {"in_flight": 1, "pending": 3}
     assert waiting_in(journal, []) == {}
     assert list(journal.entries(Selection(("in_flight",)))) != []
+
+
+def test_two_pushes_may_share_a_journal(journal: SqliteJournal) -> None:
+    """What one has on its way is not taken for left behind by the other, and is sent once."""
+    account: Any = Account()
+    account.shows = False
+    others: list[room.Result] = []
+    given = [{"order_id": "o-01", "invoice_number": "1", "date": "2026-10-01", "description": "a"}]
+    account.answers(lambda _: others.append(push(given, account, journal, choices=QUICK)))
+    result = push(given, account, journal, choices=QUICK)
+    assert (result.applied, [(other.applied, other.calls, other.reads) for other in others]) == (1, [(0, 0, 0)])
+    assert account.sent == ["a"]
 
 
 def test_the_time_decides_what_lies_in_the_future(journal: SqliteJournal) -> None:

@@ -16,8 +16,8 @@ from vtex_tracking_ext.bulk import breaker, deliver, pace
 from vtex_tracking_ext.bulk.entries import Selection
 from vtex_tracking_ext.bulk.rows import read_rows
 from vtex_tracking_ext.bulk.sqlite import SqliteJournal, SqliteReader
+from vtex_tracking_ext.cli import bulk_options, telling
 from vtex_tracking_ext.cli import push as cli_push
-from vtex_tracking_ext.cli import telling
 from vtex_tracking_ext.sandbox import (
     APP_KEY,
     APP_TOKEN,
@@ -99,6 +99,16 @@ class TestCheck:
         text = "account,order_id,invoice_number,date,description\n,1-01,1,2026-10-01,a\nother,1-01,1,2026-10-01,a\n"
         assert "of 2 packages, in 2 calls" in run("check", write(tmp_path, text)).out
 
+    def test_a_name_that_no_account_has_is_a_mistake(self, run: Callable[..., Ran], tmp_path: Path) -> None:
+        """As it is in a push; half of a pair of characters, too, which no journal can keep."""
+        row = {"order_id": "1-01", "invoice_number": "1", "date": "2026-10-01", "description": "a"}
+        accounts = ["MyStore", "my store", "mystore@127.0.0.1:80", "\ud83d"]
+        text = "".join(f"{json.dumps({**row, 'account': account})}\n" for account in accounts)
+        ran = run("check", write(tmp_path, text, "events.jsonl"))
+        assert ran.status == 2
+        assert "events.jsonl:4: column account: account '\\ud83d' is not one host name part" in ran.err
+        assert "4 rows: 1 new, 0 known before, 3 with mistakes." in ran.out
+
     def test_machines_get_json(self, run: Callable[..., Ran], tmp_path: Path) -> None:
         """A line for each problem, and the plan."""
         path = write(tmp_path, HEADER + ROW + ROW.replace("2026-10-05", "x"))
@@ -136,6 +146,14 @@ class TestReading:
         assert ran.status == 2
         assert "is not COLUMN=FIELD" in ran.err
 
+    def test_a_column_is_mapped_once(self, run: Callable[..., Ran], tmp_path: Path) -> None:
+        """The last one would silently win; saying the same again is no matter."""
+        path = write(tmp_path, "order_id,invoice_number,date,what\n1-01,1,2026-10-01,a\n")
+        assert run("check", path, "--map", "what=description", "--map", "what=description").status == 0
+        ran = run("check", path, "--map", "what=city", "--map", "what=description")
+        assert ran.status == 2
+        assert "--map: 'what' is mapped twice; map it once." in ran.err
+
     def test_standard_input_is_a_file(self, run: Callable[..., Ran], oms: Oms, monkeypatch: pytest.MonkeyPatch) -> None:
         """JSON lines are told from CSV by their first byte."""
         line = {"orderId": ORDER, "invoiceNumber": INVOICE, "date": "2026-10-06", "description": "Em tr\u00e2nsito"}
@@ -147,6 +165,15 @@ class TestReading:
     def test_a_rate_is_a_number_of_calls(self, run: Callable[..., Ran], wrong: str) -> None:
         """Above zero, and not beyond all measure."""
         assert "is not a number of calls a second" in run("push", "--rate", wrong, EXAMPLE_FILE).err
+
+
+def test_as_many_as_can_be_go_at_once(run: Callable[..., Ran]) -> None:
+    """More would wait for a connection until their time is over, or have no thread."""
+    ran = run("push", "--concurrency", bulk_options.MOST_CONCURRENCY + 1, EXAMPLE_FILE)
+    assert ran.status == 2
+    assert "101 is more than 100" in ran.err
+    assert run("push", "--concurrency", bulk_options.MOST_CONCURRENCY, EXAMPLE_FILE).status == 0
+    assert bulk_options.MOST_CONCURRENCY == deliver.MOST_CONCURRENCY
 
 
 class TestPush:
@@ -365,13 +392,13 @@ class TestMistakes:
         assert len(oms.received) == 1
 
     def test_what_comes_too_late_is_noted(self, run: Callable[..., Ran], tmp_path: Path) -> None:
-        """It is no mistake: the row's event may be new."""
+        """It is no mistake: the row's event may be new. What a file is called is shown safely."""
         first = f"{ORDER},{INVOICE},,,,,true,\n"
         run("push", write(tmp_path, HEADER + first))
-        path = write(tmp_path, HEADER + first.replace("true,", "true,2026-10-08"))
+        path = write(tmp_path, HEADER + first.replace("true,", "true,2026-10-08"), "\x1b[31m.csv")
         ran = run("push", path)
         assert ran.status == 0
-        assert f"{path}:2: 2026-10-08 comes too late" in ran.err
+        assert f"{tmp_path}/\\x1b[31m.csv:2: 2026-10-08 comes too late" in ran.err
         (note, summary) = lines(run("push", "--json", path).out)
         assert (note["type"], note["line"], summary["type"]) == ("note", 2, "summary")
 
@@ -536,6 +563,34 @@ class TestAccounts:
         assert "the account of this run is 'sandbox'" in ran.err
         assert "1 applied" in ran.out
 
+    def test_of_several_profiles_the_one_named_after_the_account_is_used(
+        self, run: Callable[..., Ran], oms: Oms, url: str, tmp_path: Path
+    ) -> None:
+        """Wherever it stands: what was meant for a store must not go to its sandbox, nor the other way round."""
+        path = write(tmp_path, f"{self.HEADER}north,{ORDER},{INVOICE},2026-10-05,a\n")
+        profiles = self.profiles(tmp_path, url, "north")
+        other = 'account = "North"\nbase_url = "http://127.0.0.1:1"\nuser_token = "x"\n'
+        profiles.write_text(f"[first]\n{other}{profiles.read_text('utf-8')}[last]\n{other}", "utf-8")
+        assert run("push", path, "--profiles", profiles).status == 0
+        assert [event["description"] for event in oms.applied(ORDER, INVOICE)] == ["a"]
+        profiles.write_text(f"[first]\n{other}[last]\n{other}", "utf-8")
+        ran = run("push", path, "--profiles", profiles)
+        assert ran.status == 2
+        assert "'north' has several profiles in " in ran.err
+        assert ": 'first', 'last'; name the one to use after the account" in ran.err
+
+    def test_a_trial_does_not_reach_the_other_stores(
+        self, run: Callable[..., Ran], oms: Oms, url: str, tmp_path: Path
+    ) -> None:
+        """Where the run was pointed to a sandbox, a profile that does not say where to call is a store's itself."""
+        path = write(tmp_path, f"{self.HEADER}north,{ORDER},{INVOICE},2026-10-05,a\n")
+        profiles = write(tmp_path, f'[north]\napp_key = "{APP_KEY}"\napp_token = "{APP_TOKEN}"\n', "profiles.toml")
+        for arguments in ((), ("--base-url", url)):
+            ran = run("push", path, "--profiles", profiles, *arguments)
+            assert ran.status == 2
+            assert f"this run calls {url}, and the profile of 'north' in {profiles} does not say where to" in ran.err
+        assert len(oms.received) == 0
+
     def test_a_run_may_have_no_account_of_its_own(
         self, run: Callable[..., Ran], url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -615,3 +670,26 @@ class TestInterrupts:
         assert "1 applied, 0 refused, 0 unknown, 27 waiting" in ran.out
         assert len(oms.received) == 1
         assert "27 applied" in run("push").out
+
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+    def test_one_before_anything_is_sent_leaves_nothing_behind(
+        self,
+        run: Callable[..., Ran],
+        oms: Oms,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        number: signal.Signals,
+    ) -> None:
+        """Nor half a file of rejects; exit status 130."""
+        told = telling.Teller.problem
+
+        def interrupt(teller: telling.Teller, problem: Any) -> None:
+            if problem.place.line == 4:
+                signal.raise_signal(number)
+            told(teller, problem)
+
+        monkeypatch.setattr(telling.Teller, "problem", interrupt)
+        ran = run("push", write(tmp_path, HEADER + ROW.replace("2026-10-05", "x") * 9))
+        assert (ran.status, ran.err.splitlines()[-1]) == (130, "vtex-tracking push: interrupted.")
+        assert len(oms.received) == 0
+        assert list(tmp_path.glob("*rejects*")) == []

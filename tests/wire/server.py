@@ -11,6 +11,7 @@ Nothing here can hang a test: each connection has a limit in seconds, and leavin
 from __future__ import annotations
 
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -20,7 +21,6 @@ from select import select
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
-    import ssl
     from types import TracebackType
 
 #: Seconds that one connection may live, unless its server is told otherwise.
@@ -209,6 +209,29 @@ def handshake(context: ssl.SSLContext) -> Step:
         peer.socket.settimeout(peer.left())
         peer.socket = context.wrap_socket(peer.socket, server_side=True, do_handshake_on_connect=False)
         peer.socket.do_handshake()
+
+    return step
+
+
+def records(context: ssl.SSLContext, *parts: bytes) -> Step:
+    """Begin TLS, read a request of some bytes, and send the parts at once, in a TLS record each."""
+    came, leaves = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = context.wrap_bio(came, leaves, server_side=True)
+
+    def step(peer: Peer) -> None:
+        def until_done(act: Callable[[], object]) -> object:
+            while True:
+                with suppress(ssl.SSLWantReadError):
+                    return act()
+                peer.send(leaves.read())
+                peer.receive()
+                came.write(peer.take(len(peer.buffer)))
+
+        until_done(tls.do_handshake)
+        until_done(lambda: tls.read(1))
+        for part in parts:
+            tls.write(part)
+        peer.send(leaves.read())
 
     return step
 

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import os
 import threading
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 
-from vtex_tracking_ext import AsyncTrackingClient, ConfigurationError, OutcomeUnknownError, RefusedError
+from vtex_tracking_ext import AsyncTrackingClient, OutcomeUnknownError, RefusedError, TrackingClient, pool
 
-from wire.calls import HASTY, OK, UPDATE, answer, ended, ended_at_once, receipt, update
+from wire.calls import HASTY, OK, ONCE, UPDATE, answer, ended, ended_at_once, receipt, update
 from wire.server import (
     Server,
     again,
     apply,
     close,
     half_close,
+    handshake,
     pause,
     read,
+    records,
     reset,
     respond,
     say,
@@ -29,7 +33,9 @@ from wire.server import (
 )
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable
+    from pathlib import Path
 
     from answers import Twin
 
@@ -37,6 +43,16 @@ if TYPE_CHECKING:
 FORGED = answer(200, receipt(number=666))
 _SECOND = [read, apply, say(answer(200, receipt(number=2))), until_gone]
 _TRUE = f"{2:032x}"
+
+
+def _long(size: int) -> bytes:
+    """Return an answer of so many bytes in all."""
+    body = b" " * (size - len(answer(200, b"", length=size)))
+    return answer(200, body)
+
+
+#: As long as what httpcore reads at once: what follows it would stay in a buffer of the event loop's.
+FULL = _long(64 * 1024)
 
 
 def test_a_clean_connection_is_used_again(make: Callable[..., Twin], serve: Callable[..., Server]) -> None:
@@ -72,6 +88,7 @@ _UNCLEAN = {
     "an answer that says close": [say(answer(200, None, "Connection: close"))],
     "an answer in HTTP/1.0": [say(OK.replace(b"HTTP/1.1", b"HTTP/1.0"))],
     "an upgrade": [say(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n" + FORGED)],
+    "bytes behind an answer as long as one read": [say(FULL + FORGED)],
     "an answer without length": [say(answer(200, length=-1)), half_close],
 }
 
@@ -88,6 +105,17 @@ def test_left_over_bytes_are_never_the_next_receipt(
     assert result.applied is True
     assert result.receipt == _TRUE
     assert [request.connection for request in server.requests] == [0, 1]
+
+
+def test_a_left_over_record_of_tls_is_never_the_next_receipt(
+    make: Callable[..., Twin], serve: Callable[..., Server], tls: ssl.SSLContext, ca_file: Path
+) -> None:
+    """It came along with the answer, and nothing more stands in the socket."""
+    server = serve([records(tls, OK, FORGED), until_gone], [handshake(tls), *_SECOND], scheme="https")
+    client = make(server.url, ca_file=ca_file)
+    assert ended(client).receipt == f"{1:032x}"
+    assert ended(client).receipt == _TRUE
+    assert server.connections == 2
 
 
 @pytest.mark.parametrize("late", [FORGED, FORGED[:9], b"\r\n", b"\x00"], ids=["answer", "half", "empty line", "NUL"])
@@ -200,6 +228,102 @@ def test_side_by_side_each_call_gets_its_own_receipt(make: Callable[..., Twin], 
     assert len(server.applied) == 64
 
 
+def test_each_event_loop_has_connections_of_its_own(serve: Callable[..., Server]) -> None:
+    """Those of another, ended or not, are of no use to it: a request on one would wait for an answer in vain."""
+    server = serve([again(read, apply, say(OK))])
+    client = AsyncTrackingClient("mystore", user_token="MADEUP", base_url=server.url, retry=ONCE, max_connections=2)
+
+    async def calls() -> None:
+        results = await asyncio.gather(*(client.send(UPDATE) for _ in range(5)))
+        assert all(result.attempts == 1 for result in results)
+
+    with asyncio.Runner() as first, asyncio.Runner() as second:
+        for runner in (first, second, first, second):
+            runner.run(calls())
+        assert server.connections == 4
+        second.run(client.close())
+        server.wait_until(lambda each: each.open == 2)
+        first.run(client.close())
+        server.wait_until(lambda each: each.open == 0)
+
+
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+def test_a_loop_that_ended_leaves_nothing_behind(serve: Callable[..., Server]) -> None:
+    """``asyncio.run`` for each call is common; what an unclosed client leaves goes when the next loop comes."""
+    server = serve([again(read, apply, say(OK))])
+    client = AsyncTrackingClient("mystore", user_token="MADEUP", base_url=server.url, retry=ONCE)
+    for _ in range(3):
+        assert asyncio.run(client.send(UPDATE)).applied is True
+        gc.collect()
+    server.wait_until(lambda each: each.open == 1)
+    asyncio.run(client.close())
+    gc.collect()
+    server.wait_until(lambda each: each.open == 0)
+    assert len(server.applied) == 3
+
+
+@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize("warm", [False, True], ids=["new connection", "used connection"])
+def test_a_call_that_is_cancelled_anywhere_leaves_no_connection(
+    serve: Callable[..., Server], times: int, *, warm: bool
+) -> None:
+    """At each step of the loop, once or again while it cleans up; nor does it keep its place."""
+    server = serve([again(read, apply, say(OK))])
+
+    async def scenario(steps: int) -> bool:
+        client = AsyncTrackingClient("mystore", user_token="MADEUP", base_url=server.url, retry=ONCE, max_connections=1)
+        if warm:
+            await client.send(UPDATE)
+        call = asyncio.ensure_future(client.send(UPDATE))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        for _ in range(times):
+            call.cancel()
+            await asyncio.sleep(0)
+        (result,) = await asyncio.gather(call, return_exceptions=True)
+        assert (await client.send(UPDATE)).applied is True
+        await client.close()
+        return isinstance(result, asyncio.CancelledError)
+
+    gc.collect()
+    gc.disable()  # which would close what was forgotten
+    try:
+        assert asyncio.run(scenario(0))
+        for steps in range(1, 25):
+            asyncio.run(scenario(steps))
+            server.wait_until(lambda each: each.open == 0)
+    finally:
+        gc.enable()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks here")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_process_has_connections_of_its_own(serve: Callable[..., Server]) -> None:
+    """On one that both hold, each would read the answers of the other."""
+    server = serve([again(read, apply, respond(lambda each: answer(200, receipt(each.order_id))))])
+    with TrackingClient("mystore", user_token="MADEUP", base_url=server.url, retry=ONCE, timeout=5) as client:
+        assert ended(client).applied is True  # type: ignore[arg-type]
+        child = os.fork()
+        if child == 0:  # pragma: no cover - it is not this process
+            try:
+                os._exit(0 if client.send(update("child-01")).order_id == "child-01" else 1)
+            finally:
+                os._exit(2)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert client.send(UPDATE).note is None
+    assert [request.connection for request in server.requests] == [0, 1, 0]
+
+
+def test_a_pool_that_begins_again_closes_what_it_had(serve: Callable[..., Server]) -> None:
+    """As a forked process does."""
+    server = serve([again(read, apply, say(OK))])
+    with TrackingClient("mystore", user_token="MADEUP", base_url=server.url, retry=ONCE) as client:
+        client.send(UPDATE)
+        pool._after_fork()
+        server.wait_until(lambda each: each.open == 0)
+        assert client.send(UPDATE).applied is True
+
+
 def test_closing_ends_the_connections(make: Callable[..., Twin], serve: Callable[..., Server]) -> None:
     """The server sees them go."""
     server = serve([again(read, apply, say(OK))])
@@ -208,19 +332,6 @@ def test_closing_ends_the_connections(make: Callable[..., Twin], serve: Callable
     assert server.open >= 1
     client.close()
     server.wait_until(lambda each: each.open == 0)
-
-
-def test_an_async_client_stays_in_its_event_loop(serve: Callable[..., Server]) -> None:
-    """On a connection of another loop the request leaves, and its answer can never be read; so it is not begun."""
-    server = serve([again(read, apply, say(OK))])
-    client = AsyncTrackingClient("mystore", user_token="MADEUP", base_url=server.url, retry=HASTY)
-    with asyncio.Runner() as first, asyncio.Runner() as second:
-        assert first.run(client.send(UPDATE)).applied is True
-        with pytest.raises(ConfigurationError, match="another event loop"):
-            second.run(client.send(UPDATE))
-        assert first.run(client.send(UPDATE)).applied is True
-        first.run(client.close())
-    assert len(server.applied) == 2
 
 
 def test_a_callers_async_client_may_go_from_loop_to_loop(serve: Callable[..., Server]) -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import base64
 import datetime as dt
+import inspect
 import socket
 import ssl
+import threading
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 import trustme
+from httpcore import Request
 
 from vtex_tracking_ext import (
     AuthenticationError,
@@ -19,11 +22,25 @@ from vtex_tracking_ext import (
     NotSentError,
     OutcomeUnknownError,
     RetryPolicy,
+    TrackingClient,
     TrackingReceipt,
 )
 
-from wire.calls import OK, ONCE, UPDATE, answer, ended, receipt, update, within
-from wire.server import HOST, again, apply, close, dribble, handshake, read, read_head, say, tunnel, until_gone
+from wire.calls import HASTY, OK, ONCE, UPDATE, answer, ended, receipt, update, within
+from wire.server import (
+    HOST,
+    again,
+    apply,
+    close,
+    dribble,
+    handshake,
+    read,
+    read_head,
+    say,
+    tunnel,
+    until_gone,
+    wait_for,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -141,6 +158,17 @@ def test_a_proxy_that_is_named_is_asked_to_connect(
     assert asked.values("VtexIdclientAutCookie") == []
 
 
+def test_a_proxy_is_asked_for_an_ipv6_address_in_brackets(
+    make: Callable[..., Twin], serve: Callable[..., Server]
+) -> None:
+    """Else nobody could tell its port."""
+    proxy = serve([read_head, say(b"HTTP/1.1 403 x\r\nContent-Length: 0\r\n\r\n"), until_gone])
+    ended(make("https://[2001:db8::1]", proxy=f"http://{HOST}:{proxy.port}"))
+    assert [(asked.target, asked.values("Host")) for asked in proxy.requests] == [
+        ("[2001:db8::1]:443", ["[2001:db8::1]:443"])
+    ]
+
+
 @pytest.mark.parametrize("status", [302, 400, 403, 407, 502])
 @pytest.mark.parametrize("way", ["ours", "caller's"])
 def test_a_proxy_that_refuses_sent_nothing(
@@ -225,6 +253,189 @@ def test_a_callers_client_never_reads_a_left_over_receipt(
     assert server.connections == 2
     assert [request.values("Cookie") for request in server.requests] == [[], []]
     assert [request.values("Connection") for request in server.requests] == [["close"], ["close"]]
+
+
+def test_a_callers_idle_connections_are_not_used(make: Callable[..., Twin], serve: Callable[..., Server]) -> None:
+    """What an answer to the caller left on one would be read as a receipt."""
+    forged = answer(200, receipt("o-02", 999))
+    left = [read, say(answer(200, b"{}") + forged), until_gone]
+    server = serve(left, left, [again(read, apply, say(OK))])
+    client = make(server.url, own={})
+    http = client.client._transport._http
+    if isinstance(http, httpx.Client):
+        with http.stream("GET", server.url) as first, http.stream("GET", server.url) as second:
+            assert first.read() == second.read() == b"{}"
+    else:
+
+        async def twice() -> None:
+            async with http.stream("GET", server.url) as first, http.stream("GET", server.url) as second:
+                assert await first.aread() == await second.aread() == b"{}"
+
+        client._runner.run(twice())
+    assert server.connections == 2
+    assert ended(client).receipt == f"{1:032x}"
+    assert len(server.requests) == server.connections == 3
+
+
+@pytest.mark.parametrize("where", ["head", "body"])
+def test_a_callers_client_leaves_no_thread_behind(
+    make: Callable[..., Twin], serve: Callable[..., Server], tls: ssl.SSLContext, ca_file: Path, where: str
+) -> None:
+    """One that a dribbling server could keep for ever, with its connection, for each call."""
+    head, body = answer().split(b"\r\n\r\n")
+    said = [dribble(head * 9)] if where == "head" else [say(head + b"\r\n\r\n"), dribble(body)]
+    context = ssl.create_default_context(cafile=str(ca_file))
+    for first, scheme in ([], "http"), ([handshake(tls)], "https"):
+        server = serve([*first, read, apply, *said], scheme=scheme)
+        assert (
+            ended(make(server.url, own={"verify": context}, timeout=0.5)).applied is {"head": None, "body": True}[where]
+        )
+        server.wait_until(lambda each: each.open == 0)
+    for thread in threading.enumerate():
+        if thread.name.startswith("vtex-tracking"):
+            thread.join(5)
+            assert not thread.is_alive()
+
+
+def test_what_was_not_sent_in_time_is_never_sent(
+    make: Callable[..., Twin], serve: Callable[..., Server], tls: ssl.SSLContext, ca_file: Path
+) -> None:
+    """The proxy lets the connection through after the call has said that nothing was sent."""
+    late = threading.Event()
+    server = serve([handshake(tls), read, apply, say(OK)], [until_gone], scheme="https")
+    proxy = serve([read_head, wait_for(late), tunnel(server.port)])
+    context = ssl.create_default_context(cafile=str(ca_file))
+    own = {"proxy": f"http://{HOST}:{proxy.port}", "verify": context}
+    assert isinstance(ended(make(server.url, own=own, timeout=0.3)), NotSentError)
+    late.set()
+    proxy.wait_until(lambda each: each.open == 0)
+    assert server.requests == []
+
+
+def test_what_was_not_connected_in_time_is_never_sent(
+    serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where a name is looked up for long; the asynchronous client is cancelled there."""
+    late = threading.Event()
+    connect = socket.create_connection
+
+    def slow(*arguments: Any, **options: Any) -> socket.socket:
+        assert late.wait(30)
+        return connect(*arguments, **options)
+
+    server = serve([read])
+    monkeypatch.setattr(socket, "create_connection", slow)
+    with httpx.Client() as http:
+        client = TrackingClient(
+            "mystore", user_token="MADEUP", base_url=server.url, http_client=http, timeout=0.1, retry=ONCE
+        )
+        with pytest.raises(NotSentError):
+            client.send(UPDATE)
+        late.set()
+        server.wait_until(lambda each: each.connections == 1 and each.open == 0)
+    assert server.requests == []
+
+
+class _Stubborn(httpx.BaseTransport, httpx.AsyncBaseTransport):
+    """Never connects, and has the one connection that it was made with."""
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Begin to send."""
+        request.extensions["trace"]("http11.send_request_headers.started", {"request": Request(b"PUT", "http://x/")})
+        raise AssertionError
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Begin to send."""
+        asked = {"request": Request(b"PUT", "http://x/")}
+        await request.extensions["trace"]("http11.send_request_headers.started", asked)
+        raise AssertionError
+
+
+def test_a_transport_with_used_connections_alone_sends_nothing(make: Callable[..., Twin]) -> None:
+    """And does not try for ever."""
+    with within(0.1):
+        error = ended(make("http://127.0.0.1:9", own={"transport": _Stubborn()}, timeout=0.1))
+    assert isinstance(error, NotSentError)
+
+
+def hooked(client: Twin, event: str, hook: Callable[[Any], object]) -> Twin:
+    """Give a client's httpx client an event hook, of its own kind."""
+
+    async def later(given: Any) -> None:
+        result = hook(given)
+        if inspect.isawaitable(result):
+            await result
+
+    http = client.client._transport._http
+    http.event_hooks = {event: [hook if isinstance(http, httpx.Client) else later]}
+    return client
+
+
+def _refuse(_: object) -> None:
+    raise RuntimeError("no")
+
+
+_FAILING_HOOKS: dict[str, tuple[Callable[[Any], object], tuple[str, ...]]] = {
+    "raises": (_refuse, ()),
+    "reads a body that is not what it says": (
+        lambda response: response.read() if isinstance(response.stream, httpx.SyncByteStream) else response.aread(),
+        ("Content-Encoding: gzip",),
+    ),
+}
+
+
+@pytest.mark.parametrize("status", [200, 404, 500])
+@pytest.mark.parametrize(("hook", "lines"), _FAILING_HOOKS.values(), ids=_FAILING_HOOKS)
+def test_an_event_hook_that_fails_hides_no_answer(
+    make: Callable[..., Twin],
+    serve: Callable[..., Server],
+    status: int,
+    hook: Callable[[Any], object],
+    lines: tuple[str, ...],
+) -> None:
+    """The status has been said: an accepted update is not sent again, even where a caller asked for re-sending."""
+    server = serve([again(read, apply, say(answer(status, None, *lines)))])
+    client = make(server.url, own={}, retry=HASTY, on_unknown="resend")
+    result = ended(hooked(client, "response", hook))
+    assert result.applied is {200: True, 404: False, 500: None}[status]
+    assert len(server.applied) == {200: 1, 404: 1, 500: 3}[status]
+
+
+def test_a_proxys_answer_is_not_the_servers(
+    make: Callable[..., Twin], serve: Callable[..., Server], tls: ssl.SSLContext, ca_file: Path
+) -> None:
+    """Its 200 to CONNECT says nothing of the request, which is lost behind it."""
+    server = serve([handshake(tls), read, close], scheme="https")
+    proxy = serve([read_head, tunnel(server.port)])
+    context = ssl.create_default_context(cafile=str(ca_file))
+    own = {"proxy": f"http://{HOST}:{proxy.port}", "verify": context}
+    assert isinstance(ended(make(server.url, own=own)), OutcomeUnknownError)
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt])
+def test_an_event_hook_that_ends_the_program_does(
+    make: Callable[..., Twin], serve: Callable[..., Server], kind: type[BaseException]
+) -> None:
+    """It is not swallowed by a thread."""
+
+    def leave(_: object) -> None:
+        raise kind
+
+    server = serve([read, apply, say(OK)])
+    client = hooked(make(server.url, own={}), "response", leave)
+    with pytest.raises(kind):
+        client.send(UPDATE)
+
+
+def test_a_client_that_verifies_nothing_is_refused(make: Callable[..., Twin], ca_file: Path) -> None:
+    """As one of ours cannot be made; over http there is nothing to verify."""
+    lax = ssl.create_default_context(cafile=str(ca_file))
+    lax.check_hostname = False
+    for verify in (False, lax):
+        with pytest.raises(ConfigurationError, match="does not verify"):
+            make("https://127.0.0.1:9", own={"verify": verify})
+        make("http://127.0.0.1:9", own={"verify": verify})
 
 
 def test_an_event_hook_that_raises_on_the_status_hides_no_answer(

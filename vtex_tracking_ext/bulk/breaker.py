@@ -4,9 +4,10 @@ Three kinds of trouble have nothing to do with the one call that meets them:
 
 - The credentials are refused (401, 403), the host is gone after the client's own tries, or the client cannot be used at
   all: the account ends at once, because no other call can fare better. What is pending stays pending.
-- Outcomes become unknown one after another: VTEX is out of order. Each further call would leave one more package that
-  must be settled by reading its order, or by a person. So the account pauses, and then one call alone tries the ground:
-  if VTEX answers it the others go on, and if its outcome is unknown too a longer pause follows, and at last the end.
+- Outcomes become unknown, or orders cannot be read, one after another: VTEX is out of order. Each further call would
+  leave one more package that must be settled by reading its order, or by a person. So the account pauses, and then one
+  call alone tries the ground: if VTEX answers it the others go on, and if not a longer pause follows, and at last the
+  end.
 - 429 is no trouble in this sense: :mod:`~.pace` deals with it.
 """
 
@@ -23,6 +24,7 @@ from vtex_tracking_ext.errors import (
     OutcomeUnknownError,
     PermissionDeniedError,
     RateLimitedError,
+    ReadFailedError,
     RefusedError,
 )
 
@@ -99,7 +101,7 @@ class Breaker:
         if isinstance(error, _ENDS):
             self.reason = str(error)
         elif started >= self.paused_since:
-            if isinstance(error, OutcomeUnknownError):
+            if isinstance(error, OutcomeUnknownError | ReadFailedError):
                 self._unknown(now, error)
             elif error is None or isinstance(error, RefusedError):  # others never reached VTEX
                 self._answered()
@@ -113,7 +115,7 @@ class Breaker:
             if not self.strain:
                 self.pauses = 0
 
-    def _unknown(self, now: float, error: OutcomeUnknownError) -> None:
+    def _unknown(self, now: float, error: OutcomeUnknownError | ReadFailedError) -> None:
         self.strain += _ANSWERS_PER_UNKNOWN
         if self.strain < self.most_unknown * _ANSWERS_PER_UNKNOWN:
             return

@@ -16,6 +16,7 @@ from attrs import evolve, field, frozen, validators
 from vtex_tracking_ext.errors import (
     AuthenticationError,
     ConfigurationError,
+    InvalidUpdateError,
     NotSentError,
     OutcomeUnknownError,
     PermissionDeniedError,
@@ -28,6 +29,7 @@ from .entries import OPEN, Selection, utc_now
 from .journal import WrongStateError
 from .plan import EVENTS_PER_CALL, batches, halves, update_of
 from .settle import FOUND, NOT_SHOWN, found_among
+from .together import side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -43,6 +45,9 @@ if TYPE_CHECKING:
 #: the merchant.
 DEFAULT_CONCURRENCY: Final = 8
 
+#: Packages of one account at once at most: a client has no more connections, and each package has a thread.
+MOST_CONCURRENCY: Final = 100
+
 #: Seconds between the looks, at the end of a run, at what became doubtful in it. VTEX shows an accepted change after
 #: about six seconds (seen).
 LOOKS: Final = (2.0, 5.0, 8.0)
@@ -52,9 +57,6 @@ _SETTLING: Final = dt.timedelta(seconds=60)
 
 #: Seconds of quiet that a person would wonder about.
 _WORTH_TELLING: Final = 0.5
-
-#: Seconds after which a main thread that waits for others wakes up, to hear of signals.
-_NAP: Final = 0.5
 
 #: Statuses that can be one event's fault: bad request, content too large, unprocessable. Not 404 and 409, which are
 #: about the order or the invoice, and so about all of them.
@@ -69,13 +71,13 @@ class Choices:
     """How a run delivers.
 
     Attributes:
-        concurrency: Packages of one account at once, from 1 up.
+        concurrency: Packages of one account at once, from 1 to :data:`MOST_CONCURRENCY`.
         events_per_call: Events of a package in one call at most, from 1 up; 1 sends each alone.
         send_on: Send what stands behind an unknown outcome too. The shopper can then see events in another order.
         looks: Seconds before each of the looks, at the end, at what became doubtful in the run.
     """
 
-    concurrency: int = field(default=DEFAULT_CONCURRENCY, validator=validators.ge(1))
+    concurrency: int = field(default=DEFAULT_CONCURRENCY, validator=[validators.ge(1), validators.le(MOST_CONCURRENCY)])
     events_per_call: int = field(default=EVENTS_PER_CALL, validator=validators.ge(1))
     send_on: bool = False
     looks: tuple[float, ...] = field(factory=lambda: LOOKS)
@@ -151,7 +153,6 @@ class Delivery:
         self._telling = threading.Lock()
         self._stopped = threading.Event()
         self._doubtful: dict[PackageKey, None] = {}
-        self._faults: list[BaseException] = []
         self.calls = 0
         self.reads = 0
 
@@ -204,26 +205,14 @@ class Delivery:
         taking = threading.Lock()
 
         def work() -> None:
-            try:
-                while not self._stopped.is_set():
-                    with taking:
-                        package = next(packages, None)
-                    if package is None:
-                        return
-                    act(package)
-            except BaseException as error:  # noqa: BLE001 - raised by whoever waits for this thread
-                self._faults.append(error)
-                self.stop()
+            while not self._stopped.is_set():
+                with taking:
+                    package = next(packages, None)
+                if package is None:
+                    return
+                act(package)
 
-        threads = [
-            threading.Thread(target=work, name=f"deliver-{number}", daemon=True)
-            for number in range(self._choices.concurrency)
-        ]
-        for thread in threads:
-            thread.start()
-        join(threads)
-        if self._faults:
-            raise self._faults[0]
+        side_by_side({f"deliver-{number}": work for number in range(self._choices.concurrency)}, self.stop)
 
     def drain(self, package: PackageKey) -> None:
         """Settle what is in doubt of a package, then send what waits, in order.
@@ -354,28 +343,30 @@ class Delivery:
 
     def _note_failure(self, entries: tuple[Entry, ...], error: VtexTrackingError) -> bool | None:
         """Note what an error means; tell whether what comes after may be sent, or None to send the same again."""
-        ids, reason, status = _ids(entries), str(error), getattr(error, "status_code", None)
+        reason, status = str(error), getattr(error, "status_code", None)
+        is_one_events_fault = status in _ONE_EVENTS_FAULT or isinstance(error, InvalidUpdateError)
+        outcome: Settled = "refused"
+        if isinstance(error, _LATER) or (is_one_events_fault and len(entries) > 1):
+            outcome = "pending"
+        elif isinstance(error, OutcomeUnknownError):
+            outcome = "unknown"
+        seconds = self._pace.learn(error)  # before anything that takes time, in which others would begin a call
+        self._journal.settle(_ids(entries), outcome, status_code=status, reason=reason)
+        self._heed(seconds, error)
         if isinstance(error, _LATER):
-            self._journal.settle(ids, "pending", status_code=status, reason=reason)
-            self._learn(error)
             return None if isinstance(error, RateLimitedError) else False
-        if isinstance(error, OutcomeUnknownError):
-            self._journal.settle(ids, "unknown", status_code=status, reason=reason)
-            self._learn(error)
-            self._doubtful[entries[0].package] = None
-            self._tell(News(entries, "unknown", reason, is_call=True))
-            return self._choices.send_on
-        if status in _ONE_EVENTS_FAULT and len(entries) > 1:
-            self._journal.settle(ids, "pending", status_code=status, reason=reason)
-            self._learn(error)
+        if outcome == "pending":
             return all(self._send(half) for half in halves(entries))
-        self._journal.settle(ids, "refused", status_code=status, reason=reason)
-        self._learn(error)
-        self._tell(News(entries, "refused", reason, is_call=True))
-        return True
+        if outcome == "unknown":
+            self._doubtful[entries[0].package] = None
+        self._tell(News(entries, outcome, reason, is_call=True))
+        return outcome == "refused" or self._choices.send_on
 
     def _learn(self, error: VtexTrackingError | None) -> None:
-        seconds = self._pace.learn(error)
+        self._heed(self._pace.learn(error), error)
+
+    def _heed(self, seconds: float, error: VtexTrackingError | None) -> None:
+        """Do what follows from a call: end, or tell that nobody may call for some seconds."""
         if self._pace.reason:
             self.stop()
         elif seconds > _WORTH_TELLING:
@@ -384,17 +375,6 @@ class Delivery:
     def _tell(self, news: News | Waiting) -> None:
         with self._telling:
             self._report(news)
-
-
-def join(threads: Iterable[threading.Thread]) -> None:
-    """Wait for threads to end, and hear signals meanwhile.
-
-    A signal's handler runs when the main thread is awake. A signal that comes just before it falls asleep, or that the
-    system gives to another thread, does not wake it; on Windows none does.
-    """
-    for thread in threads:
-        while thread.is_alive():
-            thread.join(_NAP)
 
 
 def _ids(entries: Iterable[Entry]) -> tuple[int, ...]:

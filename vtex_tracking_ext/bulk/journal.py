@@ -118,9 +118,8 @@ class Journal(JournalReader, Protocol):
     def hold(self, package: PackageKey) -> AbstractContextManager[bool]:
         """Work on a package alone, as long as the context lasts: give whether nobody else does.
 
-        Who holds a package knows that whatever is in flight in it was left behind by somebody who has died. Where one
-        run at a time can write, it holds every package anyway. What a thread asks for while it holds a package raises
-        :class:`JournalError` if somebody else could have come to hold it meanwhile.
+        Who holds a package knows that whatever is in flight in it was left behind by somebody who has died. What a
+        thread asks for while it holds one raises :class:`JournalError` if somebody else could have come to hold it.
         """
 
     def begin(self, ids: Iterable[int]) -> tuple[Entry, ...]:

@@ -17,26 +17,26 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-import re
 import threading
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Final, TypeAlias
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, TypeAlias
 
 from attrs import Factory, define, evolve, frozen
-from vtex_oms_client import constants
 
+from vtex_tracking_ext.client import AsyncTrackingClient
 from vtex_tracking_ext.errors import ConfigurationError
 
-from .deliver import Choices, Delivery, News, join
+from .deliver import Choices, Delivery, News
 from .entries import OPEN, Selection
 from .given import rows_of
 from .journals import open_journal
+from .labels import label_of
 from .pace import DEFAULT_RATE, Pace
 from .plan import EVENTS_PER_CALL, batches
 from .records import RowProblem
+from .together import side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -53,23 +53,6 @@ if TYPE_CHECKING:
 #: Gives the journal's name of an account that a row names, and for an empty text that of rows which name none; raises
 #: ConfigurationError where it cannot be called.
 LabelOf: TypeAlias = "Callable[[str], str]"
-
-#: A host name that is VTEX's own for an account, in whichever environment.
-_OWN_HOST: Final = constants.SERVER_URL.partition("://")[2]
-
-
-def label_of(client: TrackingClient) -> str:
-    """Return the name under which a journal keeps a client's account.
-
-    It is the account's; where another address is called, such as a sandbox's, that is added (``mystore@127.0.0.1:80``),
-    so that what went there does not pass for sent to the store.
-    """
-    account = client.account.lower()
-    address = urlsplit(client.base_url)
-    own = re.escape(_OWN_HOST.format(accountName=account, environment="*")).replace(r"\*", "[a-z0-9-]+")
-    if re.fullmatch(own, address.netloc.lower()) and not address.path:
-        return account
-    return f"{account}@{address.netloc.lower()}{address.path}"
 
 
 @define
@@ -187,7 +170,6 @@ class Run:
     ) -> None:
         self._report = report
         self._reporting = threading.Lock()
-        self._faults: list[BaseException] = []
         self._unknown: set[int] = set()
         self.outcomes: Counter[Settled] = Counter()
         self.deliveries: dict[str, Delivery] = {
@@ -219,32 +201,12 @@ class Run:
             KeyboardInterrupt: The user interrupted; what was on its way has been finished and noted first, unless the
                 user interrupted again.
         """
-        threads = [
-            threading.Thread(target=self._deliver, args=(delivery,), name=f"account-{label}", daemon=True)
-            for label, delivery in self.deliveries.items()
-        ]
-        for thread in threads:
-            thread.start()
-        try:
-            join(threads)
-        except KeyboardInterrupt:
-            self.stop()
-            join(threads)
-            raise
-        if self._faults:
-            raise self._faults[0]
+        side_by_side({f"account-{label}": delivery.run for label, delivery in self.deliveries.items()}, self.stop)
 
     def stop(self) -> None:
         """Begin no other call; those on their way are finished."""
         for delivery in self.deliveries.values():
             delivery.stop()
-
-    def _deliver(self, delivery: Delivery) -> None:
-        try:
-            delivery.run()
-        except BaseException as error:  # noqa: BLE001 - raised by whoever waits for this thread
-            self._faults.append(error)
-            self.stop()
 
     def _take_note(self, news: News | Waiting) -> None:
         with self._reporting:
@@ -378,8 +340,8 @@ def push(
         if isinstance(journal, str | os.PathLike):
             journal = stack.enter_context(open_journal(journal))
         taking = Taking(journal, _labels_of(clients), problems.append, lambda _place, _note: None)
+        run = Run({label_of(one): one for one in clients}, journal, report, choices, rate)  # refuses before rows wait
         taking.take(rows_of(rows, now or dt.datetime.now().astimezone()))
-        run = Run({label_of(one): one for one in clients}, journal, report, choices, rate)
         run.deliver()
         left = waiting_in(journal, run.deliveries)
     intake = taking.intake
@@ -402,6 +364,8 @@ def push(
 def _labels_of(clients: tuple[TrackingClient, ...]) -> LabelOf:
     if not clients:
         raise ConfigurationError("client is empty: give a TrackingClient, or several.")
+    if any(isinstance(one, AsyncTrackingClient) for one in clients):
+        raise ConfigurationError("client is an AsyncTrackingClient: give a TrackingClient, and call push in a thread.")
     by_account = {one.account.lower(): label_of(one) for one in reversed(clients)}
 
     def label_of_account(account: str) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
-from vtex_tracking_ext.readback import Shown, most_matched
+from vtex_tracking_ext.readback import Shown, most_matched, texts_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,12 +35,16 @@ def found_among(packages: Iterable[Package], invoice_number: str, entries: Itera
     """
     shown = Shown(invoice_number, packages)
     given = tuple(entries)
-    fitting = {entry.id: shown.fitting(entry.event) for entry in given if entry.event is not None}
-    most = most_matched(tuple(fitting.values()))
+    groups: defaultdict[tuple[str, ...], dict[int, frozenset[int]]] = defaultdict(dict)  # by what they tell
+    for entry in given:
+        if entry.event is not None:
+            groups[texts_of(entry.event)][entry.id] = shown.fitting(entry.event)
+    most = {texts: most_matched(tuple(group.values())) for texts, group in groups.items()}
 
     def is_there(entry: Entry) -> bool:
         if entry.event is None:
             return shown.is_delivered(entry.delivered_date)
-        return most > most_matched([records for id_, records in fitting.items() if id_ != entry.id])
+        texts = texts_of(entry.event)
+        return most[texts] > most_matched([fits for id_, fits in groups[texts].items() if id_ != entry.id])
 
     return frozenset(entry.id for entry in given if entry.state != "applied" and is_there(entry))

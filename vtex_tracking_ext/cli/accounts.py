@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 from vtex_tracking_ext.errors import ConfigurationError
 from vtex_tracking_ext.profiles import load_profiles
-from vtex_tracking_ext.text import quoted
+from vtex_tracking_ext.text import quoted, visible
 
 from .connection import client_of, profile_file, settings_from
 
@@ -22,7 +22,9 @@ class Accounts:
     """Makes a client for each account when it is first asked for, and closes them all. A context manager.
 
     Rows without an account go to the run's own. Another account needs a profile of its own, because credentials are one
-    store's.
+    store's; of several for one account it is the one that is named after it.
+    Where an option or the environment has the run call another address, such as a sandbox's, a profile must say where
+    its account is called: else a trial would reach the other stores themselves.
 
     Args:
         parsed: The command's options.
@@ -31,7 +33,9 @@ class Accounts:
     def __init__(self, parsed: argparse.Namespace) -> None:
         self._parsed = parsed
         self._own = settings_from(parsed, os.environ)
-        self._profiles: dict[str, Settings] | None = None
+        is_by_profile = parsed.profile or os.environ.get("VTEX_PROFILE")
+        self._elsewhere: str = parsed.base_url or ("" if is_by_profile else os.environ.get("VTEX_BASE_URL", ""))
+        self._profiles: dict[str, dict[str, Settings]] | None = None
         self._clients: dict[str, TrackingClient] = {}
 
     @property
@@ -71,10 +75,11 @@ class Accounts:
         path = profile_file(self._parsed, os.environ)
         if self._profiles is None:
             is_asked_for = self._parsed.profiles is not None or path.exists()
-            found = load_profiles(path).values() if is_asked_for else ()
-            self._profiles = {(settings.account or "").lower(): settings for settings in found}
-        profile = self._profiles.get(account.lower())
-        if profile is None:
+            self._profiles = {}
+            for name, settings in load_profiles(path).items() if is_asked_for else ():
+                self._profiles.setdefault((settings.account or "").lower(), {})[name] = settings
+        profiles = self._profiles.get(account.lower())
+        if profiles is None:
             known = ", ".join(map(quoted, self._profiles)) or "none"
             also = (
                 f"the account of this run is {quoted(self.own)}" if self.own else "this run has no account of its own"
@@ -82,5 +87,20 @@ class Accounts:
             raise ConfigurationError(
                 f"{quoted(account, 60)} has no profile in {path} (it has: {known}), and {also}; write a profile for "
                 "it, see vtex-tracking push --help"
+            )
+        if len(profiles) > 1:  # such as a store's and its sandbox's: nothing but its name tells the one that is meant
+            profiles = {name: settings for name, settings in profiles.items() if name.lower() == account.lower()} or (
+                profiles
+            )
+        if len(profiles) > 1:
+            raise ConfigurationError(
+                f"{quoted(account, 60)} has several profiles in {path}: {', '.join(map(quoted, profiles))}; name "
+                "the one to use after the account"
+            )
+        (profile,) = profiles.values()
+        if self._elsewhere and profile.base_url is None:
+            raise ConfigurationError(
+                f"this run calls {visible(self._elsewhere)}, and the profile of {quoted(account, 60)} in {path} does "
+                "not say where to call; write a base_url into it"
             )
         return profile

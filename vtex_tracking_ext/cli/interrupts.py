@@ -1,4 +1,4 @@
-"""Ctrl-C during a run: the first one lets it end in order, the second ends the process at once."""
+"""Ctrl-C and SIGTERM: during a run the first lets it end in order, the second ends the process at once."""
 
 from __future__ import annotations
 
@@ -36,6 +36,16 @@ class Interrupts:
         self.happened = True
         warn("Interrupted: finishing the calls on their way. Once more ends at once, and the next push settles them.")
         self._stop()
+
+
+@contextmanager
+def terminations() -> Iterator[None]:
+    """Within the block, let SIGTERM do what Ctrl-C does, so that what is half done is tidied away."""
+    former = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, former)
 
 
 @contextmanager

@@ -59,7 +59,7 @@ class Teller:
         if self.as_json:
             say_json("note", {"source": place.source, "line": place.line, "message": note})
         else:
-            warn(f"{place}: {note}")
+            warn(visible(f"{place}: {note}", _REASON_LENGTH))
 
     def rejects(self, path: Path, rows: int) -> None:
         """Tell where the bad rows of a file are."""

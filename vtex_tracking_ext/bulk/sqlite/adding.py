@@ -85,7 +85,8 @@ class Adding:
         """Return the columns that a row tells."""
         event, place = draft.event, draft.place
         told = (None,) * 4 if event is None else (event.date, event.city, event.state, event.description)
-        source = self._id(_FIND_SOURCE, _INSERT_SOURCE, (place.source,))
+        name = place.source.encode("utf-8", "backslashreplace").decode()  # a file's name can be of any bytes
+        source = self._id(_FIND_SOURCE, _INSERT_SOURCE, (name,))
         return (self._package(draft.package), draft.key, *told, draft.delivered_date, source, place.line)
 
     def _package(self, key: PackageKey) -> int:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from contextlib import ExitStack, closing, nullcontext, suppress
+import threading
+from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -25,7 +26,6 @@ from .reader import ENTRY_BY_ID, SqliteReader, entry_of, no_journal, stamp_of
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Iterator, Mapping
-    from contextlib import AbstractContextManager
     from typing import Self
 
     from vtex_tracking_ext.bulk.entries import Added, Clock, Entry, PackageKey, Resolved, Selection, Settled, State
@@ -50,6 +50,8 @@ class SqliteJournal(SqliteReader):
         self._commits = commits
         self._clock = clock
         self._resources = resources
+        self._holding = threading.Lock()
+        self._held: set[PackageKey] = set()
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], clock: Clock = utc_now, *, create: bool = True) -> Self:
@@ -135,9 +137,17 @@ class SqliteJournal(SqliteReader):
         while batch := tuple(islice(remaining, BATCH)):
             self._commits.do(partial(self._copy, batch))
 
-    def hold(self, package: PackageKey) -> AbstractContextManager[bool]:  # noqa: ARG002 - the run holds them all
-        """Give True: nobody else writes to this journal."""
-        return nullcontext(enter_result=True)
+    @contextmanager
+    def hold(self, package: PackageKey) -> Iterator[bool]:
+        """Give whether nobody else in this process works on a package; no other process writes to this journal."""
+        with self._holding:
+            is_mine = package not in self._held
+            self._held.add(package)
+        try:
+            yield is_mine
+        finally:
+            if is_mine:
+                self._held.discard(package)
 
     def begin(self, ids: Iterable[int]) -> tuple[Entry, ...]:
         """Note that pending entries are about to leave, and return them as they now stand."""
