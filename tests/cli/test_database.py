@@ -75,7 +75,7 @@ def test_what_is_unknown_is_settled_by_hand(run: Callable[..., Ran], urls: str) 
             ran = unseen(run("status", "--journal", urls))
             assert "A push is running (vtex-tracking, process " in ran.out
             assert "--journal postgresql://" in ran.out.replace("'", "")
-            assert len(run("resolve").out.splitlines()) == 2
+            assert len(run("resolve").out.splitlines()) == 2  # what the run has on its way is not in doubt
             ran = unseen(run("resolve", "--applied", "--all"))
             assert (ran.status, ran.out) == (4, "2 applied, 1 still unknown\n")
         assert unseen(run("resolve", "--withdraw", "4")).out == "1 withdrawn\n"

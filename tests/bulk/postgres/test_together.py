@@ -355,7 +355,7 @@ def test_times_are_the_servers(journal: PostgresJournal) -> None:
 
 
 def test_texts_that_postgresql_cannot_keep_are_kept(journal: PostgresJournal) -> None:
-    """A file's name can be any bytes; nothing is lost, and no two become one."""
+    """Nothing is lost, and no two become one."""
     names = ["a\x00b\ud800", "a\x1a0000b\ud800", "a\x1ab"]
     rows = [row(1, name, order_id=name, account=name) for name in names]
     assert add(journal, *rows) == ["new"] * 3

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from .address import Address
 
 #: Connections of one journal at most. A push uses one for each package that is on its way.
-MOST: Final = 100
+MOST: Final = 500
 
 #: Seconds to wait for a connection: a server that restarts is mostly back by then.
 PATIENCE: Final = 15.0
@@ -119,9 +119,12 @@ class Connections:
     def hold(self, package: PackageKey) -> Iterator[bool]:
         """Take a package's lock, as long as the context lasts, and give whether it was free.
 
-        A thread that holds several has all the locks with one connection.
+        A thread that holds several has all the locks with one connection; the server would give it the same one twice.
         """
-        number, outer = package_lock(self._address.schema, package), self._held
+        number, outer, held = package_lock(self._address.schema, package), self._held, self._numbers
+        if number in held:
+            yield False
+            return
         with ExitStack() as stack:
             with explaining(self._address):
                 connection = outer or stack.enter_context(self._taken())
@@ -131,9 +134,11 @@ class Connections:
                 yield False
                 return
             self._own.connection = connection
+            held.add(number)
             try:
                 yield True
             finally:
+                held.discard(number)
                 self._own.connection = outer
                 try:
                     connection.execute("SELECT pg_advisory_unlock(%s)", (number,))
@@ -143,6 +148,11 @@ class Connections:
     @property
     def _held(self) -> Connection | None:
         return getattr(self._own, "connection", None)
+
+    @property
+    def _numbers(self) -> set[int]:
+        found: set[int] = self._own.__dict__.setdefault("numbers", set())
+        return found
 
     @contextmanager
     def _taken(self) -> Iterator[Connection]:
