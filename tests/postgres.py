@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import tempfile
@@ -32,6 +31,10 @@ USER: Final = "tests"
 
 #: Its password; it has characters that a URL must escape.
 PASSWORD: Final = "TOPSECRET+TOP/SECRET@=="
+
+#: Runs the server until it is told a signal to end it with, or nobody is there any more who could tell: a test run that
+#: is killed leaves no server behind.
+_KEEPER: Final = '"$@" & read signal; kill -"${signal:-QUIT}" $!; wait $!'
 
 #: Seconds until a server that starts must answer.
 _PATIENCE: Final = 60.0
@@ -90,8 +93,8 @@ class Server:
         options = [f"--{name}={value}" for name, value in {**settings, **self._settings}.items()]
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [self._programs / "postgres", "-D", self.data, *options],
-                stdin=subprocess.DEVNULL,
+                ["/bin/sh", "-c", _KEEPER, "postgres", self._programs / "postgres", "-D", self.data, *options],
+                stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
                 cwd=self._folder,
@@ -102,8 +105,7 @@ class Server:
             try:
                 psycopg.connect(self.url, connect_timeout=5).close()
             except psycopg.OperationalError:
-                assert self._process.poll() is None, (self._folder / "log").read_text()
-                assert time.monotonic() < end, "The server does not answer."
+                assert time.monotonic() < end, (self._folder / "log").read_text()
                 time.sleep(0.05)  # it tells nobody when it is ready
             else:
                 return
@@ -116,15 +118,13 @@ class Server:
 
     def stop(self) -> None:
         """End it, and all connections with it."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGINT)  # "fast": it ends sessions, and notes all on disk
-        assert self._process.wait(60) == 0
+        assert self._end("INT") == 0  # "fast": it ends sessions, and notes all on disk
 
     def end(self) -> None:
         """End it for good, and remove what it kept."""
         assert self._process is not None
-        self._process.send_signal(signal.SIGQUIT)  # "immediate": nothing of it is needed any more
-        self._process.wait(60)
+        if self._process.poll() is None:
+            self._end("QUIT")  # "immediate": nothing of it is needed any more
         shutil.rmtree(self._folder)
 
     def __enter__(self) -> Self:
@@ -132,6 +132,11 @@ class Server:
 
     def __exit__(self, *_: object) -> None:
         self.end()
+
+    def _end(self, signal: str) -> int:
+        assert self._process is not None
+        self._process.communicate(f"{signal}\n".encode(), timeout=60)
+        return self._process.returncode
 
     def _run(self, program: str, *arguments: str) -> None:
         command = [str(self._programs / program), *arguments]
