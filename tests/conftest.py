@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,6 +14,7 @@ from vtex_tracking_ext.retry import PROCESS_BUDGET
 from answers import Twin
 from cassettes import tally
 from contract_check import check_request
+from postgres import Databases, Server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -48,6 +51,30 @@ def twin() -> Iterator[Callable[..., Twin]]:
     yield make
     for client in made:
         client.end()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Databases]:
+    """Return what makes databases on PostgreSQL: a server that is started when a test first needs one."""
+    given = os.environ.get("VTEX_TEST_DATABASE")
+    with ExitStack() as stack:
+        url = given or stack.enter_context(Server()).url
+        yield stack.enter_context(closing(Databases(url)))
+
+
+@pytest.fixture
+def journal_url(postgres: Databases) -> Iterator[str]:
+    """Return the URL of a journal on PostgreSQL that is not there yet."""
+    with postgres.schema() as url:
+        yield url
+
+
+@pytest.fixture
+def database(postgres: Databases) -> Iterator[str]:
+    """Return the URL of an empty database on PostgreSQL, where a schema is not enough."""
+    url = postgres.new()
+    yield url
+    postgres.drop(url)
 
 
 @pytest.fixture(autouse=True)

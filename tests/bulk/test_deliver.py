@@ -13,7 +13,7 @@ from attrs import evolve
 from vtex_tracking_ext import TrackingEvent, TrackingReceipt, TrackingUpdate, errors
 from vtex_tracking_ext.bulk.deliver import MOST_CONCURRENCY, Choices, Delivery, News, Waiting
 from vtex_tracking_ext.bulk.entries import Selection
-from vtex_tracking_ext.bulk.journal import JournalError
+from vtex_tracking_ext.bulk.journal import JournalError, WrongStateError
 from vtex_tracking_ext.bulk.pace import Pace
 from vtex_tracking_ext.bulk.settle import FOUND, NOT_SHOWN
 from vtex_tracking_ext.bulk.sqlite import SqliteJournal, SqliteReader
@@ -509,3 +509,31 @@ def test_choices_are_checked() -> None:
     with pytest.raises(ValueError, match="<= 100"):
         Choices(concurrency=101)
     assert MOST_CONCURRENCY == MAX_CONNECTIONS
+
+
+def test_a_batch_that_cannot_begin_though_all_of_it_waits_ends_the_run(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rather than being tried for ever; nothing is sent."""
+
+    def begin(_: object) -> None:
+        raise WrongStateError("out of its mind")
+
+    bench.add(row(1, "a"))
+    monkeypatch.setattr(bench.journal, "begin", begin)
+    with pytest.raises(WrongStateError, match="out of its mind"):
+        bench.run()
+    assert bench.account.sent == []
+
+
+def test_what_is_withdrawn_meanwhile_is_not_sent(bench: Bench) -> None:
+    """By somebody who writes to the same journal: the first of a batch, or all of it."""
+
+    def withdraw(_: TrackingUpdate) -> None:
+        bench.journal.withdraw(Selection(ids=(3,) if len(bench.account.sent) == 1 else (5, 6)), "sent by mistake")
+
+    bench.add(*[row(number, text) for number, text in enumerate("abcdef", 1)])
+    bench.account.answers(withdraw, withdraw)
+    bench.run(events_per_call=2)
+    assert bench.account.sent == ["a b", "d"]
+    assert list(bench.states().values()) == ["applied", "applied", "refused", "applied", "refused", "refused"]

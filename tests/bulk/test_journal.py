@@ -16,6 +16,7 @@ from attrs import evolve, frozen
 from vtex_tracking_ext import TrackingEvent
 from vtex_tracking_ext.bulk.entries import OPEN, STATES, Added, Entry, Meta, Selection, Settled, State
 from vtex_tracking_ext.bulk.journal import Journal, JournalError, JournalInUseError, JournalReader, WrongStateError
+from vtex_tracking_ext.bulk.postgres import PostgresJournal, PostgresReader
 from vtex_tracking_ext.bulk.rows import Place, Row
 from vtex_tracking_ext.bulk.sqlite import SqliteJournal, SqliteReader
 
@@ -50,9 +51,15 @@ def opened() -> Iterator[ExitStack]:
         yield stack
 
 
-@pytest.fixture(params=["sqlite"])
-def store(tmp_path: Path, clock: Clock, opened: ExitStack) -> Store:
+@pytest.fixture(params=["sqlite", "postgres"])
+def store(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock, opened: ExitStack) -> Store:
     """Return a place for a journal, of each kind that lasts."""
+    if request.param == "postgres":
+        url = request.getfixturevalue("journal_url")
+        return Store(
+            lambda: opened.enter_context(PostgresJournal.open(url, clock)),
+            lambda: opened.enter_context(PostgresReader.open(url)),
+        )
     path = tmp_path / "journal.db"
     return Store(
         lambda: opened.enter_context(SqliteJournal.open(path, clock)),
@@ -60,11 +67,13 @@ def store(tmp_path: Path, clock: Clock, opened: ExitStack) -> Store:
     )
 
 
-@pytest.fixture(params=["lasting", "temporary"])
-def journal(request: pytest.FixtureRequest, store: Store, clock: Clock, opened: ExitStack) -> Journal:
+@pytest.fixture(params=["sqlite", "temporary", "postgres"])
+def journal(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock, opened: ExitStack) -> Journal:
     """Return an empty journal, of each kind."""
-    if request.param == "lasting":
-        return store.open()
+    if request.param == "sqlite":
+        return opened.enter_context(SqliteJournal.open(tmp_path / "journal.db", clock))
+    if request.param == "postgres":
+        return opened.enter_context(PostgresJournal.open(request.getfixturevalue("journal_url"), clock))
     return opened.enter_context(SqliteJournal.temporary(clock))
 
 

@@ -57,6 +57,12 @@ class Held:
         """Be of no use here."""
         raise NotImplementedError
 
+    name = "journal.db"
+
+    def at_work(self) -> str:
+        """Return nobody."""
+        return ""
+
     def close(self) -> None:
         """Do nothing."""
 

@@ -76,7 +76,7 @@ def test_a_user_without_a_home_must_name_it(monkeypatch: pytest.MonkeyPatch) -> 
 def test_the_usual_folder_is_made_only_to_write(tmp_path: Path) -> None:
     """For its owner alone; folders that are there stay as they are."""
     environ = {"XDG_STATE_HOME": str(tmp_path / "a" / "state")}
-    path = journal_path(options(), environ)
+    path = Path(journal_path(options(), environ))
     assert list(tmp_path.iterdir()) == []
     old = os.umask(0)
     try:
@@ -203,13 +203,13 @@ def test_a_look_does_not_keep_a_push_out(usual: Path) -> None:
     fill(usual, {"mystore": {"applied": 1}})
     usual.with_name("journal.db-lock").unlink()
     with ledger.reader_of(options(), os.environ) as journal:
-        assert not journal.has_writer()
+        assert journal.at_work() == ""
         assert not usual.with_name("journal.db-lock").exists()
         with SqliteJournal.open(usual):
-            assert journal.has_writer()
+            assert journal.at_work().startswith(f"process {os.getpid()}, since 2")
             with pytest.raises(JournalInUseError):
                 SqliteJournal.open(usual)
-        assert not journal.has_writer()
+        assert journal.at_work() == ""
         SqliteJournal.open(usual).close()
 
 
@@ -308,4 +308,4 @@ def test_help_does_not_import_what_is_heavy() -> None:
 
 def test_a_test_has_a_state_folder_of_its_own(tmp_path: Path) -> None:
     """No test can write to the journal of whoever runs it."""
-    assert journal_path(options(), os.environ).is_relative_to(tmp_path)
+    assert Path(journal_path(options(), os.environ)).is_relative_to(tmp_path)

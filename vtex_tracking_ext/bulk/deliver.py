@@ -26,6 +26,7 @@ from vtex_tracking_ext.errors import (
 )
 
 from .entries import OPEN, Selection, utc_now
+from .journal import WrongStateError
 from .plan import EVENTS_PER_CALL, batches, halves, update_of
 from .settle import FOUND, NOT_SHOWN, found_among
 from .together import side_by_side
@@ -307,7 +308,9 @@ class Delivery:
         """Send a batch, waiting while the account is over its limit; tell whether what comes after it may be sent."""
         while self._pace.wait():
             # On disk before the request leaves: whatever happens from here on, it is known that it may have.
-            entries = self._journal.begin(_ids(batch))
+            entries = self._begin(batch)
+            if not entries:
+                return True
             with self._telling:
                 self.calls += 1
             try:
@@ -320,6 +323,17 @@ class Delivery:
             if is_over is not None:
                 return is_over
         return False
+
+    def _begin(self, batch: Sequence[Entry]) -> tuple[Entry, ...]:
+        """Note that a batch leaves, without what somebody has withdrawn since it was read."""
+        while True:
+            try:
+                return self._journal.begin(_ids(batch))
+            except WrongStateError:
+                pending = tuple(self._journal.entries(Selection(("pending",), ids=_ids(batch))))
+                if len(pending) == len(batch):
+                    raise
+                batch = pending
 
     def _note_receipt(self, entries: tuple[Entry, ...], receipt: TrackingReceipt) -> None:
         reason = receipt.note or ""

@@ -1,4 +1,7 @@
-"""The journal: what was sent, and what is known of it. Its interface; :mod:`.sqlite` keeps it in a file.
+"""The journal: what was sent, and what is known of it. Its interface.
+
+:mod:`.sqlite` keeps it in a file, :mod:`.postgres` in a database that several machines share; :mod:`.journals` opens
+whichever is meant.
 
 It holds the truth of a push. ``in_flight`` is on disk before a request leaves, so whatever happens to the process,
 each entry that may have left is known; and whatever is known under a key is never sent again by pushing it again.
@@ -6,9 +9,10 @@ each entry that may have left is known; and whatever is known under a key is nev
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from vtex_tracking_ext.errors import VtexTrackingError
+from vtex_tracking_ext.text import visible
 
 from .entries import Selection
 
@@ -24,6 +28,13 @@ if TYPE_CHECKING:
 #: All entries of a journal.
 ALL = Selection()
 
+#: Rows, or entries, that one transaction changes at most.
+BATCH: Final = 1000
+
+#: Characters that are kept of a reason, and of a receipt (VTEX's have 32).
+REASON_LENGTH: Final = 1000
+RECEIPT_LENGTH: Final = 100
+
 
 class JournalError(VtexTrackingError):
     """A journal cannot be used; the message names it, and says how to mend it.
@@ -31,6 +42,10 @@ class JournalError(VtexTrackingError):
     Nothing is sent that the journal has not noted, so where :meth:`Journal.begin` raises it, nothing was sent. Where
     :meth:`Journal.settle` does, the entries stay in flight, and the next run finds out about them.
     """
+
+
+class NoJournalError(JournalError):
+    """There is no journal at that place."""
 
 
 class JournalInUseError(JournalError):
@@ -48,8 +63,18 @@ class JournalReader(Protocol):
     its page was read. Every method may raise :class:`JournalError`.
     """
 
+    @property
+    def name(self) -> str:
+        """Its file, or the URL of its database without what is secret."""
+
     def meta(self) -> Meta:
         """Return what the journal says of itself."""
+
+    def at_work(self) -> str:
+        """Return who has the journal open to write to it, in words, or an empty text.
+
+        While somebody has, what is in flight may be awaited, and not left behind by a run that was killed.
+        """
 
     def open_packages(self, account: str | None = None) -> Iterator[PackageKey]:
         """Yield the packages with entries that are pending, in flight or unknown, in the order of their arrival.
@@ -93,7 +118,8 @@ class Journal(JournalReader, Protocol):
     def hold(self, package: PackageKey) -> AbstractContextManager[bool]:
         """Work on a package alone, as long as the context lasts: give whether nobody else does.
 
-        Who holds a package knows that whatever is in flight in it was left behind by somebody who has died.
+        Who holds a package knows that whatever is in flight in it was left behind by somebody who has died. What a
+        thread asks for while it holds one raises :class:`JournalError` if somebody else could have come to hold it.
         """
 
     def begin(self, ids: Iterable[int]) -> tuple[Entry, ...]:
@@ -150,3 +176,16 @@ class Journal(JournalReader, Protocol):
             selection: Among these entries.
             reason: Who says so.
         """
+
+
+def outcome(
+    origin: State, state: Settled, status_code: int | None = None, receipt: str | None = None, reason: str = ""
+) -> dict[str, Any]:
+    """Return the values of a move between states; what others wrote becomes text that can be kept and shown."""
+    return {
+        "from": origin,
+        "state": state,
+        "status_code": status_code,
+        "receipt": receipt and visible(receipt, RECEIPT_LENGTH),
+        "reason": visible(reason, REASON_LENGTH) or None,
+    }

@@ -31,11 +31,11 @@ from vtex_tracking_ext.errors import ConfigurationError
 from .deliver import Choices, Delivery, News
 from .entries import OPEN, Selection
 from .given import rows_of
+from .journals import open_journal
 from .labels import label_of
 from .pace import DEFAULT_RATE, Pace
 from .plan import EVENTS_PER_CALL, batches
 from .records import RowProblem
-from .sqlite import SqliteJournal
 from .together import side_by_side
 
 if TYPE_CHECKING:
@@ -318,7 +318,8 @@ def push(
         rows: Mappings with the columns of a file, :class:`~vtex_tracking_ext.TrackingUpdate` objects, or what
             :func:`~vtex_tracking_ext.bulk.rows.read_rows` yields. None at all resumes an earlier push.
         client: The client of the account, or several: the first is for rows that name no account.
-        journal: A journal, or the file of one, which is made where there is none. One run at a time can use it.
+        journal: A journal, or where it is: a file, which one run at a time can use, or the URL of a PostgreSQL
+            database (``postgresql://...``), which many can. It is made where there is none.
         choices: How to deliver.
         rate: Calls a second to one account at most.
         report: Called with what happens, by one thread at a time.
@@ -337,7 +338,7 @@ def push(
     problems: list[RowProblem] = []
     with ExitStack() as stack:
         if isinstance(journal, str | os.PathLike):
-            journal = stack.enter_context(SqliteJournal.open(journal))
+            journal = stack.enter_context(open_journal(journal))
         taking = Taking(journal, _labels_of(clients), problems.append, lambda _place, _note: None)
         run = Run({label_of(one): one for one in clients}, journal, report, choices, rate)  # refuses before rows wait
         taking.take(rows_of(rows, now or dt.datetime.now().astimezone()))

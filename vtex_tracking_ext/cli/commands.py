@@ -6,7 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from .bulk_options import add_check, add_push, add_resolve
-from .ledger_options import add_report, add_status
+from .ledger_options import add_migrate, add_report, add_status
 from .options import add_connection, command, port, positive, seconds
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     add_status(commands)
     add_resolve(commands)
     add_report(commands)
+    add_migrate(commands)
     _add_update(commands)
     _add_deliver(commands)
     _add_packages(commands)

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from vtex_tracking_ext.bulk.journals import is_database, open_reader, shown
 from vtex_tracking_ext.errors import ConfigurationError, VtexTrackingError
 from vtex_tracking_ext.text import visible
 
@@ -21,14 +22,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from vtex_tracking_ext.bulk.entries import State
-    from vtex_tracking_ext.bulk.sqlite import SqliteReader
+    from vtex_tracking_ext.bulk.journal import JournalReader
+    from vtex_tracking_ext.bulk.journals import Where
 
 #: The columns of the command status.
 _COLUMNS: Final[tuple[State, ...]] = ("pending", "in_flight", "applied", "refused", "unknown")
 
 
-def journal_path(parsed: argparse.Namespace, environ: Mapping[str, str]) -> Path:
+def journal_path(parsed: argparse.Namespace, environ: Mapping[str, str]) -> Where:
     """Return where the journal is: ``--journal``, else ``VTEX_JOURNAL``, else in the folder of the user's state.
+
+    Either names a file, or a database by its URL.
 
     Raises:
         ConfigurationError: None is named, and the user has no such folder.
@@ -36,7 +40,7 @@ def journal_path(parsed: argparse.Namespace, environ: Mapping[str, str]) -> Path
     return _named(parsed, environ) or _default(environ)
 
 
-def journal_to_write(parsed: argparse.Namespace, environ: Mapping[str, str]) -> Path:
+def journal_to_write(parsed: argparse.Namespace, environ: Mapping[str, str]) -> Where:
     """Return where the journal is, and make the folder of the usual place; a folder that was named must be there.
 
     Raises:
@@ -58,26 +62,33 @@ def journal_to_write(parsed: argparse.Namespace, environ: Mapping[str, str]) -> 
     return path
 
 
-def reader_of(parsed: argparse.Namespace, environ: Mapping[str, str]) -> SqliteReader:
+def reader_of(parsed: argparse.Namespace, environ: Mapping[str, str]) -> JournalReader:
     """Open the journal to look at it.
 
     Raises:
         ConfigurationError: No journal is named, and there is no folder for the usual one.
         JournalError: There is none, or it cannot be used.
     """
-    from vtex_tracking_ext.bulk.sqlite import SqliteReader  # noqa: PLC0415 - so that --help is quick
-    from vtex_tracking_ext.bulk.sqlite.reader import no_journal  # noqa: PLC0415
+    named = _named(parsed, environ)
+    if named is not None:
+        return open_reader(named)
+    from vtex_tracking_ext.bulk.sqlite.reader import no_journal  # noqa: PLC0415 - so that --help is quick
 
-    path = journal_path(parsed, environ)
+    path = _default(environ)
     with suppress(PermissionError):  # opening it will tell
-        if _named(parsed, environ) is None and not path.parent.exists():
+        if not path.parent.exists():
             raise no_journal(path)  # that the folder is missing is no mistake of the user's
-    return SqliteReader.open(path)
+    return open_reader(path)
 
 
 def journal_option(parsed: argparse.Namespace) -> str:
-    """Return what a command that is proposed needs to find the same journal: without it, it would take another one."""
-    return f" --journal {shlex.quote(visible(parsed.journal))}" if parsed.journal else ""
+    """Return what a command that is proposed needs to find the same journal: without it, it would take another one.
+
+    Raises:
+        JournalError: It is no URL of a database that can be read.
+        ConfigurationError: It is in a database, and the extra is missing.
+    """
+    return f" --journal {shlex.quote(visible(shown(parsed.journal)))}" if parsed.journal else ""
 
 
 def labels_of(account: str | None, known: Iterable[str]) -> list[str]:
@@ -104,16 +115,16 @@ def labels_of(account: str | None, known: Iterable[str]) -> list[str]:
 def status(parsed: argparse.Namespace) -> Status:
     """Tell how many entries are in which state, and what is to be done about it."""
     with reader_of(parsed, os.environ) as journal:
-        is_running = journal.has_writer()
+        before = journal.at_work()
         counts = journal.counts()
-        is_running = journal.has_writer() or is_running  # it may have begun, or ended, in between
-        holder = journal.word("holder") if is_running else ""
-        path = journal.path
+        holder = journal.at_work() or before  # it may have begun, or ended, in between
+        name = journal.name
+    is_running = bool(holder)
     counts = {label: counts[label] for label in labels_of(parsed.account, counts)}
     total: Counter[State] = sum(counts.values(), Counter())
-    advice = list(_advice(total, holder if is_running else None, journal_option(parsed)))
+    advice = list(_advice(total, holder, journal_option(parsed)))
     if parsed.json:
-        text = _json_text(path, counts, total, advice, is_running=is_running)
+        text = _json_text(name, counts, total, advice, is_running=is_running)
     else:
         text = "\n".join([*_table(counts, total), *advice])
     found = _status(total, is_running=is_running)
@@ -123,9 +134,9 @@ def status(parsed: argparse.Namespace) -> Status:
     return found
 
 
-def _named(parsed: argparse.Namespace, environ: Mapping[str, str]) -> Path | None:
+def _named(parsed: argparse.Namespace, environ: Mapping[str, str]) -> Where | None:
     name = parsed.journal or environ.get("VTEX_JOURNAL")
-    return Path(name) if name else None
+    return (name if is_database(name) else Path(name)) if name else None
 
 
 def _default(environ: Mapping[str, str]) -> Path:
@@ -153,25 +164,25 @@ def _status(total: Mapping[State, int], *, is_running: bool) -> Status:
     return Status.REFUSED if total["refused"] else Status.OK
 
 
-def _advice(total: Counter[State], holder: str | None, option: str) -> Iterable[str]:
+def _advice(total: Counter[State], holder: str, option: str) -> Iterable[str]:
     """Yield what is to be done, the gravest first.
 
     Args:
         total: How many entries are in which state.
-        holder: The run that goes on now, or None.
+        holder: The run that goes on now, or nobody.
         option: Names the journal to the commands that are proposed.
     """
-    if holder is not None:
+    if holder:
         yield f"A push is running ({visible(holder)}): look again when it has ended."
     if total["unknown"]:
         yield f"Unknown: they may have been applied; `vtex-tracking resolve{option}` finds out, or takes your word."
-    if total["in_flight"] and holder is None:
+    if total["in_flight"] and not holder:
         yield "In flight: the last push was killed; push again, and it finds out what became of them."
-    if total["pending"] and holder is None:
+    if total["pending"] and not holder:
         yield "Pending: they were not sent; push again, and it goes on where it stopped."
     if total["refused"]:
         yield f"Refused: `vtex-tracking report --state refused{option}` says why; mend that, and push those rows again."
-    if holder is None and total["applied"] == total.total():
+    if not holder and total["applied"] == total.total():
         yield "Nothing is left to do." if total else "Nothing has been pushed yet."
 
 
@@ -191,7 +202,7 @@ def _cells(name: str, states: Mapping[State, int]) -> list[str]:
 
 
 def _json_text(
-    path: Path,
+    name: str,
     counts: Mapping[str, Mapping[State, int]],
     total: Mapping[State, int],
     advice: list[str],
@@ -202,7 +213,7 @@ def _json_text(
         return {state: states[state] for state in _COLUMNS}
 
     document = {
-        "journal": str(path),
+        "journal": name,
         "is_running": is_running,
         "accounts": {account: numbers(states) for account, states in counts.items()},
         "total": numbers(total),

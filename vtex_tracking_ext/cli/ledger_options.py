@@ -13,14 +13,16 @@ if TYPE_CHECKING:
 STATES: Final = ("pending", "in_flight", "applied", "refused", "unknown")
 
 _JOURNAL_HELP: Final = (
-    "the journal of what was sent (VTEX_JOURNAL, else vtex-tracking/journal.db in the folder of your state: "
-    "XDG_STATE_HOME, LOCALAPPDATA, or ~/.local/state)"
+    "the journal of what was sent: a file, or postgresql://USER@HOST/DATABASE, which several machines can share "
+    "(VTEX_JOURNAL, else vtex-tracking/journal.db in the folder of your state: XDG_STATE_HOME, LOCALAPPDATA, or "
+    "~/.local/state). Other users of this machine can see an option: give a password by VTEX_JOURNAL, PGPASSWORD or "
+    "~/.pgpass"
 )
 
 
 def add_journal(parser: argparse.ArgumentParser) -> None:
     """Add the option that names the journal."""
-    parser.add_argument("--journal", type=filled, metavar="FILE", help=_JOURNAL_HELP)
+    parser.add_argument("--journal", type=filled, metavar="JOURNAL", help=_JOURNAL_HELP)
 
 
 def add_status(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -37,6 +39,19 @@ def add_status(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     add_journal(parser)
     parser.add_argument("--account", type=filled, help="of this account alone")
     parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def add_migrate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command migrate."""
+    parser = command(
+        commands,
+        "migrate",
+        "migrate:migrate",
+        "make the journal, or bring its tables up to date",
+        "A push makes a journal where there is none. A journal in a database is brought up to date by this alone, "
+        "while no push is running; so a user who may change tables can do it for others who may not.",
+    )
+    add_journal(parser)
 
 
 def add_report(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

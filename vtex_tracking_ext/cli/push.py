@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from vtex_tracking_ext.bulk.deliver import Choices, News, Waiting
 from vtex_tracking_ext.bulk.entries import OPEN, Selection
+from vtex_tracking_ext.bulk.journals import open_journal, open_trial
 from vtex_tracking_ext.bulk.labels import label_of
 from vtex_tracking_ext.bulk.push import Intake, Run, Taking, outlook, waiting_in
 from vtex_tracking_ext.bulk.rejects import RejectsFile
@@ -86,10 +87,10 @@ def push(parsed: argparse.Namespace) -> Status:
         return _deliver(parsed, journal, clients, teller, intake, left_out)
 
 
-def _opened(parsed: argparse.Namespace) -> SqliteJournal:
+def _opened(parsed: argparse.Namespace) -> Journal:
     if parsed.dry_run:
-        return SqliteJournal.trial(journal_path(parsed, os.environ))
-    return SqliteJournal.open(journal_to_write(parsed, os.environ))
+        return open_trial(journal_path(parsed, os.environ))
+    return open_journal(journal_to_write(parsed, os.environ))
 
 
 def _take_in(parsed: argparse.Namespace, taking: Taking, teller: Teller, *, keep: bool) -> Intake:

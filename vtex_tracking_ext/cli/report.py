@@ -7,10 +7,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
+from vtex_tracking_ext.bulk.journals import is_database
 from vtex_tracking_ext.errors import ConfigurationError, VtexTrackingError
 from vtex_tracking_ext.text import visible
 
-from .ledger import labels_of, reader_of
+from .ledger import journal_path, labels_of, reader_of
 from .output import pour, warn
 from .status import Status
 
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from vtex_tracking_ext.bulk.entries import Selection
-    from vtex_tracking_ext.bulk.sqlite import SqliteReader
+    from vtex_tracking_ext.bulk.journal import JournalReader
+    from vtex_tracking_ext.bulk.journals import Where
 
 Format: TypeAlias = Literal["jsonl", "csv", "html"]
 
@@ -51,7 +53,7 @@ def report(parsed: argparse.Namespace) -> Status:
             is_whole = pour(texts)
             name = "standard output"
         else:
-            _spare_journal(output, journal.path)
+            _spare_journal(output, journal_path(parsed, os.environ))
             is_whole = _write(texts, output)
             name = visible(str(output))
     if not is_whole:
@@ -72,7 +74,7 @@ def _format_of(output: Path | None) -> Format:
     return form
 
 
-def _selection(parsed: argparse.Namespace, journal: SqliteReader) -> Selection:
+def _selection(parsed: argparse.Namespace, journal: JournalReader) -> Selection:
     """Return which entries are to be told of.
 
     Raises:
@@ -92,7 +94,7 @@ def _selection(parsed: argparse.Namespace, journal: SqliteReader) -> Selection:
     return Selection(states=states, account=labels[0])
 
 
-def _texts(journal: SqliteReader, selection: Selection, form: Format) -> Iterable[str]:
+def _texts(journal: JournalReader, selection: Selection, form: Format) -> Iterable[str]:
     if form == "html":
         return _page(journal, selection)
     from vtex_tracking_ext.bulk.report import csv_lines, json_lines  # noqa: PLC0415 - so that --help is quick
@@ -100,7 +102,7 @@ def _texts(journal: SqliteReader, selection: Selection, form: Format) -> Iterabl
     return {"csv": csv_lines, "jsonl": json_lines}[form](journal.entries(selection))
 
 
-def _page(journal: SqliteReader, selection: Selection) -> Iterator[str]:
+def _page(journal: JournalReader, selection: Selection) -> Iterator[str]:
     try:
         from vtex_tracking_ext.bulk import report_html  # noqa: PLC0415 - an extra
     except ImportError as error:
@@ -110,12 +112,15 @@ def _page(journal: SqliteReader, selection: Selection) -> Iterator[str]:
         ) from None
     from vtex_tracking_ext.bulk.entries import utc_now  # noqa: PLC0415 - so that --help is quick
 
-    page = report_html.page(journal, journal.path.name, utc_now(), selection)
+    page = report_html.page(journal, journal.name.rpartition(os.sep)[2], utc_now(), selection)
     return (page[at : at + _PIECE] for at in range(0, len(page), _PIECE))
 
 
-def _spare_journal(output: Path, journal: Path) -> None:
+def _spare_journal(output: Path, where: Where) -> None:
     """Refuse to write over the only record of what was sent."""
+    if is_database(where):
+        return
+    journal = Path(os.path.realpath(where))
     if Path(os.path.realpath(output)) in {journal.with_name(journal.name + ending) for ending in _BESIDE}:
         raise VtexTrackingError(f"--output {visible(str(output))} is the journal itself; name another file.")
 

@@ -10,10 +10,10 @@ from attrs import evolve
 
 from vtex_tracking_ext.bulk.deliver import Delivery, News, Waiting
 from vtex_tracking_ext.bulk.entries import Selection
+from vtex_tracking_ext.bulk.journal import BATCH
+from vtex_tracking_ext.bulk.journals import open_journal
 from vtex_tracking_ext.bulk.labels import label_of
 from vtex_tracking_ext.bulk.pace import Pace
-from vtex_tracking_ext.bulk.sqlite import SqliteJournal
-from vtex_tracking_ext.bulk.sqlite.journal import BATCH
 from vtex_tracking_ext.errors import ConfigurationError, VtexTrackingError
 from vtex_tracking_ext.text import visible
 
@@ -29,8 +29,7 @@ if TYPE_CHECKING:
     import argparse
 
     from vtex_tracking_ext.bulk.entries import Resolved, State
-    from vtex_tracking_ext.bulk.journal import JournalReader
-    from vtex_tracking_ext.bulk.sqlite import SqliteReader
+    from vtex_tracking_ext.bulk.journal import Journal, JournalReader
 
 #: States that nobody knows the truth of once no run is on its way.
 DOUBT: Final[tuple[State, ...]] = ("in_flight", "unknown")
@@ -52,7 +51,7 @@ def resolve(parsed: argparse.Namespace) -> Status:
         state = _states(parsed)[0]
         lister = f"report --state {state}" if state in {"pending", "refused"} else "resolve"
         raise UsageError(f"Which ones? Give the numbers that vtex-tracking {lister} lists, or --all.")
-    with SqliteJournal.open(journal_path(parsed, os.environ), create=False) as journal:
+    with open_journal(journal_path(parsed, os.environ), create=False) as journal:
         chosen = _chosen(parsed, journal)
         if parsed.withdraw:
             withdrawn = sum(journal.withdraw(selection, BY_HAND) for selection in chosen)
@@ -92,7 +91,7 @@ def _states(parsed: argparse.Namespace) -> tuple[State, ...]:
     return ("refused",) if parsed.retry else DOUBT
 
 
-def _retry(journal: SqliteJournal, selection: Selection) -> int:
+def _retry(journal: Journal, selection: Selection) -> int:
     """Have refused entries sent again; of all of them, not those that somebody withdrew."""
     if selection.ids is not None:
         return journal.retry(selection)
@@ -103,10 +102,10 @@ def _retry(journal: SqliteJournal, selection: Selection) -> int:
     return number
 
 
-def _list(parsed: argparse.Namespace, journal: SqliteReader) -> Status:
+def _list(parsed: argparse.Namespace, journal: JournalReader) -> Status:
     number = 0
     # What a run has on its way is in flight too, and not in doubt.
-    states: tuple[State, ...] = ("unknown",) if journal.has_writer() else DOUBT
+    states: tuple[State, ...] = ("unknown",) if journal.at_work() else DOUBT
     for selection in _chosen(parsed, journal):
         for entry in journal.entries(evolve(selection, states=states)):
             number += 1
@@ -120,14 +119,17 @@ def _list(parsed: argparse.Namespace, journal: SqliteReader) -> Status:
     return Status.UNKNOWN if number else Status.OK
 
 
-def _by_hand(journal: SqliteJournal, selection: Selection, state: Resolved) -> int:
-    """Take a person's word; what a killed run left in flight is unknown first."""
+def _by_hand(journal: Journal, selection: Selection, state: Resolved) -> int:
+    """Take a person's word; what a killed run left in flight is unknown first. A run that is at work is left alone."""
     for entry in journal.entries(evolve(selection, states=("in_flight",))):
-        journal.settle([entry.id], "unknown")
+        with journal.hold(entry.package) as is_mine:
+            # Looked at again under the lock: a run may have learnt meanwhile what became of it.
+            if is_mine and any(journal.entries(Selection(("in_flight",), ids=(entry.id,)))):
+                journal.settle([entry.id], "unknown")
     return journal.resolve(evolve(selection, states=("unknown",)), state, BY_HAND)
 
 
-def _read(parsed: argparse.Namespace, journal: SqliteJournal, chosen: list[Selection]) -> Status:
+def _read(parsed: argparse.Namespace, journal: Journal, chosen: list[Selection]) -> Status:
     """Read the orders, the accounts one after the other."""
     applied = 0
     ends: list[Status] = []

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from vtex_tracking_ext.bulk.entries import Added, Standing, drafts_of, gravest, judge
+from vtex_tracking_ext.bulk.entries import Added, Draft, Standing, drafts_of, gravest, judge, key_of
 from vtex_tracking_ext.bulk.rows import Place
+
+from .reader import stamp_of
 
 if TYPE_CHECKING:
     import sqlite3
 
-    from vtex_tracking_ext.bulk.entries import Draft, PackageKey
+    from vtex_tracking_ext.bulk.entries import Entry, PackageKey
     from vtex_tracking_ext.bulk.rows import Row
 
 _FIND_PACKAGE: Final = "SELECT id FROM packages WHERE account = ? AND order_id = ? AND invoice_number = ?"
@@ -25,6 +27,11 @@ _INSERT: Final = """
     INSERT INTO entries (package, key, event_date, event_city, event_state, event_description, delivered_date,
         source, line, state, added)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending', ?)
+"""
+_COPY: Final = """
+    INSERT INTO entries (package, key, event_date, event_city, event_state, event_description, delivered_date,
+        source, line, added, id, state, attempts)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _RENEW: Final = """
     UPDATE entries SET package = ?, key = ?, event_date = ?, event_city = ?, event_state = ?, event_description = ?,
@@ -59,6 +66,12 @@ class Adding:
                 elif meaning == "renewed":
                     self._connection.execute(_RENEW, (*self._values(draft), id_))
         return Added(row, verdict, note)
+
+    def copy(self, entry: Entry) -> None:
+        """Add an entry as it stands, with its number; what became of its calls is left out."""
+        key = key_of(entry.package, entry.event)
+        values = self._values(Draft(entry.package, key, entry.event, entry.delivered_date, entry.place))
+        self._connection.execute(_COPY, (*values, stamp_of(entry.added), entry.id, entry.state, entry.attempts))
 
     def _meet(self, draft: Draft) -> tuple[int, Standing | None]:
         """Return the number of the entry under a draft's key, and what is known of it."""

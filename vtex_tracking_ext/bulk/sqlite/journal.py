@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from attrs import evolve
 
 from vtex_tracking_ext.bulk.entries import utc_now
-from vtex_tracking_ext.bulk.journal import JournalError, WrongStateError
+from vtex_tracking_ext.bulk.journal import BATCH, JournalError, WrongStateError, outcome
 from vtex_tracking_ext.text import visible
 
 from . import file
@@ -30,13 +30,6 @@ if TYPE_CHECKING:
 
     from vtex_tracking_ext.bulk.entries import Added, Clock, Entry, PackageKey, Resolved, Selection, Settled, State
     from vtex_tracking_ext.bulk.rows import Row
-
-#: Rows, or entries, that one transaction changes at most.
-BATCH: Final = 1000
-
-#: Characters that are kept of a reason, and of a receipt (VTEX's have 32).
-REASON_LENGTH: Final = 1000
-RECEIPT_LENGTH: Final = 100
 
 _STATE_BY_ID: Final = "SELECT state FROM entries WHERE id = ?"
 _BEGIN: Final = "UPDATE entries SET state = 'in_flight', attempts = attempts + 1, begun = ? WHERE id = ?"
@@ -138,6 +131,12 @@ class SqliteJournal(SqliteReader):
         while batch := tuple(islice(remaining, BATCH)):
             yield from self._commits.do(partial(self._add, batch, account))
 
+    def copy(self, entries: Iterable[Entry]) -> None:
+        """Put in the entries of another journal as they stand, with their numbers; this one is empty so far."""
+        remaining = iter(entries)
+        while batch := tuple(islice(remaining, BATCH)):
+            self._commits.do(partial(self._copy, batch))
+
     @contextmanager
     def hold(self, package: PackageKey) -> Iterator[bool]:
         """Give whether nobody else in this process works on a package; no other process writes to this journal."""
@@ -187,19 +186,17 @@ class SqliteJournal(SqliteReader):
         receipt: str | None = None,
         reason: str = "",
     ) -> dict[str, Any]:
-        """Return the values of a move; what others wrote becomes text that can be stored and shown."""
-        return {
-            "from": origin,
-            "state": state,
-            "status_code": status_code,
-            "receipt": receipt and visible(receipt, RECEIPT_LENGTH),
-            "reason": visible(reason, REASON_LENGTH) or None,
-            "settled": None if state == "pending" else stamp_of(self._clock()),
-        }
+        settled = None if state == "pending" else stamp_of(self._clock())
+        return {**outcome(origin, state, status_code, receipt, reason), "settled": settled}
 
     def _add(self, rows: Iterable[Row], account: str, connection: sqlite3.Connection) -> list[Added]:
         adding = Adding(connection, stamp_of(self._clock()))
         return [adding.add(row, account) for row in rows]
+
+    def _copy(self, entries: Iterable[Entry], connection: sqlite3.Connection) -> None:
+        adding = Adding(connection, stamp_of(self._clock()))
+        for entry in entries:
+            adding.copy(entry)
 
     def _begin(self, ids: Iterable[int], connection: sqlite3.Connection) -> tuple[Entry, ...]:
         self._expect("pending", ids, connection)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from attrs import asdict, evolve
 
 from vtex_tracking_ext.bulk.entries import OPEN, STATES, Entry, Meta, PackageKey, Selection
-from vtex_tracking_ext.bulk.journal import ALL, JournalError
+from vtex_tracking_ext.bulk.journal import ALL, JournalError, NoJournalError
 from vtex_tracking_ext.bulk.rows import Place
 from vtex_tracking_ext.events import TrackingEvent
 from vtex_tracking_ext.text import visible
@@ -69,6 +69,7 @@ class SqliteReader:
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self.path = path
+        self.name = str(path)
         self._connection = connection
         self._lock = threading.Lock()
 
@@ -94,8 +95,12 @@ class SqliteReader:
         return next((value for (value,) in self._fetch("SELECT value FROM meta WHERE name = ?", (name,))), "")
 
     def has_writer(self) -> bool:
-        """Tell whether a run is writing to it: then what is in flight is awaited, and not a killed run's."""
+        """Tell whether a run is writing to it."""
         return file.is_locked(self.path)
+
+    def at_work(self) -> str:
+        """Return the run that is writing to it, or an empty text."""
+        return (self.word("holder") or "it has just begun") if self.has_writer() else ""
 
     def open_packages(self, account: str | None = None) -> Iterator[PackageKey]:
         """Yield the packages with something left to do, in the order of their arrival."""
@@ -160,7 +165,7 @@ class SqliteReader:
 
 def no_journal(path: Path) -> JournalError:
     """Return the error of whoever wants a journal that is there."""
-    return JournalError(f"There is no journal {visible(str(path))}; a push makes one.")
+    return NoJournalError(f"There is no journal {visible(str(path))}; a push makes one.")
 
 
 def entry_of(row: tuple[Any, ...]) -> Entry:
