@@ -39,3 +39,15 @@ def test_being_told_to_end_is_an_interrupt() -> None:
     with pytest.raises(KeyboardInterrupt), terminations():
         signal.raise_signal(signal.SIGTERM)
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_what_the_caller_ignores_stays_ignored() -> None:
+    """As in a background job of a shell, which Ctrl-C is not meant for."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with terminations(), interrupts(lambda: None) as handler:
+            signal.raise_signal(signal.SIGINT)
+            assert not handler.happened
+            assert signal.getsignal(signal.SIGTERM) is handler
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -41,20 +41,25 @@ class Interrupts:
 @contextmanager
 def terminations() -> Iterator[None]:
     """Within the block, let SIGTERM do what Ctrl-C does, so that what is half done is tidied away."""
-    former = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
+    with _handled_by(signal.default_int_handler, signal.SIGTERM):
         yield
-    finally:
-        signal.signal(signal.SIGTERM, former)
 
 
 @contextmanager
 def interrupts(stop: Callable[[], None]) -> Iterator[Interrupts]:
     """Within the block, let SIGINT and SIGTERM call ``stop``, and a second one end the process."""
     handler = Interrupts(stop)
-    before = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
+    with _handled_by(handler, signal.SIGINT, signal.SIGTERM):
         yield handler
+
+
+@contextmanager
+def _handled_by(handler: Callable[..., Any], *numbers: signal.Signals) -> Iterator[None]:
+    """Within the block, have signals handled so, but for those that the process was started to ignore (``nohup``)."""
+    wanted = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, handler) for number in wanted}
+    try:
+        yield
     finally:
         for number, former in before.items():
             signal.signal(number, former)
