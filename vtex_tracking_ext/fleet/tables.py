@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import re
 from importlib import resources
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 from procrastinate.schema import SchemaManager, migrations_path
 
 if TYPE_CHECKING:
-    from typing import LiteralString
-
     from vtex_tracking_ext.bulk.postgres.schema import Connection
 
 #: What the journal's table ``meta`` keeps: the last of Procrastinate's migrations that is in its tables.
@@ -53,7 +51,7 @@ def prepare(connection: Connection) -> bool:
             for name in migrations:
                 if name > found[0]:
                     # Procrastinate's own, as safe as its code.
-                    connection.execute(cast("LiteralString", (migrations_path / name).read_text("utf-8")))
+                    connection.execute((migrations_path / name).read_text("utf-8"))
         connection.execute(_NOTE, (_WORD, migrations[-1]))
         return True
 
