@@ -137,6 +137,35 @@ def test_a_429_of_one_worker_keeps_the_others_quiet() -> None:
     assert other.wait()
 
 
+def test_a_short_quiet_is_waited_for() -> None:
+    """Rather than put every package off; it may come while a call waits for its slot."""
+    memory = Memory()
+    one, other = memory.worker(), memory.worker()
+    assert one.wait()
+    assert one.learn(limited(1)) == 1
+    assert other.wait()
+    assert memory.now == pytest.approx(1001)
+    assert one.wait()
+
+
+def test_a_slot_in_a_quiet_time_is_given_up() -> None:
+    """Another thread of the worker may have met a 429 while this one waited for it."""
+    memory = Memory()
+    pace = memory.worker()
+    pace._waiting = 4
+    assert pace.wait()
+    waited = pace._cancelled.wait
+
+    def wait(timeout: float | None = None) -> bool:
+        pace._cancelled.wait = waited  # type: ignore[method-assign]
+        pace.learn(limited(2))
+        return waited(timeout)
+
+    pace._cancelled.wait = wait  # type: ignore[method-assign]
+    assert pace.wait()
+    assert memory.now == pytest.approx(1002)
+
+
 def test_what_was_answered_is_reported_with_the_next_lease() -> None:
     """Or when the worker ends; a refusal of an order counts as an answer, one of the account does not."""
     memory = Memory()

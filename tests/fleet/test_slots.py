@@ -16,7 +16,7 @@ from vtex_tracking_ext import (
 )
 from vtex_tracking_ext.bulk.breaker import FIRST_PAUSE, MOST_UNKNOWN, Breaker
 from vtex_tracking_ext.bulk.pace import MOST_FREEZES, Throttle
-from vtex_tracking_ext.fleet.slots import LEASE_SECONDS, LONGEST_WAIT, REST, Lease, SharedPace
+from vtex_tracking_ext.fleet.slots import LEASE_SECONDS, LONGEST_WAIT, REST, Answer, Lease, SharedPace
 
 NOW = 1_764_000_000.0
 UNKNOWN = OutcomeUnknownError("no answer")
@@ -27,6 +27,11 @@ def limited(seconds: float | None) -> RateLimitedError:
     error = RateLimitedError("429", status_code=429)
     error.retry_after = seconds
     return error
+
+
+def answered(moment: float, after: float = 0.0) -> Answer:
+    """Return a call that was let through."""
+    return moment - after, moment
 
 
 def steady(rate: float = 20.0) -> SharedPace:
@@ -72,7 +77,7 @@ def test_the_ceiling_is_what_is_said_last() -> None:
 def test_a_429_keeps_everybody_quiet() -> None:
     """For as long as VTEX says; then it goes on more slowly."""
     shared = steady()
-    shared.report(NOW, [NOW - 0.05 * number for number in range(20)])
+    shared.report(NOW, [answered(NOW - 0.05 * number) for number in range(20)])
     assert shared.report(NOW, (), NOW - 0.1, limited(7)) == 7
     assert shared.lease(NOW + 1, 9, 20) == Lease(NOW + 1, (), 6, "the account is over its limit (429)")
     assert shared.lease(NOW + 7, 9, 20).starts[0] == NOW + 7
@@ -93,7 +98,7 @@ def test_429s_without_end_let_the_account_rest() -> None:
     now += lease.quiet
     assert len(shared.lease(now, 9, 20).starts) == 1
     assert shared.lease(now, 9, 20).quiet == pytest.approx(REST)
-    shared.report(now + 1, [now + 1])
+    shared.report(now + 1, [answered(now + 1)])
     assert len(shared.lease(now + 2, 9, 20).starts) > 1
     assert shared.reason == ""
 
@@ -104,7 +109,7 @@ def test_what_ends_a_push_lets_the_account_rest(error: Exception) -> None:
     shared = steady()
     assert shared.report(NOW, (), NOW, error) == REST  # type: ignore[arg-type]
     assert shared.why() == str(error)
-    shared.report(NOW + 1, [NOW + 1])
+    shared.report(NOW + 1, [answered(NOW + 1)])
     assert shared.quiet(NOW + 1) == REST - 1
     assert len(shared.lease(NOW + REST, 9, 20).starts) == 1
     assert shared.report(NOW + REST + 1, (), NOW + REST, error) == REST  # type: ignore[arg-type]
@@ -126,8 +131,19 @@ def test_unknown_outcomes_pause_the_account_and_then_let_it_rest() -> None:
     assert "pauses did not help" in shared.why()
     now += shared.quiet(now)
     (start,) = shared.lease(now, 9, 20).starts
-    shared.report(now, [now])
+    shared.report(now, [answered(now)])
     assert shared.report(now + 1, (), now + 1, UNKNOWN) == FIRST_PAUSE  # it was on trial
+
+
+def test_what_was_on_its_way_does_not_end_a_pause() -> None:
+    """Its answer says nothing about the time after it began."""
+    shared = steady()
+    for _ in range(MOST_UNKNOWN):
+        shared.report(NOW, (), NOW - 1, UNKNOWN)
+    shared.report(NOW + 1, [answered(NOW + 1, after=2)])
+    assert shared.quiet(NOW + 1) == FIRST_PAUSE - 1
+    shared.report(NOW + 61, [answered(NOW + 61, after=0.5)])
+    assert shared.quiet(NOW + 61) == 0
 
 
 def test_a_refusal_was_let_through() -> None:
@@ -140,7 +156,10 @@ def test_a_refusal_was_let_through() -> None:
 
 
 def test_the_state_travels_as_json() -> None:
-    """Whole; what is not told is as in a new one."""
+    """Whole; what is not told is as in a new one, and what a newer program tells besides is passed over."""
     shared = SharedPace(Throttle(20, rate=20, recent=[NOW]), Breaker(strain=3), "resting", NOW, trying=True)
     assert SharedPace.from_json(json.loads(json.dumps(shared.to_json()))) == shared
     assert SharedPace.from_json({}) == SharedPace()
+    newer = shared.to_json()
+    newer["throttle"]["burst"] = newer["breaker"]["mood"] = newer["weather"] = 7
+    assert SharedPace.from_json(newer) == shared

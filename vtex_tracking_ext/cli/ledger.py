@@ -15,15 +15,21 @@ from vtex_tracking_ext.errors import ConfigurationError, VtexTrackingError
 from vtex_tracking_ext.text import visible
 
 from .output import say, warn
+from .paces import paces_in
 from .status import Status
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from vtex_tracking_ext.bulk.entries import State
     from vtex_tracking_ext.bulk.journal import JournalReader
     from vtex_tracking_ext.bulk.journals import Where
+
+    from .paces import PaceNow
+
+#: Characters of the reason why an account is quiet.
+_REASON_LENGTH: Final = 400
 
 #: The columns of the command status.
 _COLUMNS: Final[tuple[State, ...]] = ("pending", "in_flight", "applied", "refused", "unknown")
@@ -118,15 +124,16 @@ def status(parsed: argparse.Namespace) -> Status:
         before = journal.at_work()
         counts = journal.counts()
         holder = journal.at_work() or before  # it may have begun, or ended, in between
-        name = journal.name
+        name, paces = journal.name, paces_in(journal)
     is_running = bool(holder)
     counts = {label: counts[label] for label in labels_of(parsed.account, counts)}
+    paces = [pace for pace in paces if pace.account in counts]
     total: Counter[State] = sum(counts.values(), Counter())
-    advice = list(_advice(total, holder, journal_option(parsed)))
+    advice = list(_advice(total, holder, journal_option(parsed), has_fleet=bool(paces)))
     if parsed.json:
-        text = _json_text(name, counts, total, advice, is_running=is_running)
+        text = _json_text(name, counts, total, paces, advice, is_running=is_running)
     else:
-        text = "\n".join([*_table(counts, total), *advice])
+        text = "\n".join([*_table(counts, total), *map(_pace_line, paces), *advice])
     found = _status(total, is_running=is_running)
     if not say(text):
         warn("vtex-tracking status: standard output cannot be written.")
@@ -164,15 +171,18 @@ def _status(total: Mapping[State, int], *, is_running: bool) -> Status:
     return Status.REFUSED if total["refused"] else Status.OK
 
 
-def _advice(total: Counter[State], holder: str, option: str) -> Iterable[str]:
+def _advice(total: Counter[State], holder: str, option: str, *, has_fleet: bool) -> Iterable[str]:
     """Yield what is to be done, the gravest first.
 
     Args:
         total: How many entries are in which state.
         holder: The run that goes on now, or nobody.
         option: Names the journal to the commands that are proposed.
+        has_fleet: Whether workers serve the journal, which do not end by themselves.
     """
-    if holder:
+    if holder and has_fleet:
+        yield f"Workers or a push are at work ({visible(holder)}): look again in a while."
+    elif holder:
         yield f"A push is running ({visible(holder)}): look again when it has ended."
     if total["unknown"]:
         yield f"Unknown: they may have been applied; `vtex-tracking resolve{option}` finds out, or takes your word."
@@ -184,6 +194,11 @@ def _advice(total: Counter[State], holder: str, option: str) -> Iterable[str]:
         yield f"Refused: `vtex-tracking report --state refused{option}` says why; mend that, and push those rows again."
     if not holder and total["applied"] == total.total():
         yield "Nothing is left to do." if total else "Nothing has been pushed yet."
+
+
+def _pace_line(pace: PaceNow) -> str:
+    quiet = f"; nobody calls it for {pace.quiet:.0f} s: {visible(pace.reason, _REASON_LENGTH)}" if pace.quiet else ""
+    return f"{visible(pace.account)}: workers make {pace.rate:.1f} calls a second at most{quiet}."
 
 
 def _table(counts: Mapping[str, Mapping[State, int]], total: Counter[State]) -> Iterable[str]:
@@ -205,6 +220,7 @@ def _json_text(
     name: str,
     counts: Mapping[str, Mapping[State, int]],
     total: Mapping[State, int],
+    paces: Sequence[PaceNow],
     advice: list[str],
     *,
     is_running: bool,
@@ -212,11 +228,16 @@ def _json_text(
     def numbers(states: Mapping[State, int]) -> dict[State, int]:
         return {state: states[state] for state in _COLUMNS}
 
-    document = {
+    document: dict[str, object] = {
         "journal": name,
         "is_running": is_running,
         "accounts": {account: numbers(states) for account, states in counts.items()},
         "total": numbers(total),
         "next": advice,
     }
+    if paces:
+        document["paces"] = {
+            pace.account: {"rate": pace.rate, "quiet": pace.quiet, "reason": visible(pace.reason, _REASON_LENGTH)}
+            for pace in paces
+        }
     return json.dumps(document, indent=2)

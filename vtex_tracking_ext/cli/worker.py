@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from vtex_tracking_ext.bulk.deliver import Choices
@@ -21,7 +21,7 @@ from .status import Status
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from vtex_tracking_ext.bulk.deliver import News, Waiting
     from vtex_tracking_ext.bulk.postgres import PostgresJournal
@@ -33,6 +33,8 @@ def worker(parsed: argparse.Namespace) -> Status:
     """Serve until SIGTERM or SIGINT."""
     with Accounts(parsed) as accounts, ExitStack() as stack:
         labels = _labels(parsed, accounts)
+        for label in labels:
+            accounts.client_of_label(label)  # what is wrong with its credentials is told now, and not by each doorbell
         journal = stack.enter_context(fleet_journal(parsed, os.environ))
         # Of an extra, which fleet_journal asks for.
         from vtex_tracking_ext.fleet.paces import Paces  # noqa: PLC0415
@@ -41,7 +43,7 @@ def worker(parsed: argparse.Namespace) -> Status:
 
         paces = Paces(journal.connections)
         watch = _metrics(parsed.metrics, journal, paces, stack) if parsed.metrics else lambda _: None
-        _log(quiet=parsed.quiet)
+        stack.enter_context(_logged(quiet=parsed.quiet))
         choices = Choices(events_per_call=parsed.events_per_call, send_on=parsed.send_on)
         work = Work(journal, paces, accounts.client_of_label, parsed.rate, choices, watch)
         asyncio.run(_serve(Worker(journal, work, labels, parsed.concurrency), ", ".join(map(visible, labels))))
@@ -81,18 +83,25 @@ async def _serve(worker: Worker, served: str) -> None:
             loop.remove_signal_handler(number)
 
 
-def _log(*, quiet: bool) -> None:
+@contextmanager
+def _logged(*, quiet: bool) -> Iterator[None]:
     """Write the log of the worker, a line an outcome, to standard error."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    for name, level in (
-        ("vtex_tracking_ext.fleet", logging.WARNING if quiet else logging.INFO),
-        ("procrastinate", logging.ERROR),
-    ):
-        logger = logging.getLogger(name)
-        logger.addHandler(handler)
-        logger.setLevel(level)
-        logger.propagate = False
+    logger = logging.getLogger("vtex_tracking_ext.fleet")
+    logger.addHandler(handler)
+    logger.setLevel(logging.WARNING if quiet else logging.INFO)
+    logger.propagate = False
+    # What goes wrong in Procrastinate is told there too, without a traceback for each connection that was lost.
+    others = logging.getLogger("procrastinate")
+    others.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        for changed in (logger, others):
+            changed.setLevel(logging.NOTSET)
+        logger.propagate = True
 
 
 def _metrics(

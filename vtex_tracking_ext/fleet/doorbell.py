@@ -11,6 +11,7 @@ not make one with a single package wait for all of them.
 from __future__ import annotations
 
 import hashlib
+import math
 from typing import TYPE_CHECKING, Final
 
 from procrastinate import App, BaseRetryStrategy, PsycopgConnector, RetryDecision
@@ -39,16 +40,17 @@ SWEEP_CRON: Final = "* * * * *"
 #: Seconds after which a doorbell rings again that failed for another reason than :class:`~.pace.NotYet`.
 AFTER_FAILURE: Final = 10
 
-#: Characters of a queue's name in Procrastinate's table.
-_QUEUE_LENGTH: Final = 128
+#: Bytes of a queue's name: of the 63 that PostgreSQL takes for the name of a channel, Procrastinate's prefix needs 23.
+_QUEUE_LENGTH: Final = 40
 
 
 def queue_of(account: str) -> str:
     """Return the queue of an account; the end of a name that is too long is made short and still its own."""
-    if len(account) <= _QUEUE_LENGTH:
+    name = account.encode()
+    if len(name) <= _QUEUE_LENGTH:
         return account
-    digest = hashlib.blake2b(account.encode(), digest_size=8).hexdigest()
-    return f"{account[: _QUEUE_LENGTH - 17]}#{digest}"
+    digest = hashlib.blake2b(name, digest_size=8).hexdigest()
+    return f"{name[: _QUEUE_LENGTH - 17].decode(errors='ignore')}#{digest}"
 
 
 def lock_of(package: PackageKey) -> str:
@@ -62,7 +64,7 @@ class RingAgain(BaseRetryStrategy):
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision:  # noqa: ARG002 - its signature
         """Return when."""
         seconds = exception.seconds if isinstance(exception, NotYet) else AFTER_FAILURE
-        return RetryDecision(retry_in={"seconds": max(1, round(seconds + 0.5))})
+        return RetryDecision(retry_in={"seconds": max(1, math.ceil(seconds))})
 
 
 def make_app(
@@ -70,6 +72,7 @@ def make_app(
     drain: Callable[[PackageKey], Awaitable[None]],
     sweep: Callable[[], Awaitable[None]],
     connections: int = 4,
+    sweep_cron: str = SWEEP_CRON,
 ) -> App:
     """Return the Procrastinate app.
 
@@ -77,12 +80,13 @@ def make_app(
         address: Where the journal is; Procrastinate's tables stand beside it, in the same schema.
         drain: Does what there is to do for a package.
         sweep: Rings for the packages that lack a doorbell.
-        connections: Connections at most, one of which listens.
+        connections: Connections at most, and one more listens.
+        sweep_cron: When the sweep rings.
     """
     parameters = {
         **address.parameters,
         "application_name": "vtex-tracking, doorbells",
-        "options": f"-c search_path={address.schema},pg_temp",
+        "options": f"{address.parameters.get('options', '')} -c search_path={address.schema},pg_temp".strip(),
     }
     app = App(connector=PsycopgConnector(kwargs=parameters, min_size=1, max_size=connections))
 
@@ -90,7 +94,7 @@ def make_app(
     async def ring(account: str, order_id: str, invoice_number: str) -> None:
         await drain(PackageKey(account, order_id, invoice_number))
 
-    @app.periodic(cron=SWEEP_CRON)
+    @app.periodic(cron=sweep_cron)
     @app.task(name=SWEEP, queue=SWEEP_QUEUE, queueing_lock=SWEEP)
     async def sweep_up(timestamp: int) -> None:  # noqa: ARG001 - Procrastinate's argument
         await sweep()

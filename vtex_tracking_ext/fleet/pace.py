@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from vtex_tracking_ext.errors import AuthenticationError, PermissionDeniedError, RateLimitedError, RefusedError
 
+from .slots import LONGEST_WAIT
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from vtex_tracking_ext.errors import VtexTrackingError
 
-    from .slots import Lease, SharedPace
+    from .slots import Answer, Lease, SharedPace
 
 T = TypeVar("T")
 
@@ -29,17 +31,21 @@ _MOST_SLOTS: Final = 64
 
 
 class NotYet(Exception):  # noqa: N818 - it is no error
-    """Nobody may call the account for a while.
+    """Something is left that can be done later.
 
     Attributes:
-        seconds: For how long.
-        reason: Why.
+        seconds: In how many seconds.
+        reason: Why not now.
     """
 
     def __init__(self, seconds: float, reason: str) -> None:
         super().__init__(f"not for {seconds:.1f} s: {reason}")
         self.seconds = seconds
         self.reason = reason
+
+
+class Quiet(NotYet):
+    """Nobody may call the account for a while, whatever the package."""
 
 
 class PaceStore(Protocol):
@@ -77,7 +83,7 @@ class FleetPace:
         self._cancelled = threading.Event()
         self._slots: deque[float] = deque()
         self._offset = 0.0
-        self._accepted: list[float] = []
+        self._answers: list[Answer] = []
         self._quiet_until = 0.0
         self._reason = ""
         self._waiting = 0
@@ -100,7 +106,7 @@ class FleetPace:
             True, and the call is to be made now; False after :meth:`cancel`.
 
         Raises:
-            NotYet: Not soon.
+            Quiet: Not soon.
             JournalError: The store cannot be used.
         """
         with self._state:
@@ -108,9 +114,15 @@ class FleetPace:
         try:
             with self._turn:  # one thread leases and watches the clock, the others queue behind it
                 while not self._cancelled.is_set():
+                    quiet = self.quiet()
+                    if quiet > LONGEST_WAIT:
+                        raise Quiet(quiet, self._reason)
+                    if quiet:
+                        self._cancelled.wait(quiet)
+                        continue
                     start = self._next_slot()
-                    if self._cancelled.wait(max(0.0, start - self._clock())):
-                        break
+                    if start is None or self._cancelled.wait(max(0.0, start - self._clock())):
+                        continue
                     if self._clock() - start <= _LATENESS and not self.quiet():
                         self._mine.started = start
                         return True
@@ -129,13 +141,13 @@ class FleetPace:
             For how many seconds nobody may call, where that is because of this call; else 0.
         """
         now = self._clock()
+        started = getattr(self._mine, "started", now) + self._offset
         if error is None or (isinstance(error, RefusedError) and not isinstance(error, _ABOUT_THE_ACCOUNT)):
             with self._state:
-                self._accepted.append(now + self._offset)  # reported with the next lease
+                self._answers.append((started, now + self._offset))  # reported with the next lease
             return 0.0
-        started = getattr(self._mine, "started", now) + self._offset
         seconds = self._store.change(
-            self._account, lambda shared, at: shared.report(at, self._take_accepted(), started, error)
+            self._account, lambda shared, at: shared.report(at, self._take_answers(), started, error)
         )
         if seconds:
             with self._state:
@@ -153,26 +165,23 @@ class FleetPace:
 
     def flush(self) -> None:
         """Report what was not reported yet."""
-        if self._accepted:
-            self._store.change(self._account, lambda shared, at: shared.report(at, self._take_accepted()))
+        if self._answers:
+            self._store.change(self._account, lambda shared, at: shared.report(at, self._take_answers()))
 
-    def _next_slot(self) -> float:
-        """Return when the next call may begin, by our own clock."""
-        while True:
-            with self._state:
-                now = self._clock()
-                if self._quiet_until > now:
-                    raise NotYet(self._quiet_until - now, self._reason)
-                while self._slots and self._slots[0] < now - _LATENESS:
-                    self._slots.popleft()
-                if self._slots:
-                    return self._slots.popleft()
-                wanted = min(_MOST_SLOTS, self._waiting)
+    def _next_slot(self) -> float | None:
+        """Return when the next call may begin, by our own clock; None where nobody may call for a while."""
+        with self._state:
+            while self._slots and self._slots[0] < self._clock() - _LATENESS:
+                self._slots.popleft()
+            wanted = 0 if self._slots else min(_MOST_SLOTS, self._waiting)
+        if wanted:
             self._lease(wanted)
+        with self._state:
+            return self._slots.popleft() if self._slots else None
 
     def _lease(self, wanted: int) -> None:
         def act(shared: SharedPace, at: float) -> Lease:
-            shared.report(at, self._take_accepted())
+            shared.report(at, self._take_answers())
             return shared.lease(at, wanted, self._rate)
 
         lease = self._store.change(self._account, act)
@@ -184,7 +193,7 @@ class FleetPace:
             if not lease.starts:
                 self._quiet_until, self._reason = now + lease.quiet, lease.reason
 
-    def _take_accepted(self) -> list[float]:
+    def _take_answers(self) -> list[Answer]:
         with self._state:
-            accepted, self._accepted = self._accepted, []
-        return accepted
+            answers, self._answers = self._answers, []
+        return answers

@@ -19,6 +19,7 @@ _TAKE: Final = """
     SELECT state, extract(epoch FROM clock_timestamp())::float8 FROM paces WHERE account = %s FOR UPDATE
 """
 _KEEP: Final = "UPDATE paces SET state = %s WHERE account = %s"
+_MAY_READ: Final = "SELECT has_table_privilege(to_regclass('paces'), 'SELECT')"
 _ALL: Final = "SELECT account, state, extract(epoch FROM clock_timestamp())::float8 FROM paces"
 
 
@@ -47,6 +48,9 @@ class Paces:
             return result
 
     def all(self) -> Mapping[str, tuple[SharedPace, float]]:
-        """Return the pace of each account, and the time."""
+        """Return the pace of each account, and the time; none where there is no fleet, or this user may not look."""
         with self._connections.one() as connection:
+            ((may_read,),) = connection.execute(_MAY_READ)
+            if not may_read:
+                return {}
             return {account: (SharedPace.from_json(state), now) for account, state, now in connection.execute(_ALL)}

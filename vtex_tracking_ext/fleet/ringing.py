@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from itertools import islice
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from procrastinate import SyncPsycopgConnector
+from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Job
 from procrastinate.manager import JobManager
 
@@ -23,32 +24,36 @@ if TYPE_CHECKING:
 #: Packages that are looked for, and doorbells that are rung, at once.
 _BATCH: Final = 1000
 
-#: Packages with something to do and no doorbell. What is unknown for long waits for a person, or for `resolve --read`:
+#: A page of packages with something to do, and those among them that lack a doorbell; the first column is the page's
+#: last package. What is unknown for long waits for a person, for `resolve --read`, or for another event of its package:
 #: ringing for it every minute would read its order every minute.
 _LACKING: Final = """
-    SELECT p.id, p.account, p.order_id, p.invoice_number
-    FROM (
+    WITH open AS (
         SELECT package, bool_or(state = 'in_flight') AS was_left,
             bool_or(state = 'unknown') AS is_doubtful,
-            bool_or(state = 'unknown' AND begun > clock_timestamp() - interval '10 minutes') AS is_fresh
+            bool_or(greatest(added, begun) > clock_timestamp() - interval '10 minutes') AS is_fresh
         FROM entries WHERE state IN ('pending', 'in_flight', 'unknown') AND package > %(last)s
         GROUP BY package ORDER BY package LIMIT %(page)s
-    ) AS open JOIN packages p ON p.id = open.package
-    WHERE (%(labels)s::text[] IS NULL OR p.account = ANY(%(labels)s))
-        AND (was_left OR is_fresh OR NOT is_doubtful)
-        AND NOT EXISTS (
-            SELECT FROM procrastinate_jobs j
-            WHERE j.lock = 'vtex/' || p.account || '/' || p.order_id || '/' || p.invoice_number AND j.status = 'todo'
-        )
-    ORDER BY p.id
-"""
-_LAST: Final = """
-    SELECT max(package) FROM (
-        SELECT DISTINCT package FROM entries WHERE state IN ('pending', 'in_flight', 'unknown') AND package > %(last)s
-        ORDER BY package LIMIT %(page)s
-    ) AS open
+    )
+    SELECT page.last, lacking.account, lacking.order_id, lacking.invoice_number
+    FROM (SELECT max(package) AS last FROM open) AS page LEFT JOIN (
+        SELECT p.* FROM open JOIN packages p ON p.id = open.package
+        WHERE (%(labels)s::text[] IS NULL OR p.account = ANY(%(labels)s))
+            AND (was_left OR is_fresh OR NOT is_doubtful)
+            AND NOT EXISTS (
+                SELECT FROM procrastinate_jobs j
+                -- In the order of letters that Procrastinate's column has: no index of another one would be used.
+                WHERE j.lock = ('vtex/' || p.account || '/' || p.order_id || '/' || p.invoice_number) COLLATE "default"
+                    AND j.status = 'todo'
+            )
+    ) AS lacking ON true
+    ORDER BY lacking.id
 """
 _WAITING: Final = "SELECT queue_name, count(*) FROM procrastinate_jobs WHERE status = 'todo' GROUP BY queue_name"
+
+#: Lets PostgreSQL see how many doorbells there suddenly are. Until it does, which may take a minute, it looks for a
+#: package's among all of them. Where this user may not, it does nothing.
+_LEARN: Final = "ANALYZE procrastinate_jobs"
 
 #: Doorbells that somebody took up a while ago.
 _TAKEN_UP: Final = """
@@ -83,15 +88,14 @@ class Ringing:
         Args:
             labels: Of these accounts alone.
         """
-        values = {"last": 0, "page": _BATCH, "labels": None if labels is None else sorted(labels)}
+        values: dict[str, Any] = {"last": 0, "page": _BATCH, "labels": None if labels is None else sorted(labels)}
         while True:
             with self._connections.one() as connection:
                 found = connection.execute(_LACKING, values).fetchall()
-                ((last,),) = connection.execute(_LAST, values)
-            if last is None:
+            values["last"] = found[0][0]
+            if values["last"] is None:
                 return
-            yield from (PackageKey(*row[1:]) for row in found)
-            values["last"] = last
+            yield from (PackageKey(*names) for _, *names in found if names[0] is not None)
 
     def ring(self, packages: Iterable[PackageKey]) -> int:
         """Ring for packages, each with a priority by how many wait at its account; return how many there were."""
@@ -105,7 +109,12 @@ class Ringing:
                 jobs.append(_job(package, queue, -waiting[queue]))
                 waiting[queue] += 1
             with self._connections.one() as connection:
-                _JOBS.batch_defer_jobs(jobs, connection)
+                try:
+                    _JOBS.batch_defer_jobs(jobs, connection)
+                except ConnectorException as error:
+                    raise error.__cause__ or error from None  # PostgreSQL's own words, which the journal explains
+                if len(batch) == _BATCH and not number:
+                    connection.execute(_LEARN)
             number += len(batch)
         return number
 

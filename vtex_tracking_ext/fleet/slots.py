@@ -10,9 +10,9 @@ then one call tries the ground.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
-from attrs import Factory, asdict, define, evolve, frozen
+from attrs import Factory, asdict, define, evolve, fields_dict, frozen
 
 from vtex_tracking_ext.bulk.breaker import ANSWERS_PER_UNKNOWN, MOST_UNKNOWN, Breaker
 from vtex_tracking_ext.bulk.pace import Throttle
@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from vtex_tracking_ext.errors import VtexTrackingError
+
+T = TypeVar("T")
+
+#: When a call that was let through began, and when it was answered.
+Answer: TypeAlias = "tuple[float, float]"
 
 #: Seconds that one lease covers at most. Slots that are leased are used even if a 429 comes meanwhile, so a lease must
 #: be short against the seconds after which a limit is met again.
@@ -77,10 +82,13 @@ class SharedPace:
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> SharedPace:
-        """Return a state as :meth:`to_json` told it; what is not told is as in a new one."""
+        """Return a state as :meth:`to_json` told it, of another version perhaps.
+
+        What is not told is as in a new one, and what is not known here is left out.
+        """
         return cls(
-            Throttle(**document.get("throttle", {})),
-            Breaker(**document.get("breaker", {})),
+            _made(Throttle, document.get("throttle", {})),
+            _made(Breaker, document.get("breaker", {})),
             document.get("reason", ""),
             document.get("resting_until", 0.0),
             document.get("trying", False),
@@ -118,22 +126,22 @@ class SharedPace:
         return Lease(now, tuple(starts), 0.0, "")
 
     def report(
-        self, now: float, accepted: Iterable[float], started: float = 0.0, error: VtexTrackingError | None = None
+        self, now: float, answers: Iterable[Answer], started: float = 0.0, error: VtexTrackingError | None = None
     ) -> float:
         """Draw the conclusions from calls.
 
         Args:
             now: The time.
-            accepted: When calls were answered with anything but 429.
+            answers: Calls that were let through: answered with anything but 429, or trouble of the account.
             started: When the call began that ended in ``error``.
             error: An error of another call, or None.
 
         Returns:
             Seconds for which nobody may call.
         """
-        for moment in accepted:
-            self.throttle.accepted(moment)
-            self.breaker.learn(moment, moment, None)
+        for began, answered in answers:
+            self.throttle.accepted(answered)
+            self.breaker.learn(answered, began, None)
             if self.trying:
                 self.reason, self.trying = "", False
         if isinstance(error, RateLimitedError):
@@ -162,3 +170,8 @@ class SharedPace:
 
     def _rest(self, now: float, reason: str) -> None:
         self.reason, self.resting_until, self.trying = reason, now + REST, False
+
+
+def _made(cls: type[T], document: Mapping[str, Any]) -> T:
+    known = fields_dict(cls)  # type: ignore[arg-type] # both are attrs classes
+    return cls(**{name: value for name, value in document.items() if name in known})

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from vtex_tracking_ext.bulk.deliver import Choices, Delivery, News, Waiting
 from vtex_tracking_ext.bulk.entries import OPEN, Selection
+from vtex_tracking_ext.bulk.journal import JournalError
 from vtex_tracking_ext.text import visible
 
 from .pace import FleetPace, NotYet
@@ -66,17 +68,19 @@ class Work:
         """Do what can be done for a package now.
 
         Raises:
-            NotYet: Something is left that can be done later, with the seconds until then.
+            NotYet: Something is left that can be done later, with the seconds until then; :class:`~.pace.Quiet` where
+                that is so for the whole account.
             ConfigurationError: The account has no credentials here.
             JournalError: The journal cannot be used.
         """
         delivery, pace = self._account(package.account)
         delivery.drain(package)
-        if self._stopped:
-            raise NotYet(0, "the worker ends")
-        if delivery.looks_again(package):
-            raise NotYet(LOOK_AGAIN, "the order may yet show what is in doubt")
+        looks_again = delivery.looks_again(package)
         left = {entry.state for entry in self._journal.entries(Selection(OPEN, package=package))}
+        if left and self._stopped:
+            raise NotYet(0, "the worker ends")
+        if left and looks_again:
+            raise NotYet(LOOK_AGAIN, "the order may yet show what is in doubt")
         if left == {"pending"} or "in_flight" in left:
             raise NotYet(max(_SOON, pace.quiet()), "something came meanwhile, or could not be sent now")
 
@@ -88,9 +92,10 @@ class Work:
                 delivery.stop()
 
     def close(self) -> None:
-        """Report to the other workers what was not reported yet."""
-        for _, pace in self._accounts.values():
-            pace.flush()
+        """Report to the other workers what was not reported yet, if that can be done."""
+        with suppress(JournalError):
+            for _, pace in self._accounts.values():
+                pace.flush()
 
     def _account(self, label: str) -> tuple[Delivery, FleetPace]:
         with self._making:

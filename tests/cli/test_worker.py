@@ -1,0 +1,302 @@
+"""The command worker, and push --enqueue, which rings for it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import urllib.request
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from vtex_tracking_ext.bulk.journals import open_reader
+from vtex_tracking_ext.cli import fleet, output
+from vtex_tracking_ext.fleet.doorbell import queue_of
+from vtex_tracking_ext.sandbox import APP_KEY, APP_TOKEN, EXAMPLE_FILE, Oms
+
+from fleets import PATIENCE, fill, opened, states
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from commands import Ran
+
+pytestmark = pytest.mark.usefixtures("account")
+
+
+@pytest.fixture
+def label(url: str) -> str:
+    """Return the name in the journal of the sandbox's account."""
+    return f"sandbox@{url.removeprefix('http://')}"
+
+
+@pytest.fixture
+def shared(journal_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Return the URL of the journal that the environment names."""
+    monkeypatch.setenv("VTEX_JOURNAL", journal_url)
+    return journal_url
+
+
+@contextmanager
+def told_to_end(oms: Oms, calls: int, before: Callable[[], object] = lambda: None) -> Iterator[None]:
+    """Send SIGTERM to this process once the sandbox has had some calls."""
+
+    def tell() -> None:
+        end = threading.Event()
+        for _ in range(int(PATIENCE / 0.02)):
+            if len(oms.received) >= calls:
+                break
+            end.wait(0.02)
+        before()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    thread = threading.Thread(target=tell)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
+
+
+@pytest.mark.usefixtures("shared")
+def test_what_is_enqueued_is_served(run: Callable[..., Ran], oms: Oms, label: str) -> None:
+    """Push notes and rings and sends nothing; the worker sends it all, and ends well when it is told to."""
+    pushed = run("push", "--enqueue", EXAMPLE_FILE)
+    assert pushed == (
+        type(pushed)(
+            0,
+            "26 rows: 26 new, 0 known before, 0 with mistakes.\nRang for 6 packages; the workers send what waits.\n",
+            "",
+        )
+    )
+    assert list(oms.received) == []
+    with told_to_end(oms, 6):
+        ran = run("worker", "--concurrency", 2)
+    assert (ran.status, ran.out) == (0, "")
+    assert ran.err.startswith(
+        f"Serving {label}. Ctrl-C or SIGTERM ends it, once the calls on their way are finished.\n"
+    )
+    assert ran.err.endswith("The worker has ended.\n")
+    assert f"INFO {label}, order 1172452900788-01, invoice 000030711: " in ran.err
+    status = run("status", "--json")
+    assert status.status == 0
+    assert json.loads(status.out)["total"]["applied"] == 28
+
+
+@pytest.mark.usefixtures("shared")
+def test_what_waits_is_rung_for_without_files(run: Callable[..., Ran], tmp_path: Path) -> None:
+    """For machines in a line of JSON; who has a doorbell needs no other. A mistake in a row is told in the status."""
+    run("push", "--enqueue", EXAMPLE_FILE)
+    again = run("push", "--enqueue", "--json")
+    assert (again.status, json.loads(again.out)["packages"]) == (0, 0)
+    assert run("push", "--enqueue").out == "Rang for 0 packages; the workers send what waits.\n"
+    wrong = tmp_path / "wrong.csv"
+    wrong.write_text("order_id,invoice_number,date,description\n1-01,,2026-10-01,x\n")
+    assert run("push", "--enqueue", wrong, "--no-rejects").status == 2
+
+
+def test_a_dry_run_rings_for_nobody(run: Callable[..., Ran], shared: str) -> None:
+    """And makes no journal."""
+    assert "To send: 26 events" in run("push", "--enqueue", "--dry-run", EXAMPLE_FILE).out
+    assert "There is no journal" in run("status").err
+    assert "schema=" in shared
+
+
+@pytest.mark.parametrize("arguments", [["worker"], ["push", "--enqueue", EXAMPLE_FILE]])
+def test_a_fleet_needs_a_journal_that_can_be_shared(run: Callable[..., Ran], arguments: list[str]) -> None:
+    """Not one in a file."""
+    ran = run(*arguments, "--journal", "j.db")
+    assert ran.status == 3
+    assert "name one on PostgreSQL" in ran.err
+
+
+@pytest.mark.parametrize("arguments", [["worker"], ["push", "--enqueue", EXAMPLE_FILE]])
+def test_an_extra_that_is_missing_is_named(
+    run: Callable[..., Ran], arguments: list[str], monkeypatch: pytest.MonkeyPatch, shared: str
+) -> None:
+    """With how to install it."""
+    for name in [name for name in sys.modules if name.startswith(("vtex_tracking_ext.fleet", "procrastinate"))]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "procrastinate.schema", None)
+    ran = run(*arguments, "--journal", shared)
+    assert ran.status == 3
+    assert "needs an extra (procrastinate.schema is missing): pip install 'vtex-tracking[postgres]'" in ran.err
+
+
+@pytest.mark.usefixtures("shared")
+def test_tables_that_cannot_be_made_are_told_of(run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the journal is closed."""
+    closed: list[Any] = []
+    postgres_journal = pytest.importorskip("vtex_tracking_ext.bulk.postgres").PostgresJournal
+    close = postgres_journal.close
+
+    def note(self: Any) -> None:
+        closed.append(self)
+        close(self)
+
+    monkeypatch.setattr(postgres_journal, "close", note)
+    monkeypatch.setattr("procrastinate.schema.SchemaManager.get_schema", lambda: "SELECT nonsense")
+    ran = run("worker")
+    assert ran.status == 3
+    assert "its tables are not those of this program" in ran.err
+    assert len(closed) == 1
+
+
+@pytest.mark.usefixtures("shared")
+def test_a_worker_needs_an_account(run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of which it has credentials."""
+    monkeypatch.delenv("VTEX_APP_TOKEN")
+    ran = run("worker")
+    assert ran.status == 3
+    assert "app_token" in ran.err
+    monkeypatch.delenv("VTEX_APP_KEY")
+    ran = run("worker")
+    assert ran.status == 3
+    assert "No account to serve: give its credentials" in ran.err
+
+
+@pytest.mark.usefixtures("shared")
+@pytest.mark.parametrize(("accounts", "missing"), [("nobody, Sandbox", "nobody"), (" , ", "nobody")])
+def test_accounts_without_credentials_are_named(
+    run: Callable[..., Ran], accounts: str, missing: str, label: str
+) -> None:
+    """With those that there are."""
+    ran = run("worker", "--accounts", accounts)
+    assert ran.status == 3
+    assert f"--accounts: no credentials for {missing}; there are some for: {label}." in ran.err
+
+
+def test_some_accounts_alone_are_served(run: Callable[..., Ran], shared: str, oms: Oms, url: str, label: str) -> None:
+    """Of those in the profile file too."""
+    profiles = f"""
+        [other]
+        account = "other"
+        base_url = "{url}"
+        app_key = "{APP_KEY}"
+        app_token = "{APP_TOKEN}"
+    """
+    folder = os.environ["XDG_CONFIG_HOME"]
+    os.makedirs(f"{folder}/vtex-tracking", mode=0o700)  # noqa: PTH103 - shorter
+    with open(f"{folder}/vtex-tracking/profiles.toml", "w", encoding="utf-8") as file:  # noqa: PTH123 - shorter
+        os.fchmod(file.fileno(), 0o600)
+        file.write(profiles)
+    other = label.replace("sandbox", "other")
+    oms.add_order("0-01", ["1"])
+    with opened(shared) as journal:
+        fill(journal, 1, account=label)
+        fill(journal, 1, account=other)
+        fleet.ring_for(journal, [label, other])
+        with told_to_end(oms, 1):
+            ran = run("worker", "--accounts", "OTHER,", "--quiet")
+        assert ran.err == (
+            f"Serving {other}. Ctrl-C or SIGTERM ends it, once the calls on their way are finished.\n"
+            "The worker has ended.\n"
+        )
+        assert states(journal, other) == {"applied": 1}
+        assert states(journal, label) == {"pending": 1}
+    with told_to_end(oms, 2):
+        ran = run("worker")
+    assert ran.err.startswith(f"Serving {other}, {label}.")
+    assert queue_of(other) != queue_of(label)
+
+
+@pytest.mark.usefixtures("shared")
+def test_metrics_are_told(run: Callable[..., Ran], oms: Oms, label: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the address that was asked for, while it runs."""
+    run("push", "--enqueue", EXAMPLE_FILE)
+    pages: list[str] = []
+    warn = output.warn
+    told: list[str] = []
+
+    def listen(line: str) -> None:
+        told.append(line)
+        warn(line)
+
+    def ask() -> None:
+        where = next(line for line in told if line.startswith("Metrics: ")).removeprefix("Metrics: ")
+        with urllib.request.urlopen(where, timeout=PATIENCE) as answer:  # noqa: S310 - it says http://127.0.0.1
+            pages.append(answer.read().decode())
+
+    monkeypatch.setattr("vtex_tracking_ext.cli.worker.warn", listen)
+    with told_to_end(oms, 6, ask):
+        assert run("worker", "--metrics", "0", "--quiet").status == 0
+    assert f'vtex_tracking_calls_total{{account="{label}"}}' in pages[0]
+
+
+@pytest.mark.usefixtures("shared")
+def test_a_port_for_metrics_that_is_taken_is_told(run: Callable[..., Ran]) -> None:
+    """Before anything is served."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ran = run("worker", "--metrics", port)
+    assert ran.status == 3
+    assert f"--metrics 127.0.0.1:{port} cannot be used: Address already in use." in ran.err
+
+
+@pytest.mark.usefixtures("shared")
+def test_the_extra_for_metrics_is_named_where_it_is_missing(
+    run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With how to install it."""
+    monkeypatch.delitem(sys.modules, "vtex_tracking_ext.fleet.metrics", raising=False)
+    monkeypatch.setitem(sys.modules, "prometheus_client", None)
+    ran = run("worker", "--metrics", "0")
+    assert ran.status == 3
+    assert "--metrics needs an extra (prometheus_client is missing): pip install 'vtex-tracking[metrics]'" in ran.err
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_well(shared: str, number: signal.Signals) -> None:
+    """In a process of its own, with nothing to do."""
+    environment = {**os.environ, "VTEX_JOURNAL": shared, "PYTHONPATH": os.pathsep.join(sys.path)}
+    program = [sys.executable, "-m", "vtex_tracking_ext.cli", "worker"]
+    with subprocess.Popen(program, env=environment, stderr=subprocess.PIPE, text=True) as child:
+        assert child.stderr is not None
+        assert child.stderr.readline().startswith("Serving sandbox@")
+        child.send_signal(number)
+        assert child.wait(PATIENCE) == 0
+        assert child.stderr.read().endswith("The worker has ended.\n")
+
+
+def test_status_tells_how_fast_a_fleet_calls(run: Callable[..., Ran], shared: str, oms: Oms, label: str) -> None:
+    """And for how long and why nobody calls an account; of the accounts that are asked for."""
+    run("push", "--enqueue", EXAMPLE_FILE)
+    assert "calls a second" not in run("status").out  # nobody has called yet
+    assert "paces" not in json.loads(run("status", "--json").out)
+    with told_to_end(oms, 6):
+        run("worker", "--quiet")
+    line = f"{label}: workers make "
+    (told,) = [text for text in run("status").out.splitlines() if text.startswith(line)]
+    assert told.endswith(" calls a second at most.")
+    with opened(shared) as journal:
+        fill(journal, 1, account="mystore")
+        journal.connections._pool.wait()
+        rest(journal)
+        text = run("status", "--account", "mystore").out
+        document = json.loads(run("status", "--json").out)
+    assert line not in text
+    assert "mystore: workers make 10.0 calls a second at most; nobody calls it for 600 s: 401 \\x1b.\n" in text
+    assert "Workers or a push are at work (" in text
+    assert document["paces"].keys() == {label, "mystore"}
+    assert document["paces"][label]["quiet"] == 0
+    assert document["paces"][label]["reason"] == ""
+    assert 590 < document["paces"]["mystore"]["quiet"] <= 600
+    assert document["paces"]["mystore"]["reason"] == "401 \\x1b"
+    with open_reader(shared) as reader:
+        assert sum(reader.counts()["mystore"].values()) == 1
+
+
+def rest(journal: Any) -> None:
+    """Have an account rest."""
+    from vtex_tracking_ext import AuthenticationError  # noqa: PLC0415 - for this alone
+    from vtex_tracking_ext.fleet.paces import Paces  # noqa: PLC0415 - likewise
+
+    error = AuthenticationError("401 \x1b", status_code=401)
+    Paces(journal.connections).change("mystore", lambda shared, now: shared.report(now, (), now, error))

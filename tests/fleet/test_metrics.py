@@ -1,0 +1,138 @@
+"""What Prometheus is told."""
+
+from __future__ import annotations
+
+import urllib.request
+from typing import TYPE_CHECKING
+
+import pytest
+from prometheus_client import generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+
+from vtex_tracking_ext import RateLimitedError
+from vtex_tracking_ext.bulk.deliver import News, Waiting
+from vtex_tracking_ext.bulk.entries import Selection
+from vtex_tracking_ext.fleet.metrics import Metrics, serve
+from vtex_tracking_ext.fleet.paces import Paces
+
+from fleets import fill, move, package
+from journaled import refused
+
+if TYPE_CHECKING:
+    from vtex_tracking_ext.bulk.postgres import PostgresJournal
+    from vtex_tracking_ext.fleet.slots import SharedPace
+
+Samples = dict[tuple[str, ...], float]
+
+
+class Clock:
+    """Time that passes when it is told to."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        """Return the time."""
+        return self.now
+
+
+def samples(text: str) -> Samples:
+    """Read Prometheus' format: name and values of the labels -> value."""
+    return {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if not sample.name.endswith("_created")
+    }
+
+
+def told(metrics: Metrics) -> Samples:
+    """Ask."""
+    return samples(generate_latest(metrics.registry).decode())
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """Return a clock."""
+    return Clock()
+
+
+@pytest.fixture
+def metrics(journal: PostgresJournal, clock: Clock) -> Metrics:
+    """Return the metrics of a worker."""
+    return Metrics(journal, Paces(journal.connections).all, clock)
+
+
+def news(journal: PostgresJournal, outcome: str, *, is_call: bool) -> News:
+    """Return what became of the entries of a package."""
+    entries = tuple(journal.entries(Selection(package=package(0))))
+    return News(entries, outcome, "", is_call=is_call)  # type: ignore[arg-type]
+
+
+def test_outcomes_calls_and_pauses_are_counted(journal: PostgresJournal, metrics: Metrics) -> None:
+    """By account; what was learnt by reading is no call."""
+    fill(journal, 1, "one", "two")
+    metrics.watch(news(journal, "applied", is_call=True))
+    metrics.watch(news(journal, "applied", is_call=False))
+    metrics.watch(news(journal, "unknown", is_call=True))
+    metrics.watch(Waiting("mystore", 60.0, "429"))
+    found = told(metrics)
+    assert found["vtex_tracking_events_total", "mystore", "applied"] == 4
+    assert found["vtex_tracking_events_total", "mystore", "unknown"] == 2
+    assert found["vtex_tracking_calls_total", "mystore"] == 2
+    assert found["vtex_tracking_pauses_total", "mystore"] == 1
+
+
+def test_states_and_paces_are_told(journal: PostgresJournal, metrics: Metrics, clock: Clock) -> None:
+    """As they were at most some seconds ago, so that asking costs the database little."""
+    fill(journal, 3)
+    move(journal, "refused", package(0))
+
+    def meet(shared: SharedPace, now: float) -> float:
+        return shared.report(now, (), now, limited)
+
+    limited = refused(429, retry_after=30)
+    assert isinstance(limited, RateLimitedError)
+    Paces(journal.connections).change("mystore", meet)
+    found = told(metrics)
+    assert found["vtex_tracking_journal_entries", "mystore", "pending"] == 2
+    assert found["vtex_tracking_journal_entries", "mystore", "refused"] == 1
+    assert found["vtex_tracking_rate", "mystore"] == 10
+    assert 29 < found["vtex_tracking_quiet_seconds", "mystore"] <= 30
+    fill(journal, 1, first=5)
+    clock.now = 14.0
+    assert told(metrics)["vtex_tracking_journal_entries", "mystore", "pending"] == 2
+    clock.now = 15.0
+    assert told(metrics)["vtex_tracking_journal_entries", "mystore", "pending"] == 3
+
+
+def test_a_journal_that_cannot_be_read_is_no_trouble(journal: PostgresJournal, metrics: Metrics, clock: Clock) -> None:
+    """What the worker counted itself is told all the same."""
+    fill(journal, 1)
+    metrics.watch(news(journal, "applied", is_call=True))
+    told(metrics)
+    journal.close()
+    clock.now = 15.0
+    found = told(metrics)
+    assert found["vtex_tracking_calls_total", "mystore"] == 1
+    assert not any(name == "vtex_tracking_journal_entries" for name, *_ in found)
+
+
+def test_they_are_served(metrics: Metrics) -> None:
+    """On a port that is free."""
+    server = serve(metrics, "127.0.0.1", 0)
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{server.server_port}/metrics", timeout=30) as answer:
+            text = answer.read().decode()
+        with pytest.raises(OSError, match="in use"):
+            serve(metrics, "127.0.0.1", server.server_port)
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert {family.name for family in text_string_to_metric_families(text)} == {
+        "vtex_tracking_events",
+        "vtex_tracking_calls",
+        "vtex_tracking_pauses",
+        "vtex_tracking_journal_entries",
+        "vtex_tracking_rate",
+        "vtex_tracking_quiet_seconds",
+    }

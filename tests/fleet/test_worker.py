@@ -1,0 +1,357 @@
+"""A worker of a fleet: it serves doorbells, ends well, outlives its database, and takes over from the dead."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+import subprocess
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+from attrs import evolve
+from procrastinate.exceptions import ConnectorException
+
+from vtex_tracking_ext.bulk.deliver import Choices
+from vtex_tracking_ext.bulk.journal import JournalError
+from vtex_tracking_ext.fleet import doorbell, pace
+from vtex_tracking_ext.fleet import worker as module
+from vtex_tracking_ext.fleet.doorbell import queue_of
+from vtex_tracking_ext.fleet.pace import NotYet
+from vtex_tracking_ext.fleet.paces import Paces
+from vtex_tracking_ext.fleet.worker import Rhythm
+from vtex_tracking_ext.sandbox import APP_KEY, APP_TOKEN, Oms, OmsSettings, running
+
+from fleets import HASTY, PATIENCE, Fleet, doorbells, fill, opened, orders, ring, shown, states, until
+from killing.vtex import Faults, Strike, Vtex
+from postgres import Databases, Server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from vtex_tracking_ext.bulk.entries import PackageKey
+    from vtex_tracking_ext.bulk.postgres import PostgresJournal
+
+#: A worker that nobody would wait for.
+LAZY = Rhythm(look=0.1, sweep="0 0 29 2 *")
+
+
+def vtex_of(oms: Oms) -> Vtex:
+    """Return a server that behaves, and that can strike."""
+    return Vtex(oms, Faults(0.0, 1, ("",)), PATIENCE)
+
+
+@pytest.fixture
+def oms() -> Oms:
+    """Return an OMS with some orders."""
+    return orders(12)
+
+
+@pytest.fixture
+def url(oms: Oms) -> Iterator[str]:
+    """Return the address of a running sandbox."""
+    with running(oms) as url:
+        yield url
+
+
+def test_it_serves_what_waits_and_what_comes(journal: PostgresJournal, oms: Oms, url: str) -> None:
+    """Doorbells that were rung before it started, and those that ring now; each package in order."""
+    fleet = Fleet(journal, url, rhythm=LAZY)
+    fill(journal, 6, "one", "two", account=fleet.label)
+    assert ring(journal) == 6
+    with fleet:
+        fleet.seen.wait_for(lambda: fleet.seen.entries() == 12)
+        fill(journal, 6, "one", "two", account=fleet.label, first=6)
+        assert ring(journal) == 6
+        fleet.seen.wait_for(lambda: fleet.seen.entries() == 24)
+        until(lambda: not doorbells(journal))
+    assert [shown(oms, number) for number in range(12)] == [["one", "two"]] * 12
+
+
+def test_the_sweep_rings_for_what_lacks_a_doorbell(
+    journal: PostgresJournal, oms: Oms, url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """So a doorbell that was lost does no harm."""
+    fleet = Fleet(journal, url)
+    fill(journal, 3, account=fleet.label)
+    with caplog.at_level(logging.INFO, "vtex_tracking_ext.fleet"), fleet:
+        fleet.seen.wait_for(lambda: fleet.seen.entries() == 3)
+    assert [shown(oms, number) for number in range(3)] == [["posted"]] * 3
+    assert "rang for 3 packages that had no doorbell" in caplog.text
+
+
+def test_it_serves_its_accounts_alone(journal: PostgresJournal, url: str) -> None:
+    """Others' doorbells are left for workers with their credentials."""
+    fleet = Fleet(journal, url)
+    fill(journal, 2, account="other")
+    ring(journal)
+    fill(journal, 2, account=fleet.label)
+    with fleet:
+        fleet.seen.wait_for(lambda: fleet.seen.entries() == 2)
+    assert states(journal, "other") == {"pending": 2}
+    assert [bell.queue for bell in doorbells(journal)] == ["other"] * 2
+
+
+def test_two_workers_share_the_work(journal: PostgresJournal, oms: Oms, url: str) -> None:
+    """Nothing is sent twice."""
+    one, other = Fleet(journal, url, concurrency=2), Fleet(journal, url, concurrency=2)
+    fill(journal, 12, "one", "two", account=one.label)
+    with one, other:
+        ring(journal)
+        one.seen.wait_for(lambda: one.seen.news)
+        other.seen.wait_for(lambda: other.seen.news)
+        until(lambda: states(journal, one.label) == {"applied": 24})
+    assert [shown(oms, number) for number in range(12)] == [["one", "two"]] * 12
+
+
+def test_stopping_finishes_what_is_on_its_way(journal: PostgresJournal, oms: Oms) -> None:
+    """And begins nothing more: nothing is left in flight, and doorbells ring for other workers."""
+    vtex = vtex_of(oms)
+    with vtex.server:
+        fleet = Fleet(journal, vtex.server.url, concurrency=3, choices=Choices(events_per_call=1), rhythm=LAZY)
+        fill(journal, 12, "one", "two", account=fleet.label)
+        ring(journal)
+        ends = threading.Event()
+
+        def strike() -> None:
+            fleet.stop()
+            fleet.stop()  # in doubt, people press it twice
+            assert fleet._loop is not None
+            fleet._loop.call_soon_threadsafe(ends.set)
+            assert ends.wait(PATIENCE)
+
+        vtex.strike(Strike(5, after=False, act=strike))
+        fleet.start()
+        fleet.join()
+    applied = sum(len(shown(oms, number)) for number in range(12))
+    assert 5 <= applied <= 7
+    assert states(journal, fleet.label) == {"applied": applied, "pending": 24 - applied}
+    assert {bell.status for bell in doorbells(journal)} == {"todo"}
+    assert len(doorbells(journal)) >= 12 - applied // 2
+    assert Paces(journal.connections).all()[fleet.label][0].throttle.accepted_since == applied
+
+
+def test_it_can_be_stopped_before_it_has_begun(journal: PostgresJournal, url: str) -> None:
+    """Then it does nothing."""
+    fleet = Fleet(journal, url)
+
+    async def run() -> None:
+        fleet.worker.stop()
+        await fleet.worker.run()
+
+    asyncio.run(asyncio.wait_for(run(), PATIENCE))
+    fleet.client.close()
+    assert doorbells(journal) == []
+
+
+def test_it_can_be_stopped_while_it_waits_for_its_database(
+    journal: PostgresJournal, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that takes connections and says nothing: what waits for it does not keep the worker from ending."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        parameters = {**journal.address.parameters, "port": str(listener.getsockname()[1])}
+        silent = evolve(journal.address, parameters=parameters)
+        fleet = Fleet(journal, url, rhythm=LAZY)
+        monkeypatch.setattr(journal, "address", silent)
+        fleet.start()
+        peer, _ = listener.accept()
+        fleet.stop()
+        with peer:
+            fleet.join()
+
+
+def test_a_call_that_is_cancelled_otherwise_ends_it(journal: PostgresJournal, url: str) -> None:
+    """As every task of asyncio."""
+    fleet = Fleet(journal, url, rhythm=LAZY)
+
+    async def run() -> None:
+        running = asyncio.create_task(fleet.worker.run())
+        await asyncio.sleep(0)
+        assert fleet.worker._serving is not None
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+
+    asyncio.run(asyncio.wait_for(run(), PATIENCE))
+    fleet.client.close()
+
+
+def test_an_account_that_is_quiet_is_left_alone(
+    journal: PostgresJournal, oms: Oms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its other doorbells stay as they are, rather than be put off one by one; then they are taken up again."""
+    monkeypatch.setattr(pace, "LONGEST_WAIT", 0.5)
+    oms.settings = OmsSettings(rate_limit=2, rate_window=1.0, retry_after=1)
+    vtex = vtex_of(oms)
+    with vtex.server:
+        fleet = Fleet(journal, vtex.server.url, concurrency=2, rhythm=LAZY)
+        fill(journal, 12, account=fleet.label)
+        ring(journal)
+        with fleet:
+            fleet.seen.wait_for(lambda: fleet.seen.pauses)
+            put_off = attempts(journal)
+            fleet.seen.wait_for(lambda: fleet.seen.entries() == 3)
+            oms.settings = OmsSettings()
+            fleet.seen.wait_for(lambda: fleet.seen.entries() == 12)
+    assert put_off <= 4
+    assert [shown(oms, number) for number in range(12)] == [["posted"]] * 12
+
+
+def attempts(journal: PostgresJournal) -> int:
+    """Return how many doorbells rang in vain so far."""
+    with journal.connections.one() as connection:
+        ((number,),) = connection.execute("SELECT count(*) FROM procrastinate_jobs WHERE attempts > 0")
+    return int(number)
+
+
+def test_what_fails_is_told_and_rings_again(
+    journal: PostgresJournal, url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What is known in a line; a mistake of ours with where it was made; what is put off is nothing to tell of."""
+    fleet = Fleet(journal, url, concurrency=1, rhythm=LAZY)
+    failures = [JournalError("the disk is\x1b full"), NotYet(1, "later"), ZeroDivisionError("a mistake")]
+    done = threading.Event()
+    drain = fleet.work.drain
+
+    def fail(package: PackageKey) -> None:
+        if failures:
+            raise failures.pop(0)
+        drain(package)
+        done.set()
+
+    monkeypatch.setattr(fleet.work, "drain", fail)
+    fill(journal, 4, account=fleet.label)
+    ring(journal)
+    with caplog.at_level(logging.WARNING, "vtex_tracking_ext.fleet"), fleet:
+        assert done.wait(PATIENCE)
+    told = [record for record in caplog.records if record.name == "vtex_tracking_ext.fleet"]
+    assert [record.message for record in told] == [
+        r"not done, later again: the disk is\x1b full",
+        "not done, later again",
+    ]
+    assert told[1].exc_info is not None
+    assert len(doorbells(journal)) == 3
+
+
+def test_a_doorbell_that_ends_just_now_is_not_rung_again(
+    journal: PostgresJournal, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its worker was only slow; the sweep goes on with the others."""
+    fleet = Fleet(journal, url)
+    asked = threading.Event()
+    swept: list[list[int]] = []
+
+    def left_behind() -> list[int]:
+        swept.append([999_999])
+        if len(swept) > 1:
+            asked.set()
+        return [999_999]
+
+    monkeypatch.setattr(fleet.worker, "_left_behind", left_behind)
+    with fleet:
+        assert asked.wait(PATIENCE)  # a second sweep: the first did not end the worker
+
+
+def test_it_goes_on_when_its_database_comes_back(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Restarted in the middle: nothing is lost, and nothing is sent twice."""
+    monkeypatch.setattr(doorbell, "AFTER_FAILURE", 1)
+    oms = orders(30, settings=OmsSettings(show_after=0))
+    vtex = vtex_of(oms)
+    with Server() as server, opened(Databases(server.url).new()) as journal, vtex.server:
+        fleet = Fleet(journal, vtex.server.url, choices=Choices(events_per_call=1))
+        fill(journal, 30, "one", "two", account=fleet.label)
+        ring(journal)
+        is_time = threading.Event()
+        vtex.strike(Strike(9, after=True, act=is_time.set))
+        with caplog.at_level(logging.WARNING, "vtex_tracking_ext.fleet"), fleet:
+            assert is_time.wait(PATIENCE)
+            server.stop()
+            server.start()
+            until(lambda: states(journal, fleet.label) == {"applied": 60})
+        told = [record.message for record in caplog.records if record.name == "vtex_tracking_ext.fleet"]
+        assert any("the connection to the database was lost" in each or "cannot be used at" in each for each in told)
+        assert "Database error" not in " ".join(told)
+        assert [shown(oms, number) for number in range(30)] == [["one", "two"]] * 30
+
+
+def test_another_worker_takes_over_from_one_that_was_killed(journal: PostgresJournal, journal_url: str) -> None:
+    """It finds the doorbell that was left behind, and what was in flight, and finishes both."""
+    oms = orders(4)
+    vtex = vtex_of(oms)
+    with vtex.server:
+        fleet = Fleet(journal, vtex.server.url, choices=Choices(events_per_call=1))
+        fill(journal, 4, "one", "two", account=fleet.label)
+        ring(journal)
+        child = start_worker(journal_url, vtex.server.url)
+        vtex.strike(Strike(3, after=True, act=child.kill))
+        assert child.wait(PATIENCE) < 0
+        vtex.quiet()
+        assert states(journal, fleet.label) == {"applied": 2, "in_flight": 1, "pending": 5}
+        assert [bell.status for bell in doorbells(journal)].count("doing") == 1
+        with fleet:
+            fleet.seen.wait_for(lambda: fleet.seen.entries() == 6)
+    assert [shown(oms, number) for number in range(4)] == [["one", "two"]] * 4
+    assert states(journal, fleet.label) == {"applied": 8}
+
+
+def start_worker(journal_url: str, vtex_url: str) -> subprocess.Popen[str]:
+    """Start the command worker, for one package at a time."""
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("VTEX_")},
+        "VTEX_ACCOUNT": "sandbox",
+        "VTEX_BASE_URL": vtex_url,
+        "VTEX_APP_KEY": APP_KEY,
+        "VTEX_APP_TOKEN": APP_TOKEN,
+        "VTEX_JOURNAL": journal_url,
+        "PYTHONPATH": os.pathsep.join(sys.path),
+    }
+    command = [sys.executable, "-m", "vtex_tracking_ext.cli", "worker", "--concurrency", "1", "--no-coalesce"]
+    return subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL, text=True)
+
+
+def test_the_database_is_asked_less_and_less_often(
+    journal: PostgresJournal, url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """While it is away; after a while of serving, it is soon tried again. No password is told."""
+    monkeypatch.setattr(module, "_LONGEST_PAUSE", 2.0)
+    fleet = Fleet(journal, url)
+    waited: list[float] = []
+    served = iter([0.0, 0.0, 0.0, 3.0, 0.0])
+    now = 0.0
+    password = journal.address.parameters["password"]
+
+    async def serve(_: object) -> None:
+        nonlocal now
+        now += next(served)
+        raise ConnectorException from psycopg.OperationalError(f"no server for {password}")
+
+    async def wait(seconds: float) -> None:
+        waited.append(seconds)
+        if len(waited) == 5:
+            fleet.worker.stop()
+
+    monkeypatch.setattr(fleet.worker, "_serve", serve)
+    monkeypatch.setattr(fleet.worker, "_wait", wait)
+
+    async def run() -> None:
+        monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: now)
+        await fleet.worker.run()
+
+    with caplog.at_level(logging.WARNING, "vtex_tracking_ext.fleet"):
+        asyncio.run(run())
+    fleet.client.close()
+    assert waited == [0.5, 1.0, 2.0, 0.5, 1.0]
+    assert caplog.messages == ["the database cannot be used at present: no server for ***"] * 5
+
+
+def test_queues_are_named_once(journal: PostgresJournal, url: str) -> None:
+    """However often an account is named."""
+    fleet = Fleet(journal, url, rhythm=HASTY)
+    fleet.client.close()
+    assert fleet.worker._queues == [queue_of(fleet.label), "@sweep"]
