@@ -214,7 +214,7 @@ class TestByReading:
         with running(Oms()) as other:
             ran = run("resolve", "--read", "--all", "--account", "sandbox", "--base-url", other)
         assert ran.status == 3
-        assert f"they were sent to another address than {other}" in ran.err
+        assert f"they were meant for another address than {other}" in ran.err
         assert len(oms.received) == 0
         assert states(ledger) == ["unknown", "in_flight", "pending", "unknown"]
 

@@ -76,7 +76,7 @@ class Accounts:
         """
         client = self.client(label.partition("@")[0])
         if label_of(client) != label:
-            raise ConfigurationError(f"{label}: they were meant for another address than {client.base_url}")
+            raise ConfigurationError(f"they were meant for another address than {client.base_url}")
         return client
 
     @property

@@ -12,7 +12,6 @@ from vtex_tracking_ext.bulk.deliver import Delivery, News, Waiting
 from vtex_tracking_ext.bulk.entries import Selection
 from vtex_tracking_ext.bulk.journal import BATCH
 from vtex_tracking_ext.bulk.journals import open_journal
-from vtex_tracking_ext.bulk.labels import label_of
 from vtex_tracking_ext.bulk.pace import Pace
 from vtex_tracking_ext.errors import ConfigurationError, VtexTrackingError
 from vtex_tracking_ext.text import visible
@@ -145,9 +144,7 @@ def _read(parsed: argparse.Namespace, journal: Journal, chosen: list[Selection])
         wanted = {entry.package.account for selection in chosen for entry in journal.entries(selection)}
         for label in sorted(wanted):
             try:
-                client = accounts.client(label.partition("@")[0])
-                if label_of(client) != label:
-                    raise ConfigurationError(f"they were sent to another address than {client.base_url}")  # noqa: TRY301
+                client = accounts.client_of_label(label)
             except ConfigurationError as error:
                 warn(f"{label}: not read: {visible(str(error), 600)}")
                 ends.append(Status.CONFIGURATION)
