@@ -71,6 +71,10 @@ class Child:
         self._process.send_signal(signal.SIGKILL)
         self._process.wait(SOON)
 
+    def terminate(self) -> None:
+        """Ask it to end, as a service manager does."""
+        self._process.send_signal(signal.SIGTERM)
+
     def interrupt(self) -> None:
         """Press Ctrl-C, and return when it has told that it heard."""
         self._process.send_signal(signal.SIGINT)

@@ -92,14 +92,15 @@ def _logged(*, quiet: bool) -> Iterator[None]:
     logger.addHandler(handler)
     logger.setLevel(logging.WARNING if quiet else logging.INFO)
     logger.propagate = False
-    # What goes wrong in Procrastinate is told there too, without a traceback for each connection that was lost.
-    others = logging.getLogger("procrastinate")
-    others.setLevel(logging.CRITICAL)
+    # What goes wrong in them is told there too, without a traceback for each connection that was lost.
+    others = [logging.getLogger(name) for name in ("procrastinate", "psycopg.pool")]
+    for other in others:
+        other.setLevel(logging.CRITICAL)
     try:
         yield
     finally:
         logger.removeHandler(handler)
-        for changed in (logger, others):
+        for changed in (logger, *others):
             changed.setLevel(logging.NOTSET)
         logger.propagate = True
 

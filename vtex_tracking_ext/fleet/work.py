@@ -112,16 +112,19 @@ class Work:
         if isinstance(news, Waiting):
             LOG.warning("%s: no calls for %.0f s: %s", news.account, news.seconds, visible(news.reason, 400))
         else:
-            first = news.entries[0]
-            package = f"{first.package.account}, order {first.package.order_id}, invoice {first.package.invoice_number}"
             level = logging.INFO if news.outcome == "applied" else logging.WARNING
             LOG.log(
                 level,
                 "%s: %d %s, attempt %d%s",
-                package,
+                named(news.entries[0].package),
                 len(news.entries),
                 news.outcome,
                 max(entry.attempts for entry in news.entries),
                 f": {visible(news.reason, 400)}" if news.reason else "",
             )
         self._watch(news)
+
+
+def named(package: PackageKey) -> str:
+    """Return a package's name in the log."""
+    return f"{package.account}, order {package.order_id}, invoice {package.invoice_number}"

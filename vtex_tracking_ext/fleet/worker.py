@@ -6,8 +6,8 @@ import asyncio
 import datetime as dt
 import logging
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from typing import TYPE_CHECKING, Final, ParamSpec
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Final
 
 from attrs import frozen
 from procrastinate.exceptions import ConnectorException, ProcrastinateException
@@ -18,9 +18,10 @@ from vtex_tracking_ext.text import visible
 from .doorbell import SWEEP_CRON, SWEEP_QUEUE, make_app, queue_of
 from .pace import NotYet, Quiet
 from .ringing import STALLED_AFTER, Ringing
+from .work import named
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Iterable, Iterator
 
     from procrastinate import App
 
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from vtex_tracking_ext.bulk.postgres import PostgresJournal
 
     from .work import Work
-
-P = ParamSpec("P")
 
 LOG: Final = logging.getLogger("vtex_tracking_ext.fleet")
 
@@ -134,20 +133,22 @@ class Worker:
                 loop.call_later(seconds, queues.append, queue)
 
         async def drain(package: PackageKey) -> None:
-            try:
-                await loop.run_in_executor(threads, self._work.drain, package)
-            except Quiet as quiet:
-                leave_alone(queue_of(package.account), quiet.seconds)
-                raise
+            with _telling(named(package)):
+                try:
+                    await loop.run_in_executor(threads, self._work.drain, package)
+                except Quiet as quiet:
+                    leave_alone(queue_of(package.account), quiet.seconds)
+                    raise
 
         async def sweep() -> None:
-            await loop.run_in_executor(threads, self._ring)
-            for id_ in await loop.run_in_executor(threads, self._left_behind):
-                with suppress(ConnectorException):  # its worker has come to an end with it just now
-                    await app.job_manager.retry_job_by_id_async(id_, dt.datetime.now(dt.UTC))
-                    LOG.warning("doorbell %d was left behind by a worker; it rings again", id_)
+            with _telling("the sweep"):
+                await loop.run_in_executor(threads, self._ring)
+                for id_ in await loop.run_in_executor(threads, self._left_behind):
+                    with suppress(ConnectorException):  # its worker has come to an end with it just now
+                        await app.job_manager.retry_job_by_id_async(id_, dt.datetime.now(dt.UTC))
+                        LOG.warning("doorbell %d was left behind by a worker; it rings again", id_)
 
-        app = make_app(self._journal.address, _telling(drain), _telling(sweep), sweep_cron=self._rhythm.sweep)
+        app = make_app(self._journal.address, drain, sweep, sweep_cron=self._rhythm.sweep)
         try:
             await app.open_async()
             await self._run(app, queues)
@@ -175,19 +176,16 @@ class Worker:
         return visible(self._journal.address.redacted(str(error.__cause__ or error)), _REASON_LENGTH)
 
 
-def _telling(act: Callable[P, Awaitable[None]]) -> Callable[P, Awaitable[None]]:
-    """Have it logged when a task fails, because Procrastinate is silent about what rings again."""
-
-    async def act_and_tell(*arguments: P.args, **options: P.kwargs) -> None:
-        try:
-            await act(*arguments, **options)
-        except NotYet:
-            raise
-        except VtexTrackingError as error:
-            LOG.warning("not done, later again: %s", visible(str(error), _REASON_LENGTH))
-            raise
-        except Exception:
-            LOG.exception("not done, later again")
-            raise
-
-    return act_and_tell
+@contextmanager
+def _telling(what: str) -> Iterator[None]:
+    """Log that something failed, because Procrastinate is silent about what rings again."""
+    try:
+        yield
+    except NotYet:
+        raise
+    except VtexTrackingError as error:
+        LOG.warning("%s: not done, later again: %s", what, visible(str(error), _REASON_LENGTH))
+        raise
+    except Exception:
+        LOG.exception("%s: not done, later again", what)
+        raise
