@@ -11,7 +11,7 @@ import pytest
 from vtex_tracking_ext import AuthenticationError, NotFoundError, OutcomeUnknownError, RateLimitedError
 from vtex_tracking_ext.bulk.pace import Throttle
 from vtex_tracking_ext.fleet.pace import FleetPace, NotYet
-from vtex_tracking_ext.fleet.slots import REST, SharedPace
+from vtex_tracking_ext.fleet.slots import ASK_AGAIN, REST, SharedPace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -195,6 +195,26 @@ def test_an_error_brings_what_was_answered_before() -> None:
     assert pace.learn(OutcomeUnknownError("no answer")) == 0
     assert memory.pace.throttle.accepted_since == 1
     assert memory.pace.breaker.strain > 0
+
+
+def test_what_a_trial_says_is_told_at_once() -> None:
+    """All workers wait for it, and the one that made the call may have no other to make."""
+    memory = Memory()
+    one, other = memory.worker(), memory.worker()
+    one.wait()
+    one.learn(AuthenticationError("401", status_code=401))
+    memory.advance(REST)
+    assert one.wait()
+    with pytest.raises(NotYet) as caught:
+        other.wait()
+    assert caught.value.seconds == ASK_AGAIN
+    one.learn(None)
+    memory.advance(ASK_AGAIN)
+    for worker in (other, one):
+        assert worker.wait()
+        trips = memory.trips
+        worker.learn(None)
+        assert memory.trips == trips
 
 
 def test_cancelling_ends_the_waiting() -> None:

@@ -84,6 +84,7 @@ class FleetPace:
         self._slots: deque[float] = deque()
         self._offset = 0.0
         self._answers: list[Answer] = []
+        self._is_trial = False
         self._quiet_until = 0.0
         self._reason = ""
         self._waiting = 0
@@ -124,7 +125,7 @@ class FleetPace:
                     if start is None or self._cancelled.wait(max(0.0, start - self._clock())):
                         continue
                     if self._clock() - start <= _LATENESS and not self.quiet():
-                        self._mine.started = start
+                        self._mine.started, self._mine.is_trial = start, self._is_trial
                         return True
                 return False
         finally:
@@ -145,6 +146,8 @@ class FleetPace:
         if error is None or (isinstance(error, RefusedError) and not isinstance(error, _ABOUT_THE_ACCOUNT)):
             with self._state:
                 self._answers.append((started, now + self._offset))  # reported with the next lease
+            if getattr(self._mine, "is_trial", False):
+                self.flush()  # but not this one: all workers wait for it, and who knows when this one leases again
             return 0.0
         seconds = self._store.change(
             self._account, lambda shared, at: shared.report(at, self._take_answers(), started, error)
@@ -190,6 +193,7 @@ class FleetPace:
             # Taken after the answer, so our clock is said to be late by the way back: no slot begins too early.
             self._offset = lease.now - now
             self._slots.extend(start - self._offset for start in lease.starts)
+            self._is_trial = lease.is_trial
             if not lease.starts:
                 self._quiet_until, self._reason = now + lease.quiet, lease.reason
 
