@@ -26,6 +26,10 @@ _LATENESS: Final = 0.05
 #: Refusals that say something of the account, not only of the order.
 _ABOUT_THE_ACCOUNT: Final = (AuthenticationError, PermissionDeniedError, RateLimitedError)
 
+#: Seconds after which a thread asks again that would have to wait behind too many others of its worker: they are not
+#: done by then, so that the account is called without a gap.
+_BEHIND: Final = LONGEST_WAIT / 2
+
 #: Slots that are leased at once at most.
 _MOST_SLOTS: Final = 64
 
@@ -88,6 +92,7 @@ class FleetPace:
         self._quiet_until = 0.0
         self._reason = ""
         self._waiting = 0
+        self._interval = 0.0
         self._mine = threading.local()
 
     @property
@@ -107,10 +112,13 @@ class FleetPace:
             True, and the call is to be made now; False after :meth:`cancel`.
 
         Raises:
-            Quiet: Not soon.
+            Quiet: Not soon: nobody may call, or too many threads of this worker wait here already, which all would in
+                the end, so that there were none for other accounts.
             JournalError: The store cannot be used.
         """
         with self._state:
+            if self._waiting * self._interval > LONGEST_WAIT and not self._cancelled.is_set():
+                raise Quiet(_BEHIND, "enough packages of the account wait for their turn")
             self._waiting += 1
         try:
             with self._turn:  # one thread leases and watches the clock, the others queue behind it
@@ -194,7 +202,9 @@ class FleetPace:
             self._offset = lease.now - now
             self._slots.extend(start - self._offset for start in lease.starts)
             self._is_trial = lease.is_trial
-            if not lease.starts:
+            if lease.starts:  # how far apart our slots are, whoever has those in between
+                self._interval = (lease.starts[-1] - lease.now) / len(lease.starts)
+            else:
                 self._quiet_until, self._reason = now + lease.quiet, lease.reason
 
     def _take_answers(self) -> list[Answer]:
