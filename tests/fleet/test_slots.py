@@ -220,7 +220,9 @@ def test_a_refusal_was_let_through() -> None:
 
 def test_the_state_travels_as_json() -> None:
     """Whole; what is not told is as in a new one, and what a newer program tells besides is passed over."""
-    shared = SharedPace(Throttle(20, rate=20, recent=[NOW]), Breaker(strain=3), "resting", NOW, trying=True, tried=NOW, changed=NOW)
+    shared = SharedPace(
+        Throttle(20, rate=20, recent=[NOW]), Breaker(strain=3), "resting", NOW, trying=True, tried=NOW, changed=NOW
+    )
     assert SharedPace.from_json(json.loads(json.dumps(shared.to_json()))) == shared
     assert SharedPace.from_json({}) == SharedPace()
     newer = shared.to_json()

@@ -192,7 +192,7 @@ class SharedPace:
         return self.trying and began > self.tried - _TOLERANCE
 
     def _follow(self, now: float) -> None:
-        """Follow a clock that was set back, by what is left of each time: else all would wait until it is there again."""
+        """Follow a clock that was set back: what is left of each pause stays, and nothing waits for the old time."""
         back = self.changed - now
         self.changed = now
         if back <= _TOLERANCE:
