@@ -165,7 +165,7 @@ def test_what_was_left_in_flight_and_cannot_be_looked_at_rings_again(bench: Benc
 
 
 def test_a_doubt_that_cannot_be_looked_at_rings_again(bench: Bench) -> None:
-    """However old it is: what waits behind it would wait for ever, though nobody knows that the order does not show it."""
+    """However old it is: the order may show it, and what waits behind it would wait for ever."""
     bench.add("a")
     move(bench.journal, "unknown", package(), "20 minutes")
     bench.add("b")
