@@ -228,3 +228,16 @@ def test_the_state_travels_as_json() -> None:
     newer = shared.to_json()
     newer["throttle"]["burst"] = newer["breaker"]["mood"] = newer["weather"] = 7
     assert SharedPace.from_json(newer) == shared
+
+
+def test_a_rest_can_be_ended() -> None:
+    """One call tries the ground; a freeze is no rest."""
+    shared = steady()
+    shared.wake(NOW)
+    assert len(shared.lease(NOW, 2, 20).starts) == 2
+    shared.report(NOW, (), NOW, AuthenticationError("401", status_code=401))
+    shared.wake(NOW + 1)
+    assert len(shared.lease(NOW + 1, 9, 20).starts) == 1
+    shared.report(NOW + 2, (), NOW + 2, limited(7))
+    shared.wake(NOW + 3)
+    assert shared.quiet(NOW + 3) >= 6

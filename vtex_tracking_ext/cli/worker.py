@@ -42,6 +42,8 @@ def worker(parsed: argparse.Namespace) -> Status:
         from vtex_tracking_ext.fleet.worker import Worker  # noqa: PLC0415
 
         paces = Paces(journal.connections)
+        for label in labels:
+            paces.change(label, lambda shared, now: shared.wake(now))
         watch = _metrics(parsed.metrics, journal, paces, stack) if parsed.metrics else lambda _: None
         stack.enter_context(_logged(quiet=parsed.quiet))
         choices = Choices(events_per_call=parsed.events_per_call, send_on=parsed.send_on)

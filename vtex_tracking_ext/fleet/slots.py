@@ -177,6 +177,11 @@ class SharedPace:
                 self.breaker = evolve(Breaker(), strain=_ON_TRIAL)
         return self.quiet(now)
 
+    def wake(self, now: float) -> None:
+        """End a rest: whoever starts a worker may have mended the cause. One call tries the ground all the same."""
+        self._follow(now)
+        self.resting_until = min(self.resting_until, now)
+
     def quiet(self, now: float) -> float:
         """Return the seconds for which nobody may call: a freeze after 429, a pause, or a rest."""
         resting = self.resting_until if self.reason else 0.0
