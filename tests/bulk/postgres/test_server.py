@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -253,6 +254,48 @@ def test_a_commit_waits_for_the_disk(journal_url: str, postgres: Databases) -> N
             assert connection.execute("SHOW synchronous_commit").fetchone() == (kept,)
             assert connection.execute("SHOW transaction_isolation").fetchone() == ("read committed",)
     assert postgres
+
+
+def test_a_session_that_waits_for_a_call_is_not_ended(journal_url: str) -> None:
+    """Whatever is usual for this user: the lock of its package would be lost."""
+    url = changed(journal_url, options="-c idle_session_timeout=5s")
+    with PostgresJournal.open(url) as journal, journal.connections.one() as connection:
+        assert connection.execute("SHOW idle_session_timeout").fetchone() == ("0",)
+
+
+def test_many_connections_that_were_ended_are_no_matter(
+    journal_url: str, postgres: Databases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when the server restarted while nobody asked: the next one who does passes over all of them at once."""
+    monkeypatch.setattr(connections, "PATIENCE", 5.0)
+    with PostgresJournal.open(journal_url) as journal:
+        together = threading.Barrier(8)
+
+        def use() -> int:
+            with journal.connections.one() as connection:
+                together.wait(30)
+                return connection.info.backend_pid
+
+        with ThreadPoolExecutor(8) as pool:
+            sessions = [pool.submit(use) for _ in range(8)]
+            ended = [session.result(30) for session in sessions]
+        execute(postgres.url, f"SELECT pg_terminate_backend(pid, 10000) FROM unnest(ARRAY{ended}) AS pid")
+        assert told(journal) == []
+
+
+def test_an_interrupt_keeps_no_connection(journal_url: str) -> None:
+    """Not even while it is looked at whether it is alive."""
+    with PostgresJournal.open(journal_url) as journal:
+
+        def interrupt(_: str) -> None:
+            raise KeyboardInterrupt
+
+        with journal.connections.one() as connection:
+            connection.execute = interrupt  # type: ignore[method-assign,assignment]
+        with pytest.raises(KeyboardInterrupt):
+            told(journal)
+        assert connection.closed
+        assert told(journal) == []
 
 
 def test_a_server_that_restarts_is_gone_for_a_moment(

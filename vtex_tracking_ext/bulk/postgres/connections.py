@@ -10,6 +10,7 @@ import logging
 import os
 import socket
 import threading
+import time
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
@@ -36,15 +37,16 @@ MOST: Final = 500
 PATIENCE: Final = 15.0
 
 #: What a session needs, whatever is usual on its server: the journal's tables alone, times in UTC, commits that wait
-#: for the disk, and no locks kept for more than a minute by a machine that has gone (keepalives are for two hours
-#: elsewhere).
+#: for the disk, a lock that outlasts a call (idle sessions have no limit before PostgreSQL 14), and no locks kept for
+#: more than a minute by a machine that has gone (keepalives are for two hours elsewhere).
 _SETTINGS: Final = """
     SELECT set_config('search_path', %s || ', pg_temp', false), set_config('timezone', 'UTC', false),
         set_config('default_transaction_isolation', 'read committed', false),
         set_config('idle_in_transaction_session_timeout', '60s', false),
         set_config('tcp_keepalives_idle', '30', false), set_config('tcp_keepalives_interval', '10', false),
         set_config('tcp_keepalives_count', '3', false),
-        set_config('synchronous_commit', replace(current_setting('synchronous_commit'), 'off', 'on'), false)
+        set_config('synchronous_commit', replace(current_setting('synchronous_commit'), 'off', 'on'), false),
+        (SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'idle_session_timeout')
 """
 
 #: Every statement finds its rows by an index, and a page in the order in which it is wanted. Left alone, PostgreSQL
@@ -91,7 +93,6 @@ class Connections:
             max_size=MOST,
             open=False,
             configure=self._prepare,
-            check=ConnectionPool.check_connection,
             timeout=PATIENCE,
             name="vtex-tracking",
         )
@@ -157,13 +158,31 @@ class Connections:
     @contextmanager
     def _taken(self) -> Iterator[Connection]:
         try:
-            connection = self._pool.getconn()
+            connection = self._alive()
         except PoolTimeout:
             raise self._why_none() from None
         try:
             yield connection
         finally:
             self._pool.putconn(connection)
+
+    def _alive(self) -> Connection:
+        """Return a connection that its server has not ended meanwhile.
+
+        All of them may have ended. The pool's own check would pause after each, every time for longer.
+        """
+        end = time.monotonic() + PATIENCE
+        while True:
+            connection = self._pool.getconn(end - time.monotonic())
+            try:
+                connection.execute("")
+            except BaseException as error:
+                connection.close()
+                self._pool.putconn(connection)  # which makes a new one
+                if not isinstance(error, psycopg.Error):
+                    raise
+            else:
+                return connection
 
     def _why_none(self) -> JournalError:
         """Return why the pool has no connection to give: it cannot be asked itself."""
