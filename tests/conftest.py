@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from vtex_tracking_ext import transport
+from vtex_tracking_ext import exchange
 from vtex_tracking_ext.retry import PROCESS_BUDGET
 
 from answers import Twin
@@ -80,14 +80,14 @@ def database(postgres: Databases) -> Iterator[str]:
 @pytest.fixture(autouse=True)
 def _requests_conform(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hold every request that is about to leave against openapi.yaml, credentials included."""
-    build = transport._Stub._build
+    build = exchange.Stub._build
 
-    def build_and_check(self: transport._Stub, *arguments: Any) -> httpx.Request:
+    def build_and_check(self: exchange.Stub, *arguments: Any) -> httpx.Request:
         request = build(self, *arguments)
         check_request(request.method, request.url.raw_path.decode(), request.headers.multi_items(), request.content)
         return request
 
-    monkeypatch.setattr(transport._Stub, "_build", build_and_check)
+    monkeypatch.setattr(exchange.Stub, "_build", build_and_check)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

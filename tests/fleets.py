@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from vtex_tracking_ext import TrackingClient
 from vtex_tracking_ext.bulk.deliver import Choices, News, Waiting
 from vtex_tracking_ext.bulk.entries import PackageKey, Selection
+from vtex_tracking_ext.bulk.labels import label_of
 from vtex_tracking_ext.bulk.postgres import PostgresJournal
-from vtex_tracking_ext.bulk.push import label_of
 from vtex_tracking_ext.fleet.doorbell import make_app
 from vtex_tracking_ext.fleet.paces import Paces
 from vtex_tracking_ext.fleet.ringing import Ringing

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import tempfile
@@ -23,7 +22,7 @@ import psycopg
 from psycopg import sql
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 #: User and group of the server where the tests run as root: ``nobody``, by convention.
 _NOBODY: Final = 65534
@@ -32,6 +31,10 @@ USER: Final = "tests"
 
 #: Its password; it has characters that a URL must escape.
 PASSWORD: Final = "TOPSECRET+TOP/SECRET@=="
+
+#: Runs the server until it is told a signal to end it with, or nobody is there any more who could tell: a test run that
+#: is killed leaves no server behind.
+_KEEPER: Final = '"$@" & read signal; kill -"${signal:-QUIT}" $!; wait $!'
 
 #: Seconds until a server that starts must answer.
 _PATIENCE: Final = 60.0
@@ -90,8 +93,8 @@ class Server:
         options = [f"--{name}={value}" for name, value in {**settings, **self._settings}.items()]
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [self._programs / "postgres", "-D", self.data, *options],
-                stdin=subprocess.DEVNULL,
+                ["/bin/sh", "-c", _KEEPER, "postgres", self._programs / "postgres", "-D", self.data, *options],
+                stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
                 cwd=self._folder,
@@ -102,23 +105,26 @@ class Server:
             try:
                 psycopg.connect(self.url, connect_timeout=5).close()
             except psycopg.OperationalError:
-                assert self._process.poll() is None, (self._folder / "log").read_text()
-                assert time.monotonic() < end, "The server does not answer."
+                assert time.monotonic() < end, (self._folder / "log").read_text()
                 time.sleep(0.05)  # it tells nobody when it is ready
             else:
                 return
 
+    def become_a_copy(self) -> None:
+        """Start again as a server that can only be read, and waits for what another one writes."""
+        self.stop()
+        (self.data / "standby.signal").touch()
+        self.start()
+
     def stop(self) -> None:
         """End it, and all connections with it."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGINT)  # "fast": it ends sessions, and notes all on disk
-        assert self._process.wait(60) == 0
+        assert self._end("INT") == 0  # "fast": it ends sessions, and notes all on disk
 
     def end(self) -> None:
         """End it for good, and remove what it kept."""
         assert self._process is not None
-        self._process.send_signal(signal.SIGQUIT)  # "immediate": nothing of it is needed any more
-        self._process.wait(60)
+        if self._process.poll() is None:
+            self._end("QUIT")  # "immediate": nothing of it is needed any more
         shutil.rmtree(self._folder)
 
     def __enter__(self) -> Self:
@@ -126,6 +132,11 @@ class Server:
 
     def __exit__(self, *_: object) -> None:
         self.end()
+
+    def _end(self, signal: str) -> int:
+        assert self._process is not None
+        self._process.communicate(f"{signal}\n".encode(), timeout=60)
+        return self._process.returncode
 
     def _run(self, program: str, *arguments: str) -> None:
         command = [str(self._programs / program), *arguments]
@@ -141,7 +152,7 @@ class Databases:
     """
 
     def __init__(self, url: str) -> None:
-        self._url = url
+        self.url = url
         self._number = 0
         self._shared: str | None = None
 
@@ -150,7 +161,7 @@ class Databases:
         self._number += 1
         name = f"vtex_tests_{os.getpid()}_{self._number}"
         self._execute(sql.SQL("CREATE DATABASE {} " + options).format(sql.Identifier(name)))
-        parameters = psycopg.conninfo.conninfo_to_dict(self._url)
+        parameters = psycopg.conninfo.conninfo_to_dict(self.url)
         return url_of({**parameters, "dbname": name})
 
     @contextmanager
@@ -174,7 +185,7 @@ class Databases:
         self._execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
     def _execute(self, statement: sql.Composed) -> None:
-        with psycopg.connect(self._url, autocommit=True) as connection:
+        with psycopg.connect(self.url, autocommit=True) as connection:
             connection.execute(statement)
 
 
@@ -189,6 +200,14 @@ def execute(url: str, *statements: str) -> list[tuple[Any, ...]]:
         for statement in statements:
             cursor = connection.execute(statement)
         return cursor.fetchall() if cursor.description else []
+
+
+def until(condition: Callable[[], Any]) -> None:
+    """Wait for what nobody tells of."""
+    end = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
 
 
 def _free_port() -> int:

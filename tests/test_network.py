@@ -16,7 +16,7 @@ import httpcore
 import httpx
 import pytest
 
-from vtex_tracking_ext import TrackingUpdate, network, transport
+from vtex_tracking_ext import TrackingUpdate, exchange, network, tls
 from vtex_tracking_ext.network import Proxy, Route, Watch, connect, connect_async
 from vtex_tracking_ext.pool import WATCH, AsyncPool, Pool
 
@@ -68,7 +68,7 @@ def test_a_reset_before_tls_leaves_no_socket_open(ca_file: str | None) -> None:
     with warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("always")
         with pytest.raises(OSError):  # noqa: PT011 - which one differs between systems
-            transport._tls(ca_file, trust_env=False).wrap_socket(near, server_hostname="x.example")
+            tls.tls_context(ca_file, trust_env=False).wrap_socket(near, server_hostname="x.example")
         del near
         gc.collect()
     assert [str(warning.message) for warning in seen] == []
@@ -145,7 +145,7 @@ def test_closing_an_answer_twice_asynchronously(monkeypatch: pytest.MonkeyPatch)
 
 def test_an_answer_of_a_test_tool_is_capped_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
     """It comes whole, and is marked."""
-    monkeypatch.setattr(transport, "MAX_BODY", 10)
+    monkeypatch.setattr(exchange, "MAX_BODY", 10)
     with sync_client(Recorder(httpx.Response(200, json=RECEIPT))) as client:
         receipt = client.send(TrackingUpdate(ORDER, INVOICE, is_delivered=True))
     assert receipt.applied is True

@@ -104,3 +104,9 @@ def test_a_profile_that_is_not_there_is_named_with_those_that_are(tmp_path: Path
 def test_where_the_profile_file_is_looked_for(environ: dict[str, str], path: Path) -> None:
     """A variable, else the user's configuration folder."""
     assert profiles_path(environ) == path
+
+
+def test_a_user_may_have_no_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then there is no such file either; credentials can come from elsewhere."""
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)
+    assert not profiles_path({}).exists()

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import os
 import re
+import signal
+import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from attrs import fields
 
@@ -19,10 +22,10 @@ from vtex_tracking_ext.bulk.rows import COLUMNS
 from vtex_tracking_ext.cli import main, progress, telling
 from vtex_tracking_ext.cli.status import Status
 from vtex_tracking_ext.credentials import Settings
+from vtex_tracking_ext.exchange import MAX_BODY
 from vtex_tracking_ext.plans import DEFAULT_TIMEOUT
 from vtex_tracking_ext.profiles import load_profiles, profiles_path
 from vtex_tracking_ext.sandbox import APP_KEY, APP_TOKEN, Oms, running
-from vtex_tracking_ext.transport import MAX_BODY
 
 if TYPE_CHECKING:
     import pytest
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 TELLING = "".join(map(inspect.getsource, (progress, telling)))
+FLEET = README[README.index("## Push from several machines") : README.index("## Single calls from")]
 FIRST, TRACING, PUSH, OWN_TEST = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
@@ -98,7 +102,7 @@ def test_the_profile_example_is_one(tmp_path: Path) -> None:
 def test_the_scripts_it_names_exist_and_take_the_options_it_names() -> None:
     """Each says so in its own words."""
     named: dict[str, set[str]] = {}
-    for name, options in re.findall(r"scripts/(\w+)((?: [^`\n]*)?)", README):
+    for name, options in re.findall(r"scripts/([\w.]*\w)((?: [^`\n]*)?)", README):
         named.setdefault(name, set()).update(re.findall(r"--[a-z-]+", options))
     assert {"check_upstream", "demo", "lock", "record_cassettes", "regenerate", "test"} <= named.keys()
     for name, options in named.items():
@@ -117,7 +121,7 @@ def test_the_numbers_of_its_promises_are_true() -> None:
 
 def test_the_commands_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Every command line but the sandbox's, which runs until it is told to end."""
-    lines = re.findall(r"^\$ vtex-tracking (.*?)(?:  +#.*)?$", README, re.MULTILINE)
+    lines = commands_of(README.replace(FLEET, ""))
     monkeypatch.chdir(tmp_path)
     header = "order_id,invoice_number,date,description\n"
     Path("events.csv").write_text(f"{header}1-01,1,2015-06-23,Coletado\n", encoding="utf-8")
@@ -136,6 +140,43 @@ def test_the_commands_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
     assert ran == commands
     assert "<html" in Path("report.html").read_text("utf-8")
     assert len(oms.applied("1-01", "1")) == 2
+
+
+def test_the_commands_of_a_fleet_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, database: str) -> None:
+    """The worker is told to end once it has delivered what was rung for."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("VTEX_JOURNAL", database)
+    Path("events.csv").write_text("order_id,invoice_number,date,description\n1-01,1,2015-06-23,Coletado\n", "utf-8")
+    oms = Oms()
+    oms.add_order("1-01", ["1"])
+    delivered = threading.Event()
+    original = Oms.update_tracking_status
+
+    def update(*arguments: Any) -> dict[str, str]:
+        delivered.set()
+        return original(*arguments)
+
+    def end() -> None:
+        delivered.wait(60)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(Oms, "update_tracking_status", update)
+    with running(oms) as url:
+        to_sandbox(monkeypatch, url)
+        enqueue, worker = commands_of(FLEET)
+        assert main(enqueue.split()) == 0
+        assert list(oms.received) == []
+        ender = threading.Thread(target=end)
+        ender.start()
+        assert main(worker.split()) == 0
+        ender.join()
+        assert main(["status"]) == 0
+    assert len(oms.applied("1-01", "1")) == 1
+
+
+def commands_of(text: str) -> list[str]:
+    """Return the command lines in a text, without the program's name and the comment."""
+    return re.findall(r"^\$ vtex-tracking (.*?)(?:  +#.*)?$", text, re.MULTILINE)
 
 
 def test_the_names_and_numbers_are_true() -> None:

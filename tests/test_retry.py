@@ -86,6 +86,7 @@ def test_attempts_and_elapsed_time_both_bound() -> None:
         ("retry_after_cap", float("inf"), "a number from 0 up"),
         ("rate_limit_wait", float("nan"), "a number from 0 up"),
         ("first_wait", 10**400, "a number from 0 up"),
+        ("first_wait", 1e15, "a number from 0 up"),
         ("budget", None, "a RetryBudget, or leave it out for the process's"),
     ],
 )

@@ -23,7 +23,7 @@ from .observe import AttemptEvent, keep_out_of_logs
 from .redaction import Redactor
 from .retry import RetryPolicy
 from .text import plain, quoted
-from .transport import Wiring
+from .wiring import Wiring
 
 if TYPE_CHECKING:
     from .events import Package, TrackingEvent, TrackingReceipt, When

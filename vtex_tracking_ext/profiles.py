@@ -38,7 +38,9 @@ def profiles_path(environ: Mapping[str, str]) -> Path:
     if environ.get("VTEX_PROFILES"):
         return Path(environ["VTEX_PROFILES"])
     folder = environ.get("XDG_CONFIG_HOME") or environ.get("APPDATA")
-    return (Path(folder) if folder else Path.home() / ".config") / "vtex-tracking" / "profiles.toml"
+    if not folder:  # unlike Path's, this does not raise where a user has no home folder, as in some containers
+        folder = os.path.join(os.path.expanduser("~"), ".config")  # noqa: PTH111, PTH118
+    return Path(folder) / "vtex-tracking" / "profiles.toml"
 
 
 def load_profiles(path: Path) -> dict[str, Settings]:

@@ -11,12 +11,13 @@ import pytest
 from attrs import evolve
 
 from vtex_tracking_ext import TrackingEvent, TrackingReceipt, TrackingUpdate, errors
-from vtex_tracking_ext.bulk.deliver import Choices, Delivery, News, Waiting
+from vtex_tracking_ext.bulk.deliver import MOST_CONCURRENCY, Choices, Delivery, News, Waiting
 from vtex_tracking_ext.bulk.entries import Selection
-from vtex_tracking_ext.bulk.journal import JournalError
+from vtex_tracking_ext.bulk.journal import JournalError, WrongStateError
 from vtex_tracking_ext.bulk.pace import Pace
 from vtex_tracking_ext.bulk.settle import FOUND, NOT_SHOWN
 from vtex_tracking_ext.bulk.sqlite import SqliteJournal, SqliteReader
+from vtex_tracking_ext.plans import MAX_CONNECTIONS
 
 from journaled import Account, Clock, delivery, package, refused, row, told
 
@@ -361,6 +362,25 @@ def test_a_429_is_told_waited_out_and_sent_again(bench: Bench) -> None:
     assert (entry.state, entry.attempts) == ("applied", 2)
 
 
+@pytest.mark.parametrize("error", [refused(429, retry_after=5.0), refused(401)])
+def test_nobody_begins_a_call_while_a_429_is_noted(bench: Bench, error: Exception) -> None:
+    """Nor after a refusal of the credentials: the disk takes its time."""
+    bench.add(row(1, "a"))
+    bench.account.answers(error)
+    delivery = bench.delivery()
+    settle = bench.journal.settle
+    seen: list[bool] = []
+
+    def look(*arguments: Any, **more: Any) -> None:
+        seen.append(bench.pace.frozen_for() > 0 or bool(bench.pace.reason))
+        delivery.stop()
+        settle(*arguments, **more)
+
+    bench.journal.settle = look  # type: ignore[method-assign]
+    delivery.run()
+    assert seen == [True]
+
+
 def test_a_429_without_end_leaves_the_rest(bench: Bench) -> None:
     """The account ends after some freezes in a row."""
     bench.pace = Pace(rate=1e6, first_rate=1e6, most_freezes=2)
@@ -486,3 +506,34 @@ def test_choices_are_checked() -> None:
         Choices(concurrency=0)
     with pytest.raises(ValueError, match=">= 1"):
         Choices(events_per_call=0)
+    with pytest.raises(ValueError, match="<= 100"):
+        Choices(concurrency=101)
+    assert MOST_CONCURRENCY == MAX_CONNECTIONS
+
+
+def test_a_batch_that_cannot_begin_though_all_of_it_waits_ends_the_run(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rather than being tried for ever; nothing is sent."""
+
+    def begin(_: object) -> None:
+        raise WrongStateError("out of its mind")
+
+    bench.add(row(1, "a"))
+    monkeypatch.setattr(bench.journal, "begin", begin)
+    with pytest.raises(WrongStateError, match="out of its mind"):
+        bench.run()
+    assert bench.account.sent == []
+
+
+def test_what_is_withdrawn_meanwhile_is_not_sent(bench: Bench) -> None:
+    """By somebody who writes to the same journal: the first of a batch, or all of it."""
+
+    def withdraw(_: TrackingUpdate) -> None:
+        bench.journal.withdraw(Selection(ids=(3,) if len(bench.account.sent) == 1 else (5, 6)), "sent by mistake")
+
+    bench.add(*[row(number, text) for number, text in enumerate("abcdef", 1)])
+    bench.account.answers(withdraw, withdraw)
+    bench.run(events_per_call=2)
+    assert bench.account.sent == ["a b", "d"]
+    assert list(bench.states().values()) == ["applied", "applied", "refused", "applied", "refused", "refused"]

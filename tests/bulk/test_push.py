@@ -10,12 +10,20 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from attrs import evolve
 
-from vtex_tracking_ext import TrackingClient, TrackingEvent, TrackingUpdate, errors
+from vtex_tracking_ext import (
+    AsyncTrackingClient,
+    ConfigurationError,
+    TrackingClient,
+    TrackingEvent,
+    TrackingUpdate,
+    errors,
+)
 from vtex_tracking_ext.bulk import push as room
 from vtex_tracking_ext.bulk.deliver import Choices, News, Waiting
 from vtex_tracking_ext.bulk.entries import Selection
 from vtex_tracking_ext.bulk.journal import JournalError
-from vtex_tracking_ext.bulk.push import Outlook, Run, label_of, outlook, push, waiting_in
+from vtex_tracking_ext.bulk.labels import label_of
+from vtex_tracking_ext.bulk.push import Outlook, Run, outlook, push, waiting_in
 from vtex_tracking_ext.bulk.records import Place, RowProblem
 from vtex_tracking_ext.bulk.sqlite import SqliteJournal, SqliteReader
 from vtex_tracking_ext.sandbox import APP_KEY, APP_TOKEN, Oms, OmsSettings, running
@@ -189,6 +197,21 @@ def test_without_a_client_nothing_is_done(journal: SqliteJournal) -> None:
     """And it is said."""
     with pytest.raises(errors.ConfigurationError, match="client is empty"):
         push([row(1, "a")], [], journal)
+
+
+def test_a_rate_that_is_none_leaves_nothing_waiting(store: TrackingClient, journal: SqliteJournal) -> None:
+    """The next push would send what the refused one had noted."""
+    with pytest.raises(ValueError, match="> 0"):
+        push([row(1, "a")], store, journal, rate=0)
+    assert journal.counts() == {}
+
+
+def test_an_asynchronous_client_is_refused(journal: SqliteJournal) -> None:
+    """It would send nothing, and leave what it was given in flight."""
+    wrong: Any = AsyncTrackingClient("mystore", app_key="k", app_token="t")
+    with pytest.raises(ConfigurationError, match="give a TrackingClient, and call push in a thread"):
+        push([{"order_id": "1-01", "invoice_number": "1", "date": "2026-10-01", "description": "a"}], wrong, journal)
+    assert told(journal) == []
 
 
 def test_an_account_that_ends_leaves_the_others_alone(journal: SqliteJournal) -> None:

@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from vtex_tracking_ext.cli.interrupts import interrupts
+from vtex_tracking_ext.cli.interrupts import interrupts, terminations
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -31,3 +31,23 @@ def test_the_first_stops_in_order_and_the_second_at_once(
             signal.raise_signal(number)
         assert stopped == ["stopped"]
     assert signal.getsignal(number) is before
+
+
+def test_being_told_to_end_is_an_interrupt() -> None:
+    """Only within the block."""
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(KeyboardInterrupt), terminations():
+        signal.raise_signal(signal.SIGTERM)
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_what_the_caller_ignores_stays_ignored() -> None:
+    """As in a background job of a shell, which Ctrl-C is not meant for."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with terminations(), interrupts(lambda: None) as handler:
+            signal.raise_signal(signal.SIGINT)
+            assert not handler.happened
+            assert signal.getsignal(signal.SIGTERM) is handler
+    finally:
+        signal.signal(signal.SIGINT, before)

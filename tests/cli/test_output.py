@@ -23,6 +23,35 @@ UPDATE = ("update", ORDER, INVOICE, "--event", "2026-10-05", "Coletado")
 REFUSED = ("update", ORDER, "9", "--event", "2026-10-05", "Coletado")
 
 
+def test_a_mistake_of_our_own_does_not_pass_for_a_refusal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Python's own exit status would be 1: all that was not refused was applied. What it tells is shown safely."""
+
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("\x1b[31m")
+
+    monkeypatch.setattr("vtex_tracking_ext.cli.single.update", fail)
+    assert main(UPDATE) == 4
+    told = capsys.readouterr().err.splitlines()
+    assert told[0].startswith("Traceback")
+    assert told[-2] == "ZeroDivisionError: \\x1b[31m"
+    assert told[-1].startswith("vtex-tracking update: ended by a mistake of its own; what was on its way may")
+
+
+def test_an_interrupt_while_a_command_is_loaded_is_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """That takes a good part of a second."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("vtex_tracking_ext.cli.import_module", interrupt)
+    assert main(UPDATE) == 130
+    assert capsys.readouterr().err == "vtex-tracking update: interrupted.\n"
+
+
 class Broken(io.StringIO):
     """An output that cannot be written."""
 

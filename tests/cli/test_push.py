@@ -16,8 +16,8 @@ from vtex_tracking_ext.bulk import breaker, deliver, pace
 from vtex_tracking_ext.bulk.entries import Selection
 from vtex_tracking_ext.bulk.rows import read_rows
 from vtex_tracking_ext.bulk.sqlite import SqliteJournal, SqliteReader
+from vtex_tracking_ext.cli import bulk_options, telling
 from vtex_tracking_ext.cli import push as cli_push
-from vtex_tracking_ext.cli import telling
 from vtex_tracking_ext.sandbox import (
     APP_KEY,
     APP_TOKEN,
@@ -99,6 +99,16 @@ class TestCheck:
         text = "account,order_id,invoice_number,date,description\n,1-01,1,2026-10-01,a\nother,1-01,1,2026-10-01,a\n"
         assert "of 2 packages, in 2 calls" in run("check", write(tmp_path, text)).out
 
+    def test_a_name_that_no_account_has_is_a_mistake(self, run: Callable[..., Ran], tmp_path: Path) -> None:
+        """As it is in a push; half of a pair of characters, too, which no journal can keep."""
+        row = {"order_id": "1-01", "invoice_number": "1", "date": "2026-10-01", "description": "a"}
+        accounts = ["MyStore", "my store", "mystore@127.0.0.1:80", "\ud83d"]
+        text = "".join(f"{json.dumps({**row, 'account': account})}\n" for account in accounts)
+        ran = run("check", write(tmp_path, text, "events.jsonl"))
+        assert ran.status == 2
+        assert "events.jsonl:4: column account: account '\\ud83d' is not one host name part" in ran.err
+        assert "4 rows: 1 new, 0 known before, 3 with mistakes." in ran.out
+
     def test_machines_get_json(self, run: Callable[..., Ran], tmp_path: Path) -> None:
         """A line for each problem, and the plan."""
         path = write(tmp_path, HEADER + ROW + ROW.replace("2026-10-05", "x"))
@@ -155,6 +165,15 @@ class TestReading:
     def test_a_rate_is_a_number_of_calls(self, run: Callable[..., Ran], wrong: str) -> None:
         """Above zero, and not beyond all measure."""
         assert "is not a number of calls a second" in run("push", "--rate", wrong, EXAMPLE_FILE).err
+
+
+def test_as_many_as_can_be_go_at_once(run: Callable[..., Ran]) -> None:
+    """More would wait for a connection until their time is over, or have no thread."""
+    ran = run("push", "--concurrency", bulk_options.MOST_CONCURRENCY + 1, EXAMPLE_FILE)
+    assert ran.status == 2
+    assert "101 is more than 100" in ran.err
+    assert run("push", "--concurrency", bulk_options.MOST_CONCURRENCY, EXAMPLE_FILE).status == 0
+    assert bulk_options.MOST_CONCURRENCY == deliver.MOST_CONCURRENCY
 
 
 class TestPush:
@@ -560,6 +579,18 @@ class TestAccounts:
         assert "'north' has several profiles in " in ran.err
         assert ": 'first', 'last'; name the one to use after the account" in ran.err
 
+    def test_a_trial_does_not_reach_the_other_stores(
+        self, run: Callable[..., Ran], oms: Oms, url: str, tmp_path: Path
+    ) -> None:
+        """Where the run was pointed to a sandbox, a profile that does not say where to call is a store's itself."""
+        path = write(tmp_path, f"{self.HEADER}north,{ORDER},{INVOICE},2026-10-05,a\n")
+        profiles = write(tmp_path, f'[north]\napp_key = "{APP_KEY}"\napp_token = "{APP_TOKEN}"\n', "profiles.toml")
+        for arguments in ((), ("--base-url", url)):
+            ran = run("push", path, "--profiles", profiles, *arguments)
+            assert ran.status == 2
+            assert f"this run calls {url}, and the profile of 'north' in {profiles} does not say where to" in ran.err
+        assert len(oms.received) == 0
+
     def test_a_run_may_have_no_account_of_its_own(
         self, run: Callable[..., Ran], url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -639,3 +670,26 @@ class TestInterrupts:
         assert "1 applied, 0 refused, 0 unknown, 27 waiting" in ran.out
         assert len(oms.received) == 1
         assert "27 applied" in run("push").out
+
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+    def test_one_before_anything_is_sent_leaves_nothing_behind(
+        self,
+        run: Callable[..., Ran],
+        oms: Oms,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        number: signal.Signals,
+    ) -> None:
+        """Nor half a file of rejects; exit status 130."""
+        told = telling.Teller.problem
+
+        def interrupt(teller: telling.Teller, problem: Any) -> None:
+            if problem.place.line == 4:
+                signal.raise_signal(number)
+            told(teller, problem)
+
+        monkeypatch.setattr(telling.Teller, "problem", interrupt)
+        ran = run("push", write(tmp_path, HEADER + ROW.replace("2026-10-05", "x") * 9))
+        assert (ran.status, ran.err.splitlines()[-1]) == (130, "vtex-tracking push: interrupted.")
+        assert len(oms.received) == 0
+        assert list(tmp_path.glob("*rejects*")) == []

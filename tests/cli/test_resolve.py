@@ -78,6 +78,12 @@ class TestListing:
         assert (ran.status, ran.out) == (2, "")
         assert "3 is pending" in ran.err
 
+    def test_what_a_run_has_on_its_way_is_not_unknown(self, run: Callable[..., Ran], usual: Path) -> None:
+        """It is told of as soon as the run knows, or has ended."""
+        with SqliteJournal.open(usual):
+            assert "2 entries unknown" in run("resolve").out
+        assert "3 entries unknown" in run("resolve").out
+
     def test_machines_get_json(self, run: Callable[..., Ran]) -> None:
         """A line each."""
         found = [json.loads(line) for line in run("resolve", "--json").out.splitlines()]
@@ -158,6 +164,28 @@ class TestByHand:
         assert list(oms.received) == []
 
 
+class TestRetrying:
+    """What was refused, once the reason is mended."""
+
+    def test_what_was_refused_is_sent_again(self, run: Callable[..., Ran], ledger: Path, label: str) -> None:
+        """All of it but what somebody withdrew, or what is named, whatever it is."""
+        with SqliteJournal.open(ledger) as journal:
+            rows = [row(line, f"r{line}", order_id=ORDER, invoice_number=INVOICE) for line in (5, 6)]
+            list(journal.add(rows, label))
+            journal.begin([5])
+            journal.settle([5], "refused", status_code=404, reason="no such invoice")
+        assert run("resolve", "--withdraw", 6).out == "1 withdrawn\n"
+        ran = run("resolve", "--retry", "--all")
+        assert (ran.status, ran.out) == (0, "1 to be sent again by the next push\n")
+        assert states(ledger)[4:] == ["pending", "refused"]
+        assert run("resolve", "--retry", 6).out == "1 to be sent again by the next push\n"
+        assert states(ledger)[5] == "pending"
+        ran = run("resolve", "--retry", 6)
+        assert ran.status == 2
+        assert "6 is pending; refused was expected" in ran.err
+        assert "vtex-tracking report --state refused lists" in run("resolve", "--retry").err
+
+
 class TestByReading:
     """The orders."""
 
@@ -186,7 +214,7 @@ class TestByReading:
         with running(Oms()) as other:
             ran = run("resolve", "--read", "--all", "--account", "sandbox", "--base-url", other)
         assert ran.status == 3
-        assert f"they were sent to another address than {other}" in ran.err
+        assert f"they were meant for another address than {other}" in ran.err
         assert len(oms.received) == 0
         assert states(ledger) == ["unknown", "in_flight", "pending", "unknown"]
 

@@ -281,9 +281,16 @@ def test_status_tells_how_fast_a_fleet_calls(run: Callable[..., Ran], shared: st
         rest(journal)
         text = run("status", "--account", "mystore").out
         document = json.loads(run("status", "--json").out)
+        (at_work,) = [told for told in run("status", "--account", label).out.splitlines() if "at work" in told]
+    assert at_work.endswith(").")  # nothing of it is open, and workers end when they are told to
     assert line not in text
-    assert "mystore: workers make 10.0 calls a second at most; nobody calls it for 600 s: 401 \\x1b.\n" in text
+    assert "mystore: workers make 10.0 calls a second at most; no worker calls it for 600 s: 401 \\x1b.\n" in text
     assert "Workers or a push are at work (" in text
+    assert text.endswith("): look again in a while.\n")
+    idle = run("status", "--account", "mystore").out
+    assert idle.endswith(
+        "Pending: they were not sent; push again or start a worker, and it goes on where it stopped.\n"
+    )
     assert document["paces"].keys() == {label, "mystore"}
     assert document["paces"][label]["quiet"] == 0
     assert document["paces"][label]["reason"] == ""

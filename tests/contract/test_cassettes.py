@@ -14,7 +14,7 @@ from vtex_tracking_ext import (
     TrackingClient,
     TrackingReceipt,
     VtexTrackingError,
-    transport,
+    exchange,
 )
 
 import cassettes
@@ -88,14 +88,14 @@ def _check_outcome(case: Case, target: str, found: object) -> None:
 
 def _watch(monkeypatch: pytest.MonkeyPatch) -> list[httpx.Request]:
     """Keep every request that is built."""
-    build = transport._Stub._build
+    build = exchange.Stub._build
     sent: list[httpx.Request] = []
 
-    def keep(self: transport._Stub, *arguments: Any) -> httpx.Request:
+    def keep(self: exchange.Stub, *arguments: Any) -> httpx.Request:
         sent.append(build(self, *arguments))
         return sent[-1]
 
-    monkeypatch.setattr(transport._Stub, "_build", keep)
+    monkeypatch.setattr(exchange.Stub, "_build", keep)
     return sent
 
 

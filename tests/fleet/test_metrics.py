@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from vtex_tracking_ext import RateLimitedError
 from vtex_tracking_ext.bulk.deliver import News, Waiting
 from vtex_tracking_ext.bulk.entries import Selection
+from vtex_tracking_ext.bulk.journal import JournalError
 from vtex_tracking_ext.fleet.metrics import Metrics, serve
 from vtex_tracking_ext.fleet.paces import Paces
 
@@ -19,6 +22,10 @@ from fleets import fill, move, package
 from journaled import refused
 
 if TYPE_CHECKING:
+    from collections import Counter
+    from collections.abc import Mapping
+
+    from vtex_tracking_ext.bulk.entries import State
     from vtex_tracking_ext.bulk.postgres import PostgresJournal
     from vtex_tracking_ext.fleet.slots import SharedPace
 
@@ -115,6 +122,57 @@ def test_a_journal_that_cannot_be_read_is_no_trouble(journal: PostgresJournal, m
     found = told(metrics)
     assert found["vtex_tracking_calls_total", "mystore"] == 1
     assert not any(name == "vtex_tracking_journal_entries" for name, *_ in found)
+
+
+def test_counting_takes_a_small_share_of_the_time(
+    journal: PostgresJournal, metrics: Metrics, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A journal of many millions is not counted without a pause; while it cannot be, it is soon tried again."""
+
+    def slow() -> Mapping[str, Counter[State]]:
+        clock.now += 10
+        return counts()
+
+    counts = journal.counts
+    monkeypatch.setattr(journal, "counts", slow)
+    told(metrics)
+    fill(journal, 1)
+    clock.now = 10 + 199
+    assert ("vtex_tracking_journal_entries", "mystore", "pending") not in told(metrics)
+    clock.now = 10 + 200
+    assert told(metrics)["vtex_tracking_journal_entries", "mystore", "pending"] == 1
+
+    def failing() -> Mapping[str, Counter[State]]:
+        clock.now += 20
+        raise JournalError("no connection")
+
+    monkeypatch.setattr(journal, "counts", failing)
+    clock.now = 1000
+    assert not any(name == "vtex_tracking_journal_entries" for name, *_ in told(metrics))
+    monkeypatch.setattr(journal, "counts", counts)
+    clock.now = 1040
+    assert told(metrics)["vtex_tracking_journal_entries", "mystore", "pending"] == 1
+
+
+def test_who_asks_while_another_counts_does_not_wait(
+    journal: PostgresJournal, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For a database that does not answer, say."""
+    metrics.watch(Waiting("mystore", 60.0, "429"))
+    begun, end = threading.Event(), threading.Event()
+
+    def hanging() -> Mapping[str, Counter[State]]:
+        begun.set()
+        assert end.wait(30)
+        raise JournalError("no connection")
+
+    monkeypatch.setattr(journal, "counts", hanging)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(told, metrics)
+        assert begun.wait(30)
+        assert pool.submit(told, metrics).result(30)["vtex_tracking_pauses_total", "mystore"] == 1
+        end.set()
+        first.result(30)
 
 
 def test_they_are_served(metrics: Metrics) -> None:

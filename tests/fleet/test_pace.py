@@ -10,8 +10,8 @@ import pytest
 
 from vtex_tracking_ext import AuthenticationError, NotFoundError, OutcomeUnknownError, RateLimitedError
 from vtex_tracking_ext.bulk.pace import Throttle
-from vtex_tracking_ext.fleet.pace import FleetPace, NotYet
-from vtex_tracking_ext.fleet.slots import REST, SharedPace
+from vtex_tracking_ext.fleet.pace import FleetPace, NotYet, Quiet
+from vtex_tracking_ext.fleet.slots import ASK_AGAIN, REST, SharedPace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,6 +64,15 @@ class Skipping(threading.Event):
         return self.is_set()
 
 
+class Lasting(threading.Event):
+    """An event whose waiting ends when it is set, as if no time passed before."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait."""
+        assert timeout is not None
+        return super().wait(30)
+
+
 def limited(seconds: float) -> RateLimitedError:
     """Return a 429."""
     error = RateLimitedError("429", status_code=429)
@@ -96,8 +105,7 @@ def test_threads_that_wait_lease_together() -> None:
     pace._lease = lease  # type: ignore[method-assign]
     with ThreadPoolExecutor(8) as pool:
         calls = [pool.submit(pace.wait) for _ in range(8)]
-        while pace._waiting < 8:
-            threading.Event().wait(0.001)
+        until_waiting(pace, 8)
         queueing.set()
         assert all(call.result(timeout=30) for call in calls)
     assert memory.trips <= 4
@@ -197,15 +205,62 @@ def test_an_error_brings_what_was_answered_before() -> None:
     assert memory.pace.breaker.strain > 0
 
 
+def test_what_a_trial_says_is_told_at_once() -> None:
+    """All workers wait for it, and the one that made the call may have no other to make."""
+    memory = Memory()
+    one, other = memory.worker(), memory.worker()
+    one.wait()
+    one.learn(AuthenticationError("401", status_code=401))
+    memory.advance(REST)
+    assert one.wait()
+    with pytest.raises(NotYet) as caught:
+        other.wait()
+    assert caught.value.seconds == ASK_AGAIN
+    one.learn(None)
+    memory.advance(ASK_AGAIN)
+    for worker in (other, one):
+        assert worker.wait()
+        trips = memory.trips
+        worker.learn(None)
+        assert memory.trips == trips
+
+
+def test_not_all_threads_wait_for_one_account() -> None:
+    """Those that would wait for long do something else meanwhile; those that wait are as many as keep it busy."""
+    memory = Memory(1.0)
+    pace = FleetPace("mystore", memory, 1.0, lambda: memory.now)
+    assert pace.wait()
+    pace._cancelled = Lasting()
+    with ThreadPoolExecutor(8) as pool:
+        waiting = [pool.submit(pace.wait)]
+        until_waiting(pace, 1)
+        while not pace._interval:
+            threading.Event().wait(0.001)
+        waiting += [pool.submit(pace.wait) for _ in range(2)]
+        until_waiting(pace, 3)
+        for _ in range(5):
+            with pytest.raises(Quiet, match="enough packages") as caught:
+                pace.wait()
+            assert caught.value.seconds == 1
+        pace.cancel()
+        assert not pace.wait()
+        assert [future.result(timeout=30) for future in waiting] == [False] * 3
+
+
+def until_waiting(pace: FleetPace, number: int) -> None:
+    """Return when as many threads wait."""
+    while pace._waiting < number:
+        threading.Event().wait(0.001)
+
+
 def test_cancelling_ends_the_waiting() -> None:
     """Now and later."""
-    memory = Memory(0.6)
-    pace = FleetPace("mystore", memory, 0.6, lambda: memory.now)
+    memory = Memory(1.1)
+    pace = FleetPace("mystore", memory, 1.1, lambda: memory.now)
     assert pace.wait()
     with ThreadPoolExecutor(3) as pool:
         waiting = [pool.submit(pace.wait) for _ in range(3)]
-        while pace._waiting < 3:
-            threading.Event().wait(0.001)
+        until_waiting(pace, 3)
         pace.cancel()
         assert [future.result(timeout=30) for future in waiting] == [False] * 3
     assert not pace.wait()

@@ -124,6 +124,17 @@ def test_those_of_the_dead_are_left_behind(journal: PostgresJournal) -> None:
     assert ringing.left_behind(journal, 0) == [first.id, second.id]
 
 
+def test_a_clock_that_is_set_back_keeps_no_doorbell(journal: PostgresJournal) -> None:
+    """What was taken up at a time that is yet to come was not taken up just now."""
+    ringing = Ringing(journal.connections)
+    fill(journal, 1)
+    ring(journal)
+    take_up(journal)
+    with journal.connections.one() as connection:
+        connection.execute("UPDATE procrastinate_events SET at = at + interval '1 day'")
+    assert ringing.left_behind(journal) == [doorbells(journal)[0].id]
+
+
 def elsewhere(journal: PostgresJournal, ringing: Ringing) -> list[int]:
     """Ask with another connection than this thread's, which holds a package."""
     with ThreadPoolExecutor(1) as pool:

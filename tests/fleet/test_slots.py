@@ -16,7 +16,7 @@ from vtex_tracking_ext import (
 )
 from vtex_tracking_ext.bulk.breaker import FIRST_PAUSE, MOST_UNKNOWN, Breaker
 from vtex_tracking_ext.bulk.pace import MOST_FREEZES, Throttle
-from vtex_tracking_ext.fleet.slots import LEASE_SECONDS, LONGEST_WAIT, REST, Answer, Lease, SharedPace
+from vtex_tracking_ext.fleet.slots import ASK_AGAIN, LEASE_SECONDS, LONGEST_WAIT, REST, TRIAL, Answer, Lease, SharedPace
 
 NOW = 1_764_000_000.0
 UNKNOWN = OutcomeUnknownError("no answer")
@@ -97,7 +97,7 @@ def test_429s_without_end_let_the_account_rest() -> None:
     assert "stays over its limit" in lease.reason
     now += lease.quiet
     assert len(shared.lease(now, 9, 20).starts) == 1
-    assert shared.lease(now, 9, 20).quiet == pytest.approx(REST)
+    assert shared.lease(now, 9, 20).quiet == ASK_AGAIN
     shared.report(now + 1, [answered(now + 1)])
     assert len(shared.lease(now + 2, 9, 20).starts) > 1
     assert shared.reason == ""
@@ -113,6 +113,69 @@ def test_what_ends_a_push_lets_the_account_rest(error: Exception) -> None:
     assert shared.quiet(NOW + 1) == REST - 1
     assert len(shared.lease(NOW + REST, 9, 20).starts) == 1
     assert shared.report(NOW + REST + 1, (), NOW + REST, error) == REST  # type: ignore[arg-type]
+
+
+def rested(shared: SharedPace) -> float:
+    """Let an account rest, and return when it has."""
+    shared.report(NOW, (), NOW, NotSentError("no connection"))
+    return NOW + REST
+
+
+def test_while_a_call_tries_the_ground_the_others_ask_again_soon() -> None:
+    """Else they would find out after another rest or pause only that all is well."""
+    shared = steady()
+    now = rested(shared)
+    assert shared.lease(now, 9, 20).is_trial
+    assert shared.lease(now, 9, 20).quiet == ASK_AGAIN
+    shared = steady()
+    for _ in range(MOST_UNKNOWN):
+        shared.report(NOW, (), NOW, UNKNOWN)
+    assert shared.lease(NOW + FIRST_PAUSE, 9, 20).is_trial
+    assert shared.lease(NOW + FIRST_PAUSE, 9, 20).quiet == ASK_AGAIN
+    assert shared.report(NOW + FIRST_PAUSE, (), NOW + FIRST_PAUSE, UNKNOWN) == 2 * FIRST_PAUSE
+    assert shared.lease(NOW + FIRST_PAUSE, 9, 20).quiet == 2 * FIRST_PAUSE
+
+
+def test_a_trial_that_is_lost_is_followed_by_another() -> None:
+    """With its worker, or because it came too late, or there was nothing to send after all: not after a whole rest."""
+    shared = steady()
+    now = rested(shared)
+    shared.lease(now, 9, 20)
+    assert not shared.lease(now + TRIAL - 1, 9, 20).starts
+    assert shared.lease(now + TRIAL, 9, 20).is_trial
+
+
+def test_an_old_answer_does_not_pass_for_the_trials() -> None:
+    """A worker may report it much later, with its next lease."""
+    shared = steady()
+    now = rested(shared)
+    shared.lease(now, 9, 20)
+    shared.report(now, [answered(NOW - 1)])
+    assert shared.reason
+    assert shared.report(now + 1, (), NOW - 1, UNKNOWN) > 0
+    shared.report(now + 1, [answered(now + 1, after=1.001)])
+    assert not shared.reason
+
+
+def test_a_clock_that_is_set_back_keeps_nobody_waiting() -> None:
+    """What is left of a pause, a rest and a freeze stays; nothing waits until the clock is there again."""
+    day = 86_400.0
+    shared = steady()
+    shared.lease(NOW, 9, 20)
+    shared.report(NOW, [answered(NOW)])
+    assert shared.lease(NOW - day, 9, 20).starts[0] - (NOW - day) < 1
+    assert shared.throttle.recent == [NOW - day]
+    shared.report(NOW, (), NOW, limited(30))
+    assert shared.lease(NOW - day, 9, 20).quiet == 30
+    for _ in range(MOST_UNKNOWN):
+        shared.report(NOW, (), NOW, UNKNOWN)
+    assert shared.lease(NOW - day, 9, 20).quiet == FIRST_PAUSE
+    rested(shared)
+    assert shared.lease(NOW - day, 9, 20).quiet == REST
+    assert shared.lease(NOW - day + REST, 9, 20).is_trial
+    shared.report(NOW - 2 * day, [answered(NOW - 2 * day)])
+    assert not shared.reason
+    assert shared.lease(NOW - 2 * day - 0.5, 9, 20).quiet == 0
 
 
 def test_unknown_outcomes_pause_the_account_and_then_let_it_rest() -> None:
@@ -157,7 +220,9 @@ def test_a_refusal_was_let_through() -> None:
 
 def test_the_state_travels_as_json() -> None:
     """Whole; what is not told is as in a new one, and what a newer program tells besides is passed over."""
-    shared = SharedPace(Throttle(20, rate=20, recent=[NOW]), Breaker(strain=3), "resting", NOW, trying=True)
+    shared = SharedPace(
+        Throttle(20, rate=20, recent=[NOW]), Breaker(strain=3), "resting", NOW, trying=True, tried=NOW, changed=NOW
+    )
     assert SharedPace.from_json(json.loads(json.dumps(shared.to_json()))) == shared
     assert SharedPace.from_json({}) == SharedPace()
     newer = shared.to_json()

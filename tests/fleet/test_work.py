@@ -164,6 +164,18 @@ def test_what_was_left_in_flight_and_cannot_be_looked_at_rings_again(bench: Benc
     assert states(bench.journal) == {"in_flight": 1}
 
 
+def test_a_doubt_that_cannot_be_looked_at_rings_again(bench: Bench) -> None:
+    """However old it is: the order may show it, and what waits behind it would wait for ever."""
+    bench.add("a")
+    move(bench.journal, "unknown", package(), "20 minutes")
+    bench.add("b")
+    bench.account.read_answers(refused(401))
+    with pytest.raises(NotYet, match="the account is quiet") as caught:
+        bench.work.drain(package())
+    assert caught.value.seconds > REST - 5
+    assert states(bench.journal) == {"unknown": 1, "pending": 1}
+
+
 def test_sending_on_leaves_the_doubt_behind(bench: Bench) -> None:
     """It is looked at again all the same."""
     bench.account.shows = False

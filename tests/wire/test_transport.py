@@ -20,7 +20,8 @@ from vtex_tracking_ext import (
     RetryPolicy,
     TrackingClient,
     TrackingUpdate,
-    transport,
+    exchange,
+    tls,
 )
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ def test_a_2xx_that_breaks_off_is_applied(make: Callable[..., Twin], answer: byt
 
 def test_a_body_beyond_the_cap_is_not_read_whole(make: Callable[..., Twin], monkeypatch: pytest.MonkeyPatch) -> None:
     """A receipt has a few hundred bytes."""
-    monkeypatch.setattr(transport, "MAX_BODY", 1000)
+    monkeypatch.setattr(exchange, "MAX_BODY", 1000)
     with server(b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n" + b"x" * 5000) as (url, _):
         receipt = make(url).send(UPDATE)
     assert "the answer broke off" in (receipt.note or "")
@@ -164,7 +165,7 @@ def test_a_ca_file_is_used(make: Callable[..., Twin], tmp_path: Any) -> None:
 
 def test_tls_is_always_verified() -> None:
     """The shared context checks certificates and host names."""
-    context = transport._tls(None, trust_env=False)
+    context = tls.tls_context(None, trust_env=False)
     assert context.verify_mode is ssl.CERT_REQUIRED
     assert context.check_hostname is True
 
@@ -175,11 +176,11 @@ def test_the_environment_gets_no_keys_of_tls_unless_it_is_trusted(
 ) -> None:
     """With them whoever set ``SSLKEYLOGFILE`` could read everything."""
     monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "keys"))
-    transport._usual_tls.cache_clear()
+    tls._usual_tls.cache_clear()
     try:
-        kept = [transport._tls(ca_file, trust_env=trust_env).keylog_filename for trust_env in (False, True)]
+        kept = [tls.tls_context(ca_file, trust_env=trust_env).keylog_filename for trust_env in (False, True)]
     finally:
-        transport._usual_tls.cache_clear()
+        tls._usual_tls.cache_clear()
     assert kept == [None, str(tmp_path / "keys")]
 
 
@@ -189,6 +190,6 @@ def test_a_source_tree_without_an_installation_has_a_user_agent(monkeypatch: pyt
     def missing(_: str) -> str:
         raise PackageNotFoundError
 
-    assert transport._user_agent.__wrapped__().startswith("vtex-tracking/")
-    monkeypatch.setattr(transport, "version", missing)
-    assert transport._user_agent.__wrapped__() == "vtex-tracking"
+    assert exchange._user_agent.__wrapped__().startswith("vtex-tracking/")
+    monkeypatch.setattr(exchange, "version", missing)
+    assert exchange._user_agent.__wrapped__() == "vtex-tracking"

@@ -45,6 +45,9 @@ if TYPE_CHECKING:
 #: the merchant.
 DEFAULT_CONCURRENCY: Final = 8
 
+#: Packages of one account at once at most: a client has no more connections, and each package has a thread.
+MOST_CONCURRENCY: Final = 100
+
 #: Seconds between the looks, at the end of a run, at what became doubtful in it. VTEX shows an accepted change after
 #: about six seconds (seen).
 LOOKS: Final = (2.0, 5.0, 8.0)
@@ -68,13 +71,13 @@ class Choices:
     """How a run delivers.
 
     Attributes:
-        concurrency: Packages of one account at once, from 1 up.
+        concurrency: Packages of one account at once, from 1 to :data:`MOST_CONCURRENCY`.
         events_per_call: Events of a package in one call at most, from 1 up; 1 sends each alone.
         send_on: Send what stands behind an unknown outcome too. The shopper can then see events in another order.
         looks: Seconds before each of the looks, at the end, at what became doubtful in the run.
     """
 
-    concurrency: int = field(default=DEFAULT_CONCURRENCY, validator=validators.ge(1))
+    concurrency: int = field(default=DEFAULT_CONCURRENCY, validator=[validators.ge(1), validators.le(MOST_CONCURRENCY)])
     events_per_call: int = field(default=EVENTS_PER_CALL, validator=validators.ge(1))
     send_on: bool = False
     looks: tuple[float, ...] = field(factory=lambda: LOOKS)
@@ -346,29 +349,30 @@ class Delivery:
 
     def _note_failure(self, entries: tuple[Entry, ...], error: VtexTrackingError) -> bool | None:
         """Note what an error means; tell whether what comes after may be sent, or None to send the same again."""
-        ids, reason, status = _ids(entries), str(error), getattr(error, "status_code", None)
-        if isinstance(error, _LATER):
-            self._journal.settle(ids, "pending", status_code=status, reason=reason)
-            self._learn(error)
-            return None if isinstance(error, RateLimitedError) else False
-        if isinstance(error, OutcomeUnknownError):
-            self._journal.settle(ids, "unknown", status_code=status, reason=reason)
-            self._learn(error)
-            self._doubtful[entries[0].package] = None
-            self._tell(News(entries, "unknown", reason, is_call=True))
-            return self._choices.send_on
+        reason, status = str(error), getattr(error, "status_code", None)
         is_one_events_fault = status in _ONE_EVENTS_FAULT or isinstance(error, InvalidUpdateError)
-        if is_one_events_fault and len(entries) > 1:
-            self._journal.settle(ids, "pending", status_code=status, reason=reason)
-            self._learn(error)
+        outcome: Settled = "refused"
+        if isinstance(error, _LATER) or (is_one_events_fault and len(entries) > 1):
+            outcome = "pending"
+        elif isinstance(error, OutcomeUnknownError):
+            outcome = "unknown"
+        seconds = self._pace.learn(error)  # before anything that takes time, in which others would begin a call
+        self._journal.settle(_ids(entries), outcome, status_code=status, reason=reason)
+        self._heed(seconds, error)
+        if isinstance(error, _LATER):
+            return None if isinstance(error, RateLimitedError) else False
+        if outcome == "pending":
             return all(self._send(half) for half in halves(entries))
-        self._journal.settle(ids, "refused", status_code=status, reason=reason)
-        self._learn(error)
-        self._tell(News(entries, "refused", reason, is_call=True))
-        return True
+        if outcome == "unknown":
+            self._doubtful[entries[0].package] = None
+        self._tell(News(entries, outcome, reason, is_call=True))
+        return outcome == "refused" or self._choices.send_on
 
     def _learn(self, error: VtexTrackingError | None) -> None:
-        seconds = self._pace.learn(error)
+        self._heed(self._pace.learn(error), error)
+
+    def _heed(self, seconds: float, error: VtexTrackingError | None) -> None:
+        """Do what follows from a call: end, or tell that nobody may call for some seconds."""
         if self._pace.reason:
             self.stop()
         elif seconds > _WORTH_TELLING:

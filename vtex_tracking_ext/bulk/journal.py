@@ -119,8 +119,7 @@ class Journal(JournalReader, Protocol):
         """Work on a package alone, as long as the context lasts: give whether nobody else does.
 
         Who holds a package knows that whatever is in flight in it was left behind by somebody who has died. What a
-        thread asks for while it holds a package raises :class:`JournalError` if somebody else could have come to hold
-        it meanwhile.
+        thread asks for while it holds one raises :class:`JournalError` if somebody else could have come to hold it.
         """
 
     def begin(self, ids: Iterable[int]) -> tuple[Entry, ...]:

@@ -17,23 +17,22 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-import re
 import threading
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Final, TypeAlias
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, TypeAlias
 
 from attrs import Factory, define, evolve, frozen
-from vtex_oms_client import constants
 
+from vtex_tracking_ext.client import AsyncTrackingClient
 from vtex_tracking_ext.errors import ConfigurationError
 
 from .deliver import Choices, Delivery, News
 from .entries import OPEN, Selection
 from .given import rows_of
 from .journals import open_journal
+from .labels import label_of
 from .pace import DEFAULT_RATE, Pace
 from .plan import EVENTS_PER_CALL, batches
 from .records import RowProblem
@@ -54,35 +53,6 @@ if TYPE_CHECKING:
 #: Gives the journal's name of an account that a row names, and for an empty text that of rows which name none; raises
 #: ConfigurationError where it cannot be called.
 LabelOf: TypeAlias = "Callable[[str], str]"
-
-#: A host name that is VTEX's own for an account, in whichever environment.
-_OWN_HOST: Final = constants.SERVER_URL.partition("://")[2]
-
-#: Ports that an address need not name.
-_USUAL_PORTS: Final = {"http": 80, "https": 443}
-
-
-def label_of(client: TrackingClient) -> str:
-    """Return the name under which a journal keeps a client's account; see :func:`label_at`."""
-    return label_at(client.account, client.base_url)
-
-
-def label_at(account: str, base_url: str) -> str:
-    """Return the name under which a journal keeps an account that is called at an address.
-
-    It is the account's; where another address is called, such as a sandbox's, that is added
-    (``mystore@127.0.0.1:8000``), so that what went there does not pass for sent to the store. It is in lower case, as a
-    journal keeps it, and a port that goes without saying is left out: the same store has the same name.
-    """
-    account = account.lower()
-    address = urlsplit(base_url.lower())
-    host = re.sub(r":[0-9]+$", "", address.netloc)
-    if address.port not in {None, _USUAL_PORTS[address.scheme]}:
-        host = f"{host}:{address.port}"
-    own = re.escape(_OWN_HOST.format(accountName=account, environment="*")).replace(r"\*", "[a-z0-9-]+")
-    if re.fullmatch(own, host) and not address.path:
-        return account
-    return f"{account}@{host}{address.path}"
 
 
 @define
@@ -370,8 +340,8 @@ def push(
         if isinstance(journal, str | os.PathLike):
             journal = stack.enter_context(open_journal(journal))
         taking = Taking(journal, _labels_of(clients), problems.append, lambda _place, _note: None)
+        run = Run({label_of(one): one for one in clients}, journal, report, choices, rate)  # refuses before rows wait
         taking.take(rows_of(rows, now or dt.datetime.now().astimezone()))
-        run = Run({label_of(one): one for one in clients}, journal, report, choices, rate)
         run.deliver()
         left = waiting_in(journal, run.deliveries)
     intake = taking.intake
@@ -394,6 +364,8 @@ def push(
 def _labels_of(clients: tuple[TrackingClient, ...]) -> LabelOf:
     if not clients:
         raise ConfigurationError("client is empty: give a TrackingClient, or several.")
+    if any(isinstance(one, AsyncTrackingClient) for one in clients):
+        raise ConfigurationError("client is an AsyncTrackingClient: give a TrackingClient, and call push in a thread.")
     by_account = {one.account.lower(): label_of(one) for one in reversed(clients)}
 
     def label_of_account(account: str) -> str:

@@ -70,9 +70,9 @@ def read_rows(
         sheet: The sheet of a workbook with more than one.
 
     Raises:
-        InputFileError: The file cannot be read, is empty, its header is wrong, or from some line on its rows
-            cannot be told apart. Rows before that line have then been yielded: what is wrong with a file is known
-            when it has been read to its end.
+        InputFileError: The file cannot be read, is empty (a header alone is a quiet day), its header is wrong, or from
+            some line on its rows cannot be told apart. Rows before that line have then been yielded: what is wrong
+            with a file is known when it has been read to its end.
         ConfigurationError: It is XLSX and the extra is not installed.
     """
     found = False
@@ -81,7 +81,7 @@ def read_rows(
         for record in _records(source, columns, encoding, sheet):
             found = True
             yield from checked(record, now)
-    if not found:
+    if not found and source.format == "jsonl":
         raise InputFileError(f"{source.name}: no rows; one event a line is expected.")
 
 

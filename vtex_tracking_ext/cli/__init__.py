@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import traceback
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -10,11 +11,17 @@ from vtex_tracking_ext.errors import VtexTrackingError
 from vtex_tracking_ext.text import visible
 
 from . import output
-from .options import VERSION, add_commands
+from .commands import VERSION, add_commands
 from .status import Status, status_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+
+_OUR_MISTAKE = (
+    "vtex-tracking {}: ended by a mistake of its own; what was on its way may have been applied or not. A push can be "
+    "run again, and settles that first."
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,8 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: Sequence[str] | None) -> Status:
     parsed = _parser().parse_args(arguments)
-    command = import_module(f".{parsed.module}", __name__)
     try:
+        command = import_module(f".{parsed.module}", __name__)
         status: Status = getattr(command, parsed.function)(parsed)
     except VtexTrackingError as error:
         output.warn(f"vtex-tracking {parsed.command}: {visible(str(error), 4000)}")
@@ -37,6 +44,10 @@ def _run(arguments: Sequence[str] | None) -> Status:
     except KeyboardInterrupt:
         output.warn(f"vtex-tracking {parsed.command}: interrupted.")
         return Status.INTERRUPTED
+    except Exception:  # noqa: BLE001 - a mistake of this program: what was on its way may have been applied
+        lines = traceback.format_exc().splitlines()
+        output.warn("\n".join([*(visible(line, 4000) for line in lines), _OUR_MISTAKE.format(parsed.command)]))
+        return Status.UNKNOWN
     return status
 
 

@@ -6,11 +6,11 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
-from vtex_tracking_ext.bulk.push import label_at, label_of
+from vtex_tracking_ext.bulk.labels import label_at, label_of
 from vtex_tracking_ext.credentials import server_url
 from vtex_tracking_ext.errors import ConfigurationError
 from vtex_tracking_ext.profiles import load_profiles
-from vtex_tracking_ext.text import quoted
+from vtex_tracking_ext.text import quoted, visible
 
 from .connection import client_of, profile_file, settings_from
 
@@ -26,6 +26,8 @@ class Accounts:
 
     Rows without an account go to the run's own. Another account needs a profile of its own, because credentials are one
     store's; of several for one account it is the one that is named after it.
+    Where an option or the environment has the run call another address, such as a sandbox's, a profile must say where
+    its account is called: else a trial would reach the other stores themselves.
 
     Args:
         parsed: The command's options.
@@ -34,6 +36,8 @@ class Accounts:
     def __init__(self, parsed: argparse.Namespace) -> None:
         self._parsed = parsed
         self._own = settings_from(parsed, os.environ)
+        is_by_profile = parsed.profile or os.environ.get("VTEX_PROFILE")
+        self._elsewhere: str = parsed.base_url or ("" if is_by_profile else os.environ.get("VTEX_BASE_URL", ""))
         self._profiles: dict[str, dict[str, Settings]] | None = None
         self._clients: dict[str, TrackingClient] = {}
 
@@ -72,7 +76,7 @@ class Accounts:
         """
         client = self.client(label.partition("@")[0])
         if label_of(client) != label:
-            raise ConfigurationError(f"{label}: they were meant for another address than {client.base_url}")
+            raise ConfigurationError(f"they were meant for another address than {client.base_url}")
         return client
 
     @property
@@ -112,7 +116,13 @@ class Accounts:
                 f"{quoted(account, 60)} has several profiles in {path}: {', '.join(map(quoted, profiles))}; name "
                 "the one to use after the account"
             )
-        return next(iter(profiles.values()))
+        (profile,) = profiles.values()
+        if self._elsewhere and profile.base_url is None:
+            raise ConfigurationError(
+                f"this run calls {visible(self._elsewhere)}, and the profile of {quoted(account, 60)} in {path} does "
+                "not say where to call; write a base_url into it"
+            )
+        return profile
 
     def _by_account(self) -> dict[str, dict[str, Settings]]:
         """Return the profiles of each account, by their names."""

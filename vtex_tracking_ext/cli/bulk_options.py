@@ -11,6 +11,9 @@ _COLUMNS = (
     "Columns: order_id, invoice_number, date (yyyy-mm-dd), city, state, description, is_delivered (true or false), "
     "delivered_date (yyyy-mm-dd hh:mm), account; VTEX's spellings (orderId) are taken too. "
 )
+#: As in :data:`vtex_tracking_ext.bulk.deliver.MOST_CONCURRENCY`, which would take long to import.
+MOST_CONCURRENCY = 100
+
 _JSON_HELP = "print JSON lines on standard output, for machines"
 
 
@@ -56,7 +59,7 @@ def add_push(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     )
     where.add_argument("--no-rejects", action="store_true", help="name the rows with mistakes, write no file of them")
     _add_coalescing(parser)
-    parser.add_argument("--concurrency", type=positive, default=8, metavar="N", help="packages at once (8)")
+    parser.add_argument("--concurrency", type=concurrency, default=8, metavar="N", help="packages at once (8)")
     parser.add_argument(
         "--rate", type=rate, default=25.0, metavar="N", help="calls a second to an account, at most (25)"
     )
@@ -108,8 +111,8 @@ def add_resolve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "resolve:resolve",
         "settle what nobody knows: list it, read the orders again, or say what you saw",
         "Without an action it lists what is unknown, each with a number. Name numbers or --all with an action; those "
-        "of what waits, for --withdraw, are in the report. What was applied stays so; what was not is sent by the "
-        "next push.",
+        "of what was refused, for --retry, and of what waits, for --withdraw, are in the report. What was applied "
+        "stays so; what was not is sent by the next push.",
     )
     parser.add_argument("ids", nargs="*", type=positive, metavar="NUMBER", help="which ones, by their numbers")
     parser.add_argument("--all", action="store_true", help="all of them (of --account, if that is given)")
@@ -117,6 +120,11 @@ def add_resolve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     action.add_argument("--read", action="store_true", help="read their orders: what is found there was applied")
     action.add_argument("--applied", action="store_true", help="you saw them on the order, in the VTEX Admin say")
     action.add_argument("--not-applied", action="store_true", help="you saw that they are missing: send them again")
+    action.add_argument(
+        "--retry",
+        action="store_true",
+        help="send these refused ones again, now that what VTEX refused them for is mended",
+    )
     action.add_argument(
         "--withdraw", action="store_true", help="never send these waiting ones; pushing their rows again renews them"
     )
@@ -143,6 +151,14 @@ def address(text: str) -> tuple[str, int]:
     """Read [HOST:]PORT."""
     host, _, number = text.rpartition(":")
     return host or "127.0.0.1", port(number)
+
+
+def concurrency(text: str) -> int:
+    """Read how many packages go at once."""
+    number = positive(text)
+    if number > MOST_CONCURRENCY:
+        raise argparse.ArgumentTypeError(f"{number} is more than {MOST_CONCURRENCY}, the most at once")
+    return number
 
 
 def column(text: str) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""Ctrl-C during a run: the first one lets it end in order, the second ends the process at once."""
+"""Ctrl-C and SIGTERM: during a run the first lets it end in order, the second ends the process at once."""
 
 from __future__ import annotations
 
@@ -39,12 +39,27 @@ class Interrupts:
 
 
 @contextmanager
+def terminations() -> Iterator[None]:
+    """Within the block, let SIGTERM do what Ctrl-C does, so that what is half done is tidied away."""
+    with _handled_by(signal.default_int_handler, signal.SIGTERM):
+        yield
+
+
+@contextmanager
 def interrupts(stop: Callable[[], None]) -> Iterator[Interrupts]:
     """Within the block, let SIGINT and SIGTERM call ``stop``, and a second one end the process."""
     handler = Interrupts(stop)
-    before = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
+    with _handled_by(handler, signal.SIGINT, signal.SIGTERM):
         yield handler
+
+
+@contextmanager
+def _handled_by(handler: Callable[..., Any], *numbers: signal.Signals) -> Iterator[None]:
+    """Within the block, have signals handled so, but for those that the process was started to ignore (``nohup``)."""
+    wanted = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, handler) for number in wanted}
+    try:
+        yield
     finally:
         for number, former in before.items():
             signal.signal(number, former)

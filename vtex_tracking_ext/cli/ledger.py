@@ -181,7 +181,8 @@ def _advice(total: Counter[State], holder: str, option: str, *, has_fleet: bool)
         has_fleet: Whether workers serve the journal, which do not end by themselves.
     """
     if holder and has_fleet:
-        yield f"Workers or a push are at work ({visible(holder)}): look again in a while."
+        is_open = total["pending"] or total["in_flight"]
+        yield f"Workers or a push are at work ({visible(holder)}){': look again in a while' if is_open else ''}."
     elif holder:
         yield f"A push is running ({visible(holder)}): look again when it has ended."
     if total["unknown"]:
@@ -189,7 +190,8 @@ def _advice(total: Counter[State], holder: str, option: str, *, has_fleet: bool)
     if total["in_flight"] and not holder:
         yield "In flight: the last push was killed; push again, and it finds out what became of them."
     if total["pending"] and not holder:
-        yield "Pending: they were not sent; push again, and it goes on where it stopped."
+        or_worker = " or start a worker" if has_fleet else ""
+        yield f"Pending: they were not sent; push again{or_worker}, and it goes on where it stopped."
     if total["refused"]:
         yield f"Refused: `vtex-tracking report --state refused{option}` says why; mend that, and push those rows again."
     if not holder and total["applied"] == total.total():
@@ -197,7 +199,8 @@ def _advice(total: Counter[State], holder: str, option: str, *, has_fleet: bool)
 
 
 def _pace_line(pace: PaceNow) -> str:
-    quiet = f"; nobody calls it for {pace.quiet:.0f} s: {visible(pace.reason, _REASON_LENGTH)}" if pace.quiet else ""
+    reason = visible(pace.reason, _REASON_LENGTH).removesuffix(".")
+    quiet = f"; no worker calls it for {pace.quiet:.0f} s: {reason}" if pace.quiet else ""
     return f"{visible(pace.account)}: workers make {pace.rate:.1f} calls a second at most{quiet}."
 
 

@@ -1,14 +1,8 @@
-"""The commands' arguments. Imports nothing heavy, so that ``--help`` is quick."""
+"""What the arguments of several commands are made of. Imports nothing heavy, so that ``--help`` is quick."""
 
 from __future__ import annotations
 
 import argparse
-from importlib.metadata import PackageNotFoundError, version
-
-try:
-    VERSION = version("vtex-tracking")
-except PackageNotFoundError:  # pragma: no cover - a source tree that was never installed
-    VERSION = "unknown"
 
 _CREDENTIALS_HELP = (
     "Taken from these options, from --profile, or from the environment: VTEX_ACCOUNT, VTEX_APP_KEY and "
@@ -20,25 +14,6 @@ _CREDENTIALS_HELP = (
     "(XDG_CONFIG_HOME, APPDATA, or ~/.config). "
     "Other users of this machine can see an option's value: prefer the others for secrets."
 )
-
-
-def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add every command."""
-    # They are made of what is below.
-    from .bulk_options import add_check, add_push, add_resolve, add_worker  # noqa: PLC0415
-    from .ledger_options import add_migrate, add_report, add_status  # noqa: PLC0415
-
-    add_check(commands)
-    add_push(commands)
-    add_status(commands)
-    add_resolve(commands)
-    add_worker(commands)
-    add_report(commands)
-    add_migrate(commands)
-    _add_update(commands)
-    _add_deliver(commands)
-    _add_packages(commands)
-    _add_sandbox(commands)
 
 
 def positive(text: str) -> int:
@@ -81,55 +56,6 @@ def port(text: str) -> int:
     return int(text)
 
 
-def _add_update(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = command(commands, "update", "single:update", "add events to one package that is on its way", "")
-    _add_package(parser)
-    _add_events(parser, required=True)
-    add_connection(parser)
-
-
-def _add_deliver(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = command(
-        commands,
-        "deliver",
-        "single:deliver",
-        "report one package as delivered or picked up",
-        "Treat it as final: nothing public shows that a delivery can be taken back.",
-    )
-    _add_package(parser)
-    parser.add_argument(
-        "--delivered-date", metavar="WHEN", help="yyyy-mm-dd hh:mm, or yyyy-mm-dd; never taken from an event"
-    )
-    _add_events(parser, required=False)
-    add_connection(parser)
-
-
-def _add_packages(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = command(commands, "packages", "single:packages", "show the packages of an order, newest event first", "")
-    parser.add_argument("order_id", metavar="ORDER_ID")
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    add_connection(parser)
-
-
-def _add_sandbox(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = command(
-        commands,
-        "sandbox",
-        "sandbox:sandbox",
-        "run a stand-in for VTEX's order system on this machine, with a page to look at",
-        "It behaves as VTEX's documentation and known issues say; no answer of the real VTEX went into it. Nothing "
-        "reaches VTEX, and its data is gone when it ends.",
-    )
-    parser.add_argument("--port", type=port, default=0, help="the port (0, that is any free one)")
-    parser.add_argument("--rate-limit", type=positive, metavar="N", help="answer 429 above N calls a minute")
-    parser.add_argument(
-        "--retry-after", type=positive, metavar="SECONDS", help="say so in Retry-After with a 429 (not said)"
-    )
-    parser.add_argument(
-        "--show-after", type=seconds, default=0.0, metavar="SECONDS", help="until an accepted event shows (0)"
-    )
-
-
 def command(
     commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, home: str, summary: str, more: str
 ) -> argparse.ArgumentParser:
@@ -146,24 +72,6 @@ def command(
     module, _, function = home.partition(":")
     parser.set_defaults(module=module, function=function)
     return parser
-
-
-def _add_package(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("order_id", metavar="ORDER_ID", help="such as 1172452900788-01")
-    parser.add_argument("invoice_number", metavar="INVOICE_NUMBER", help="such as 000030711; leading zeros count")
-
-
-def _add_events(parser: argparse.ArgumentParser, *, required: bool) -> None:
-    parser.add_argument(
-        "--event",
-        dest="events",
-        action="append",
-        nargs="+",
-        default=None if required else [],
-        required=required,
-        metavar=("DATE", "DESCRIPTION"),
-        help="an event: DATE (yyyy-mm-dd) DESCRIPTION [CITY [STATE]]; may be given again, oldest first",
-    )
 
 
 def add_connection(parser: argparse.ArgumentParser) -> None:

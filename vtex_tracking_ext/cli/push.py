@@ -10,17 +10,19 @@ from typing import TYPE_CHECKING
 from vtex_tracking_ext.bulk.deliver import Choices, News, Waiting
 from vtex_tracking_ext.bulk.entries import OPEN, Selection
 from vtex_tracking_ext.bulk.journals import open_journal, open_trial
-from vtex_tracking_ext.bulk.push import Intake, Run, Taking, label_of, outlook, waiting_in
+from vtex_tracking_ext.bulk.labels import label_of
+from vtex_tracking_ext.bulk.push import Intake, Run, Taking, outlook, waiting_in
 from vtex_tracking_ext.bulk.rejects import RejectsFile
 from vtex_tracking_ext.bulk.rows import InputFileError, read_rows
 from vtex_tracking_ext.bulk.sqlite import SqliteJournal
+from vtex_tracking_ext.credentials import server_url
 from vtex_tracking_ext.errors import ConfigurationError
 from vtex_tracking_ext.text import quoted
 
 from .accounts import Accounts
 from .connection import settings_from
 from .fleet import fleet_journal, ring_for
-from .interrupts import interrupts
+from .interrupts import interrupts, terminations
 from .ledger import journal_option, journal_path, journal_to_write
 from .progress import progress
 from .status import Status, status_of
@@ -45,16 +47,27 @@ def check(parsed: argparse.Namespace) -> Status:
     teller = Teller(as_json=parsed.json)
     own = settings_from(parsed, os.environ).account or _NO_ACCOUNT
     with SqliteJournal.temporary() as journal:
-        taking = Taking(journal, lambda account: account.lower() or own, teller.problem, teller.note)
+        taking = Taking(journal, lambda account: _named(account) or own, teller.problem, teller.note)
         intake = _take_in(parsed, taking, teller, keep=False)
         teller.plan(intake, outlook(journal, journal.counts(), parsed.events_per_call))
     return Status.USAGE if intake.wrong else Status.OK
 
 
+def _named(account: str) -> str:
+    """Return the account that a row names, in lower case, or nothing.
+
+    Raises:
+        ConfigurationError: No account can have that name.
+    """
+    if account:
+        server_url(account)
+    return account.lower()
+
+
 def push(parsed: argparse.Namespace) -> Status:
     """Read files into the journal, and deliver what waits there for their accounts; without files, for all of them."""
     teller = Teller(as_json=parsed.json, journal_option=journal_option(parsed))
-    with Accounts(parsed) as accounts, _opened(parsed) as journal:
+    with terminations(), Accounts(parsed) as accounts, _opened(parsed) as journal:
         if parsed.files:
             keep = not (parsed.dry_run or parsed.no_rejects)
             taking = Taking(journal, lambda name: label_of(accounts.client(name)), teller.problem, teller.note)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from attrs import evolve
 
 from vtex_tracking_ext.bulk.deliver import Delivery, News, Waiting
 from vtex_tracking_ext.bulk.entries import Selection
+from vtex_tracking_ext.bulk.journal import BATCH
 from vtex_tracking_ext.bulk.journals import open_journal
 from vtex_tracking_ext.bulk.pace import Pace
-from vtex_tracking_ext.bulk.push import label_of
 from vtex_tracking_ext.errors import ConfigurationError, VtexTrackingError
 from vtex_tracking_ext.text import visible
 
@@ -42,22 +43,26 @@ class UsageError(VtexTrackingError):
 
 def resolve(parsed: argparse.Namespace) -> Status:
     """List what is unknown, or settle some or all of it."""
-    if not (parsed.read or parsed.applied or parsed.not_applied or parsed.withdraw):
+    if not (parsed.read or parsed.applied or parsed.not_applied or parsed.retry or parsed.withdraw):
         with reader_of(parsed, os.environ) as reader:
             return _list(parsed, reader)
     if bool(parsed.ids) == parsed.all:
-        lister = "vtex-tracking report --state pending" if parsed.withdraw else "vtex-tracking resolve"
-        raise UsageError(f"Which ones? Give the numbers that {lister} lists, or --all.")
+        state = _states(parsed)[0]
+        lister = f"report --state {state}" if state in {"pending", "refused"} else "resolve"
+        raise UsageError(f"Which ones? Give the numbers that vtex-tracking {lister} lists, or --all.")
     with open_journal(journal_path(parsed, os.environ), create=False) as journal:
         chosen = _chosen(parsed, journal)
         if parsed.withdraw:
             withdrawn = sum(journal.withdraw(selection, BY_HAND) for selection in chosen)
             _tell(parsed, withdrawn=withdrawn)
             return Status.OK
+        if parsed.retry:
+            _tell(parsed, pending=sum(_retry(journal, selection) for selection in chosen))
+            return Status.OK
         if parsed.read:
             return _read(parsed, journal, chosen)
-        state: Resolved = "applied" if parsed.applied else "pending"
-        settled = sum(_by_hand(journal, selection, state) for selection in chosen)
+        outcome: Resolved = "applied" if parsed.applied else "pending"
+        settled = sum(_by_hand(journal, selection, outcome) for selection in chosen)
         return _tell_rest(parsed, journal, applied=settled * parsed.applied, pending=settled * parsed.not_applied)
 
 
@@ -68,7 +73,7 @@ def _chosen(parsed: argparse.Namespace, journal: JournalReader) -> list[Selectio
         UsageError: A number is not of an entry in such a state.
         VtexTrackingError: The journal has nothing of such an account.
     """
-    states: tuple[State, ...] = ("pending",) if parsed.withdraw else DOUBT
+    states = _states(parsed)
     if not parsed.ids:
         return [Selection(states, label) for label in labels_of(parsed.account, journal.counts())]
     found = {entry.id: entry.state for entry in journal.entries(Selection(ids=parsed.ids))}
@@ -78,10 +83,30 @@ def _chosen(parsed: argparse.Namespace, journal: JournalReader) -> list[Selectio
     return [Selection(states, ids=parsed.ids)]
 
 
+def _states(parsed: argparse.Namespace) -> tuple[State, ...]:
+    """Return in which states there is something to do for an action."""
+    if parsed.withdraw:
+        return ("pending",)
+    return ("refused",) if parsed.retry else DOUBT
+
+
+def _retry(journal: Journal, selection: Selection) -> int:
+    """Have refused entries sent again; of all of them, not those that somebody withdrew."""
+    if selection.ids is not None:
+        return journal.retry(selection)
+    ids = (entry.id for entry in journal.entries(selection) if entry.reason != BY_HAND)
+    number = 0
+    while batch := tuple(islice(ids, BATCH)):
+        number += journal.retry(Selection(ids=batch))
+    return number
+
+
 def _list(parsed: argparse.Namespace, journal: JournalReader) -> Status:
     number = 0
+    # What a run has on its way is in flight too, and not in doubt.
+    states: tuple[State, ...] = ("unknown",) if journal.at_work() else DOUBT
     for selection in _chosen(parsed, journal):
-        for entry in journal.entries(selection):
+        for entry in journal.entries(evolve(selection, states=states)):
             number += 1
             if parsed.json:
                 say_json("unknown", {**entry_document(entry), "state": entry.state})
@@ -119,9 +144,7 @@ def _read(parsed: argparse.Namespace, journal: Journal, chosen: list[Selection])
         wanted = {entry.package.account for selection in chosen for entry in journal.entries(selection)}
         for label in sorted(wanted):
             try:
-                client = accounts.client(label.partition("@")[0])
-                if label_of(client) != label:
-                    raise ConfigurationError(f"they were sent to another address than {client.base_url}")  # noqa: TRY301
+                client = accounts.client_of_label(label)
             except ConfigurationError as error:
                 warn(f"{label}: not read: {visible(str(error), 600)}")
                 ends.append(Status.CONFIGURATION)

@@ -26,6 +26,10 @@ _LATENESS: Final = 0.05
 #: Refusals that say something of the account, not only of the order.
 _ABOUT_THE_ACCOUNT: Final = (AuthenticationError, PermissionDeniedError, RateLimitedError)
 
+#: Seconds after which a thread asks again that would have to wait behind too many others of its worker: they are not
+#: done by then, so that the account is called without a gap.
+_BEHIND: Final = LONGEST_WAIT / 2
+
 #: Slots that are leased at once at most.
 _MOST_SLOTS: Final = 64
 
@@ -84,9 +88,11 @@ class FleetPace:
         self._slots: deque[float] = deque()
         self._offset = 0.0
         self._answers: list[Answer] = []
+        self._is_trial = False
         self._quiet_until = 0.0
         self._reason = ""
         self._waiting = 0
+        self._interval = 0.0
         self._mine = threading.local()
 
     @property
@@ -106,10 +112,13 @@ class FleetPace:
             True, and the call is to be made now; False after :meth:`cancel`.
 
         Raises:
-            Quiet: Not soon.
+            Quiet: Not soon: nobody may call, or too many threads of this worker wait here already, which all would in
+                the end, so that there were none for other accounts.
             JournalError: The store cannot be used.
         """
         with self._state:
+            if self._waiting * self._interval > LONGEST_WAIT and not self._cancelled.is_set():
+                raise Quiet(_BEHIND, "enough packages of the account wait for their turn")
             self._waiting += 1
         try:
             with self._turn:  # one thread leases and watches the clock, the others queue behind it
@@ -124,7 +133,7 @@ class FleetPace:
                     if start is None or self._cancelled.wait(max(0.0, start - self._clock())):
                         continue
                     if self._clock() - start <= _LATENESS and not self.quiet():
-                        self._mine.started = start
+                        self._mine.started, self._mine.is_trial = start, self._is_trial
                         return True
                 return False
         finally:
@@ -145,6 +154,8 @@ class FleetPace:
         if error is None or (isinstance(error, RefusedError) and not isinstance(error, _ABOUT_THE_ACCOUNT)):
             with self._state:
                 self._answers.append((started, now + self._offset))  # reported with the next lease
+            if getattr(self._mine, "is_trial", False):
+                self.flush()  # but not this one: all workers wait for it, and who knows when this one leases again
             return 0.0
         seconds = self._store.change(
             self._account, lambda shared, at: shared.report(at, self._take_answers(), started, error)
@@ -190,7 +201,10 @@ class FleetPace:
             # Taken after the answer, so our clock is said to be late by the way back: no slot begins too early.
             self._offset = lease.now - now
             self._slots.extend(start - self._offset for start in lease.starts)
-            if not lease.starts:
+            self._is_trial = lease.is_trial
+            if lease.starts:  # how far apart our slots are, whoever has those in between
+                self._interval = (lease.starts[-1] - lease.now) / len(lease.starts)
+            else:
                 self._quiet_until, self._reason = now + lease.quiet, lease.reason
 
     def _take_answers(self) -> list[Answer]:

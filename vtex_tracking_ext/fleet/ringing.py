@@ -61,7 +61,9 @@ _TAKEN_UP: Final = """
     FROM procrastinate_jobs j
     WHERE j.status = 'doing' AND j.task_name = %s AND NOT EXISTS (
         SELECT FROM procrastinate_events e
-        WHERE e.job_id = j.id AND e.type = 'started' AND e.at > clock_timestamp() - %s * interval '1 second'
+        WHERE e.job_id = j.id AND e.type = 'started'
+            -- Not later than now: a clock that was set back would keep them until it is there again.
+            AND e.at BETWEEN clock_timestamp() - %s * interval '1 second' AND clock_timestamp()
     )
 """
 

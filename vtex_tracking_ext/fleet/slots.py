@@ -39,6 +39,14 @@ LONGEST_WAIT: Final = 2.0
 #: new credentials, say, are noticed without a restart.
 REST: Final = 600.0
 
+#: Seconds after which the call that tries the ground after a rest counts as lost, with its worker perhaps.
+TRIAL: Final = 60.0
+
+#: Seconds after which the others ask again while that call is on its way.
+ASK_AGAIN: Final = 5.0
+
+#: Seconds by which a time told by a worker may be off, and by which the clock may go back without harm.
+_TOLERANCE: Final = 1.0
 
 #: The breaker's strain after a rest: once the call that tries the ground is answered, the next unknown outcome pauses
 #: the account again.
@@ -54,12 +62,14 @@ class Lease:
         starts: When calls may begin, in order; empty where nobody may call.
         quiet: Seconds for which nobody may call.
         reason: Why, or an empty text.
+        is_trial: Whether the call tries the ground, so that all others wait for what becomes of it.
     """
 
     now: float
     starts: tuple[float, ...]
     quiet: float
     reason: str
+    is_trial: bool = False
 
 
 @define
@@ -70,8 +80,10 @@ class SharedPace:
         throttle: How fast the account is called.
         breaker: Whether it is left alone.
         reason: Why it rests, or an empty text.
-        resting_until: Until when; then one call tries the ground, for as long again.
-        trying: Whether that call is on its way.
+        resting_until: Until when; then one call tries the ground, and the next one if that is lost.
+        trying: Whether a call that tries the ground, after a rest or a pause, is on its way.
+        tried: When it began. What began before says nothing about the time after the rest.
+        changed: When the state was changed last.
     """
 
     throttle: Throttle = Factory(Throttle)
@@ -79,6 +91,8 @@ class SharedPace:
     reason: str = ""
     resting_until: float = 0.0
     trying: bool = False
+    tried: float = 0.0
+    changed: float = 0.0
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> SharedPace:
@@ -92,6 +106,8 @@ class SharedPace:
             document.get("reason", ""),
             document.get("resting_until", 0.0),
             document.get("trying", False),
+            document.get("tried", 0.0),
+            document.get("changed", 0.0),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -106,11 +122,12 @@ class SharedPace:
             wanted: How many at most.
             ceiling: Calls a second that all workers together may make at most.
         """
+        self._follow(now)
         self.throttle.ceiling = ceiling
         self.throttle.rate = min(self.throttle.rate, ceiling)
         quiet = self.quiet(now)
         if quiet > 0:
-            return Lease(now, (), quiet, self.why())
+            return Lease(now, (), min(quiet, ASK_AGAIN) if self.trying else quiet, self.why())
         start = now + self.throttle.delay(now)
         if start > now + LONGEST_WAIT:
             return Lease(now, (), start - now, f"the account is called every {1 / self.throttle.rate:.0f} s at present")
@@ -120,8 +137,8 @@ class SharedPace:
             self.throttle.start(start)
             if self.breaker.paused or self.reason:  # one call alone tries the ground
                 self.breaker.start(start)
-                self.trying, self.resting_until = bool(self.reason), start + REST
-                break
+                self.trying, self.tried, self.resting_until = True, start, start + TRIAL
+                return Lease(now, (start,), 0.0, "", is_trial=True)
             start += self.throttle.delay(start)
         return Lease(now, tuple(starts), 0.0, "")
 
@@ -139,11 +156,14 @@ class SharedPace:
         Returns:
             Seconds for which nobody may call.
         """
+        self._follow(now)
         for began, answered in answers:
             self.throttle.accepted(answered)
             self.breaker.learn(answered, began, None)
-            if self.trying:
+            if self._is_trial(began):
                 self.reason, self.trying = "", False
+        if error is not None and self._is_trial(started):
+            self.trying = False
         if isinstance(error, RateLimitedError):
             if not self.throttle.refused(now, started, error.retry_after):
                 self._rest(now, f"the account stays over its limit, however long nobody calls: {error}")
@@ -167,6 +187,23 @@ class SharedPace:
         if self.reason:
             return self.reason
         return "too many outcomes are unknown" if self.breaker.paused else "the account is over its limit (429)"
+
+    def _is_trial(self, began: float) -> bool:
+        return self.trying and began > self.tried - _TOLERANCE
+
+    def _follow(self, now: float) -> None:
+        """Follow a clock that was set back: what is left of each pause stays, and nothing waits for the old time."""
+        back = self.changed - now
+        self.changed = now
+        if back <= _TOLERANCE:
+            return
+        self.throttle.next_start -= back
+        self.throttle.frozen_until -= back
+        self.throttle.recent = [moment - back for moment in self.throttle.recent]
+        self.breaker.paused_since -= back
+        self.breaker.paused_until -= back
+        self.resting_until -= back
+        self.tried -= back
 
     def _rest(self, now: float, reason: str) -> None:
         self.reason, self.resting_until, self.trying = reason, now + REST, False

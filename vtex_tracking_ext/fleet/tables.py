@@ -50,8 +50,7 @@ def prepare(connection: Connection) -> bool:
         else:
             for name in migrations:
                 if name > found[0]:
-                    # Procrastinate's own, as safe as its code.
-                    connection.execute((migrations_path / name).read_text("utf-8"))
+                    connection.execute((migrations_path / name).read_bytes())
         connection.execute(_NOTE, (_WORD, migrations[-1]))
         return True
 

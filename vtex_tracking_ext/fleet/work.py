@@ -81,8 +81,10 @@ class Work:
             raise NotYet(0, "the worker ends")
         if left and looks_again:
             raise NotYet(LOOK_AGAIN, "the order may yet show what is in doubt")
+        if left and pace.quiet():  # what is in doubt, perhaps, and could not be looked at
+            raise NotYet(max(_SOON, pace.quiet()), "the account is quiet")
         if left == {"pending"} or "in_flight" in left:
-            raise NotYet(max(_SOON, pace.quiet()), "something came meanwhile, or could not be sent now")
+            raise NotYet(_SOON, "something came meanwhile, or could not be sent now")
 
     def stop(self) -> None:
         """Begin no other call; those on their way are finished."""

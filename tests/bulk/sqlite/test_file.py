@@ -533,7 +533,7 @@ class TestFailures:
         filled(path, 1)
         with closing(sqlite3.connect(path)) as connection:
             connection.execute("PRAGMA ignore_check_constraints = ON")
-            connection.execute(f"UPDATE entries SET {change}")  # noqa: S608 - ours
+            connection.execute(f"UPDATE entries SET {change}")
             connection.commit()
         with opened(path) as journal:
             before = journal._fetch("SELECT attempts FROM entries")

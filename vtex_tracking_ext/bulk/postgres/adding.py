@@ -136,7 +136,7 @@ class _Batch:
 
     def _values(self, drafts: Collection[Draft]) -> dict[str, Any]:
         """Return the columns that rows tell."""
-        sources = self._source_ids(texts.kept(draft.place.source) for draft in drafts)
+        sources = self._source_ids(texts.kept_name(draft.place.source) for draft in drafts)
         events = [draft.event for draft in drafts]
         return {
             "packages": [self._packages[draft.package] for draft in drafts],
@@ -146,7 +146,7 @@ class _Batch:
             "states": [None if event is None else texts.kept(event.state) for event in events],
             "descriptions": [None if event is None else texts.kept(event.description) for event in events],
             "delivered": [draft.delivered_date for draft in drafts],
-            "sources": [sources[texts.kept(draft.place.source)] for draft in drafts],
+            "sources": [sources[texts.kept_name(draft.place.source)] for draft in drafts],
             "lines": [draft.place.line for draft in drafts],
         }
 

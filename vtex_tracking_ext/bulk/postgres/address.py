@@ -22,6 +22,16 @@ SCHEMA: Final = "vtex_tracking"
 _SCHEMA_OPTION: Final = re.compile(r"([?&])schema=([^&]*)(&?)")
 _SCHEMA_NAME: Final = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 
+#: A second ``@`` before the options, or one in the name of the database: that of a password which was not escaped. The
+#: rest of the password would stand in the host's name, or in the database's, and be shown.
+_LOOSE: Final = re.compile(r"\w+://([^?]*@[^?]*@|[^?@]*/[^?]*@)")
+
+_NO_URL: Final = (
+    "The journal's address is no URL that PostgreSQL knows: write postgresql://USER:PASSWORD@HOST:PORT/DATABASE, with "
+    "% escapes for special characters (%40 for @, %2F for /, %25 for %). It is not shown, because it may hold "
+    "a password."
+)
+
 #: libpq's parameters whose values are secret.
 _SECRET: Final = ("password", "sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key")
 
@@ -76,11 +86,9 @@ def address_of(url: str) -> Address:
         parameters = conninfo_to_dict(url)
     except (ProgrammingError, UnicodeError, ValueError):
         # What libpq says quotes parts of the URL, such as a password with a character that should be escaped.
-        raise JournalError(
-            "The journal's address is no URL that PostgreSQL knows: write postgresql://USER:PASSWORD@HOST:PORT/DATABASE,"
-            " with % escapes for special characters (%40 for @, %2F for /, %25 for %). It is not shown, because it may "
-            "hold a password."
-        ) from None
+        raise JournalError(_NO_URL) from None
+    if _LOOSE.match(url) or "@" in str(parameters.get("host", "")):
+        raise JournalError(_NO_URL)
     return Address(_name_of(parameters, schema), schema, {**_USUAL, **parameters})
 
 

@@ -6,6 +6,7 @@ it holds a package goes through the connection that has the lock: where that is 
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import threading
@@ -29,17 +30,20 @@ if TYPE_CHECKING:
     from .address import Address
 
 #: Connections of one journal at most. A push uses one for each package that is on its way.
-MOST: Final = 100
+MOST: Final = 500
 
 #: Seconds to wait for a connection: a server that restarts is mostly back by then.
 PATIENCE: Final = 15.0
 
 #: What a session needs, whatever is usual on its server: the journal's tables alone, times in UTC, commits that wait
-#: for the disk, and no locks kept for long by a machine that has gone in the middle of a transaction.
+#: for the disk, and no locks kept for more than a minute by a machine that has gone (keepalives are for two hours
+#: elsewhere).
 _SETTINGS: Final = """
     SELECT set_config('search_path', %s || ', pg_temp', false), set_config('timezone', 'UTC', false),
         set_config('default_transaction_isolation', 'read committed', false),
         set_config('idle_in_transaction_session_timeout', '60s', false),
+        set_config('tcp_keepalives_idle', '30', false), set_config('tcp_keepalives_interval', '10', false),
+        set_config('tcp_keepalives_count', '3', false),
         set_config('synchronous_commit', replace(current_setting('synchronous_commit'), 'off', 'on'), false)
 """
 
@@ -51,11 +55,17 @@ _BY_INDEX: Final = """
         AS name
 """
 
+# Errors are told by exceptions. The pool also logs what it tries in the background, which Python would print where
+# nobody has said where a log goes.
+logging.getLogger("psycopg").addHandler(logging.NullHandler())
+
 
 @contextmanager
 def connected(address: Address) -> Iterator[Connection]:
     """Give a connection of its own, in no transaction; PostgreSQL's errors become JournalError."""
-    with explaining(address), psycopg.connect(**_arguments(address)) as connection:
+    with explaining(address, is_connecting=True):
+        connection = psycopg.connect(**_arguments(address))
+    with explaining(address), connection:
         _settle_in(address, connection)
         yield connection
 
@@ -85,13 +95,10 @@ class Connections:
             timeout=PATIENCE,
             name="vtex-tracking",
         )
-        self._pool.open()
         try:
-            with self.one():  # so that others can see at once that somebody is writing
-                pass
-        except BaseException:
-            self.close()
-            raise
+            self._pool.open(wait=True, timeout=PATIENCE)
+        except PoolTimeout:
+            raise self._why_none() from None
 
     def close(self) -> None:
         """Close all connections; those in use, when they are given back. Closing twice is no matter."""
@@ -112,9 +119,12 @@ class Connections:
     def hold(self, package: PackageKey) -> Iterator[bool]:
         """Take a package's lock, as long as the context lasts, and give whether it was free.
 
-        A thread that holds several has all the locks with one connection.
+        A thread that holds several has all the locks with one connection; the server would give it the same one twice.
         """
-        number, outer = package_lock(self._address.schema, package), self._held
+        number, outer, held = package_lock(self._address.schema, package), self._held, self._numbers
+        if number in held:
+            yield False
+            return
         with ExitStack() as stack:
             with explaining(self._address):
                 connection = outer or stack.enter_context(self._taken())
@@ -124,9 +134,11 @@ class Connections:
                 yield False
                 return
             self._own.connection = connection
+            held.add(number)
             try:
                 yield True
             finally:
+                held.discard(number)
                 self._own.connection = outer
                 try:
                     connection.execute("SELECT pg_advisory_unlock(%s)", (number,))
@@ -137,21 +149,33 @@ class Connections:
     def _held(self) -> Connection | None:
         return getattr(self._own, "connection", None)
 
+    @property
+    def _numbers(self) -> set[int]:
+        found: set[int] = self._own.__dict__.setdefault("numbers", set())
+        return found
+
     @contextmanager
     def _taken(self) -> Iterator[Connection]:
         try:
             connection = self._pool.getconn()
         except PoolTimeout:
-            with connected(self._address) as looking:  # which mostly raises, and says why
-                check_version(self._address, version_of(self._address, looking))
-            raise JournalError(
-                f"The journal {self._address.name}: this run uses {MOST} connections and waits for another one; use a "
-                "lower --concurrency."
-            ) from None
+            raise self._why_none() from None
         try:
             yield connection
         finally:
             self._pool.putconn(connection)
+
+    def _why_none(self) -> JournalError:
+        """Return why the pool has no connection to give: it cannot be asked itself."""
+        try:
+            with connected(self._address) as looking:
+                check_version(self._address, version_of(self._address, looking))
+        except JournalError as error:
+            return error
+        return JournalError(
+            f"The journal {self._address.name}: this run uses {MOST} connections and waits for another one; use a "
+            "lower --concurrency."
+        )
 
     def _prepare(self, connection: Connection) -> None:
         _settle_in(self._address, connection)

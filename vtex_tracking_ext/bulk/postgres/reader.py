@@ -111,8 +111,11 @@ class PostgresReader:
         return Meta(int(said["schema_version"]), dt.datetime.fromisoformat(said["created"]))
 
     def at_work(self) -> str:
-        """Return who has the journal open to write to it, this object apart, or an empty text."""
+        """Return who has the journal open to write to it, or an empty text."""
         with self.connections.one() as connection:
+            ((is_copy,),) = connection.execute("SELECT pg_is_in_recovery()")
+            if is_copy:
+                return "or not: this server is a copy, and cannot tell"
             return "; ".join(schema.writers(self.address.schema, connection))
 
     def open_packages(self, account: str | None = None) -> Iterator[PackageKey]:

@@ -65,7 +65,7 @@ _HOLDERS: Final = """
     SELECT DISTINCT a.application_name FROM pg_locks l JOIN pg_stat_activity a USING (pid)
     WHERE l.locktype = 'advisory' AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
         AND l.objsubid = 1 AND l.granted AND l.mode = 'ShareLock'
-        AND (l.classid::bigint << 32) | l.objid::bigint = %s AND l.pid <> pg_backend_pid()
+        AND (l.classid::bigint << 32) | l.objid::bigint = %s
     ORDER BY a.application_name
 """
 
@@ -145,7 +145,7 @@ def migrate(address: Address, connection: Connection, now: dt.datetime | None) -
 
 
 def writers(schema: str, connection: Connection) -> list[str]:
-    """Return who has the journal open to write to it, other than this connection, by their application's name."""
+    """Return who has the journal open to write to it, by their application's name."""
     return [name for (name,) in connection.execute(_HOLDERS, (writing_lock(schema),))]
 
 

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 CLOSED: Final = "The journal has been closed."
 
+#: Why no connection was made only libpq's text tells, which has no code.
+_NO_CONNECTION: Final = "no connection; see that the server runs, and to host, port, database, user and password"
+
 _GONE: Final = "its server ended the connection; run again when it is back. What was in flight is found out about then"
 _MIGRATE: Final = "`vtex-tracking migrate --journal URL`, as a user who may, makes or updates its tables"
 
@@ -28,8 +31,6 @@ _MENDING: Final[Mapping[str, str]] = {
     "25": "it cannot be changed now; run again",
     "25006": "it can only be read there; name the server that takes changes, or allow them",
     "25P03": _GONE,
-    "28": "its server does not let this user in; see to user and password (URL, PGPASSWORD, ~/.pgpass)",
-    "3D000": "its server has no such database; make it, or mend the URL",
     "3F000": f"its tables are not there; {_MIGRATE}",
     "40": "its transactions are in each other's way; run again",
     "42": "its tables are not those of this program; name another schema (?schema=NAME), or fetch it from a backup",
@@ -41,28 +42,27 @@ _MENDING: Final[Mapping[str, str]] = {
     "55": "somebody else has locked it; wait for their end and run again",
     "57": _GONE,
     "57014": "its server stopped a statement that took too long; see to statement_timeout and to what else runs there",
-    "57P03": "its server is starting or ending; run again in a moment",
     "58": "its server's disk failed; see to it and run again",
     "XX": "it is damaged; fetch it from a backup. A new one would not know what was sent, and would send it again",
 }
 
 
-def explain(address: Address, error: psycopg.Error) -> str:
+def explain(address: Address, error: psycopg.Error, *, is_connecting: bool = False) -> str:
     """Return what an error means for the journal, and how to mend it; without what is secret."""
     code = error.sqlstate or ""
     mending = _MENDING.get(code) or _MENDING.get(code[:2]) or "it cannot be used"
-    if not code and isinstance(error, psycopg.OperationalError):
-        mending = "its server cannot be reached, or ended the connection; see that it runs and is the one that is meant"
+    if not code and isinstance(error, psycopg.OperationalError):  # libpq's own
+        mending = _NO_CONNECTION if is_connecting else _GONE
     said = error.diag.message_primary or str(error)
     return f"The journal {address.name}: {mending} ({visible(address.redacted(' '.join(said.split())))})."
 
 
 @contextmanager
-def explaining(address: Address) -> Iterator[None]:
+def explaining(address: Address, *, is_connecting: bool = False) -> Iterator[None]:
     """Turn PostgreSQL's errors into JournalError."""
     try:
         yield
     except PoolClosed:
         raise JournalError(CLOSED) from None
     except psycopg.Error as error:
-        raise JournalError(explain(address, error)) from None
+        raise JournalError(explain(address, error, is_connecting=is_connecting)) from None

@@ -1,0 +1,120 @@
+"""The commands with a journal on PostgreSQL."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from vtex_tracking_ext.bulk.postgres import PostgresJournal, PostgresReader
+from vtex_tracking_ext.sandbox import EXAMPLE_FILE
+
+from journaled import package, row, told
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from commands import Ran
+
+pytestmark = pytest.mark.usefixtures("account")
+
+
+@pytest.fixture
+def urls(journal_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Return the journal's URL, which the environment names too."""
+    monkeypatch.setenv("VTEX_JOURNAL", journal_url)
+    return journal_url
+
+
+def unseen(ran: Ran) -> Ran:
+    """Fail if the password is in what a command printed."""
+    assert "SECRET" not in ran.out + ran.err
+    return ran
+
+
+def test_a_file_is_pushed_once(run: Callable[..., Ran], urls: str) -> None:
+    """Seen by every command; by option or by the environment."""
+    ran = unseen(run("push", "--dry-run", EXAMPLE_FILE))
+    assert ran.status == 0, ran.err
+    assert unseen(run("status")).err.endswith("a push, or `vtex-tracking migrate`, makes one.\n")
+    ran = unseen(run("push", "--journal", urls, EXAMPLE_FILE))
+    assert ran.status == 0, ran.err
+    with PostgresReader.open(urls) as reader:
+        before = told(reader)
+        name = reader.name
+    assert {state for _, _, state in before} == {"applied"}
+    assert unseen(run("push", EXAMPLE_FILE)).status == 0
+    assert unseen(run("push", "--dry-run", EXAMPLE_FILE)).status == 0
+    status = json.loads(unseen(run("status", "--json")).out)
+    assert (status["journal"], status["is_running"]) == (name, False)
+    assert status["total"]["applied"] == len(before)
+    lines = unseen(run("report", "--journal", urls)).out.splitlines()
+    assert len(lines) == len(before)
+
+
+def test_reports_are_written(run: Callable[..., Ran], urls: str, tmp_path: Path) -> None:
+    """As files of each kind."""
+    with PostgresJournal.open(urls) as journal:
+        list(journal.add([row(1, "a")], "mystore"))
+    for ending in ("jsonl", "csv", "html"):
+        output = tmp_path / f"report.{ending}"
+        assert unseen(run("report", "--output", output)).status == 0
+        assert "SECRET" not in output.read_text(encoding="utf-8")
+        assert "mystore" in output.read_text(encoding="utf-8")
+
+
+def test_what_is_unknown_is_settled_by_hand(run: Callable[..., Ran], urls: str) -> None:
+    """Also while a run is at work: what it has in flight is left to it."""
+    with PostgresJournal.open(urls) as journal:
+        list(journal.add([row(1, "a"), row(2, "b", "2"), row(3, "c", "3"), row(4, "d", "4")], "mystore"))
+        journal.begin([1, 2, 3])
+        journal.settle([3], "unknown")
+        with journal.hold(package()):
+            ran = unseen(run("status", "--journal", urls))
+            assert "A push is running (vtex-tracking, process " in ran.out
+            assert "--journal postgresql://" in ran.out.replace("'", "")
+            assert len(run("resolve").out.splitlines()) == 2  # what the run has on its way is not in doubt
+            ran = unseen(run("resolve", "--applied", "--all"))
+            assert (ran.status, ran.out) == (4, "2 applied, 1 still unknown\n")
+        assert unseen(run("resolve", "--withdraw", "4")).out == "1 withdrawn\n"
+        states = [state for _, _, state in told(journal)]
+        assert states == ["in_flight", "applied", "applied", "refused"]
+
+
+def test_what_is_settled_meanwhile_is_left_as_it_is(
+    run: Callable[..., Ran], urls: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the list and the lock."""
+    with PostgresJournal.open(urls) as journal:
+        list(journal.add([row(1, "a")], "mystore"))
+        journal.begin([1])
+        hold = PostgresJournal.hold
+
+        def late(self: PostgresJournal, key: object) -> object:
+            journal.settle([1], "refused")
+            return hold(self, key)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(PostgresJournal, "hold", late)
+        assert run("resolve", "--applied", "--all").status == 0
+        assert told(journal) == [(1, "a", "refused")]
+
+
+def test_migrate_says_what_it_did(run: Callable[..., Ran], urls: str, tmp_path: Path) -> None:
+    """For a database and for a file."""
+    assert unseen(run("migrate")).out.endswith(" was made, of version 1.\n")
+    assert unseen(run("migrate", "--journal", urls)).out.endswith(" is of version 1 already.\n")
+    path = tmp_path / "j.db"
+    assert run("migrate", "--journal", path).out == f"The journal {path} is of version 1.\n"
+
+
+def test_a_server_that_does_not_answer_is_a_matter_of_configuration(run: Callable[..., Ran]) -> None:
+    """Exit status 3, and a message without the password."""
+    for command in (["status"], ["push", EXAMPLE_FILE], ["push", "--dry-run", EXAMPLE_FILE], ["migrate"]):
+        ran = unseen(run(*command, "--journal", "postgresql://ana:TOPSECRET@127.0.0.1:1/d"))
+        assert ran.status == 3
+        assert "The journal postgresql://ana@127.0.0.1:1/d: no connection; see that the server runs" in ran.err
+    ran = unseen(run("push", EXAMPLE_FILE, "--journal", "postgresql://ana:TOPSECRET%zz@127.0.0.1:1/d"))
+    assert ran.status == 3
+    assert "is no URL that PostgreSQL knows" in ran.err
