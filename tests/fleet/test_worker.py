@@ -193,8 +193,8 @@ def test_an_account_that_is_quiet_is_left_alone(
         ring(journal)
         with fleet:
             fleet.seen.wait_for(lambda: fleet.seen.pauses)
-            put_off = attempts(journal)
             fleet.seen.wait_for(lambda: fleet.seen.entries() == 3)
+            put_off = attempts(journal)
             oms.settings = OmsSettings()
             fleet.seen.wait_for(lambda: fleet.seen.entries() == 12)
     assert put_off <= 4
