@@ -8,7 +8,6 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
@@ -70,7 +69,7 @@ def at_full_rate(shared: SharedPace, _: float) -> None:
 
 
 def test_workers_never_exceed_the_ceiling_together(journal: PostgresJournal, journal_url: str) -> None:
-    """Two processes of four threads each: no slot is given twice, nor closer to another than the rate allows."""
+    """Two processes of four threads each: no stretch of time has more slots than the rate allows."""
     Paces(journal.connections).change("mystore", at_full_rate)
     command = [sys.executable, "-c", PROGRAM, journal_url, str(RATE), "60"]
     workers = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
@@ -78,7 +77,10 @@ def test_workers_never_exceed_the_ceiling_together(journal: PostgresJournal, jou
     moments = sorted(moment for moments, _ in told for moment in moments)
     slots = sorted(slot for _, slots in told for slot in slots)
     assert len(moments) == 120 <= len(slots)
-    assert all(later - earlier > 0.999 / RATE for earlier, later in pairwise(slots))
+    for first, start in enumerate(slots):
+        for number, slot in enumerate(slots[first:]):
+            # A lease that comes 0.02 s late at most does not delay what comes after it.
+            assert slot - start > number / RATE - 0.021
     # Both clocks are this machine's. No call was before its slot: the last was not sooner than all slots allow.
     assert moments[-1] - moments[0] > 119 / RATE - 0.1
 

@@ -329,7 +329,8 @@ def test_the_database_is_asked_less_and_less_often(
     async def serve(_: object) -> None:
         nonlocal now
         now += next(served)
-        raise ConnectorException from psycopg.OperationalError(f"no server for {password}")
+        if len(waited) < 4:
+            raise ConnectorException from psycopg.OperationalError(f"no server for {password}")
 
     async def wait(seconds: float) -> None:
         waited.append(seconds)
@@ -347,7 +348,10 @@ def test_the_database_is_asked_less_and_less_often(
         asyncio.run(run())
     fleet.client.close()
     assert waited == [0.5, 1.0, 2.0, 0.5, 1.0]
-    assert caplog.messages == ["the database cannot be used at present: no server for ***"] * 5
+    assert caplog.messages == [
+        *["the database cannot be used at present: no server for ***"] * 4,
+        "the connection to the database was lost",  # so Procrastinate ends that hears no more of doorbells
+    ]
 
 
 def test_queues_are_named_once(journal: PostgresJournal, url: str) -> None:
