@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
+from importlib import import_module
 from typing import TYPE_CHECKING
 
+import pytest
+
+from vtex_tracking_ext import ConfigurationError
 from vtex_tracking_ext.bulk.entries import PackageKey
 from vtex_tracking_ext.fleet.ringing import Ringing
 
@@ -32,6 +37,13 @@ def test_its_shell_shows_the_doorbells(journal: PostgresJournal, journal_url: st
     assert "use vtex-tracking worker" in served.stderr
 
 
-def test_it_says_what_it_needs() -> None:
-    """The journal."""
-    assert "VTEX_JOURNAL is not set" in procrastinate("shell", "list_jobs").stderr
+def test_its_app_needs_the_journal_and_delivers_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says so, and what does."""
+    with pytest.raises(ConfigurationError, match="VTEX_JOURNAL is not set"):
+        import_module("vtex_tracking_ext.fleet.shell")
+    monkeypatch.setenv("VTEX_JOURNAL", "postgresql://user@127.0.0.1/database")
+    shell = import_module("vtex_tracking_ext.fleet.shell")
+    monkeypatch.delitem(sys.modules, "vtex_tracking_ext.fleet.shell")
+    assert {"vtex_tracking.drain", "vtex_tracking.sweep"} <= set(shell.app.tasks)
+    with pytest.raises(ConfigurationError, match="use vtex-tracking worker"):
+        asyncio.run(shell._refuse())
