@@ -22,9 +22,10 @@ from vtex_tracking_ext.plans import MAX_CONNECTIONS
 from journaled import Account, Clock, delivery, package, refused, row, told
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
+    from vtex_tracking_ext.bulk.entries import Entry
     from vtex_tracking_ext.bulk.rows import Row
 
 UNKNOWN = errors.OutcomeUnknownError("the connection was cut")
@@ -346,6 +347,34 @@ class Skipping(threading.Condition):
         self.now += timeout
         self.waited.append(timeout)
         return True
+
+
+def test_a_journal_that_was_held_up_makes_no_crowd(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calls whose turn has passed wait for another; only once, for a journal that is always slow is no reason."""
+    begin, slow = SqliteJournal.begin, 3
+
+    def begin_late(journal: SqliteJournal, ids: Iterable[int]) -> tuple[Entry, ...]:
+        nonlocal slow
+        if slow:
+            slow -= 1
+            clock.now += 1.1
+        return begin(journal, ids)
+
+    clock = Skipping()
+    bench.pace = Pace(lambda: clock.now, rate=1e6, first_rate=1e6, changed=clock)
+    monkeypatch.setattr(SqliteJournal, "begin", begin_late)
+    bench.add(row(1, "a"))
+    bench.run()
+    assert slow == 1
+    assert bench.account.sent == ["a"]
+    assert [entry.attempts for entry in bench.journal.entries()] == [2]
+    bench.add(row(2, "b", invoice="2"))
+    bench.run()
+    assert [entry.attempts for entry in bench.journal.entries()] == [2, 2]
+    bench.add(row(3, "c", invoice="3"))
+    bench.run()
+    assert [entry.attempts for entry in bench.journal.entries()] == [2, 2, 1]
+    assert bench.account.sent == ["a", "b", "c"]
 
 
 def test_a_429_is_told_waited_out_and_sent_again(bench: Bench) -> None:

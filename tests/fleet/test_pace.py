@@ -124,6 +124,17 @@ def test_a_slot_that_is_late_is_given_up() -> None:
     assert memory.trips == 2
 
 
+def test_a_turn_passes() -> None:
+    """Where what is done before the call takes long."""
+    memory = Memory()
+    pace = memory.worker()
+    assert pace.wait()
+    memory.advance(0.9)
+    assert not pace.is_late()
+    memory.advance(0.2)
+    assert pace.is_late()
+
+
 def test_a_429_of_one_worker_keeps_the_others_quiet() -> None:
     """At their next lease; the one that met it at once, with what it had leased."""
     memory = Memory()

@@ -312,11 +312,18 @@ class Delivery:
 
     def _send(self, batch: Sequence[Entry]) -> bool:
         """Send a batch, waiting while the account is over its limit; tell whether what comes after it may be sent."""
+        was_late = False
         while self._pace.wait():
             # On disk before the request leaves: whatever happens from here on, it is known that it may have.
             entries = self._begin(batch)
             if not entries:
                 return True
+            if self._pace.is_late() and not was_late:
+                # The journal was held up, as for the others whose turns have passed. A journal that is always slow
+                # makes no crowd, so once is enough.
+                self._journal.settle(_ids(entries), "pending")
+                was_late = True
+                continue
             with self._telling:
                 self.calls += 1
             try:

@@ -78,6 +78,9 @@ _CALLS_MEASURED: Final = 10
 #: ``DEFAULT_FREEZE``: what ``Retry-After`` said was too short.
 _FREEZE_GROWTH: Final = 4.0
 
+#: Seconds after its turn at which a call is so late that it waits for another turn.
+TOO_LATE: Final = 1.0
+
 #: Seconds by which a call may begin late without delaying the next, because its thread woke up late. A call that begins
 #: later comes after idleness, for which nothing is given back.
 _LATENESS: Final = 0.02
@@ -211,6 +214,9 @@ class Pacer(Protocol):
     def wait(self) -> bool:
         """Return when a call may be made: True, and it is to be made now; or False, and nobody may call any more."""
 
+    def is_late(self) -> bool:
+        """Tell whether this thread's turn was too long ago: others had theirs meanwhile, and all would call at once."""
+
     def learn(self, error: VtexTrackingError | None) -> float:
         """Draw the conclusions from a call of this thread, and return the seconds of quiet that it brings, or 0."""
 
@@ -273,6 +279,11 @@ class Pace:
                     return True
                 self._changed.wait(seconds)
             return False
+
+    def is_late(self) -> bool:
+        """Tell whether this thread's turn was too long ago: others had theirs meanwhile, and all would call at once."""
+        now = self._clock()
+        return now - self._started(now) > TOO_LATE
 
     def frozen_for(self) -> float:
         """Return for how many seconds nobody may call, because of a 429 or of a pause."""

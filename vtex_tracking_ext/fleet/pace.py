@@ -7,6 +7,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
+from vtex_tracking_ext.bulk.pace import TOO_LATE
 from vtex_tracking_ext.errors import AuthenticationError, PermissionDeniedError, RateLimitedError, RefusedError
 
 from .slots import LONGEST_WAIT
@@ -139,6 +140,10 @@ class FleetPace:
         finally:
             with self._state:
                 self._waiting -= 1
+
+    def is_late(self) -> bool:
+        """Tell whether this thread's turn was too long ago: others had theirs meanwhile, and all would call at once."""
+        return self._clock() - float(self._mine.started) > TOO_LATE
 
     def learn(self, error: VtexTrackingError | None) -> float:
         """Draw the conclusions from a call of this thread.
