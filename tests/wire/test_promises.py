@@ -102,7 +102,8 @@ def test_hundreds_of_retried_calls_leak_nothing(
     """On two connections: neither a connection, nor a thread, nor a descriptor."""
     turn = iter(range(10_000))
     server = serve(
-        [again(read, apply, respond(lambda _: OK if next(turn) % 2 else answer(429, b"", "Retry-After: 0")))]
+        [again(read, apply, respond(lambda _: OK if next(turn) % 2 else answer(429, b"", "Retry-After: 0")))],
+        limit=300,  # seconds of one connection, which all of them may share
     )
 
     options: dict[str, Any] = {"own": {"limits": httpx.Limits(max_connections=2)}} if own else {"max_connections": 2}
