@@ -401,7 +401,7 @@ def test_nobody_begins_a_call_while_a_429_is_noted(bench: Bench, error: Exceptio
     seen: list[bool] = []
 
     def look(*arguments: Any, **more: Any) -> None:
-        seen.append(bench.pace.frozen_for() > 0 or bool(bench.pace.reason))
+        seen.append(bench.pace._quiet_until() > bench.pace._clock() or bool(bench.pace.reason))
         delivery.stop()
         settle(*arguments, **more)
 

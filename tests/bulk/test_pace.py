@@ -67,6 +67,11 @@ class Watched(threading.Condition):
         return super().wait(timeout)
 
 
+def quiet(pace: Pace) -> float:
+    """Return the seconds for which nobody may call."""
+    return max(0.0, pace._quiet_until() - pace._clock())
+
+
 def call(throttle: Throttle, now: float, calls: int = 1) -> float:
     """Make calls that are let through at once, each as soon as it may begin; return the time after them."""
     for _ in range(calls):
@@ -294,7 +299,7 @@ def test_threads_take_turns() -> None:
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(lambda _: pace.wait(), range(40))) == [True] * 40
     assert clock.now == pytest.approx(1000 + 39 / 10)
-    assert pace.rate() == 10
+    assert pace._throttle.rate == 10
 
 
 def test_a_freeze_holds_everybody() -> None:
@@ -302,17 +307,17 @@ def test_a_freeze_holds_everybody() -> None:
     clock = Clock()
     pace = Pace(clock, changed=Virtual(clock))
     assert pace.learn(limited(30)) == 30
-    assert pace.frozen_for() == 30
+    assert quiet(pace) == 30
     assert pace.wait()
     assert clock.now == 1030
-    assert pace.frozen_for() == 0
+    assert quiet(pace) == 0
 
 
 def test_a_429_is_learnt_as_a_freeze() -> None:
     """With what VTEX said; what makes it no longer says nothing new."""
     pace = Pace(Clock())
     assert pace.learn(limited(5)) == 5
-    assert pace.frozen_for() == 5
+    assert quiet(pace) == 5
     assert pace.learn(limited(1)) == 0
     assert pace.learn(None) == 0
     assert pace.reason == ""
@@ -398,7 +403,7 @@ def test_unknown_outcomes_pause_the_account_until_one_call_is_answered() -> None
     pace = Pace(clock, rate=1000, changed=changed)
     seconds = [pace.learn(OutcomeUnknownError("no answer")) for _ in range(MOST_UNKNOWN)]
     assert seconds == [0] * (MOST_UNKNOWN - 1) + [FIRST_PAUSE]
-    assert pace.frozen_for() == FIRST_PAUSE
+    assert quiet(pace) == FIRST_PAUSE
     clock.now += FIRST_PAUSE
     assert pace.wait()
     clock.now += 1

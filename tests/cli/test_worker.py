@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from vtex_tracking_ext import AuthenticationError
 from vtex_tracking_ext.bulk.journals import open_reader
 from vtex_tracking_ext.cli import fleet, output
 from vtex_tracking_ext.fleet.doorbell import queue_of
+from vtex_tracking_ext.fleet.paces import Paces
 from vtex_tracking_ext.sandbox import APP_KEY, APP_TOKEN, EXAMPLE_FILE, Oms
 
 from fleets import PATIENCE, fill, opened, states
@@ -88,6 +90,20 @@ def test_what_is_enqueued_is_served(run: Callable[..., Ran], oms: Oms, label: st
     status = run("status", "--json")
     assert status.status == 0
     assert json.loads(status.out)["total"]["applied"] == 28
+
+
+def test_a_worker_that_starts_ends_the_rest_of_its_accounts(
+    run: Callable[..., Ran], shared: str, oms: Oms, label: str
+) -> None:
+    """Whoever starts it may have mended the credentials; else they would wait for ten minutes."""
+    refused = AuthenticationError("401", status_code=401)
+    with opened(shared) as journal:
+        Paces(journal.connections).change(label, lambda pace, now: pace.report(now, (), now, refused))
+    run("push", "--enqueue", EXAMPLE_FILE)
+    with told_to_end(oms, 6):
+        assert run("worker", "--concurrency", 2).status == 0
+    assert {request.status for request in oms.received} == {200}
+    assert len(oms.received) == 6
 
 
 @pytest.mark.usefixtures("shared")

@@ -285,16 +285,6 @@ class Pace:
         now = self._clock()
         return now - self._started(now) > TOO_LATE
 
-    def frozen_for(self) -> float:
-        """Return for how many seconds nobody may call, because of a 429 or of a pause."""
-        with self._changed:
-            return max(0.0, self._quiet_until() - self._clock())
-
-    def rate(self) -> float:
-        """Return the calls a second that are let go at present."""
-        with self._changed:
-            return self._throttle.rate
-
     def learn(self, error: VtexTrackingError | None) -> float:
         """Draw the conclusions from a call of this thread: all is well, slow down, pause, or end the account.
 

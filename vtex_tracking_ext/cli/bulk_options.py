@@ -112,7 +112,7 @@ def add_resolve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "settle what nobody knows: list it, read the orders again, or say what you saw",
         "Without an action it lists what is unknown, each with a number. Name numbers or --all with an action; those "
         "of what was refused, for --retry, and of what waits, for --withdraw, are in the report. What was applied "
-        "stays so; what was not is sent by the next push.",
+        "stays so; what was not is sent by the next push, or by the workers.",
     )
     parser.add_argument("ids", nargs="*", type=positive, metavar="NUMBER", help="which ones, by their numbers")
     parser.add_argument("--all", action="store_true", help="all of them (of --account, if that is given)")
