@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pytest
 
-from vtex_tracking_ext import exchange
+from vtex_tracking_ext import stub
 from vtex_tracking_ext.retry import PROCESS_BUDGET
 
 from answers import Twin
@@ -19,8 +20,6 @@ from postgres import Databases, Server
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
-
-    import httpx
 
 
 @pytest.fixture(autouse=True)
@@ -80,14 +79,15 @@ def database(postgres: Databases) -> Iterator[str]:
 @pytest.fixture(autouse=True)
 def _requests_conform(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hold every request that is about to leave against openapi.yaml, credentials included."""
-    build = exchange.Stub._build
+    make = stub.Stub._outgoing
 
-    def build_and_check(self: exchange.Stub, *arguments: Any) -> httpx.Request:
-        request = build(self, *arguments)
-        check_request(request.method, request.url.raw_path.decode(), request.headers.multi_items(), request.content)
+    def make_and_check(self: stub.Stub, *arguments: Any) -> stub.Outgoing:
+        request = make(self, *arguments)
+        path = urlsplit(self._wiring.base_url).path + request.path
+        check_request(request.method, path, list(request.headers.items()), request.content)
         return request
 
-    monkeypatch.setattr(exchange.Stub, "_build", build_and_check)
+    monkeypatch.setattr(stub.Stub, "_outgoing", make_and_check)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -368,7 +368,7 @@ def test_no_text_shows_a_credential(make: Callable[..., Twin]) -> None:
 
 def test_a_mistake_of_this_package_is_not_hidden(make: Callable[..., Twin], monkeypatch: pytest.MonkeyPatch) -> None:
     """An exception before a request is made goes on as it is."""
-    monkeypatch.setattr("vtex_tracking_ext.exchange._user_agent", lambda: 1 / 0)
+    monkeypatch.setattr("vtex_tracking_ext.stub._user_agent", lambda: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         make(Recorder()).send(UPDATE)
 

@@ -16,9 +16,9 @@ import httpcore
 import httpx
 import pytest
 
-from vtex_tracking_ext import TrackingUpdate, exchange, network, tls
+from vtex_tracking_ext import TrackingUpdate, network, stub, tls
 from vtex_tracking_ext.network import Proxy, Route, Watch, connect, connect_async
-from vtex_tracking_ext.pool import WATCH, AsyncPool, Pool
+from vtex_tracking_ext.via_httpcore import WATCH, AsyncCarrier, Carrier
 
 from answers import INVOICE, ORDER, RECEIPT, Recorder, sync_client
 
@@ -114,8 +114,8 @@ def request() -> httpcore.Request:
 
 def test_closing_an_answer_twice_gives_its_connection_back_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """A place given back twice would be one too many."""
-    monkeypatch.setattr("vtex_tracking_ext.pool.connect", lambda *_: httpcore.MockStream(list(OK)))
-    pool = Pool(ROUTE, 1)
+    monkeypatch.setattr("vtex_tracking_ext.via_httpcore.connect", lambda *_: httpcore.MockStream(list(OK)))
+    pool = Carrier(ROUTE, 1)
     for _ in range(2):
         stream: Any = pool.handle_request(request()).stream
         assert b"".join(stream) == b"{}"
@@ -131,7 +131,7 @@ def test_closing_an_answer_twice_asynchronously(monkeypatch: pytest.MonkeyPatch)
         return httpcore.AsyncMockStream(list(OK))
 
     async def scenario() -> None:
-        pool = AsyncPool(ROUTE, 1)
+        pool = AsyncCarrier(ROUTE, 1)
         for _ in range(2):
             stream: Any = (await pool.handle_async_request(request())).stream
             assert b"".join([piece async for piece in stream]) == b"{}"
@@ -139,13 +139,13 @@ def test_closing_an_answer_twice_asynchronously(monkeypatch: pytest.MonkeyPatch)
             await stream.aclose()
             await pool.aclose()
 
-    monkeypatch.setattr("vtex_tracking_ext.pool.connect_async", connected)
+    monkeypatch.setattr("vtex_tracking_ext.via_httpcore.connect_async", connected)
     asyncio.run(scenario())
 
 
 def test_an_answer_of_a_test_tool_is_capped_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
     """It comes whole, and is marked."""
-    monkeypatch.setattr(exchange, "MAX_BODY", 10)
+    monkeypatch.setattr(stub, "MAX_BODY", 10)
     with sync_client(Recorder(httpx.Response(200, json=RECEIPT))) as client:
         receipt = client.send(TrackingUpdate(ORDER, INVOICE, is_delivered=True))
     assert receipt.applied is True

@@ -22,10 +22,10 @@ from vtex_tracking_ext.bulk.rows import COLUMNS
 from vtex_tracking_ext.cli import main, progress, telling
 from vtex_tracking_ext.cli.status import Status
 from vtex_tracking_ext.credentials import Settings
-from vtex_tracking_ext.exchange import MAX_BODY
 from vtex_tracking_ext.plans import DEFAULT_TIMEOUT
 from vtex_tracking_ext.profiles import load_profiles, profiles_path
 from vtex_tracking_ext.sandbox import APP_KEY, APP_TOKEN, Oms, running
+from vtex_tracking_ext.stub import MAX_BODY
 
 if TYPE_CHECKING:
     import pytest

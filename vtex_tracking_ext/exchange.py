@@ -1,61 +1,43 @@
-"""One request through a generated function: the stand-in for an HTTP client that it is given.
+"""One request through httpx: a stand-in over its transports, be they over our connections or a caller's client.
 
-The generated functions call ``.request(...)`` on whatever client they are given. Here they are given a stand-in that
-lives for one request: it sends through httpx, reads the body under a deadline and a size cap, notes whether bytes of
-the request may have left, and lets the generated parser see only what it can read. What a client of our own does inside
-(:mod:`.pool`, :mod:`.network`), it does for a caller's client from outside.
+What a client of our own does inside (:mod:`.via_httpcore`, :mod:`.network`), this does for a caller's client from
+outside.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextvars
-import functools
 import socket
 import threading
 from contextlib import suppress
-from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import httpx
 
-from .body import ACCEPTED_ENCODING, Body
-from .conversation import Exchange
 from .faults import Fault, Trust, fault_of
 from .network import CONNECT_TIMEOUT, Watch
-from .outcome import Answer, accepted
-from .pool import WATCH
+from .stub import MAX_ANSWER, Stub
+from .via_httpcore import WATCH
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from vtex_oms_client.types import Response
-
+    from .body import Body
     from .wiring import Wiring
-
-
-#: Decoded bytes of an answer that are read. Orders of real stores are a few hundred kB; receipts a few hundred bytes.
-MAX_BODY: Final = 8 * 1024 * 1024
-
-#: Bytes of an answer that are read in all: the body as it travels, and heads and interim answers before it.
-MAX_ANSWER: Final = MAX_BODY + 1024 * 1024
-
-
-class _Ended(Exception):  # noqa: N818 - a way out of the generated function, never seen outside this module
-    """The request has ended and the generated parser has nothing to do."""
 
 
 class _UsedConnection(Exception):  # noqa: N818 - a way out of a caller's client, never seen outside this module
     """The request was given a connection that had been used before, and was not sent over it."""
 
 
-class Stub:
-    """What the stand-ins share: building the request, reading the answer, giving it to the generated parser."""
+class HttpxStub(Stub):
+    """What both stand-ins over httpx share: building the request, seeing how far it came, reading the answer."""
 
-    def __init__(self, wiring: Wiring, seconds: float, *, owned: bool, trust: Trust) -> None:
-        self.result: Answer | Fault | None = None
-        self._wiring = wiring
+    def __init__(self, wiring: Wiring, seconds: float, send: Any, *, owned: bool, trust: Trust) -> None:
+        super().__init__(wiring)
         self._seconds = seconds
+        self._send = send
         self._owned = owned
         self._trust = trust
         self._watch = Watch(seconds, MAX_ANSWER)
@@ -63,23 +45,25 @@ class Stub:
         self._stream: Any = None
         self._abandoned = False
 
-    def _build(self, arguments: dict[str, Any]) -> httpx.Request:
+    def _build(self, arguments: Mapping[str, Any]) -> httpx.Request:
         """Make the request; nothing of a caller's client (its headers, query, cookies, auth) gets into it."""
-        # VTEX's own text requires Content-Type of every request, even of those without a body.
-        headers = {"Accept": "application/json", "Accept-Encoding": ACCEPTED_ENCODING, "User-Agent": _user_agent()}
-        headers |= {"Content-Type": "application/json", **arguments.pop("headers", {}), **self._wiring.headers}
+        outgoing = self._outgoing(arguments)
         timeout = httpx.Timeout(self._seconds, connect=min(self._seconds, CONNECT_TIMEOUT))
         extensions: dict[str, Any] = {"timeout": timeout.as_dict(), WATCH: self._watch}
         if not self._owned:
             extensions["trace"] = self._trace
             # Whether an answer ended cleanly cannot be seen from here, so no connection is used again.
-            headers["Connection"] = "close"
-        url = self._wiring.base_url + arguments.pop("url")
+            outgoing.headers["Connection"] = "close"
         try:
-            request = httpx.Request(**arguments, url=url, headers=headers, extensions=extensions)
+            return httpx.Request(
+                outgoing.method,
+                self._wiring.base_url + outgoing.path,
+                headers=outgoing.headers,
+                content=outgoing.content or None,
+                extensions=extensions,
+            )
         except Exception as error:  # noqa: BLE001 - whatever it is, nothing was sent
-            self._end(Fault(f"the request cannot be built: {type(error).__name__}", sent=False))
-        return request
+            self._unbuildable(error)
 
     @property
     def _trace(self) -> Any:
@@ -110,7 +94,7 @@ class Stub:
         elif event.endswith(".receive_response_headers.complete"):
             # An event hook of the caller's may yet raise, or fail to read the body: this has been said.
             _, status, _, headers = info["return_value"]
-            self._keep(status, httpx.Headers(headers), Body("", MAX_BODY))
+            self._keep(status, httpx.Headers(headers), self._body())
 
     def _fault(self, error: BaseException) -> Fault:
         """Return the fault that an exception stands for, as far as it was seen how far the request came."""
@@ -119,62 +103,30 @@ class Stub:
         return fault_of(error, text, sent=seen, trust=self._trust)
 
     def _head(self, response: httpx.Response) -> Body:
-        """Note what an answer's head says; whatever becomes of the body, this has been said."""
-        body = Body(response.headers.get("Content-Encoding", ""), MAX_BODY)
-        self._keep(response.status_code, response.headers, body)
+        """Return what an answer's body goes into, and note what its head says, if anybody may stop waiting for it."""
+        body = self._body(response.headers.get("Content-Encoding", ""))
+        if not self._owned:
+            self._keep(response.status_code, response.headers, body)
         return body
 
     def _keep(self, status: int, headers: httpx.Headers, body: Body) -> None:
-        redactor = self._wiring.redactor
-        pairs = tuple((redactor.text(name), redactor.text(value)) for name, value in headers.multi_items())
-        self.result = Answer(status, pairs, redactor.data(body.content), complete=body.complete)
+        self._answered(status, headers.multi_items(), body)
 
     def _read_already(self, response: httpx.Response) -> bool:
         """Take over an answer whose body is in memory, as those of test tools are, decoded."""
         if not response.is_stream_consumed:
             return False
-        body = Body("", MAX_BODY)
+        body = self._body()
         if body.feed(response.content):
             body.end()
         self._keep(response.status_code, response.headers, body)
         return True
 
-    def _end(self, result: Answer | Fault) -> NoReturn:
-        self.result = result
-        raise _Ended
 
-    def _give(self) -> httpx.Response:
-        """Hand the answer to the generated parser, if it is one that it can read."""
-        answer = self.result
-        if not (isinstance(answer, Answer) and accepted(answer) and answer.complete):
-            raise _Ended
-        # As a 200, because that is what the contract describes of every answer that accepts.
-        return httpx.Response(httpx.codes.OK, content=answer.body)
-
-    def with_parsed(self, response: Response[Any]) -> Exchange:
-        """Return what came of the request, with what the generated parser made of it."""
-        assert self.result is not None  # noqa: S101 - the generated function returned, so it made its request
-        return Exchange(self.result, None if response.parsed is None else response.parsed.to_dict())
-
-    def without_parsed(self) -> Exchange:
-        """Return what came of the request, inside a handler for an exception of the generated function.
-
-        That is our own way out of it, or its parser meeting an answer of another shape. An exception before
-        the request was made is a mistake in this package, and goes on.
-        """
-        if self.result is None:
-            raise  # noqa: PLE0704 - called from an except block, as the docstring says
-        return Exchange(self.result)
-
-
-class SyncStub(Stub):
+class SyncHttpxStub(HttpxStub):
     """Stands in for ``httpx.Client`` during one request."""
 
-    def __init__(self, wiring: Wiring, seconds: float, send: Any, *, owned: bool, trust: Trust) -> None:
-        super().__init__(wiring, seconds, owned=owned, trust=trust)
-        self._send = send
-
-    def request(self, **arguments: Any) -> httpx.Response:
+    def request(self, **arguments: Any) -> Any:
         """Send one request and read its answer."""
         request = self._build(arguments)
         if self._owned:
@@ -214,7 +166,8 @@ class SyncStub(Stub):
         except Exception:  # noqa: BLE001, S110 - the status has been said; what is cut is the body
             pass
         finally:
-            response.close()
+            with suppress(Exception):
+                response.close()
         if not self._abandoned:
             self._keep(response.status_code, response.headers, body)
 
@@ -253,12 +206,8 @@ class SyncStub(Stub):
             socket.socket.shutdown(self._stream.get_extra_info("socket"), socket.SHUT_RDWR)
 
 
-class AsyncStub(Stub):
+class AsyncHttpxStub(HttpxStub):
     """Stands in for ``httpx.AsyncClient`` during one request."""
-
-    def __init__(self, wiring: Wiring, seconds: float, send: Any, *, owned: bool, trust: Trust) -> None:
-        super().__init__(wiring, seconds, owned=owned, trust=trust)
-        self._send = send
 
     @property
     def _trace(self) -> Any:
@@ -269,7 +218,7 @@ class AsyncStub(Stub):
 
         return see
 
-    async def request(self, **arguments: Any) -> httpx.Response:
+    async def request(self, **arguments: Any) -> Any:
         """Send one request and read its answer."""
         request = self._build(arguments)
         deadline = asyncio.get_running_loop().time() + self._watch.left()
@@ -304,13 +253,6 @@ class AsyncStub(Stub):
         except Exception:  # noqa: BLE001, S110 - the status has been said; what is cut is the body
             pass
         finally:
-            await response.aclose()
+            with suppress(Exception):
+                await response.aclose()
         self._keep(response.status_code, response.headers, body)
-
-
-@functools.cache
-def _user_agent() -> str:
-    try:
-        return f"vtex-tracking/{version('vtex-tracking')}"
-    except PackageNotFoundError:  # a source tree that was never installed
-        return "vtex-tracking"

@@ -13,13 +13,15 @@ import time
 from concurrent.futures import Future
 from contextlib import contextmanager
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import httpcore
 from attrs import field, frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Awaitable, Iterator
+
+T = TypeVar("T")
 
 #: Seconds to wait for a connection, TLS included; a host that takes longer is not there.
 CONNECT_TIMEOUT: Final = 10.0
@@ -144,9 +146,10 @@ class AsyncWatchedStream(httpcore.AsyncNetworkStream):
         unread: What has come and was not read yet. Whoever looks whether the socket can be read does not see it.
     """
 
-    def __init__(self, stream: httpcore.AsyncNetworkStream, watch: Watch) -> None:
+    watch: Watch
+
+    def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
         self._stream = stream
-        self.watch = watch
         self.unread = b""
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002, ASYNC109 - see above
@@ -266,9 +269,18 @@ def _tunnel(stream: httpcore.NetworkStream, route: Route, proxy: Proxy) -> httpc
 
 async def connect_async(route: Route) -> httpcore.AsyncNetworkStream:
     """Connect, name look-up, proxy and TLS included; see :func:`connect`."""
+    return await connected_in_time(_connect_async(route))
+
+
+async def connected_in_time(connecting: Awaitable[T]) -> T:
+    """Return what a connecting comes to.
+
+    Raises:
+        httpcore.ConnectTimeout: It takes too long.
+    """
     try:
         async with asyncio.timeout(CONNECT_TIMEOUT):
-            return await _connect_async(route)
+            return await connecting
     except TimeoutError:
         raise httpcore.ConnectTimeout("no connection in time") from None
 

@@ -1,8 +1,8 @@
 """Connections to one server, kept for the next request only if the last one ended cleanly.
 
-httpcore's own connections in a free list of ours: taking one costs the same however many there are, and a
-connection is put back only if its answer was read to the end and not one byte stood behind it. A byte behind an
-answer would be read as the beginning of the next: a forged or left-over receipt.
+Taking one costs the same however many there are. A connection is put back only if its answer was read to the end and
+not one byte stood behind it: such a byte would be read as the beginning of the next, a forged or left-over receipt.
+What a connection is, :mod:`.via_httpcore` and :mod:`.via_httptools` say.
 """
 
 from __future__ import annotations
@@ -11,18 +11,15 @@ import asyncio
 import os
 import threading
 from collections import deque
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
 from weakref import WeakSet
 
 import httpcore
 
-from .network import AsyncWatchedStream, Route, Watch, WatchedStream, connect, connect_async
-
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import Awaitable, Callable
 
-#: Name of the request extension that holds its :class:`.network.Watch`.
-WATCH: Final = "vtex_tracking.watch"
+    from .network import Watch
 
 #: Seconds after which an idle connection is not used again: servers close theirs, and a request that meets the
 #: closing is one whose outcome is unknown.
@@ -33,26 +30,52 @@ KEEPALIVE: Final = 5.0
 LAST_MOMENT: Final = 0.05
 
 
-class _Connection:
-    """A connection with the stream under it."""
+class _Kept(Protocol):
+    """What is asked of a connection of either kind."""
 
-    def __init__(self, route: Route, stream: WatchedStream) -> None:
-        self.stream = stream
-        self.http = httpcore.HTTP11Connection(route.origin, stream, KEEPALIVE)
+    def ended_cleanly(self) -> bool:
+        """Tell whether its last answer ended where it should, with nothing behind it."""
+
+    def has_expired(self) -> bool:
+        """Tell whether it was idle too long, the server has closed it, or sent anything unasked."""
 
 
-class Pool:
-    """What httpx's transport calls instead of a pool of its own.
+class Connection(_Kept, Protocol):
+    """A connection of a synchronous client."""
+
+    def watched_by(self, watch: Watch) -> None:
+        """Begin a request under its watch."""
+
+    def close(self) -> None:
+        """Close it; again does nothing."""
+
+
+class AsyncConnection(_Kept, Protocol):
+    """A connection of an asynchronous client."""
+
+    def watched_by(self, watch: Watch) -> None:
+        """Begin a request under its watch."""
+
+    async def aclose(self) -> None:
+        """Close it; again does nothing."""
+
+
+C = TypeVar("C", bound=Connection)
+A = TypeVar("A", bound=AsyncConnection)
+
+
+class Pool(Generic[C]):
+    """The connections of a synchronous client.
 
     Args:
-        route: The way to the server.
+        connect: Makes one, in the time that a watch allows.
         limit: Connections that are open at once at most.
     """
 
-    def __init__(self, route: Route, limit: int) -> None:
-        self._route = route
+    def __init__(self, connect: Callable[[Watch], C], limit: int) -> None:
+        self._connect = connect
         self._limit = limit
-        self._idle: deque[_Connection] = deque()
+        self._idle: deque[C] = deque()
         self._closed = False
         self.begin()
         _POOLS.add(self)
@@ -66,55 +89,52 @@ class Pool:
         self._slots = threading.BoundedSemaphore(self._limit)
         self._lock = threading.Lock()
         while self._idle:
-            self._idle.pop().http.close()  # this process's end of it; the parent's stays open
+            self._idle.pop().close()  # this process's end of it; the parent's stays open
 
-    def handle_request(self, request: httpcore.Request) -> httpcore.Response:
-        """Send a request, and return its answer with the body still to be read; closing it gives its place back.
+    def take(self, watch: Watch) -> C:
+        """Return a connection for one request; it must be given back.
 
         Raises:
             httpcore.PoolTimeout: Every connection was in use for all of the request's time.
+            httpcore.ConnectError, httpcore.ConnectTimeout, httpcore.ProxyError: There is no connection.
         """
-        watch: Watch = request.extensions[WATCH]
         watch.reached = True
-        patience = max(0.0, watch.left() - LAST_MOMENT)
-        if not (self._slots.acquire(blocking=False) or self._slots.acquire(timeout=patience)):
-            raise httpcore.PoolTimeout(f"all {self._limit} connections are in use")
+        if not self._slots.acquire(blocking=False):
+            patience = max(0.0, watch.left() - LAST_MOMENT)
+            if not self._slots.acquire(timeout=patience):
+                raise httpcore.PoolTimeout(f"all {self._limit} connections are in use")
         try:
-            connection = self._idle_one() or _Connection(
-                self._route, WatchedStream(connect(self._route, watch.left()), watch)
-            )
-            connection.stream.watch = watch
-            response = connection.http.handle_request(request)  # closes the connection where it fails
+            connection = self._idle_one() or self._connect(watch)
         except BaseException:
             self._slots.release()
             raise
-        body = _Body(self, connection, response)
-        return httpcore.Response(response.status, headers=response.headers, content=body)
+        connection.watched_by(watch)
+        return connection
 
-    def _idle_one(self) -> _Connection | None:
-        """Take the connection that was used last, if the server has not closed it, nor sent anything unasked."""
+    def _idle_one(self) -> C | None:
+        """Take the connection that was used last, if it can still be used."""
         while True:
             with self._lock:
                 if not self._idle:
                     return None
                 connection = self._idle.pop()
-            if not connection.http.has_expired():
+            if not connection.has_expired():
                 return connection
-            connection.http.close()
+            connection.close()
 
-    def take_back(self, connection: _Connection) -> None:
+    def give_back(self, connection: C) -> None:
         """Keep a connection for the next request if its answer ended cleanly."""
-        expired: list[_Connection] = []
+        expired: list[C] = []
         with self._lock:
-            if self._closed or not connection.http.is_idle() or left_over(connection.http):
+            if self._closed or not connection.ended_cleanly():
                 expired.append(connection)
             else:
                 self._idle.append(connection)
-            while self._idle and self._idle[0].http.has_expired():
+            while self._idle and self._idle[0].has_expired():
                 expired.append(self._idle.popleft())
         try:
             for one in expired:
-                one.http.close()
+                one.close()
         finally:
             self._slots.release()
 
@@ -124,11 +144,11 @@ class Pool:
             self._closed = True
             idle, self._idle = self._idle, deque()
         for connection in idle:
-            connection.http.close()
+            connection.close()
 
 
 #: The pools of this process.
-_POOLS: Final[WeakSet[Pool]] = WeakSet()
+_POOLS: Final[WeakSet[Pool[Any]]] = WeakSet()
 
 
 def _after_fork() -> None:
@@ -140,75 +160,36 @@ if hasattr(os, "register_at_fork"):  # pragma: no branch - where there is none, 
     os.register_at_fork(after_in_child=_after_fork)
 
 
-class _Body:
-    """A body to be read; closing it gives the connection back."""
-
-    def __init__(self, pool: Pool, connection: _Connection, response: httpcore.Response) -> None:
-        self._pool = pool
-        self._connection: _Connection | None = connection
-        self._stream: Any = response.stream
-
-    def __iter__(self) -> Iterator[bytes]:
-        return iter(self._stream)
-
-    def close(self) -> None:
-        """Close it; again does nothing."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            try:
-                self._stream.close()
-            finally:
-                self._pool.take_back(connection)
-
-
-def left_over(http: httpcore.HTTP11Connection | httpcore.AsyncHTTP11Connection) -> bool:
-    """Tell whether bytes stand behind the answer that a connection has just given.
-
-    httpcore does not show its parser; where a version of it hides that elsewhere, no connection is used again.
-    """
-    parser = getattr(http, "_h11_state", None)
-    return parser is None or bool(parser.trailing_data[0])
-
-
-class _AsyncConnection:
-    """A connection with the stream under it."""
-
-    def __init__(self, lane: _Lane, route: Route, stream: AsyncWatchedStream) -> None:
-        self.lane = lane
-        self.stream = stream
-        self.http = httpcore.AsyncHTTP11Connection(route.origin, stream, KEEPALIVE)
-
-
-class _Lane:
+class _Lane(Generic[A]):
     """What belongs to one event loop: the places, and the idle connections."""
 
     def __init__(self, limit: int) -> None:
         self.slots = asyncio.BoundedSemaphore(limit)
-        self.idle: deque[_AsyncConnection] = deque()
+        self.idle: deque[A] = deque()
 
-    async def idle_one(self) -> _AsyncConnection | None:
-        """Take the connection that was used last, if the server has not closed it, nor sent anything unasked."""
+    async def idle_one(self) -> A | None:
+        """Take the connection that was used last, if it can still be used."""
         while self.idle:
             connection = self.idle.pop()
-            if not connection.http.has_expired():
+            if not connection.has_expired():
                 return connection
-            await connection.http.aclose()
+            await connection.aclose()
         return None
 
 
-class AsyncPool:
+class AsyncPool(Generic[A]):
     """Its asynchronous twin; how long a request may take is the caller's ``asyncio.timeout``.
 
     Connections are of use in the event loop that made them alone, so each loop has its own, and its own limit.
     """
 
-    def __init__(self, route: Route, limit: int) -> None:
-        self._route = route
+    def __init__(self, connect: Callable[[], Awaitable[A]], limit: int) -> None:
+        self._connect = connect
         self._limit = limit
-        self._lanes: dict[asyncio.AbstractEventLoop, _Lane] = {}
+        self._lanes: dict[asyncio.AbstractEventLoop, _Lane[A]] = {}
         self._closed = False
 
-    def _lane(self) -> _Lane:
+    def _lane(self) -> _Lane[A]:
         """Return what belongs to the loop that runs; what belonged to loops that have ended is dropped."""
         loop = asyncio.get_running_loop()
         lane = self._lanes.get(loop)
@@ -221,49 +202,44 @@ class AsyncPool:
         for loop in [each for each in tuple(self._lanes) if each.is_closed()]:
             self._lanes.pop(loop, None)
 
-    async def handle_async_request(self, request: httpcore.Request) -> httpcore.Response:
-        """Send a request, and return its answer with the body still to be read; closing it gives its place back.
+    async def take(self, watch: Watch) -> A:
+        """Return a connection for one request; it must be given back, in the same loop.
 
         Raises:
             httpcore.PoolTimeout: Every connection was in use for all of the request's time.
+            httpcore.ConnectError, httpcore.ConnectTimeout, httpcore.ProxyError: There is no connection.
         """
-        watch: Watch = request.extensions[WATCH]
         watch.reached = True
         lane = self._lane()
+        if lane.slots.locked():
+            try:
+                async with asyncio.timeout(watch.left() - LAST_MOMENT):
+                    await lane.slots.acquire()
+            except TimeoutError:
+                raise httpcore.PoolTimeout(f"all {self._limit} connections are in use") from None
+        else:
+            await lane.slots.acquire()
         try:
-            async with asyncio.timeout(watch.left() - LAST_MOMENT if lane.slots.locked() else None):
-                await lane.slots.acquire()
-        except TimeoutError:
-            raise httpcore.PoolTimeout(f"all {self._limit} connections are in use") from None
-        connection: _AsyncConnection | None = None
-        try:
-            connection = await lane.idle_one() or _AsyncConnection(
-                lane, self._route, AsyncWatchedStream(await connect_async(self._route), watch)
-            )
-            connection.stream.watch = watch
-            response = await connection.http.handle_async_request(request)
+            connection = await lane.idle_one() or await self._connect()
         except BaseException:
             lane.slots.release()
-            if connection is not None:  # httpcore closes it where it fails, but not wherever it is cancelled
-                await connection.http.aclose()
             raise
-        body = _AsyncBody(self, connection, response)
-        return httpcore.Response(response.status, headers=response.headers, content=body)
+        connection.watched_by(watch)
+        return connection
 
-    async def take_back(self, connection: _AsyncConnection) -> None:
+    async def give_back(self, connection: A) -> None:
         """Keep a connection for the next request if its answer ended cleanly."""
-        lane = connection.lane
-        expired: list[_AsyncConnection] = []
-        left = left_over(connection.http) or bool(connection.stream.unread)
-        if self._closed or left or not connection.http.is_idle():
+        lane = self._lanes[asyncio.get_running_loop()]
+        expired: list[A] = []
+        if self._closed or not connection.ended_cleanly():
             expired.append(connection)
         else:
             lane.idle.append(connection)
-        while lane.idle and lane.idle[0].http.has_expired():
+        while lane.idle and lane.idle[0].has_expired():
             expired.append(lane.idle.popleft())
         lane.slots.release()
         for one in expired:
-            await one.http.aclose()
+            await one.aclose()
 
     async def aclose(self) -> None:
         """Close the idle connections of this loop; those in use are closed when they come back."""
@@ -271,25 +247,4 @@ class AsyncPool:
         self._drop_ended()
         lane = self._lanes.get(asyncio.get_running_loop())
         while lane is not None and lane.idle:
-            await lane.idle.popleft().http.aclose()
-
-
-class _AsyncBody:
-    """A body to be read; closing it gives the connection back."""
-
-    def __init__(self, pool: AsyncPool, connection: _AsyncConnection, response: httpcore.Response) -> None:
-        self._pool = pool
-        self._connection: _AsyncConnection | None = connection
-        self._stream: Any = response.stream
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return aiter(self._stream)
-
-    async def aclose(self) -> None:
-        """Close it; again does nothing."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            try:
-                await self._stream.aclose()
-            finally:
-                await self._pool.take_back(connection)
+            await lane.idle.popleft().aclose()

@@ -36,7 +36,7 @@ class Redactor:
         """Return ``text`` with :data:`HIDDEN` in the place of each credential."""
         if not self._plain:
             return text
-        if not any(mark in text for mark in "%\\&"):  # nothing is escaped: much the quicker way
+        if not ("%" in text or "&" in text or _BACKSLASH in text):  # nothing is escaped: much the quicker way
             folded = text.lower()
             if not any(secret in folded for secret in self._plain):
                 return text
@@ -60,7 +60,17 @@ class Redactor:
 
     def data(self, data: bytes) -> bytes:
         """Return ``data``, which is text in any encoding that ASCII is a part of, without the credentials."""
-        return self.text(data.decode("latin-1")).encode("latin-1")
+        text = data.decode("latin-1")
+        clean = self.text(text)
+        return data if clean == text else clean.encode("latin-1")
+
+    def pairs(self, pairs: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+        """Return pairs of texts, such as headers, without the credentials."""
+        kept = tuple(pairs)
+        together = "\n".join([text for pair in kept for text in pair])
+        if self.text(together) == together:  # one look instead of one a text; what is in one of them is in all of them
+            return kept
+        return tuple((self.text(name), self.text(value)) for name, value in kept)
 
     def __repr__(self) -> str:
         return f"Redactor({len(self._plain)} credentials)"

@@ -1,8 +1,9 @@
 """The clients' way out: one request, one :class:`~.outcome.Answer` or :class:`~.outcome.Fault` back.
 
-A client of our own sends through httpx's transport over our :mod:`.pool`. A caller's client is used as it is, for its
-proxies, certificates and event hooks, and given the same guarantees from outside: see :mod:`.exchange`. These two rooms
-and :mod:`.tls` are the only ones that import httpx.
+A client of our own sends over connections of ours: straight where httptools is installed (the extra ``fast``,
+:mod:`.direct`), else through httpx's transport (:mod:`.exchange`). A caller's client is used as it is, for its proxies,
+certificates and event hooks, and given the same guarantees from outside. These rooms and :mod:`.tls` are the only ones
+that import httpx.
 """
 
 from __future__ import annotations
@@ -13,17 +14,23 @@ import ssl
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import httpx
-from vtex_oms_client import Client
 
 from .errors import ConfigurationError
-from .exchange import AsyncStub, SyncStub
+from .exchange import AsyncHttpxStub, SyncHttpxStub
 from .pool import AsyncPool, Pool
+from .via_httpcore import AsyncCarrier, Carrier
+
+try:
+    from . import direct, via_httptools
+except ImportError:  # without the extra
+    direct = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from .conversation import Attempt, Exchange
     from .faults import Trust
+    from .stub import Stub
     from .wiring import Wiring
 
 #: What the transports of httpx itself can be trusted to tell. Another library's cannot: a cut after sending has been
@@ -42,17 +49,22 @@ _AS_IT_IS: Final[Mapping[str, Any]] = {"stream": True, "auth": None, "follow_red
 
 
 class _OwnTransport(httpx.HTTPTransport):
-    """httpx's transport over a pool of ours. It overrides nothing that test tools replace (vcrpy, respx)."""
+    """httpx's transport over a pool of ours. It overrides nothing that test tools replace (vcrpy, pytest-httpx)."""
 
-    def __init__(self, pool: Pool) -> None:  # the base class would build a pool of its own
-        self._pool = cast("Any", pool)
+    def __init__(self, carrier: Carrier) -> None:  # the base class would build a pool of its own
+        self._pool = cast("Any", carrier)
 
 
 class _OwnAsyncTransport(httpx.AsyncHTTPTransport):
     """Its asynchronous twin."""
 
-    def __init__(self, pool: AsyncPool) -> None:
-        self._pool = cast("Any", pool)
+    def __init__(self, carrier: AsyncCarrier) -> None:
+        self._pool = cast("Any", carrier)
+
+
+#: What test tools replace. Where it is no longer there, requests must go through what is.
+_SEND: Final = httpx.HTTPTransport.handle_request
+_ASYNC_SEND: Final = httpx.AsyncHTTPTransport.handle_async_request
 
 
 def _trust_in(http: httpx.Client | httpx.AsyncClient, base_url: str) -> Trust:
@@ -77,6 +89,11 @@ def _trust_in(http: httpx.Client | httpx.AsyncClient, base_url: str) -> Trust:
     return _TRUST.get(type(transport), "nothing")
 
 
+def _address(base_url: str) -> direct.Address:
+    url = httpx.URL(base_url)
+    return direct.Address(url.netloc.decode("ascii"), url.raw_path.decode("ascii").rstrip("/"))
+
+
 class SyncTransport:
     """Carries out attempts, one at a time a thread.
 
@@ -90,8 +107,15 @@ class SyncTransport:
         self._wiring = wiring
         self._closed = False
         self._http = http
-        self._own = _OwnTransport(Pool(wiring.route(), wiring.max_connections)) if http is None else None
-        self._trust: Trust = "progress" if http is None else _trust_in(http, wiring.base_url)
+        if http is not None:
+            self._trust = _trust_in(http, wiring.base_url)
+            return
+        route = wiring.route()
+        self._own = _OwnTransport(Carrier(route, wiring.max_connections))
+        self._direct: Pool[via_httptools.Connection] | None = None
+        if direct is not None and route.proxy is None:
+            self._direct = Pool(functools.partial(via_httptools.Connection, route), wiring.max_connections)
+            self._address = _address(wiring.base_url)
 
     def attempt(self, step: Attempt) -> Exchange:
         """Make one request, through the generated function.
@@ -101,24 +125,28 @@ class SyncTransport:
         """
         if self._closed or (self._http is not None and self._http.is_closed):
             raise ConfigurationError("This client is closed: make another one.")
-        stub = SyncStub(self._wiring, step.seconds, self._sender(), owned=self._http is None, trust=self._trust)
-        client = Client(base_url="").set_httpx_client(cast("httpx.Client", stub))
+        stub = self._stub(step.seconds)
         try:
-            response = step.call.sync(client=client, **step.call.arguments)
+            response = step.call.sync(client=stub, **step.call.arguments)
         except Exception:  # noqa: BLE001 - handed on unless a request was made
             return stub.without_parsed()
         return stub.with_parsed(response)
 
-    def _sender(self) -> Any:
-        if self._own is not None:
-            return self._own.handle_request
-        return functools.partial(cast("httpx.Client", self._http).send, **_AS_IT_IS)
+    def _stub(self, seconds: float) -> Stub:
+        if self._http is not None:
+            send = functools.partial(self._http.send, **_AS_IT_IS)
+            return SyncHttpxStub(self._wiring, seconds, send, owned=False, trust=self._trust)
+        if self._direct is not None and httpx.HTTPTransport.handle_request is _SEND:
+            return direct.SyncDirectStub(self._wiring, seconds, self._address, self._direct)
+        return SyncHttpxStub(self._wiring, seconds, self._own.handle_request, owned=True, trust="progress")
 
     def close(self) -> None:
         """Close the connections, unless the caller's own client holds them."""
         self._closed = True
-        if self._own is not None:
+        if self._http is None:
             self._own.close()
+            if self._direct is not None:
+                self._direct.close()
 
 
 class AsyncTransport:
@@ -134,8 +162,16 @@ class AsyncTransport:
         self._wiring = wiring
         self._closed = False
         self._http = http
-        self._own = _OwnAsyncTransport(AsyncPool(wiring.route(), wiring.max_connections)) if http is None else None
-        self._trust: Trust = "progress" if http is None else _trust_in(http, wiring.base_url)
+        if http is not None:
+            self._trust = _trust_in(http, wiring.base_url)
+            return
+        route = wiring.route()
+        self._own = _OwnAsyncTransport(AsyncCarrier(route, wiring.max_connections))
+        self._direct: AsyncPool[via_httptools.AsyncConnection] | None = None
+        if direct is not None and route.proxy is None:
+            connect = functools.partial(via_httptools.connect_async, route)
+            self._direct = AsyncPool(connect, wiring.max_connections)
+            self._address = _address(wiring.base_url)
 
     async def attempt(self, step: Attempt) -> Exchange:
         """Make one request, through the generated function.
@@ -149,21 +185,25 @@ class AsyncTransport:
             asyncio.get_running_loop()
         except RuntimeError:  # trio, say
             raise ConfigurationError("AsyncTrackingClient runs under asyncio alone.") from None
-        stub = AsyncStub(self._wiring, step.seconds, self._sender(), owned=self._http is None, trust=self._trust)
-        client = Client(base_url="").set_async_httpx_client(cast("httpx.AsyncClient", stub))
+        stub = self._stub(step.seconds)
         try:
-            response = await step.call.asyncio(client=client, **step.call.arguments)
+            response = await step.call.asyncio(client=stub, **step.call.arguments)
         except Exception:  # noqa: BLE001 - handed on unless a request was made
             return stub.without_parsed()
         return stub.with_parsed(response)
 
-    def _sender(self) -> Any:
-        if self._own is not None:
-            return self._own.handle_async_request
-        return functools.partial(cast("httpx.AsyncClient", self._http).send, **_AS_IT_IS)
+    def _stub(self, seconds: float) -> Stub:
+        if self._http is not None:
+            send = functools.partial(self._http.send, **_AS_IT_IS)
+            return AsyncHttpxStub(self._wiring, seconds, send, owned=False, trust=self._trust)
+        if self._direct is not None and httpx.AsyncHTTPTransport.handle_async_request is _ASYNC_SEND:
+            return direct.AsyncDirectStub(self._wiring, seconds, self._address, self._direct)
+        return AsyncHttpxStub(self._wiring, seconds, self._own.handle_async_request, owned=True, trust="progress")
 
     async def close(self) -> None:
         """Close the connections, unless the caller's own client holds them."""
         self._closed = True
-        if self._own is not None:
+        if self._http is None:
             await self._own.aclose()
+            if self._direct is not None:
+                await self._direct.aclose()

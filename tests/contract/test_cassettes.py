@@ -14,7 +14,7 @@ from vtex_tracking_ext import (
     TrackingClient,
     TrackingReceipt,
     VtexTrackingError,
-    exchange,
+    stub,
 )
 
 import cassettes
@@ -36,8 +36,6 @@ from contract_check import ROOT, check_answer, check_request
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-
-    import httpx
 
     from answers import Twin
 
@@ -86,16 +84,16 @@ def _check_outcome(case: Case, target: str, found: object) -> None:
         assert found[0].invoice_number
 
 
-def _watch(monkeypatch: pytest.MonkeyPatch) -> list[httpx.Request]:
-    """Keep every request that is built."""
-    build = exchange.Stub._build
-    sent: list[httpx.Request] = []
+def _watch(monkeypatch: pytest.MonkeyPatch) -> list[stub.Outgoing]:
+    """Keep every request that is made."""
+    make = stub.Stub._outgoing
+    sent: list[stub.Outgoing] = []
 
-    def keep(self: exchange.Stub, *arguments: Any) -> httpx.Request:
-        sent.append(build(self, *arguments))
+    def keep(self: stub.Stub, *arguments: Any) -> stub.Outgoing:
+        sent.append(make(self, *arguments))
         return sent[-1]
 
-    monkeypatch.setattr(exchange.Stub, "_build", keep)
+    monkeypatch.setattr(stub.Stub, "_outgoing", keep)
     return sent
 
 

@@ -10,7 +10,7 @@ import httpx
 import pytest
 import trustme
 
-from vtex_tracking_ext import AsyncTrackingClient, TrackingClient
+from vtex_tracking_ext import AsyncTrackingClient, TrackingClient, transport
 
 from wire.calls import ONCE
 from wire.server import HOST, Server
@@ -43,19 +43,24 @@ def serve() -> Iterator[Callable[..., Server]]:
         yield start
 
 
-@pytest.fixture(params=["sync", "async"])
-def make(request: pytest.FixtureRequest, twin: Callable[..., Twin]) -> Iterator[Callable[..., Twin]]:
-    """Return a function that makes either client for an address.
+@pytest.fixture(params=["sync", "sync-fast", "async", "async-fast"])
+def make(
+    request: pytest.FixtureRequest, twin: Callable[..., Twin], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., Twin]]:
+    """Return a function that makes either client for an address, as without the extra ``fast``, and with it.
 
     With ``own={...}`` the client is handed an httpx client made with those options, as a user would.
     """
+    kind, _, fast = request.param.partition("-")
+    if not fast:
+        monkeypatch.setattr(transport, "direct", None)
     ends: list[Callable[[], object]] = []
 
     def build(url: str | None, *, own: dict[str, Any] | None = None, **options: Any) -> Twin:
         options = {"account": "mystore", "base_url": url, "timeout": 10, "retry": ONCE, **options}
         if not options.keys() & {"app_key", "user_token"}:
             options["user_token"] = "MADEUP"
-        if request.param == "sync":
+        if kind == "sync":
             if own is not None:
                 options["http_client"] = http = httpx.Client(**own)
                 ends.append(http.close)

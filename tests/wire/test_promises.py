@@ -9,7 +9,7 @@ import os
 import threading
 from copy import deepcopy
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
@@ -222,7 +222,7 @@ def test_any_text_as_an_account_is_refused_or_one_part_of_vtexs_host(account: st
     except ConfigurationError:
         return
     with client:
-        route = cast("Any", client._transport._own)._pool._route
+        route = client._plans.wiring.route()
         assert route.host == f"{account}.vtexcommercestable.com.br".lower()
         assert (route.port, route.tls is not None) == (443, True)
         assert "." not in account

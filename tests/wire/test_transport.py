@@ -20,7 +20,7 @@ from vtex_tracking_ext import (
     RetryPolicy,
     TrackingClient,
     TrackingUpdate,
-    exchange,
+    stub,
     tls,
 )
 
@@ -125,7 +125,7 @@ def test_a_2xx_that_breaks_off_is_applied(make: Callable[..., Twin], answer: byt
 
 def test_a_body_beyond_the_cap_is_not_read_whole(make: Callable[..., Twin], monkeypatch: pytest.MonkeyPatch) -> None:
     """A receipt has a few hundred bytes."""
-    monkeypatch.setattr(exchange, "MAX_BODY", 1000)
+    monkeypatch.setattr(stub, "MAX_BODY", 1000)
     with server(b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n" + b"x" * 5000) as (url, _):
         receipt = make(url).send(UPDATE)
     assert "the answer broke off" in (receipt.note or "")
@@ -190,6 +190,6 @@ def test_a_source_tree_without_an_installation_has_a_user_agent(monkeypatch: pyt
     def missing(_: str) -> str:
         raise PackageNotFoundError
 
-    assert exchange._user_agent.__wrapped__().startswith("vtex-tracking/")
-    monkeypatch.setattr(exchange, "version", missing)
-    assert exchange._user_agent.__wrapped__() == "vtex-tracking"
+    assert stub._user_agent.__wrapped__().startswith("vtex-tracking/")
+    monkeypatch.setattr(stub, "version", missing)
+    assert stub._user_agent.__wrapped__() == "vtex-tracking"

@@ -1,0 +1,127 @@
+"""One request straight over our own connections, without httpx between: the stand-ins of the extra ``fast``."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from attrs import frozen
+
+from .faults import fault_of
+from .network import Watch
+from .reading import Reading
+from .stub import MAX_ANSWER, Stub
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .pool import AsyncPool, Pool
+    from .via_httptools import AsyncConnection, Connection
+    from .wiring import Wiring
+
+#: The head of a request: what has a line break where none belongs would be more than one.
+_HEAD: Final = re.compile(
+    rb"[A-Z]+ /[!-~]* HTTP/1\.1\r\n(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+: [!-~](?:[ -~]*[!-~])?\r\n)+\r\n"
+)
+
+
+@frozen
+class Address:
+    """A server as requests name it.
+
+    Attributes:
+        host: The value of ``Host``.
+        path: What stands before the paths of openapi.yaml.
+    """
+
+    host: str
+    path: str
+
+
+class DirectStub(Stub):
+    """What both share: the request as bytes, and what came of it.
+
+    Args:
+        wiring: How to reach the server.
+        seconds: How long the request may take.
+        address: The server's, as requests name it.
+    """
+
+    def __init__(self, wiring: Wiring, seconds: float, address: Address) -> None:
+        super().__init__(wiring)
+        self._watch = Watch(seconds, MAX_ANSWER)
+        self._reading = Reading(self._body)
+        self._address = address
+
+    def _bytes(self, arguments: Mapping[str, Any]) -> bytes:
+        """Return the request as it travels."""
+        outgoing = self._outgoing(arguments)
+        lines = [f"{outgoing.method} {self._address.path}{outgoing.path} HTTP/1.1", f"Host: {self._address.host}"]
+        lines += [f"{name}: {value}" for name, value in outgoing.headers.items()]
+        if outgoing.content:
+            lines.append(f"Content-Length: {len(outgoing.content)}")
+        try:
+            head = "\r\n".join([*lines, "", ""]).encode("ascii")
+            if not _HEAD.fullmatch(head):
+                raise ValueError  # noqa: TRY301 - told as the other
+        except ValueError as error:
+            self._unbuildable(error)
+        return head + outgoing.content
+
+    def _settle(self, error: Exception | None) -> None:
+        """Keep what came: an answer once its status has been said, whatever became of its body; else a fault."""
+        reading = self._reading
+        if reading.status is not None and reading.body is not None:
+            self._answered(reading.status, reading.headers, reading.body)
+        else:
+            assert error is not None  # noqa: S101 - without a whole head there is one
+            text = self._wiring.redactor.text(str(error))
+            self.result = fault_of(error, text, sent=self._watch.sending, trust="progress")
+
+
+class SyncDirectStub(DirectStub):
+    """Stands in for ``httpx.Client`` during one request."""
+
+    def __init__(self, wiring: Wiring, seconds: float, address: Address, pool: Pool[Connection]) -> None:
+        super().__init__(wiring, seconds, address)
+        self._pool = pool
+
+    def request(self, **arguments: Any) -> Any:
+        """Send one request and read its answer."""
+        request = self._bytes(arguments)
+        failed: Exception | None = None
+        try:
+            connection = self._pool.take(self._watch)
+            try:
+                connection.exchange(request, self._reading)
+            finally:
+                self._pool.give_back(connection)
+        except Exception as error:  # noqa: BLE001 - every exception is a fault; which, the watch tells
+            failed = error
+        self._settle(failed)
+        return self._give()
+
+
+class AsyncDirectStub(DirectStub):
+    """Stands in for ``httpx.AsyncClient`` during one request."""
+
+    def __init__(self, wiring: Wiring, seconds: float, address: Address, pool: AsyncPool[AsyncConnection]) -> None:
+        super().__init__(wiring, seconds, address)
+        self._pool = pool
+
+    async def request(self, **arguments: Any) -> Any:
+        """Send one request and read its answer."""
+        request = self._bytes(arguments)
+        failed: Exception | None = None
+        try:
+            async with asyncio.timeout(self._watch.left()):
+                connection = await self._pool.take(self._watch)
+                try:
+                    await connection.exchange(request, self._reading)
+                finally:
+                    await self._pool.give_back(connection)
+        except Exception as error:  # noqa: BLE001 - every exception is a fault; which, the watch tells
+            failed = error
+        self._settle(failed)
+        return self._give()
