@@ -162,12 +162,13 @@ def _settled(
         rules: How.
         ends: When it must be over, by the rules' clock; None for a whole time-out from now.
     """
-    began, call_started, attempt = rules.clock(), rules.now(), 0
+    began, attempt = rules.clock(), 0
+    call_started = started = rules.now()
     ends = began + rules.timeout if ends is None else ends
     doubt: OutcomeUnknownError | None = None
     while True:
         attempt += 1
-        started, before = rules.now(), rules.clock()
+        before = rules.clock()
         exchange = yield Attempt(call, min(ends - before, rules.policy.attempt_timeout))
         assert exchange is not None  # noqa: S101 - the answer to an Attempt always is one
         result, after = exchange.result, rules.clock()
@@ -198,6 +199,7 @@ def _settled(
         if wait is None:
             raise _whole_truth(error, doubt, attempt)
         yield Pause(wait)
+        started = rules.now()
 
 
 def _wait(error: VtexTrackingError, rules: Rules, *, attempt: int, elapsed: float, left: float) -> float | None:

@@ -58,8 +58,10 @@ def tell(event: AttemptEvent, hooks: Iterable[Callable[[AttemptEvent], object]])
 
     Nor does a filter or handler of the log that raises: an update's outcome must not be lost to an observer.
     """
+    level = logging.INFO if event.error is None else logging.WARNING
     with suppress(Exception):
-        log.log(logging.INFO if event.error is None else logging.WARNING, "%s", line(event))
+        if log.isEnabledFor(level):  # a line that nobody reads costs as much as one that somebody does
+            log.log(level, "%s", line(event))
     for hook in hooks:
         try:
             hook(event)

@@ -34,6 +34,9 @@ MAX_BODY: Final = 8 * 1024 * 1024
 MAX_ANSWER: Final = MAX_BODY + 1024 * 1024
 
 
+_JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
 class Ended(Exception):  # noqa: N818 - a way out of the generated function, never seen outside the stand-ins
     """The request has ended and the generated parser has nothing to do."""
 
@@ -155,7 +158,7 @@ def json_bytes(value: object) -> bytes:
     Raises:
         ValueError: It holds what JSON cannot say: a number that is none, or half a character.
     """
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    return _JSON.encode(value).encode()
 
 
 @functools.cache

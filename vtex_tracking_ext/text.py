@@ -36,7 +36,9 @@ def visible(text: str, limit: int = QUOTE_LENGTH) -> str:
     Control characters, terminal escapes, bidirectional marks, every separator but the plain space, lone
     surrogates and unassigned characters become ``\x1b``, ``\u202e`` and the like.
     """
-    shown = "".join(_shown(character) for character in text[:limit])
+    shown = text[:limit]
+    if not shown.isprintable():
+        shown = "".join(map(_shown, shown))
     return shown if len(text) <= limit else f"{shown}{CUT}{len(text)} characters)"
 
 
