@@ -16,9 +16,11 @@ import httpcore
 import httpx
 import pytest
 
-from vtex_tracking_ext import TrackingUpdate, network, stub, tls
-from vtex_tracking_ext.network import Proxy, Route, Watch, connect, connect_async
-from vtex_tracking_ext.via_httpcore import WATCH, AsyncCarrier, Carrier
+from vtex_tracking_ext import TrackingUpdate, network, network_async, stub, tls
+from vtex_tracking_ext.network import Proxy, Route, Watch, connect
+from vtex_tracking_ext.network_async import connect_async
+from vtex_tracking_ext.via_httpcore import WATCH, Carrier
+from vtex_tracking_ext.via_httpcore_async import AsyncCarrier
 
 from answers import INVOICE, ORDER, RECEIPT, Recorder, sync_client
 
@@ -68,7 +70,7 @@ def test_a_reset_before_tls_leaves_no_socket_open(ca_file: str | None) -> None:
     with warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("always")
         with pytest.raises(OSError):  # noqa: PT011 - which one differs between systems
-            tls.tls_context(ca_file, trust_env=False).wrap_socket(near, server_hostname="x.example")
+            tls.tls_context(ca_file, trust_env=False)().wrap_socket(near, server_hostname="x.example")
         del near
         gc.collect()
     assert [str(warning.message) for warning in seen] == []
@@ -96,8 +98,8 @@ def test_connecting_has_a_time_of_its_own(monkeypatch: pytest.MonkeyPatch) -> No
     async def never(_: Route) -> Any:
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(network, "_connect_async", never)
-    monkeypatch.setattr(network, "CONNECT_TIMEOUT", 0.01)
+    monkeypatch.setattr(network_async, "_connect_async", never)
+    monkeypatch.setattr(network_async, "CONNECT_TIMEOUT", 0.01)
     with pytest.raises(httpcore.ConnectTimeout, match="no connection in time"):
         asyncio.run(asyncio.wait_for(connect_async(ROUTE), 30))
 
@@ -139,7 +141,7 @@ def test_closing_an_answer_twice_asynchronously(monkeypatch: pytest.MonkeyPatch)
             await stream.aclose()
             await pool.aclose()
 
-    monkeypatch.setattr("vtex_tracking_ext.via_httpcore.connect_async", connected)
+    monkeypatch.setattr("vtex_tracking_ext.via_httpcore_async.connect_async", connected)
     asyncio.run(scenario())
 
 

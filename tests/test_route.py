@@ -12,7 +12,7 @@ from vtex_tracking_ext import ConfigurationError
 from vtex_tracking_ext.network import Proxy, Route
 from vtex_tracking_ext.route import proxy_of, route_of
 
-TLS = ssl.create_default_context()
+TLS = ssl.create_default_context
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .client import AsyncTrackingClient, TrackingClient
+    from .client import TrackingClient
+    from .client_async import AsyncTrackingClient
     from .errors import (
         AuthenticationError,
         ConfigurationError,
@@ -57,7 +58,8 @@ __all__ = [
 ]
 
 _HOMES = {
-    "client": ("AsyncTrackingClient", "TrackingClient"),
+    "client": ("TrackingClient",),
+    "client_async": ("AsyncTrackingClient",),
     "events": ("Package", "PackageEvent", "TrackingEvent", "TrackingReceipt", "TrackingUpdate"),
     "observe": ("AttemptEvent",),
     "retry": ("RetryBudget", "RetryPolicy"),

@@ -11,7 +11,7 @@ import random
 import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
 from attrs import frozen
 
@@ -36,23 +36,20 @@ CHECK_PAUSES = (2.0, 5.0, 8.0)
 CHECK_RESERVE = 30.0
 
 
-@frozen
-class Attempt:
+class Attempt(NamedTuple):
     """Ask for one request, which may take ``seconds`` from now."""
 
     call: Call
     seconds: float
 
 
-@frozen
-class Pause:
+class Pause(NamedTuple):
     """Ask to wait."""
 
     seconds: float
 
 
-@frozen
-class Exchange:
+class Exchange(NamedTuple):
     """What came of an :class:`Attempt`: the result, and the JSON object that the generated parser read in it."""
 
     result: Answer | Fault

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
-from typing import TYPE_CHECKING, Any, Final
-
-from attrs import frozen
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from .faults import fault_of
 from .network import Watch
@@ -16,8 +13,8 @@ from .stub import MAX_ANSWER, Stub
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .pool import AsyncPool, Pool
-    from .via_httptools import AsyncConnection, Connection
+    from .pool import Pool
+    from .via_httptools import Connection
     from .wiring import Wiring
 
 #: The head of a request: what has a line break where none belongs would be more than one.
@@ -26,8 +23,7 @@ _HEAD: Final = re.compile(
 )
 
 
-@frozen
-class Address:
+class Address(NamedTuple):
     """A server as requests name it.
 
     Attributes:
@@ -97,30 +93,6 @@ class SyncDirectStub(DirectStub):
                 connection.exchange(request, self._reading)
             finally:
                 self._pool.give_back(connection)
-        except Exception as error:  # noqa: BLE001 - every exception is a fault; which, the watch tells
-            failed = error
-        self._settle(failed)
-        return self._give()
-
-
-class AsyncDirectStub(DirectStub):
-    """Stands in for ``httpx.AsyncClient`` during one request."""
-
-    def __init__(self, wiring: Wiring, seconds: float, address: Address, pool: AsyncPool[AsyncConnection]) -> None:
-        super().__init__(wiring, seconds, address)
-        self._pool = pool
-
-    async def request(self, **arguments: Any) -> Any:
-        """Send one request and read its answer."""
-        request = self._bytes(arguments)
-        failed: Exception | None = None
-        try:
-            async with asyncio.timeout(self._watch.left()):
-                connection = await self._pool.take(self._watch)
-                try:
-                    await connection.exchange(request, self._reading)
-                finally:
-                    await self._pool.give_back(connection)
         except Exception as error:  # noqa: BLE001 - every exception is a fault; which, the watch tells
             failed = error
         self._settle(failed)

@@ -6,7 +6,6 @@ outside.
 
 from __future__ import annotations
 
-import asyncio
 import contextvars
 import socket
 import threading
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from .wiring import Wiring
 
 
-class _UsedConnection(Exception):  # noqa: N818 - a way out of a caller's client, never seen outside this module
+class UsedConnection(Exception):  # noqa: N818 - a way out of a caller's client, never seen outside the stand-ins
     """The request was given a connection that had been used before, and was not sent over it."""
 
 
@@ -74,7 +73,7 @@ class HttpxStub(Stub):
         """Note a step of a request on its way through a caller's client.
 
         Raises:
-            _UsedConnection: It is about to go over a connection that was there before: bytes left over from another
+            UsedConnection: It is about to go over a connection that was there before: bytes left over from another
                 answer, which nobody can see from here, would be read as its own. httpcore closes that connection.
             TimeoutError: Nobody waits for it any more, and what it came to was told.
         """
@@ -87,7 +86,7 @@ class HttpxStub(Stub):
         self._watch.reached = True
         if ".send_request" in event:  # from the start of its headers on, bytes may be on the wire
             if self._stream is None:
-                raise _UsedConnection
+                raise UsedConnection
             self._watch.sending = True  # before the look at the other: who abandons it does so the other way round
             if self._abandoned:
                 raise TimeoutError
@@ -148,7 +147,7 @@ class SyncHttpxStub(HttpxStub):
 
     def _sent(self, request: httpx.Request) -> httpx.Response:
         while self._watch.left() > 0:
-            with suppress(_UsedConnection):  # which is closed now; there are only so many of them
+            with suppress(UsedConnection):  # which is closed now; there are only so many of them
                 response: httpx.Response = self._send(request)
                 return response
         raise TimeoutError
@@ -204,55 +203,3 @@ class SyncHttpxStub(HttpxStub):
         self._abandoned = True
         with suppress(Exception):  # it has no socket yet, or has closed it; the plain method, for TLS has its own idea
             socket.socket.shutdown(self._stream.get_extra_info("socket"), socket.SHUT_RDWR)
-
-
-class AsyncHttpxStub(HttpxStub):
-    """Stands in for ``httpx.AsyncClient`` during one request."""
-
-    @property
-    def _trace(self) -> Any:
-        """Return the same for httpcore's async connections, which await it."""
-
-        async def see(event: str, info: Mapping[str, Any]) -> None:
-            self._see(event, info)
-
-        return see
-
-    async def request(self, **arguments: Any) -> Any:
-        """Send one request and read its answer."""
-        request = self._build(arguments)
-        deadline = asyncio.get_running_loop().time() + self._watch.left()
-        try:
-            async with asyncio.timeout_at(deadline):
-                response = await self._sent(request)
-        except httpx.HTTPStatusError as error:  # a caller's event hook; the answer is an answer all the same
-            response = error.response
-        except Exception as error:  # noqa: BLE001 - every exception is a fault; which, the watch tells
-            self._end(self.result or self._fault(error))
-        await self._read(response, deadline)
-        return self._give()
-
-    async def _sent(self, request: httpx.Request) -> httpx.Response:
-        while self._watch.left() > 0:
-            with suppress(_UsedConnection):  # see the synchronous twin
-                response: httpx.Response = await self._send(request)
-                return response
-        raise TimeoutError
-
-    async def _read(self, response: httpx.Response, deadline: float) -> None:
-        body = self._head(response)
-        try:
-            if self._read_already(response):
-                return
-            async with asyncio.timeout_at(deadline):
-                async for piece in cast("httpx.AsyncByteStream", response.stream):
-                    if not body.feed(piece):
-                        break
-                else:
-                    body.end()
-        except Exception:  # noqa: BLE001, S110 - the status has been said; what is cut is the body
-            pass
-        finally:
-            with suppress(Exception):
-                await response.aclose()
-        self._keep(response.status_code, response.headers, body)

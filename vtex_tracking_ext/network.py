@@ -6,31 +6,25 @@ write gets what is left of the whole request's time, so that a server that dribb
 
 from __future__ import annotations
 
-import asyncio
 import ssl
 import threading
 import time
 from concurrent.futures import Future
 from contextlib import contextmanager
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import httpcore
 from attrs import field, frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Iterator
-
-T = TypeVar("T")
+    from collections.abc import Callable, Iterator
 
 #: Seconds to wait for a connection, TLS included; a host that takes longer is not there.
 CONNECT_TIMEOUT: Final = 10.0
 
 #: Bytes that one read takes from a socket, and one write hands to it.
 PIECE: Final = 64 * 1024
-
-#: More bytes than an event loop takes from a socket at once (asyncio: 256 KiB).
-ALL_THAT_CAME: Final = 1024 * 1024
 
 
 @frozen
@@ -60,13 +54,13 @@ class Route:
     Attributes:
         host: Its host name.
         port: Its port.
-        tls: How to check who it is, or None for plain HTTP on this machine.
+        tls: Returns how to check who it is; None for plain HTTP on this machine.
         proxy: Through which proxy, or None.
     """
 
     host: str
     port: int
-    tls: ssl.SSLContext | None = None
+    tls: Callable[[], ssl.SSLContext] | None = None
     proxy: Proxy | None = None
 
     @property
@@ -139,57 +133,6 @@ class WatchedStream(httpcore.NetworkStream):
         return left
 
 
-class AsyncWatchedStream(httpcore.AsyncNetworkStream):
-    """Its asynchronous twin; the deadline is the caller's ``asyncio.timeout``, which can end any await.
-
-    Attributes:
-        unread: What has come and was not read yet. Whoever looks whether the socket can be read does not see it.
-    """
-
-    watch: Watch
-
-    def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
-        self._stream = stream
-        self.unread = b""
-
-    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002, ASYNC109 - see above
-        """Read of what has come.
-
-        All of it is taken at once: what stayed in a buffer of anyio's, decrypted or not, would be the next request's.
-        """
-        if self.unread:
-            await asyncio.sleep(0)  # the deadline may be over
-        else:
-            self.unread = await self._stream.read(max(max_bytes, ALL_THAT_CAME))
-            self.unread += self._decrypted() if self.unread else b""
-        piece, self.unread = self.unread[:max_bytes], self.unread[max_bytes:]
-        return self.watch.took(piece)
-
-    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002, ASYNC109 - see above
-        """Write all of ``buffer``."""
-        self.watch.sending = True
-        await self._stream.write(buffer)
-
-    async def aclose(self) -> None:
-        """Close the socket."""
-        await self._stream.aclose()
-
-    def get_extra_info(self, info: str) -> Any:
-        """Tell about the socket."""
-        return self._stream.get_extra_info(info)
-
-    def _decrypted(self) -> bytes:
-        """Return what more of TLS came along: one read gives one record, however many came."""
-        tls = self._stream.get_extra_info("ssl_object")
-        pieces = []
-        try:
-            while isinstance(tls, ssl.SSLObject) and (piece := tls.read(PIECE)):
-                pieces.append(piece)
-        except ssl.SSLError:  # nothing more, or the end; the next read is told the same
-            pass
-        return b"".join(pieces)
-
-
 class ClosingSSLSocket(ssl.SSLSocket):
     """Closes itself where its peer has left before TLS begins; Python 3.11 drops it then, still open."""
 
@@ -235,15 +178,15 @@ def connect(route: Route, seconds: float) -> httpcore.NetworkStream:
 
 def _connect(route: Route) -> httpcore.NetworkStream:
     first = route.proxy or route
-    with _told_of(route.proxy):
+    with told_of(route.proxy):
         stream = httpcore.SyncBackend().connect_tcp(first.host, first.port, CONNECT_TIMEOUT)
         if route.proxy is not None:
             stream = _tunnel(stream, route, route.proxy)
-    return stream if route.tls is None else stream.start_tls(route.tls, route.host, CONNECT_TIMEOUT)
+    return stream if route.tls is None else stream.start_tls(route.tls(), route.host, CONNECT_TIMEOUT)
 
 
 @contextmanager
-def _told_of(proxy: Proxy | None) -> Iterator[None]:
+def told_of(proxy: Proxy | None) -> Iterator[None]:
     """Let what goes wrong with a proxy be told of it, not of the server behind it.
 
     Raises:
@@ -261,52 +204,14 @@ def _tunnel(stream: httpcore.NetworkStream, route: Route, proxy: Proxy) -> httpc
     """Ask a proxy to connect to the server, and return the way through it."""
     http = httpcore.HTTP11Connection(proxy.origin, stream)
     try:
-        return cast("httpcore.NetworkStream", _through(http.handle_request(_tunnel_request(route, proxy))))
+        return cast("httpcore.NetworkStream", through(http.handle_request(tunnel_request(route, proxy))))
     except BaseException:
         http.close()
         raise
 
 
-async def connect_async(route: Route) -> httpcore.AsyncNetworkStream:
-    """Connect, name look-up, proxy and TLS included; see :func:`connect`."""
-    return await connected_in_time(_connect_async(route))
-
-
-async def connected_in_time(connecting: Awaitable[T]) -> T:
-    """Return what a connecting comes to.
-
-    Raises:
-        httpcore.ConnectTimeout: It takes too long.
-    """
-    try:
-        async with asyncio.timeout(CONNECT_TIMEOUT):
-            return await connecting
-    except TimeoutError:
-        raise httpcore.ConnectTimeout("no connection in time") from None
-
-
-async def _connect_async(route: Route) -> httpcore.AsyncNetworkStream:
-    first = route.proxy or route
-    with _told_of(route.proxy):
-        stream = await httpcore.AnyIOBackend().connect_tcp(first.host, first.port)
-    try:
-        if route.proxy is not None:  # pragma: no branch - Python 3.11's tracing loses this line after the await
-            with _told_of(route.proxy):
-                stream = await _tunnel_async(stream, route, route.proxy)
-        return stream if route.tls is None else await stream.start_tls(route.tls, route.host)
-    except BaseException:
-        await stream.aclose()
-        raise
-
-
-async def _tunnel_async(stream: httpcore.AsyncNetworkStream, route: Route, proxy: Proxy) -> httpcore.AsyncNetworkStream:
-    """Ask a proxy to connect to the server, and return the way through it."""
-    http = httpcore.AsyncHTTP11Connection(proxy.origin, stream)
-    answer = await http.handle_async_request(_tunnel_request(route, proxy))
-    return cast("httpcore.AsyncNetworkStream", _through(answer))
-
-
-def _tunnel_request(route: Route, proxy: Proxy) -> httpcore.Request:
+def tunnel_request(route: Route, proxy: Proxy) -> httpcore.Request:
+    """Return what asks a proxy to connect to the server."""
     host = f"[{route.host}]" if ":" in route.host else route.host
     target = f"{host}:{route.port}".encode("ascii")
     headers = [(b"Host", target), *proxy.headers]
@@ -315,7 +220,7 @@ def _tunnel_request(route: Route, proxy: Proxy) -> httpcore.Request:
     return httpcore.Request("CONNECT", url, headers=headers, extensions={"timeout": times})
 
 
-def _through(response: httpcore.Response) -> Any:
+def through(response: httpcore.Response) -> Any:
     """Return the stream that a proxy opened, of either kind.
 
     Raises:

@@ -7,7 +7,6 @@ What a connection is, :mod:`.via_httpcore` and :mod:`.via_httptools` say.
 
 from __future__ import annotations
 
-import asyncio
 import os
 import threading
 from collections import deque
@@ -17,7 +16,7 @@ from weakref import WeakSet
 import httpcore
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
     from .network import Watch
 
@@ -30,7 +29,7 @@ KEEPALIVE: Final = 5.0
 LAST_MOMENT: Final = 0.05
 
 
-class _Kept(Protocol):
+class Kept(Protocol):
     """What is asked of a connection of either kind."""
 
     def ended_cleanly(self) -> bool:
@@ -40,7 +39,7 @@ class _Kept(Protocol):
         """Tell whether it was idle too long, the server has closed it, or sent anything unasked."""
 
 
-class Connection(_Kept, Protocol):
+class Connection(Kept, Protocol):
     """A connection of a synchronous client."""
 
     def watched_by(self, watch: Watch) -> None:
@@ -50,18 +49,7 @@ class Connection(_Kept, Protocol):
         """Close it; again does nothing."""
 
 
-class AsyncConnection(_Kept, Protocol):
-    """A connection of an asynchronous client."""
-
-    def watched_by(self, watch: Watch) -> None:
-        """Begin a request under its watch."""
-
-    async def aclose(self) -> None:
-        """Close it; again does nothing."""
-
-
 C = TypeVar("C", bound=Connection)
-A = TypeVar("A", bound=AsyncConnection)
 
 
 class Pool(Generic[C]):
@@ -158,93 +146,3 @@ def _after_fork() -> None:
 
 if hasattr(os, "register_at_fork"):  # pragma: no branch - where there is none, nothing forks
     os.register_at_fork(after_in_child=_after_fork)
-
-
-class _Lane(Generic[A]):
-    """What belongs to one event loop: the places, and the idle connections."""
-
-    def __init__(self, limit: int) -> None:
-        self.slots = asyncio.BoundedSemaphore(limit)
-        self.idle: deque[A] = deque()
-
-    async def idle_one(self) -> A | None:
-        """Take the connection that was used last, if it can still be used."""
-        while self.idle:
-            connection = self.idle.pop()
-            if not connection.has_expired():
-                return connection
-            await connection.aclose()
-        return None
-
-
-class AsyncPool(Generic[A]):
-    """Its asynchronous twin; how long a request may take is the caller's ``asyncio.timeout``.
-
-    Connections are of use in the event loop that made them alone, so each loop has its own, and its own limit.
-    """
-
-    def __init__(self, connect: Callable[[], Awaitable[A]], limit: int) -> None:
-        self._connect = connect
-        self._limit = limit
-        self._lanes: dict[asyncio.AbstractEventLoop, _Lane[A]] = {}
-        self._closed = False
-
-    def _lane(self) -> _Lane[A]:
-        """Return what belongs to the loop that runs; what belonged to loops that have ended is dropped."""
-        loop = asyncio.get_running_loop()
-        lane = self._lanes.get(loop)
-        if lane is None:
-            self._drop_ended()
-            lane = self._lanes[loop] = _Lane(self._limit)
-        return lane
-
-    def _drop_ended(self) -> None:
-        for loop in [each for each in tuple(self._lanes) if each.is_closed()]:
-            self._lanes.pop(loop, None)
-
-    async def take(self, watch: Watch) -> A:
-        """Return a connection for one request; it must be given back, in the same loop.
-
-        Raises:
-            httpcore.PoolTimeout: Every connection was in use for all of the request's time.
-            httpcore.ConnectError, httpcore.ConnectTimeout, httpcore.ProxyError: There is no connection.
-        """
-        watch.reached = True
-        lane = self._lane()
-        if lane.slots.locked():
-            try:
-                async with asyncio.timeout(watch.left() - LAST_MOMENT):
-                    await lane.slots.acquire()
-            except TimeoutError:
-                raise httpcore.PoolTimeout(f"all {self._limit} connections are in use") from None
-        else:
-            await lane.slots.acquire()
-        try:
-            connection = await lane.idle_one() or await self._connect()
-        except BaseException:
-            lane.slots.release()
-            raise
-        connection.watched_by(watch)
-        return connection
-
-    async def give_back(self, connection: A) -> None:
-        """Keep a connection for the next request if its answer ended cleanly."""
-        lane = self._lanes[asyncio.get_running_loop()]
-        expired: list[A] = []
-        if self._closed or not connection.ended_cleanly():
-            expired.append(connection)
-        else:
-            lane.idle.append(connection)
-        while lane.idle and lane.idle[0].has_expired():
-            expired.append(lane.idle.popleft())
-        lane.slots.release()
-        for one in expired:
-            await one.aclose()
-
-    async def aclose(self) -> None:
-        """Close the idle connections of this loop; those in use are closed when they come back."""
-        self._closed = True
-        self._drop_ended()
-        lane = self._lanes.get(asyncio.get_running_loop())
-        while lane is not None and lane.idle:
-            await lane.idle.popleft().aclose()

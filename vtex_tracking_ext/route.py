@@ -12,16 +12,17 @@ from .network import Proxy, Route
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Callable
 
 _PORTS = {"http": 80, "https": 443}
 
 
-def route_of(base_url: str, tls: ssl.SSLContext, proxy: str | None, *, trust_env: bool) -> Route:
+def route_of(base_url: str, tls: Callable[[], ssl.SSLContext], proxy: str | None, *, trust_env: bool) -> Route:
     """Return the way to ``base_url``, which has been checked.
 
     Args:
         base_url: Where the paths of openapi.yaml begin.
-        tls: How to check who the server is.
+        tls: Returns how to check who the server is.
         proxy: Address of a proxy, or None.
         trust_env: Whether to use the proxies that the environment names (``HTTPS_PROXY``, ``NO_PROXY``), where
             none is given.

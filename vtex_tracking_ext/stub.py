@@ -10,10 +10,8 @@ from __future__ import annotations
 import functools
 import json
 from http import HTTPStatus
-from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
-
-from attrs import frozen
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn, Self
 
 from .body import ACCEPTED_ENCODING, Body
 from .conversation import Exchange
@@ -41,8 +39,7 @@ class Ended(Exception):  # noqa: N818 - a way out of the generated function, nev
     """The request has ended and the generated parser has nothing to do."""
 
 
-@frozen
-class Outgoing:
+class Outgoing(NamedTuple):
     """A request, before it is bytes.
 
     Attributes:
@@ -58,14 +55,15 @@ class Outgoing:
     content: bytes
 
 
-@frozen
-class _Receipted:
+class _Accepted:
     """As much of a response as the generated parser looks at."""
 
-    content: bytes
     #: That of every answer that accepts, because that is what the contract describes.
-    status_code: int = HTTPStatus.OK.value
-    headers: Mapping[str, str] = {}
+    status_code = HTTPStatus.OK.value
+    headers: Mapping[str, str] = MappingProxyType({})
+
+    def __init__(self, content: bytes) -> None:
+        self.content = content
 
     def json(self) -> Any:
         """Return the body as JSON.
@@ -134,7 +132,7 @@ class Stub:
         answer = self.result
         if not (isinstance(answer, Answer) and accepted(answer) and answer.complete):
             raise Ended
-        return _Receipted(answer.body)
+        return _Accepted(answer.body)
 
     def with_parsed(self, response: Response[Any]) -> Exchange:
         """Return what came of the request, with what the generated parser made of it."""
@@ -163,6 +161,8 @@ def json_bytes(value: object) -> bytes:
 
 @functools.cache
 def _user_agent() -> str:
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - it costs milliseconds to import
+
     try:
         return f"vtex-tracking/{version('vtex-tracking')}"
     except PackageNotFoundError:  # a source tree that was never installed

@@ -19,7 +19,8 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from .client import AsyncTrackingClient, TrackingClient
+    from .client import TrackingClient
+    from .client_async import AsyncTrackingClient
     from .events import TrackingEvent, When
     from .sandbox import Oms, OmsSettings
     from .sandbox.oms import Package
@@ -55,7 +56,7 @@ class VtexSandbox:
 
     def async_client(self, **options: Any) -> AsyncTrackingClient:
         """Return an asynchronous client; close it, or use it as a context manager, in the loop it ran in."""
-        from .client import AsyncTrackingClient  # noqa: PLC0415 - as above
+        from .client_async import AsyncTrackingClient  # noqa: PLC0415 - as above
 
         return AsyncTrackingClient(ACCOUNT, **{"base_url": self.url, **self._credentials, **options})
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import ssl
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import httpx
 
@@ -12,17 +12,20 @@ from .errors import ConfigurationError
 from .network import ClosingSSLSocket
 from .text import visible
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-def tls_context(ca_file: str | None, *, trust_env: bool) -> ssl.SSLContext:
-    """Return a TLS context that verifies.
+
+def tls_context(ca_file: str | None, *, trust_env: bool) -> Callable[[], ssl.SSLContext]:
+    """Return what returns a TLS context that verifies.
 
     Raises:
         ConfigurationError: The file cannot be read or holds no certificate.
     """
     if ca_file is None and not trust_env:
-        return _usual_tls()
+        return _usual_tls
     try:
-        return (
+        context = (
             _fresh_tls(trust_env=True)
             if ca_file is None
             else _ours(ssl.create_default_context(cafile=ca_file), trust_env=trust_env)
@@ -31,11 +34,12 @@ def tls_context(ca_file: str | None, *, trust_env: bool) -> ssl.SSLContext:
         what = "SSL_CERT_FILE of the environment" if ca_file is None else f"ca_file {visible(ca_file)}"
         reason = getattr(error, "strerror", None) or error
         raise ConfigurationError(f"{what} cannot be used: {reason}.") from None
+    return lambda: context
 
 
 @functools.cache
 def _usual_tls() -> ssl.SSLContext:
-    """Return the one that all clients share, because building one takes tens of milliseconds."""
+    """Return the one that all clients share, built for the first connection: it takes tens of milliseconds."""
     return _fresh_tls(trust_env=False)
 
 

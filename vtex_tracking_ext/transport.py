@@ -8,7 +8,6 @@ that import httpx.
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import ssl
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -16,9 +15,9 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import httpx
 
 from .errors import ConfigurationError
-from .exchange import AsyncHttpxStub, SyncHttpxStub
-from .pool import AsyncPool, Pool
-from .via_httpcore import AsyncCarrier, Carrier
+from .exchange import SyncHttpxStub
+from .pool import Pool
+from .via_httpcore import Carrier
 
 try:
     from . import direct, via_httptools
@@ -45,7 +44,7 @@ _TRUST: Final[Mapping[object, Trust]] = {
 
 
 #: How a caller's client sends: without its own credentials, never elsewhere, and with the body still to be read.
-_AS_IT_IS: Final[Mapping[str, Any]] = {"stream": True, "auth": None, "follow_redirects": False}
+AS_IT_IS: Final[Mapping[str, Any]] = {"stream": True, "auth": None, "follow_redirects": False}
 
 
 class _OwnTransport(httpx.HTTPTransport):
@@ -55,19 +54,11 @@ class _OwnTransport(httpx.HTTPTransport):
         self._pool = cast("Any", carrier)
 
 
-class _OwnAsyncTransport(httpx.AsyncHTTPTransport):
-    """Its asynchronous twin."""
-
-    def __init__(self, carrier: AsyncCarrier) -> None:
-        self._pool = cast("Any", carrier)
-
-
 #: What test tools replace. Where it is no longer there, requests must go through what is.
 _SEND: Final = httpx.HTTPTransport.handle_request
-_ASYNC_SEND: Final = httpx.AsyncHTTPTransport.handle_async_request
 
 
-def _trust_in(http: httpx.Client | httpx.AsyncClient, base_url: str) -> Trust:
+def trust_in(http: httpx.Client | httpx.AsyncClient, base_url: str) -> Trust:
     """Tell what can be believed of the transport through which a caller's client goes to the server.
 
     Raises:
@@ -89,7 +80,8 @@ def _trust_in(http: httpx.Client | httpx.AsyncClient, base_url: str) -> Trust:
     return _TRUST.get(type(transport), "nothing")
 
 
-def _address(base_url: str) -> direct.Address:
+def address_of(base_url: str) -> direct.Address:
+    """Return a server's address as requests name it, by httpx's rules."""
     url = httpx.URL(base_url)
     return direct.Address(url.netloc.decode("ascii"), url.raw_path.decode("ascii").rstrip("/"))
 
@@ -108,14 +100,14 @@ class SyncTransport:
         self._closed = False
         self._http = http
         if http is not None:
-            self._trust = _trust_in(http, wiring.base_url)
+            self._trust = trust_in(http, wiring.base_url)
             return
         route = wiring.route()
         self._own = _OwnTransport(Carrier(route, wiring.max_connections))
         self._direct: Pool[via_httptools.Connection] | None = None
         if direct is not None and route.proxy is None:
             self._direct = Pool(functools.partial(via_httptools.Connection, route), wiring.max_connections)
-            self._address = _address(wiring.base_url)
+            self._address = address_of(wiring.base_url)
 
     def attempt(self, step: Attempt) -> Exchange:
         """Make one request, through the generated function.
@@ -134,7 +126,7 @@ class SyncTransport:
 
     def _stub(self, seconds: float) -> Stub:
         if self._http is not None:
-            send = functools.partial(self._http.send, **_AS_IT_IS)
+            send = functools.partial(self._http.send, **AS_IT_IS)
             return SyncHttpxStub(self._wiring, seconds, send, owned=False, trust=self._trust)
         if self._direct is not None and httpx.HTTPTransport.handle_request is _SEND:
             return direct.SyncDirectStub(self._wiring, seconds, self._address, self._direct)
@@ -147,63 +139,3 @@ class SyncTransport:
             self._own.close()
             if self._direct is not None:
                 self._direct.close()
-
-
-class AsyncTransport:
-    """Its asynchronous twin: carries out as many attempts at once as there are tasks.
-
-    Raises:
-        ConfigurationError: ``http`` is no asynchronous client, or one that cannot be given the guarantees.
-    """
-
-    def __init__(self, wiring: Wiring, http: httpx.AsyncClient | None) -> None:
-        if not (http is None or isinstance(http, httpx.AsyncClient)):
-            raise ConfigurationError(f"http_client is {type(http).__name__}: hand in an httpx.AsyncClient, or none.")
-        self._wiring = wiring
-        self._closed = False
-        self._http = http
-        if http is not None:
-            self._trust = _trust_in(http, wiring.base_url)
-            return
-        route = wiring.route()
-        self._own = _OwnAsyncTransport(AsyncCarrier(route, wiring.max_connections))
-        self._direct: AsyncPool[via_httptools.AsyncConnection] | None = None
-        if direct is not None and route.proxy is None:
-            connect = functools.partial(via_httptools.connect_async, route)
-            self._direct = AsyncPool(connect, wiring.max_connections)
-            self._address = _address(wiring.base_url)
-
-    async def attempt(self, step: Attempt) -> Exchange:
-        """Make one request, through the generated function.
-
-        Raises:
-            ConfigurationError: The client is closed, or asyncio does not run.
-        """
-        if self._closed or (self._http is not None and self._http.is_closed):
-            raise ConfigurationError("This client is closed: make another one.")
-        try:
-            asyncio.get_running_loop()
-        except RuntimeError:  # trio, say
-            raise ConfigurationError("AsyncTrackingClient runs under asyncio alone.") from None
-        stub = self._stub(step.seconds)
-        try:
-            response = await step.call.asyncio(client=stub, **step.call.arguments)
-        except Exception:  # noqa: BLE001 - handed on unless a request was made
-            return stub.without_parsed()
-        return stub.with_parsed(response)
-
-    def _stub(self, seconds: float) -> Stub:
-        if self._http is not None:
-            send = functools.partial(self._http.send, **_AS_IT_IS)
-            return AsyncHttpxStub(self._wiring, seconds, send, owned=False, trust=self._trust)
-        if self._direct is not None and httpx.AsyncHTTPTransport.handle_async_request is _ASYNC_SEND:
-            return direct.AsyncDirectStub(self._wiring, seconds, self._address, self._direct)
-        return AsyncHttpxStub(self._wiring, seconds, self._own.handle_async_request, owned=True, trust="progress")
-
-    async def close(self) -> None:
-        """Close the connections, unless the caller's own client holds them."""
-        self._closed = True
-        if self._http is None:
-            await self._own.aclose()
-            if self._direct is not None:
-                await self._direct.aclose()

@@ -10,7 +10,7 @@ import httpx
 import pytest
 import trustme
 
-from vtex_tracking_ext import AsyncTrackingClient, TrackingClient, transport
+from vtex_tracking_ext import AsyncTrackingClient, TrackingClient, transport, transport_async
 
 from wire.calls import ONCE
 from wire.server import HOST, Server
@@ -54,6 +54,7 @@ def make(
     kind, _, fast = request.param.partition("-")
     if not fast:
         monkeypatch.setattr(transport, "direct", None)
+        monkeypatch.setattr(transport_async, "direct_async", None)
     ends: list[Callable[[], object]] = []
 
     def build(url: str | None, *, own: dict[str, Any] | None = None, **options: Any) -> Twin:

@@ -165,7 +165,7 @@ def test_a_ca_file_is_used(make: Callable[..., Twin], tmp_path: Any) -> None:
 
 def test_tls_is_always_verified() -> None:
     """The shared context checks certificates and host names."""
-    context = tls.tls_context(None, trust_env=False)
+    context = tls.tls_context(None, trust_env=False)()
     assert context.verify_mode is ssl.CERT_REQUIRED
     assert context.check_hostname is True
 
@@ -178,7 +178,7 @@ def test_the_environment_gets_no_keys_of_tls_unless_it_is_trusted(
     monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "keys"))
     tls._usual_tls.cache_clear()
     try:
-        kept = [tls.tls_context(ca_file, trust_env=trust_env).keylog_filename for trust_env in (False, True)]
+        kept = [tls.tls_context(ca_file, trust_env=trust_env)().keylog_filename for trust_env in (False, True)]
     finally:
         tls._usual_tls.cache_clear()
     assert kept == [None, str(tmp_path / "keys")]
@@ -191,5 +191,5 @@ def test_a_source_tree_without_an_installation_has_a_user_agent(monkeypatch: pyt
         raise PackageNotFoundError
 
     assert stub._user_agent.__wrapped__().startswith("vtex-tracking/")
-    monkeypatch.setattr(stub, "version", missing)
+    monkeypatch.setattr("importlib.metadata.version", missing)
     assert stub._user_agent.__wrapped__() == "vtex-tracking"

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from attrs import Factory, define, evolve, frozen
 
-from vtex_tracking_ext.client import AsyncTrackingClient
+from vtex_tracking_ext.client_async import AsyncTrackingClient
 from vtex_tracking_ext.errors import ConfigurationError
 
 from .deliver import Choices, Delivery, News

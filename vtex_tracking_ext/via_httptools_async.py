@@ -1,0 +1,145 @@
+"""Connections for asyncio whose answers httptools parses: the twin of :mod:`.via_httptools`."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import httpcore
+
+from .network_async import connected_in_time
+from .pool import KEEPALIVE
+from .via_httptools import readable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from .network import Route, Watch
+    from .reading import Reading
+
+#: Seconds that one of a host's addresses is given, if there are others.
+PATIENCE: Final = 2.0
+
+
+class AsyncConnection(asyncio.Protocol):
+    """A connection of an asynchronous client; the deadline is the caller's ``asyncio.timeout``."""
+
+    def __init__(self) -> None:
+        self._transport: asyncio.Transport
+        self._socket: socket.socket
+        self._watch: Watch
+        self._reading: Reading | None = None
+        self._ended: asyncio.Future[None] | None = None
+        self._clean = False
+        self._expires = 0.0
+
+    async def exchange(self, request: bytes, reading: Reading) -> None:
+        """Send a request, and read its answer.
+
+        Raises:
+            httpcore.NetworkError, httpcore.ProtocolError: There is none, or a part of one.
+        """
+        self._reading = reading
+        self._ended = asyncio.get_running_loop().create_future()
+        self._watch.sending = True
+        self._transport.write(request)
+        try:
+            await self._ended
+        finally:
+            self._reading = None
+        self._clean = reading.clean and not self._transport.is_closing()
+        self._expires = time.monotonic() + KEEPALIVE
+
+    def watched_by(self, watch: Watch) -> None:
+        """Begin a request under its watch."""
+        self._watch = watch
+        self._clean = False
+
+    def ended_cleanly(self) -> bool:
+        """Tell whether its last answer ended where it should, with nothing behind it."""
+        return self._clean
+
+    def has_expired(self) -> bool:
+        """Tell whether it was idle too long, the server has closed it, or sent anything unasked."""
+        return time.monotonic() > self._expires or self._transport.is_closing() or readable(self._socket)
+
+    async def aclose(self) -> None:
+        """Close it at once; again does nothing."""
+        self._transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin; asyncio calls this, and the following."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._socket = transport.get_extra_info("socket")
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came."""
+        if self._reading is None:  # nobody asked for it: it would be the next answer
+            self._transport.abort()
+            return
+        try:
+            self._reading.feed(self._watch.took(data))
+        except Exception as error:  # noqa: BLE001 - raised again where the answer is waited for
+            self._end(error)
+        else:
+            if self._reading.ended:
+                self._end(None)
+
+    def eof_received(self) -> None:
+        """Take the server's end; the connection is closed then."""
+        if self._reading is not None:
+            self.data_received(b"")
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Take the end of it all."""
+        if self._reading is not None:
+            self._end(httpcore.ReadError(str(error or "")))
+
+    def _end(self, error: Exception | None) -> None:
+        self._reading = None
+        if self._ended is None or self._ended.done():
+            return
+        if error is None:
+            self._ended.set_result(None)
+        else:
+            self._ended.set_exception(error)
+
+
+async def connect_async(route: Route) -> AsyncConnection:
+    """Connect, name look-up and TLS included.
+
+    Raises:
+        httpcore.ConnectError, httpcore.ConnectTimeout: There is no connection.
+    """
+    return await connected_in_time(_connected(route))
+
+
+async def _connected(route: Route) -> AsyncConnection:
+    loop = asyncio.get_running_loop()
+    tls: dict[str, Any] = {} if route.tls is None else {"ssl": route.tls(), "server_hostname": route.host}
+    failed: Exception | None = None
+    try:
+        found = await loop.getaddrinfo(route.host, route.port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise httpcore.ConnectError(str(error)) from error
+    for family, address in in_turn((each[0], each[4][0]) for each in found):
+        try:
+            # asyncio's own race between the addresses forgets sockets where it is cancelled (Python 3.11).
+            async with asyncio.timeout(None if len(found) == 1 else PATIENCE):
+                _, connection = await loop.create_connection(AsyncConnection, address, route.port, family=family, **tls)
+        except (OSError, TimeoutError) as error:  # ssl.SSLError is an OSError
+            failed = error
+        else:
+            return connection
+    raise httpcore.ConnectError(str(failed)) from failed
+
+
+def in_turn(addresses: Iterable[tuple[int, Any]]) -> list[tuple[int, Any]]:
+    """Return a host's addresses such that families take turns: the network of one may be broken (RFC 8305)."""
+    families: dict[int, list[tuple[int, Any]]] = {}
+    for each in addresses:
+        families.setdefault(each[0], []).append(each)
+    return [each for turn in zip_longest(*families.values()) for each in turn if each is not None]
