@@ -20,16 +20,13 @@ All of them survive :mod:`pickle` and :mod:`copy`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from attrs import frozen
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 
-@frozen
-class Problem:
+class Problem(NamedTuple):
     """One thing that is wrong with an update.
 
     Attributes:

@@ -158,7 +158,7 @@ def _redacted(redactor: Redactor) -> Iterator[None]:
     except ConfigurationError as error:
         raise ConfigurationError(redactor.message(str(error))) from None
     except InvalidUpdateError as error:
-        problems = [evolve(problem, message=redactor.message(problem.message)) for problem in error.problems]
+        problems = [problem._replace(message=redactor.message(problem.message)) for problem in error.problems]
         raise InvalidUpdateError(problems=problems) from None
 
 

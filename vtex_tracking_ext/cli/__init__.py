@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import traceback
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,7 @@ from vtex_tracking_ext.errors import VtexTrackingError
 from vtex_tracking_ext.text import visible
 
 from . import output
-from .commands import VERSION, add_commands
+from .commands import ShowVersion, add_commands
 from .status import Status, status_of
 
 if TYPE_CHECKING:
@@ -45,7 +44,9 @@ def _run(arguments: Sequence[str] | None) -> Status:
         output.warn(f"vtex-tracking {parsed.command}: interrupted.")
         return Status.INTERRUPTED
     except Exception:  # noqa: BLE001 - a mistake of this program: what was on its way may have been applied
-        lines = traceback.format_exc().splitlines()
+        from traceback import format_exc  # noqa: PLC0415 - no command that goes well needs it
+
+        lines = format_exc().splitlines()
         output.warn("\n".join([*(visible(line, 4000) for line in lines), _OUR_MISTAKE.format(parsed.command)]))
         return Status.UNKNOWN
     return status
@@ -58,6 +59,6 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Exit status: 0 all applied, 1 some refused, 2 usage or input, 3 configuration or credentials, "
         "4 outcomes unknown remain, 5 incomplete (run again to resume), 130 interrupted.",
     )
-    parser.add_argument("--version", action="version", version=f"%(prog)s {VERSION}")
+    parser.add_argument("--version", action=ShowVersion, help="show program's version number and exit")
     add_commands(parser.add_subparsers(dest="command", required=True, metavar="COMMAND"))
     return parser

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING
+import argparse
+from typing import Any
 
 from .bulk_options import add_check, add_push, add_resolve, add_worker
 from .ledger_options import add_migrate, add_report, add_status
 from .options import add_connection, command, port, positive, seconds
 
-if TYPE_CHECKING:
-    import argparse
 
-try:
-    VERSION = version("vtex-tracking")
-except PackageNotFoundError:  # pragma: no cover - a source tree that was never installed
-    VERSION = "unknown"
+class ShowVersion(argparse.Action):
+    """Prints the version; finding it out takes longer than everything else that ``--help`` needs."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{**options, "nargs": 0})
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        """Print it, and end."""
+        from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - see above
+
+        try:
+            number = version("vtex-tracking")
+        except PackageNotFoundError:  # pragma: no cover - a source tree that was never installed
+            number = "unknown"
+        print(f"{parser.prog} {number}")
+        parser.exit()
 
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
