@@ -1,6 +1,7 @@
 """A server that says yes to every update, and does nothing else: so a benchmark measures the client, and not a sandbox.
 
-Run by itself it listens on a free port of loopback, prints its address, and ends with its standard input.
+Run by itself it listens on a free port of loopback, prints its address, and ends with its standard input. With a number
+of seconds as its argument it waits so long before each answer.
 """
 
 from __future__ import annotations
@@ -10,13 +11,21 @@ import json
 import re
 import sys
 
-_BODY = json.dumps({"date": "2026-10-01T12:00:00.0000000+00:00", "orderId": "0-01", "receipt": "0" * 32}).encode()
-_ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(_BODY), _BODY)
+#: What it answers.
+BODY = json.dumps({"date": "2026-10-01T12:00:00.0000000+00:00", "orderId": "1172452900788-01", "receipt": "0" * 32}).encode()
+_ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(BODY), BODY)
 _LENGTH = re.compile(rb"\r\ncontent-length: *([0-9]+)\r\n", re.IGNORECASE)
 
 
 class Answers(asyncio.Protocol):
-    """Answers each request of a connection as soon as all of it is there."""
+    """Answers each request of a connection as soon as all of it is there, or a while later.
+
+    Args:
+        delay: How many seconds later.
+    """
+
+    def __init__(self, delay: float = 0.0) -> None:
+        self._delay = delay
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
@@ -34,17 +43,20 @@ class Answers(asyncio.Protocol):
             if not end or len(self._received) < size:
                 return
             self._received = self._received[size:]
-            self._transport.write(_ANSWER)
+            if self._delay:
+                asyncio.get_running_loop().call_later(self._delay, self._transport.write, _ANSWER)
+            else:
+                self._transport.write(_ANSWER)
 
 
-async def main() -> None:
+async def main(delay: float) -> None:
     """Serve until standard input ends."""
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(Answers, "127.0.0.1", 0)
+    server = await loop.create_server(lambda: Answers(delay), "127.0.0.1", 0)
     print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
     await loop.run_in_executor(None, sys.stdin.read)
     server.close()
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    asyncio.run(main(float(sys.argv[1]) if len(sys.argv) > 1 else 0.0))

@@ -1,0 +1,56 @@
+"""How much is measured: enough to say something, or just enough to see that everything works."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+
+class Effort(NamedTuple):
+    """How much is measured.
+
+    Attributes:
+        rounds: Rounds over all subjects and numbers in flight.
+        batch: Seconds of the processor that a batch aims at.
+        turns: Updates that each thread or task sends in a batch at least.
+        distant_rounds: Rounds against the distant server.
+        distant_seconds: Seconds that are counted of each.
+        start_rounds: Rounds of cold starts.
+        push_rounds: Rounds of pushes.
+        packages: Packages of the file that is pushed.
+        rows: Rows of the file whose plan's memory is measured, unless told otherwise.
+    """
+
+    rounds: int
+    batch: float
+    turns: int
+    distant_rounds: int
+    distant_seconds: float
+    start_rounds: int
+    push_rounds: int
+    packages: int
+    rows: int
+
+
+FULL: Final = Effort(
+    rounds=11,
+    batch=0.15,
+    turns=2,
+    distant_rounds=5,
+    distant_seconds=2.0,
+    start_rounds=20,
+    push_rounds=3,
+    packages=300,
+    rows=100_000,
+)
+
+QUICK: Final = Effort(
+    rounds=2,
+    batch=0.005,
+    turns=1,
+    distant_rounds=1,
+    distant_seconds=0.5,
+    start_rounds=2,
+    push_rounds=1,
+    packages=20,
+    rows=2000,
+)

@@ -1,0 +1,108 @@
+"""The same for asyncio: see :mod:`.senders_sync`. Whatever a maker needs is made inside the running loop."""
+# ruff: noqa: PLC0415, RUF029
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .names import AIOHTTP, BARE, FAST, GENERATOR, HTTPX, OURS
+from .update import (
+    ACCOUNT,
+    APP_KEY,
+    APP_TOKEN,
+    CITY,
+    DATE,
+    DESCRIPTION,
+    HEADERS,
+    INVOICE,
+    MOST,
+    ORDER,
+    PATH,
+    STATE,
+    body,
+    check,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    Send = Callable[[int], Awaitable[None]]
+
+
+async def _ours(url: str) -> Send:
+    from vtex_tracking_ext import AsyncTrackingClient, TrackingEvent, TrackingUpdate
+
+    client = AsyncTrackingClient(ACCOUNT, app_key=APP_KEY, app_token=APP_TOKEN, base_url=url, max_connections=MOST)
+
+    async def send(events: int) -> None:
+        told = [TrackingEvent(DATE, DESCRIPTION, CITY, STATE) for _ in range(events)]
+        check((await client.send(TrackingUpdate(ORDER, INVOICE, told))).receipt or "")
+
+    return send
+
+
+async def _bare(url: str) -> Send:
+    import httpx
+    from vtex_oms_client import Client
+    from vtex_oms_client.api.tracking import update_tracking_status
+    from vtex_oms_client.models import Event, UpdateTrackingStatusRequest
+
+    limits = httpx.Limits(max_connections=MOST, max_keepalive_connections=MOST)
+    client = Client(base_url=url, headers=dict(HEADERS), httpx_args={"limits": limits, "trust_env": False})
+
+    async def send(events: int) -> None:
+        told = [Event(CITY, STATE, DESCRIPTION, DATE) for _ in range(events)]
+        update = UpdateTrackingStatusRequest(is_delivered=False, delivered_date=None, events=told)
+        response: Any = await update_tracking_status.asyncio_detailed(ORDER, INVOICE, client=client, body=update)
+        check(response.parsed.receipt)
+
+    return send
+
+
+async def _httpx(url: str) -> Send:
+    import httpx
+
+    limits = httpx.Limits(max_connections=MOST, max_keepalive_connections=MOST)
+    client = httpx.AsyncClient(headers=HEADERS, limits=limits, trust_env=False)
+
+    async def send(events: int) -> None:
+        check((await client.put(url + PATH, json=body(events))).json()["receipt"])
+
+    return send
+
+
+async def _aiohttp(url: str) -> Send:
+    import aiohttp
+
+    session = aiohttp.ClientSession(headers=HEADERS, connector=aiohttp.TCPConnector(limit=MOST))
+
+    async def send(events: int) -> None:
+        async with session.put(url + PATH, json=body(events)) as response:
+            check((await response.json())["receipt"])
+
+    return send
+
+
+async def _generator(url: str) -> Send:
+    import oag_asyncio as oag
+
+    keys = {"appKey": APP_KEY, "appToken": APP_TOKEN}
+    api = oag.TrackingApi(oag.ApiClient(oag.Configuration(host=url, api_key=keys, connection_pool_maxsize=MOST)))
+
+    async def send(events: int) -> None:
+        told = [oag.Event(city=CITY, state=STATE, description=DESCRIPTION, date=DATE) for _ in range(events)]
+        update = oag.UpdateTrackingStatusRequest(isDelivered=False, deliveredDate=None, events=told)
+        check((await api.update_tracking_status(ORDER, INVOICE, update)).receipt)
+
+    return send
+
+
+#: Name -> what makes a function that sends to a server.
+MAKERS: dict[str, Callable[[str], Awaitable[Send]]] = {
+    FAST: _ours,
+    OURS: _ours,
+    BARE: _bare,
+    HTTPX: _httpx,
+    AIOHTTP: _aiohttp,
+    GENERATOR["async"]: _generator,
+}
