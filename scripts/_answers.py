@@ -12,7 +12,9 @@ import re
 import sys
 
 #: What it answers.
-BODY = json.dumps({"date": "2026-10-01T12:00:00.0000000+00:00", "orderId": "1172452900788-01", "receipt": "0" * 32}).encode()
+BODY = json.dumps(
+    {"date": "2026-10-01T12:00:00.0000000+00:00", "orderId": "1172452900788-01", "receipt": "0" * 32}
+).encode()
 _ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(BODY), BODY)
 _LENGTH = re.compile(rb"\r\ncontent-length: *([0-9]+)\r\n", re.IGNORECASE)
 

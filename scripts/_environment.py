@@ -22,7 +22,7 @@ def enter(name: str) -> None:
     """Go on inside the environment ``name``, making it first where it is missing or out of date.
 
     Args:
-        name: ``demo`` or ``dev``; ``scripts/requirements-{name}.txt`` says what goes in.
+        name: ``bench``, ``demo`` or ``dev``; ``scripts/requirements-{name}.txt`` says what goes in.
     """
     if sys.version_info < OLDEST:
         _go_on_with(_newer_python())

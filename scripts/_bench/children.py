@@ -15,10 +15,12 @@ from .cores import on_core
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from .names import Kind
+
 SCRIPTS = ROOT / "scripts"
 
 
-class CannotStartError(Exception):
+class CannotAnswerError(Exception):
     """A subject cannot be measured; the message says why."""
 
 
@@ -36,10 +38,10 @@ class Subject:
     """A subject's process; see :mod:`.subject`.
 
     Raises:
-        CannotStartError: It does not start.
+        CannotAnswerError: It does not start.
     """
 
-    def __init__(self, kind: str, name: str, url: str, core: int | None, peers: Path | None) -> None:
+    def __init__(self, kind: Kind, name: str, url: str, core: int | None, peers: Path | None) -> None:
         self.kind, self.name = kind, name
         with on_core(core):
             self._process = subprocess.Popen(
@@ -57,7 +59,7 @@ class Subject:
         """Have a task carried out, and return what it cost.
 
         Raises:
-            CannotStartError: The process has ended.
+            CannotAnswerError: The process has ended.
         """
         assert self._process.stdin is not None  # noqa: S101 - for the types
         self._process.stdin.write(json.dumps(task) + "\n")
@@ -69,7 +71,7 @@ class Subject:
         line = self._process.stdout.readline()
         if not line:
             _, said = self._process.communicate()
-            raise CannotStartError((said.strip().splitlines() or ["it ended without a word"])[-1])
+            raise CannotAnswerError((said.strip().splitlines() or ["it ended without a word"])[-1])
         answer: dict[str, Any] = json.loads(line)
         return answer
 

@@ -37,19 +37,19 @@ FULL: Final = Effort(
     turns=2,
     distant_rounds=5,
     distant_seconds=2.0,
-    start_rounds=20,
+    start_rounds=10,
     push_rounds=3,
     packages=300,
     rows=100_000,
 )
 
 QUICK: Final = Effort(
-    rounds=2,
+    rounds=1,
     batch=0.005,
     turns=1,
     distant_rounds=1,
     distant_seconds=0.5,
-    start_rounds=2,
+    start_rounds=1,
     push_rounds=1,
     packages=20,
     rows=2000,

@@ -6,12 +6,12 @@ import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .children import CannotStartError, Subject
+from .children import CannotAnswerError, Subject
 from .figures import percentile
 from .names import DELAY, DISTANT_IN_FLIGHT, IN_FLIGHT, SUBJECTS, Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from .effort import Effort
@@ -45,9 +45,10 @@ def size(cost: float, in_flight: int, effort: Effort) -> int:
 
 
 class Group:
-    """The subjects that could be started, by kind and name.
+    """The subjects that could be started.
 
     Attributes:
+        subjects: Those that still answer.
         missing: ``kind name`` of each of the others -> why it is missing.
     """
 
@@ -58,49 +59,79 @@ class Group:
             for name in SUBJECTS[kind]:
                 try:
                     self.subjects.append(stack.enter_context(Subject(kind, name, url, core, peers)))
-                except CannotStartError as error:
-                    self.missing[f"{kind} {name}"] = str(error)
-                    print(f"  missing: {kind} {name}: {error}", file=sys.stderr)
+                except CannotAnswerError as error:
+                    self._miss(f"{kind} {name}", error)
+
+    def ask(self, subject: Subject, task: dict[str, Any]) -> dict[str, Any] | None:
+        """Have a subject carry out a task, or note that it cannot, from now on."""
+        if subject not in self.subjects:
+            return None
+        try:
+            return subject.ask(task)
+        except CannotAnswerError as error:
+            self.subjects.remove(subject)
+            self._miss(f"{subject.kind} {subject.name}", error)
+            return None
+
+    def _miss(self, what: str, error: CannotAnswerError) -> None:
+        self.missing[what] = str(error)
+        print(f"  missing: {what}: {error}", file=sys.stderr)
+
+
+class Measurement(NamedTuple):
+    """A batch that is asked for in each round, and the figures that it gave."""
+
+    subject: Subject
+    task: dict[str, Any]
+    figures: dict[str, Any]
 
 
 def calls(url: str, core: int | None, peers: Path, effort: Effort) -> dict[str, Any]:
     """Measure the processor's time of updates that are answered at once, and the peak of memory."""
     with ExitStack() as stack:
         group = Group(stack, url, core, peers, ("sync", "async"))
-        found: list[dict[str, Any]] = []
-        batches: list[tuple[Subject, dict[str, Any], dict[str, Any]]] = []
-        for subject in group.subjects:
-            for cell in cells("sync" if subject.kind == "sync" else "async"):
-                task = {**cell._asdict(), "updates": _LOOK, "seconds": 0, "ramp": 0}
-                look = subject.ask(task)
-                task["updates"] = size(look["cpu"] / _LOOK, cell.in_flight, effort)
-                figures = {"kind": subject.kind, "name": subject.name, **cell._asdict(), "microseconds": []}
-                found.append(figures)
-                batches.append((subject, task, figures))
-        peaks: dict[tuple[str, str], float] = {}
+        measurements = list(_measurements(group, effort))
+        peaks: dict[str, dict[str, Any]] = {}
         for _ in range(effort.rounds):
-            for subject, task, figures in batches:
-                answer = subject.ask(task)
-                figures["microseconds"].append(round(answer["cpu"] / answer["updates"] * 1e6, 1))
-                peaks[subject.kind, subject.name] = answer["peak"]
-    memory = [{"kind": kind, "name": name, "megabytes": round(peak, 1)} for (kind, name), peak in peaks.items()]
+            for subject, task, figures in measurements:
+                answer = group.ask(subject, task)
+                if answer:
+                    figures["microseconds"].append(round(answer["cpu"] / answer["updates"] * 1e6, 1))
+                    record = {"kind": subject.kind, "name": subject.name, "megabytes": round(answer["peak"], 1)}
+                    peaks[f"{subject.kind} {subject.name}"] = record
+        found = [figures for subject, _, figures in measurements if subject in group.subjects]
+        memory = [record for what, record in peaks.items() if what not in group.missing]
     return {"calls": found, "memory": memory, "missing": group.missing}
+
+
+def _measurements(group: Group, effort: Effort) -> Iterator[Measurement]:
+    """Yield what is to be asked, after a first look at what an update costs there."""
+    for subject in tuple(group.subjects):
+        for cell in cells(subject.kind):
+            look = {**cell._asdict(), "updates": _LOOK, "seconds": 0, "ramp": 0}
+            answer = group.ask(subject, look)
+            if answer:
+                task = {**look, "updates": size(answer["cpu"] / _LOOK, cell.in_flight, effort)}
+                figures = {"kind": subject.kind, "name": subject.name, **cell._asdict(), "microseconds": []}
+                yield Measurement(subject, task, figures)
 
 
 def distant(url: str, core: int | None, peers: Path, effort: Effort) -> dict[str, Any]:
     """Measure how many updates a second get through to a server that takes its time, and how long one takes."""
-    task = {"in_flight": DISTANT_IN_FLIGHT, "events": 1, "updates": 0}
-    task |= {"seconds": effort.distant_seconds, "ramp": effort.distant_seconds / 4}
+    seconds = effort.distant_seconds
+    task = {"in_flight": DISTANT_IN_FLIGHT, "events": 1, "updates": 0, "seconds": seconds, "ramp": seconds / 4}
     with ExitStack() as stack:
         group = Group(stack, url, core, peers, ("async",))
         found: dict[str, dict[str, Any]] = {
             subject.name: {"name": subject.name, "a_second": [], "p50": [], "p99": []} for subject in group.subjects
         }
         for _ in range(effort.distant_rounds):
-            for subject in group.subjects:
-                answer, figures = subject.ask(task), found[subject.name]
-                latencies = answer["latencies"] or [task["seconds"]]  # at least: not one was answered in that time
-                figures["a_second"].append(round(answer["updates"] / task["seconds"], 1))
-                figures["p50"].append(round(percentile(latencies, 0.5) / DELAY, 3))
-                figures["p99"].append(round(percentile(latencies, 0.99) / DELAY, 3))
-    return {"distant": list(found.values()), "missing": group.missing}
+            for subject in tuple(group.subjects):
+                answer, figures = group.ask(subject, task), found[subject.name]
+                if answer:
+                    latencies = answer["latencies"] or [seconds]  # at least: not one was answered in that time
+                    figures["a_second"].append(round(answer["updates"] / seconds, 1))
+                    figures["p50"].append(round(percentile(latencies, 0.5) / DELAY, 3))
+                    figures["p99"].append(round(percentile(latencies, 0.99) / DELAY, 3))
+        answered = [found[subject.name] for subject in group.subjects]
+    return {"distant": answered, "missing": group.missing}

@@ -1,4 +1,4 @@
-"""What openapi-generator makes of openapi.yaml: its Python clients, made in a scratch folder and never kept in the tree."""
+"""The clients that openapi-generator makes of openapi.yaml: in a scratch folder, never kept in the tree."""
 
 from __future__ import annotations
 
@@ -34,7 +34,14 @@ def generated() -> Path:
 
 
 def _generate(contract: Path, library: str, package: str, folder: Path) -> None:
-    command = [sys.executable, "-c", "from openapi_generator_cli import cli; cli()", "generate", "--generator-name", "python"]
+    command = [
+        sys.executable,
+        "-c",
+        "from openapi_generator_cli import cli; cli()",
+        "generate",
+        "--generator-name",
+        "python",
+    ]
     command += ["--input-spec", str(contract), "--library", library, "--package-name", package, "--output", str(folder)]
     made = subprocess.run(command, check=False, capture_output=True, text=True)
     if made.returncode:

