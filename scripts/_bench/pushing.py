@@ -123,16 +123,16 @@ def _databases(stack: ExitStack) -> Callable[[], str]:
 def _ask(what: str, job: dict[str, Any], core: int | None, credentials: dict[str, str]) -> dict[str, Any]:
     """Have a process of its own do a job; see :mod:`.pusher`."""
     with on_core(core):
-        child = subprocess.Popen(
+        done = subprocess.run(
             [sys.executable, "-m", "_bench.pusher", what],
-            stdin=subprocess.PIPE,
+            check=False,
+            input=json.dumps(job),
             stdout=subprocess.PIPE,
             text=True,
             cwd=SCRIPTS,
             env={**environment(None), **credentials},
         )
-    said, _ = child.communicate(json.dumps(job))
-    if child.returncode:
-        raise SystemExit(f"The process of a {what} ended with status {child.returncode}.")
-    answer: dict[str, Any] = json.loads(said)
+    if done.returncode:
+        raise SystemExit(f"The process of a {what} ended with status {done.returncode}.")
+    answer: dict[str, Any] = json.loads(done.stdout)
     return answer

@@ -32,8 +32,13 @@ def report(document: Mapping[str, Any]) -> str:
         lines.append(f"\nPlan of {plan['rows']:,} rows: {plan['megabytes']} MB, {plan['cpu_seconds']} s of CPU")
     lines += [f"missing: {name}: {why}" for name, why in document["missing"].items()]
     lines.append("\nTargets (judged with httptools)")
-    lines += ["  {0}: {2} ({1}; without httptools {3}) {4}".format(*cells(one)) for one in judge(results)]
+    lines += [_target(*cells(verdict)) for verdict in judge(results)]
     return "\n".join(lines)
+
+
+def _target(what: str, limit: str, measured: str, plain: str, word: str) -> str:
+    told = ", ".join(part for part in (limit, plain and f"without httptools {plain}") if part)
+    return f"  {what}: {measured}{told and f' ({told})'}, {word.strip('*')}"
 
 
 def _calls(results: Results) -> Iterator[str]:
