@@ -13,7 +13,7 @@ class Effort(NamedTuple):
         batch: Seconds of the processor that a batch aims at.
         turns: Updates that each thread or task sends in a batch at least.
         distant_rounds: Rounds against the distant server.
-        distant_seconds: Seconds that are counted of each.
+        distant_seconds: Seconds that each of them aims at.
         start_rounds: Rounds of cold starts.
         push_rounds: Rounds of pushes.
         packages: Packages of the file that is pushed.
@@ -32,12 +32,12 @@ class Effort(NamedTuple):
 
 
 FULL: Final = Effort(
-    rounds=11,
-    batch=0.15,
+    rounds=13,
+    batch=0.12,
     turns=2,
     distant_rounds=5,
     distant_seconds=2.0,
-    start_rounds=10,
+    start_rounds=20,
     push_rounds=3,
     packages=300,
     rows=100_000,

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import sys
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from .children import CannotAnswerError, Subject
 from .figures import percentile
 from .names import DELAY, DISTANT_IN_FLIGHT, IN_FLIGHT, SUBJECTS, Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from .effort import Effort
+
+T = TypeVar("T")
 
 #: Updates of the first look at what one costs.
 _LOOK = 8
@@ -92,46 +94,62 @@ def calls(url: str, core: int | None, peers: Path, effort: Effort) -> dict[str, 
         group = Group(stack, url, core, peers, ("sync", "async"))
         measurements = list(_measurements(group, effort))
         peaks: dict[str, dict[str, Any]] = {}
-        for _ in range(effort.rounds):
-            for subject, task, figures in measurements:
+        for round_ in range(effort.rounds):
+            for subject, task, figures in in_turn(measurements, round_):
                 answer = group.ask(subject, task)
                 if answer:
-                    figures["microseconds"].append(round(answer["cpu"] / answer["updates"] * 1e6, 1))
+                    figures["microseconds"].append(round(answer["cpu"] / task["updates"] * 1e6, 1))
                     record = {"kind": subject.kind, "name": subject.name, "megabytes": round(answer["peak"], 1)}
                     peaks[f"{subject.kind} {subject.name}"] = record
         found = [figures for subject, _, figures in measurements if subject in group.subjects]
-        memory = [record for what, record in peaks.items() if what not in group.missing]
+        memory = [peaks[f"{subject.kind} {subject.name}"] for subject in group.subjects]
     return {"calls": found, "memory": memory, "missing": group.missing}
 
 
+def in_turn(things: Sequence[T], round_: int) -> Sequence[T]:
+    """Return what is measured in a round: every other round the other way round, so that none is always the first."""
+    return things[::-1] if round_ % 2 else things
+
+
 def _measurements(group: Group, effort: Effort) -> Iterator[Measurement]:
-    """Yield what is to be asked, after a first look at what an update costs there."""
-    for subject in tuple(group.subjects):
-        for cell in cells(subject.kind):
-            look = {**cell._asdict(), "updates": _LOOK, "seconds": 0, "ramp": 0}
-            answer = group.ask(subject, look)
-            if answer:
-                task = {**look, "updates": size(answer["cpu"] / _LOOK, cell.in_flight, effort)}
-                figures = {"kind": subject.kind, "name": subject.name, **cell._asdict(), "microseconds": []}
-                yield Measurement(subject, task, figures)
+    """Yield what is to be asked, after a first look at what an update costs there.
+
+    Those that are compared come one after the other, because the load of a machine changes within seconds.
+    """
+    for kind in ("sync", "async"):
+        for cell in cells(kind):
+            for subject in [one for one in group.subjects if one.kind == kind]:
+                look = {**cell._asdict(), "updates": _LOOK, "latencies": False}
+                answer = group.ask(subject, look)
+                if answer:
+                    task = {**look, "updates": size(answer["cpu"] / _LOOK, cell.in_flight, effort)}
+                    figures = {"kind": kind, "name": subject.name, **cell._asdict(), "microseconds": []}
+                    yield Measurement(subject, task, figures)
 
 
 def distant(url: str, core: int | None, peers: Path, effort: Effort) -> dict[str, Any]:
     """Measure how many updates a second get through to a server that takes its time, and how long one takes."""
-    seconds = effort.distant_seconds
-    task = {"in_flight": DISTANT_IN_FLIGHT, "events": 1, "updates": 0, "seconds": seconds, "ramp": seconds / 4}
     with ExitStack() as stack:
         group = Group(stack, url, core, peers, ("async",))
-        found: dict[str, dict[str, Any]] = {
-            subject.name: {"name": subject.name, "a_second": [], "p50": [], "p99": []} for subject in group.subjects
-        }
-        for _ in range(effort.distant_rounds):
-            for subject in tuple(group.subjects):
-                answer, figures = group.ask(subject, task), found[subject.name]
+        measurements = []
+        for subject in tuple(group.subjects):
+            look = {"in_flight": DISTANT_IN_FLIGHT, "events": 1, "updates": DISTANT_IN_FLIGHT, "latencies": True}
+            answer = group.ask(subject, look)
+            if answer:
+                task = {**look, "updates": turns(answer["seconds"], effort) * DISTANT_IN_FLIGHT}
+                figures: dict[str, Any] = {"name": subject.name, "a_second": [], "p50": [], "p99": []}
+                measurements.append(Measurement(subject, task, figures))
+        for round_ in range(effort.distant_rounds):
+            for subject, task, figures in in_turn(measurements, round_):
+                answer = group.ask(subject, task)
                 if answer:
-                    latencies = answer["latencies"] or [seconds]  # at least: not one was answered in that time
-                    figures["a_second"].append(round(answer["updates"] / seconds, 1))
-                    figures["p50"].append(round(percentile(latencies, 0.5) / DELAY, 3))
-                    figures["p99"].append(round(percentile(latencies, 0.99) / DELAY, 3))
-        answered = [found[subject.name] for subject in group.subjects]
-    return {"distant": answered, "missing": group.missing}
+                    figures["a_second"].append(round(task["updates"] / answer["seconds"], 1))
+                    figures["p50"].append(round(percentile(answer["latencies"], 0.5) / DELAY, 3))
+                    figures["p99"].append(round(percentile(answer["latencies"], 0.99) / DELAY, 3))
+        found = [figures for subject, _, figures in measurements if subject in group.subjects]
+    return {"distant": found, "missing": group.missing}
+
+
+def turns(seconds: float, effort: Effort) -> int:
+    """Return how many updates each task sends to the distant server, where one turn of all of them takes so long."""
+    return max(int(effort.distant_seconds / max(seconds, DELAY)), effort.turns)

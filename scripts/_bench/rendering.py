@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING, Any, Final
 
 from .figures import spread
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 #: Between these lines of README stands what is made here.
 BEGIN: Final = "<!-- scripts/bench writes from here -->"
 END: Final = "<!-- to here -->"
+
+#: Characters of a line of README.
+_LINE: Final = 120
 
 #: Characters of the longest bar, and of a name.
 _WIDTH: Final = 36
@@ -118,7 +122,8 @@ def _made_with(document: Mapping[str, Any]) -> str:
     if plan:
         text += f" The memory is that of {plan['rows']:,} rows."
     missing = "; ".join(f"{name}: {why}" for name, why in document["missing"].items())
-    return text + (f" Missing: {missing}." if missing else "")
+    text += f" Missing: {missing}." if missing else ""
+    return textwrap.fill(text, _LINE, break_long_words=False, break_on_hyphens=False)
 
 
 def _rows(kind: Kind, figures: Callable[[str], list[float] | None]) -> list[tuple[str, float]]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .children import environment
 from .cores import on_core
+from .measuring import in_turn
 from .names import AIOHTTP, BARE, FAST, GENERATOR, HELP, HTTPX, OURS, PYTHON, URLLIB3, VTEXPY
 
 if TYPE_CHECKING:
@@ -84,8 +85,8 @@ def starts(core: int | None, peers: Path, effort: Effort) -> dict[str, Any]:
             missing[f"start of {program.name} ({program.step or 'run'})"] = said
             continue
         runnable.append((program, []))
-    for _ in range(effort.start_rounds):
-        for program, samples in runnable:
+    for round_ in range(effort.start_rounds):
+        for program, samples in in_turn(runnable, round_):
             samples.append(round(_start(program, core, peers)[0], 2))
     found = [{"name": one.name, "step": one.step, "milliseconds": samples} for one, samples in runnable]
     return {"starts": found, "missing": missing}

@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from itertools import repeat
-from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from .memory import peak
 from .names import FAST, OURS
@@ -21,7 +21,7 @@ from .senders_async import MAKERS as ASYNC_MAKERS
 from .senders_sync import MAKERS as SYNC_MAKERS
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Awaitable, Callable
 
 
 class Task(TypedDict):
@@ -30,23 +30,14 @@ class Task(TypedDict):
     Attributes:
         in_flight: Updates that are on their way at once: threads or tasks.
         events: Events of each.
-        updates: How many are sent; or, where this is 0:
-        seconds: For how long they are sent,
-        ramp: and for how many seconds before that, without being counted.
+        updates: How many are sent.
+        latencies: Whether to tell how long each took.
     """
 
     in_flight: int
     events: int
     updates: int
-    seconds: float
-    ramp: float
-
-
-class Mark(NamedTuple):
-    """One update: when its answer had been read, and how many seconds it took."""
-
-    done: float
-    seconds: float
+    latencies: bool
 
 
 class Batch:
@@ -56,26 +47,19 @@ class Batch:
     """
 
     def __init__(self, task: Task) -> None:
-        self.task = task
-        self.marks: list[Mark] = []
-        self.turns: Iterator[object] = repeat(None, task["updates"])
+        self._task = task
+        self.turns = repeat(None, task["updates"])  # whoever is ready takes the next; threads may do so at once
+        self.latencies: list[float] = []
 
     def start(self) -> None:
         """Start the clocks."""
-        self._began = time.perf_counter()
-        end = self._began + self.task["ramp"] + self.task["seconds"]
-        if not self.task["updates"]:
-            self.turns = iter(lambda: time.perf_counter() < end, False)  # noqa: FBT003 - where to stop
-        self._cpu = time.process_time()
+        self._began, self._cpu = time.perf_counter(), time.process_time()
 
     def figures(self) -> dict[str, Any]:
-        """Stop the clocks and say what they show."""
-        cpu = time.process_time() - self._cpu
-        if self.task["updates"]:
-            return {"cpu": cpu, "updates": self.task["updates"]}
-        begin = self._began + self.task["ramp"]
-        counted = [seconds for done, seconds in self.marks if begin <= done < begin + self.task["seconds"]]
-        return {"cpu": cpu, "updates": len(counted), "latencies": counted}
+        """Stop the clocks and say what they show, in seconds."""
+        cpu, took = time.process_time() - self._cpu, time.perf_counter() - self._began
+        figures = {"cpu": cpu, "seconds": took}
+        return {**figures, "latencies": self.latencies} if self._task["latencies"] else figures
 
 
 def run_sync(send: Callable[[int], None], task: Task) -> dict[str, Any]:
@@ -91,7 +75,7 @@ def run_sync(send: Callable[[int], None], task: Task) -> dict[str, Any]:
             for _ in batch.turns:
                 began = time.perf_counter()
                 send(events)
-                batch.marks.append(Mark(done := time.perf_counter(), done - began))
+                batch.latencies.append(time.perf_counter() - began)
         except BaseException as error:  # noqa: BLE001 - raised below, in the thread that was asked
             failed.append(error)
             ready.abort()
@@ -115,7 +99,7 @@ async def run_async(send: Callable[[int], Awaitable[None]], task: Task) -> dict[
         for _ in batch.turns:
             began = time.perf_counter()
             await send(events)
-            batch.marks.append(Mark(done := time.perf_counter(), done - began))
+            batch.latencies.append(time.perf_counter() - began)
 
     await asyncio.gather(*(send(events) for _ in range(task["in_flight"])))
     batch.start()
