@@ -42,13 +42,11 @@ async def _ours(url: str) -> Send:
 
 
 async def _bare(url: str) -> Send:
-    import httpx
     from vtex_oms_client import Client
     from vtex_oms_client.api.tracking import update_tracking_status
     from vtex_oms_client.models import Event, UpdateTrackingStatusRequest
 
-    limits = httpx.Limits(max_connections=MOST, max_keepalive_connections=MOST)
-    client = Client(base_url=url, headers=dict(HEADERS), httpx_args={"limits": limits, "trust_env": False})
+    client = Client(base_url=url, headers=dict(HEADERS), httpx_args={"trust_env": False})
 
     async def send(events: int) -> None:
         told = [Event(CITY, STATE, DESCRIPTION, DATE) for _ in range(events)]
@@ -62,8 +60,7 @@ async def _bare(url: str) -> Send:
 async def _httpx(url: str) -> Send:
     import httpx
 
-    limits = httpx.Limits(max_connections=MOST, max_keepalive_connections=MOST)
-    client = httpx.AsyncClient(headers=HEADERS, limits=limits, trust_env=False)
+    client = httpx.AsyncClient(headers=HEADERS, trust_env=False)
 
     async def send(events: int) -> None:
         check((await client.put(url + PATH, json=body(events))).json()["receipt"])

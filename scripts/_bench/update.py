@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-#: The most that is ever in flight. Every subject may have as many connections, so that none has to open new ones.
+#: The most that is ever in flight, and the connections that a subject may have.
 MOST = 128
 
 ACCOUNT = "bench"
