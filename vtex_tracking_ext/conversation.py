@@ -18,7 +18,7 @@ from attrs import frozen
 from .calls import Call, order_call
 from .errors import OutcomeUnknownError, ReadFailedError, VtexTrackingError
 from .events import Package, TrackingReceipt, TrackingUpdate
-from .observe import AttemptEvent, log, tell
+from .observe import AttemptEvent, log, tell, watched
 from .outcome import Answer, accepted, error_of, receipt_of, request_id_of
 from .readback import packages_of, was_applied
 from .retry import RetryPolicy, wait_before_next
@@ -160,7 +160,7 @@ def _settled(
         ends: When it must be over, by the rules' clock; None for a whole time-out from now.
     """
     began, attempt = rules.clock(), 0
-    call_started = started = rules.now()
+    call_started: dt.datetime | None = None
     ends = began + rules.timeout if ends is None else ends
     doubt: OutcomeUnknownError | None = None
     while True:
@@ -174,20 +174,23 @@ def _settled(
         wait = None if error is None else _wait(error, rules, attempt=attempt, elapsed=after - began, left=ends - after)
         if error is not None:
             error.attempts = attempt
-        event = AttemptEvent(
-            method=call.subject.method,
-            path=call.subject.path,
-            server=rules.server,
-            attempt=attempt,
-            started=started,
-            call_started=call_started,
-            seconds=after - before,
-            status_code=None if answer is None else answer.status,
-            request_id=None if answer is None else request_id_of(answer.headers),
-            error=error,
-            retry_in=wait,
-        )
-        tell(event, rules.hooks)
+        if watched(rules.hooks, well=error is None):
+            now = rules.now()
+            call_started = call_started or now - dt.timedelta(seconds=after - began)
+            event = AttemptEvent(
+                method=call.subject.method,
+                path=call.subject.path,
+                server=rules.server,
+                attempt=attempt,
+                started=now - dt.timedelta(seconds=after - before),
+                call_started=call_started,
+                seconds=after - before,
+                status_code=None if answer is None else answer.status,
+                request_id=None if answer is None else request_id_of(answer.headers),
+                error=error,
+                retry_in=wait,
+            )
+            tell(event, rules.hooks)
         if error is None and answer is not None:
             rules.policy.budget.give_back(attempt - 1)
             return answer, exchange.parsed, attempt
@@ -196,7 +199,6 @@ def _settled(
         if wait is None:
             raise _whole_truth(error, doubt, attempt)
         yield Pause(wait)
-        started = rules.now()
 
 
 def _wait(error: VtexTrackingError, rules: Rules, *, attempt: int, elapsed: float, left: float) -> float | None:

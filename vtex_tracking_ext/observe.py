@@ -53,15 +53,22 @@ class AttemptEvent:
     retry_in: float | None = None
 
 
+def watched(hooks: Iterable[Callable[[AttemptEvent], object]], *, well: bool) -> bool:
+    """Tell whether anybody would see a request that has ended, well or not: if not, its event need not be made."""
+    return bool(hooks) or log.isEnabledFor(_level(well=well))
+
+
+def _level(*, well: bool) -> int:
+    return logging.INFO if well else logging.WARNING
+
+
 def tell(event: AttemptEvent, hooks: Iterable[Callable[[AttemptEvent], object]]) -> None:
     """Log a request in one line, and call the hooks. A hook that raises is logged and changes nothing.
 
     Nor does a filter or handler of the log that raises: an update's outcome must not be lost to an observer.
     """
-    level = logging.INFO if event.error is None else logging.WARNING
     with suppress(Exception):
-        if log.isEnabledFor(level):  # a line that nobody reads costs as much as one that somebody does
-            log.log(level, "%s", line(event))
+        log.log(_level(well=event.error is None), "%s", line(event))
     for hook in hooks:
         try:
             hook(event)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
 from weakref import WeakSet
@@ -35,8 +36,8 @@ class Kept(Protocol):
     def ended_cleanly(self) -> bool:
         """Tell whether its last answer ended where it should, with nothing behind it."""
 
-    def has_expired(self) -> bool:
-        """Tell whether it was idle too long, the server has closed it, or sent anything unasked."""
+    def is_touched(self) -> bool:
+        """Tell whether the server has closed it, or sent anything unasked, while it was idle."""
 
 
 class Connection(Kept, Protocol):
@@ -63,7 +64,7 @@ class Pool(Generic[C]):
     def __init__(self, connect: Callable[[Watch], C], limit: int) -> None:
         self._connect = connect
         self._limit = limit
-        self._idle: deque[C] = deque()
+        self._idle: deque[tuple[float, C]] = deque()  # with the times at which they expire
         self._closed = False
         self.begin()
         _POOLS.add(self)
@@ -77,7 +78,7 @@ class Pool(Generic[C]):
         self._slots = threading.BoundedSemaphore(self._limit)
         self._lock = threading.Lock()
         while self._idle:
-            self._idle.pop().close()  # this process's end of it; the parent's stays open
+            self._idle.pop()[1].close()  # this process's end of it; the parent's stays open
 
     def take(self, watch: Watch) -> C:
         """Return a connection for one request; it must be given back.
@@ -105,21 +106,22 @@ class Pool(Generic[C]):
             with self._lock:
                 if not self._idle:
                     return None
-                connection = self._idle.pop()
-            if not connection.has_expired():
+                expires, connection = self._idle.pop()
+            if time.monotonic() < expires and not connection.is_touched():
                 return connection
             connection.close()
 
     def give_back(self, connection: C) -> None:
         """Keep a connection for the next request if its answer ended cleanly."""
         expired: list[C] = []
+        now = time.monotonic()
         with self._lock:
             if self._closed or not connection.ended_cleanly():
                 expired.append(connection)
             else:
-                self._idle.append(connection)
-            while self._idle and self._idle[0].has_expired():
-                expired.append(self._idle.popleft())
+                self._idle.append((now + KEEPALIVE, connection))
+            while self._idle and self._idle[0][0] <= now:
+                expired.append(self._idle.popleft()[1])
         try:
             for one in expired:
                 one.close()
@@ -131,7 +133,7 @@ class Pool(Generic[C]):
         with self._lock:
             self._closed = True
             idle, self._idle = self._idle, deque()
-        for connection in idle:
+        for _, connection in idle:
             connection.close()
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 import httpcore
 
-from .pool import LAST_MOMENT, Kept
+from .pool import KEEPALIVE, LAST_MOMENT, Kept
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -34,13 +35,13 @@ class _Lane(Generic[A]):
 
     def __init__(self, limit: int) -> None:
         self.slots = asyncio.BoundedSemaphore(limit)
-        self.idle: deque[A] = deque()
+        self.idle: deque[tuple[float, A]] = deque()  # with the times at which they expire
 
     async def idle_one(self) -> A | None:
         """Take the connection that was used last, if it can still be used."""
         while self.idle:
-            connection = self.idle.pop()
-            if not connection.has_expired():
+            expires, connection = self.idle.pop()
+            if time.monotonic() < expires and not connection.is_touched():
                 return connection
             await connection.aclose()
         return None
@@ -100,12 +101,13 @@ class AsyncPool(Generic[A]):
         """Keep a connection for the next request if its answer ended cleanly."""
         lane = self._lanes[asyncio.get_running_loop()]
         expired: list[A] = []
+        now = time.monotonic()
         if self._closed or not connection.ended_cleanly():
             expired.append(connection)
         else:
-            lane.idle.append(connection)
-        while lane.idle and lane.idle[0].has_expired():
-            expired.append(lane.idle.popleft())
+            lane.idle.append((now + KEEPALIVE, connection))
+        while lane.idle and lane.idle[0][0] <= now:
+            expired.append(lane.idle.popleft()[1])
         lane.slots.release()
         for one in expired:
             await one.aclose()
@@ -116,4 +118,4 @@ class AsyncPool(Generic[A]):
         self._drop_ended()
         lane = self._lanes.get(asyncio.get_running_loop())
         while lane is not None and lane.idle:
-            await lane.idle.popleft().aclose()
+            await lane.idle.popleft()[1].aclose()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import httpcore
 
 from .network import Route, Watch, WatchedStream, connect
-from .pool import KEEPALIVE, Pool
+from .pool import Pool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +21,7 @@ class _Connection:
 
     def __init__(self, route: Route, watch: Watch) -> None:
         self._stream = WatchedStream(connect(route, watch.left()), watch)
-        self.http = httpcore.HTTP11Connection(route.origin, self._stream, KEEPALIVE)
+        self.http = httpcore.HTTP11Connection(route.origin, self._stream)
 
     def watched_by(self, watch: Watch) -> None:
         self._stream.watch = watch
@@ -29,8 +29,8 @@ class _Connection:
     def ended_cleanly(self) -> bool:
         return self.http.is_idle() and not left_over(self.http)
 
-    def has_expired(self) -> bool:
-        return self.http.has_expired()
+    def is_touched(self) -> bool:
+        return self.http.has_expired()  # a keep-alive time that it does not know cannot be over
 
     def close(self) -> None:
         self.http.close()

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import httpcore
 
 from .network_async import AsyncWatchedStream, connect_async
-from .pool import KEEPALIVE
 from .pool_async import AsyncPool
 from .via_httpcore import WATCH, left_over
 
@@ -22,7 +21,7 @@ class _AsyncConnection:
 
     def __init__(self, route: Route, stream: httpcore.AsyncNetworkStream) -> None:
         self._stream = AsyncWatchedStream(stream)
-        self.http = httpcore.AsyncHTTP11Connection(route.origin, self._stream, KEEPALIVE)
+        self.http = httpcore.AsyncHTTP11Connection(route.origin, self._stream)
 
     def watched_by(self, watch: Watch) -> None:
         self._stream.watch = watch
@@ -30,8 +29,8 @@ class _AsyncConnection:
     def ended_cleanly(self) -> bool:
         return self.http.is_idle() and not left_over(self.http) and not self._stream.unread
 
-    def has_expired(self) -> bool:
-        return self.http.has_expired()
+    def is_touched(self) -> bool:
+        return self.http.has_expired()  # a keep-alive time that it does not know cannot be over
 
     async def aclose(self) -> None:
         await self.http.aclose()

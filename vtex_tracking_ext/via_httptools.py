@@ -7,14 +7,12 @@ what makes a connection fit for the next request, is the same as with httpcore's
 from __future__ import annotations
 
 import select
-import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import httpcore
 
 from .network import PIECE, Route, Watch, WatchedStream, connect
-from .pool import KEEPALIVE
 
 if TYPE_CHECKING:
     import socket
@@ -32,9 +30,8 @@ class Connection:
 
     def __init__(self, route: Route, watch: Watch) -> None:
         self._stream = WatchedStream(connect(route, watch.left()), watch)
-        self._socket: socket.socket = self._stream.get_extra_info("socket")
+        self._sniffer = Sniffer(self._stream.get_extra_info("socket"))
         self._clean = False
-        self._expires = 0.0
 
     def exchange(self, request: bytes, reading: Reading) -> None:
         """Send a request, and read its answer.
@@ -47,7 +44,6 @@ class Connection:
         while not reading.ended:
             reading.feed(self._stream.read(PIECE))
         self._clean = reading.clean
-        self._expires = time.monotonic() + KEEPALIVE
 
     def watched_by(self, watch: Watch) -> None:
         """Begin a request under its watch."""
@@ -58,22 +54,28 @@ class Connection:
         """Tell whether its last answer ended where it should, with nothing behind it."""
         return self._clean
 
-    def has_expired(self) -> bool:
-        """Tell whether it was idle too long, the server has closed it, or sent anything unasked."""
-        return time.monotonic() > self._expires or readable(self._socket)
+    def is_touched(self) -> bool:
+        """Tell whether the server has closed it, or sent anything unasked, while it was idle."""
+        return self._sniffer.readable()
 
     def close(self) -> None:
         """Close it; again does nothing."""
         self._stream.close()
 
 
-def readable(sock: socket.socket) -> bool:
-    """Tell whether anything can be read, the other side's end included, or the socket is closed."""
-    try:
-        if hasattr(select, "poll"):
-            poll = select.poll()
-            poll.register(sock, select.POLLIN)
-            return bool(poll.poll(0))
-        return bool(select.select([sock], [], [], 0)[0])  # pragma: no cover - Windows
-    except (OSError, ValueError):
-        return True
+class Sniffer:
+    """Looks whether anything can be read of a socket, the other side's end included, without reading it."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._socket = sock
+        self._poll = select.poll() if hasattr(select, "poll") else None
+        if self._poll is not None:
+            self._poll.register(sock, select.POLLIN)
+
+    def readable(self) -> bool:
+        """Tell whether a read would return at once; a closed socket is one."""
+        if self._socket.fileno() < 0:
+            return True
+        if self._poll is not None:
+            return bool(self._poll.poll(0))
+        return bool(select.select([self._socket], [], [], 0)[0])

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import time
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import httpcore
 
 from .network_async import connected_in_time
-from .pool import KEEPALIVE
-from .via_httptools import readable
+from .via_httptools import Sniffer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,12 +27,11 @@ class AsyncConnection(asyncio.Protocol):
 
     def __init__(self) -> None:
         self._transport: asyncio.Transport
-        self._socket: socket.socket
+        self._sniffer: Sniffer
         self._watch: Watch
         self._reading: Reading | None = None
         self._ended: asyncio.Future[None] | None = None
         self._clean = False
-        self._expires = 0.0
 
     async def exchange(self, request: bytes, reading: Reading) -> None:
         """Send a request, and read its answer.
@@ -51,7 +48,6 @@ class AsyncConnection(asyncio.Protocol):
         finally:
             self._reading = None
         self._clean = reading.clean and not self._transport.is_closing()
-        self._expires = time.monotonic() + KEEPALIVE
 
     def watched_by(self, watch: Watch) -> None:
         """Begin a request under its watch."""
@@ -62,9 +58,9 @@ class AsyncConnection(asyncio.Protocol):
         """Tell whether its last answer ended where it should, with nothing behind it."""
         return self._clean
 
-    def has_expired(self) -> bool:
-        """Tell whether it was idle too long, the server has closed it, or sent anything unasked."""
-        return time.monotonic() > self._expires or self._transport.is_closing() or readable(self._socket)
+    def is_touched(self) -> bool:
+        """Tell whether the server has closed it, or sent anything unasked, while it was idle."""
+        return self._transport.is_closing() or self._sniffer.readable()
 
     async def aclose(self) -> None:
         """Close it at once; again does nothing."""
@@ -73,7 +69,7 @@ class AsyncConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin; asyncio calls this, and the following."""
         self._transport = cast("asyncio.Transport", transport)
-        self._socket = transport.get_extra_info("socket")
+        self._sniffer = Sniffer(transport.get_extra_info("socket"))
 
     def data_received(self, data: bytes) -> None:
         """Take what came."""
