@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from vtex_tracking_ext import stub
+from vtex_tracking_ext import stub, transport, transport_async
 from vtex_tracking_ext.retry import PROCESS_BUDGET
 
 from answers import Twin
@@ -50,6 +50,14 @@ def twin() -> Iterator[Callable[..., Twin]]:
     yield make
     for client in made:
         client.end()
+
+
+@pytest.fixture(params=["httpx", "httptools"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let clients of our own go to their server as without the extra ``fast``, and as with it."""
+    if request.param == "httpx":
+        monkeypatch.setattr(transport, "direct", None)
+        monkeypatch.setattr(transport_async, "direct_async", None)
 
 
 @pytest.fixture(scope="session")

@@ -373,8 +373,9 @@ def test_a_mistake_of_this_package_is_not_hidden(make: Callable[..., Twin], monk
         make(Recorder()).send(UPDATE)
 
 
+@pytest.mark.parametrize("place", ["httpx.Request", "vtex_tracking_ext.stub.json_bytes"])
 def test_a_request_that_cannot_be_built_was_not_sent(
-    make: Callable[..., Twin], monkeypatch: pytest.MonkeyPatch
+    make: Callable[..., Twin], monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
     """Whatever the HTTP library dislikes about it; its words could hold a credential, so they are left out."""
     client = make(Recorder())
@@ -382,7 +383,7 @@ def test_a_request_that_cannot_be_built_was_not_sent(
     def fail(*_: object, **__: object) -> None:
         raise ValueError(APP_TOKEN)
 
-    monkeypatch.setattr(httpx, "Request", fail)
+    monkeypatch.setattr(place, fail)
     with pytest.raises(NotSentError, match="cannot be built: ValueError"):
         client.send(UPDATE)
 

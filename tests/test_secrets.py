@@ -65,6 +65,7 @@ def unseen(*texts: object) -> None:
 @any_credentials
 @pytest.mark.parametrize("status", [200, 202, 302, 400, 401, 403, 404, 409, 429, 500, 520])
 @pytest.mark.parametrize("read", [False, True])
+@pytest.mark.usefixtures("way")
 def test_a_server_that_echoes_everything(
     kind: Any,
     credentials: dict[str, str],

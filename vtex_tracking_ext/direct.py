@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from .pool import Pool
+    from .stub import Outgoing
     from .via_httptools import Connection
     from .wiring import Wiring
 
@@ -27,6 +28,22 @@ class Address(NamedTuple):
 
     host: str
     path: str
+
+
+def request_bytes(outgoing: Outgoing, address: Address) -> bytes:
+    """Return a request as it travels.
+
+    Raises:
+        ValueError: Something in its head would not be what it is meant to be: a line break would make another header.
+    """
+    target = f"{address.path}{outgoing.path}"
+    lines = [f"{outgoing.method} {target} HTTP/1.1", f"Host: {address.host}"]
+    lines += [f"{name}: {value}" for name, value in outgoing.headers.items()]
+    if outgoing.content:
+        lines.append(f"Content-Length: {len(outgoing.content)}")
+    if " " in target or not all(map(str.isprintable, lines)):
+        raise ValueError("the head of the request has characters that cannot be in one")
+    return "\r\n".join([*lines, "", ""]).encode("ascii") + outgoing.content
 
 
 class DirectStub(Stub):
@@ -46,19 +63,10 @@ class DirectStub(Stub):
 
     def _bytes(self, arguments: Mapping[str, Any]) -> bytes:
         """Return the request as it travels."""
-        outgoing = self._outgoing(arguments)
-        target = f"{self._address.path}{outgoing.path}"
-        lines = [f"{outgoing.method} {target} HTTP/1.1", f"Host: {self._address.host}"]
-        lines += [f"{name}: {value}" for name, value in outgoing.headers.items()]
-        if outgoing.content:
-            lines.append(f"Content-Length: {len(outgoing.content)}")
         try:
-            head = "\r\n".join([*lines, "", ""]).encode("ascii")
-            if " " in target or not all(map(str.isprintable, lines)):  # a line break would make another header
-                raise ValueError  # noqa: TRY301 - told as the other
+            return request_bytes(self._outgoing(arguments), self._address)
         except ValueError as error:
             self._unbuildable(error)
-        return head + outgoing.content
 
     def _settle(self, error: Exception | None) -> None:
         """Keep what came: an answer once its status has been said, whatever became of its body; else a fault."""

@@ -51,7 +51,7 @@ class ForgivingParser:
             self._reading.on_headers_complete()
         elif isinstance(event, h11.Data):
             self._reading.on_body(bytes(event.data))
-        elif isinstance(event, h11.EndOfMessage):
+        else:  # the end of it is all that is left
             self._reading.on_message_complete()
 
     def get_status_code(self) -> int:

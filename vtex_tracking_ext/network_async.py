@@ -96,7 +96,10 @@ async def _connect_async(route: Route) -> httpcore.AsyncNetworkStream:
         if route.proxy is not None:  # pragma: no branch - Python 3.11's tracing loses this line after the await
             with told_of(route.proxy):
                 stream = await _tunnel_async(stream, route, route.proxy)
-        return stream if route.tls is None else await stream.start_tls(route.tls(), route.host)
+        if route.tls is None:
+            return stream
+        context = await asyncio.to_thread(route.tls)  # the first time takes a while
+        return await stream.start_tls(context, route.host)
     except BaseException:
         await stream.aclose()
         raise

@@ -21,7 +21,7 @@ from .via_httpcore import Carrier
 
 try:
     from . import direct, via_httptools
-except ImportError:  # without the extra
+except ImportError:  # pragma: no cover - without the extra, as in the test of the wheel
     direct = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from .via_httpcore_async import AsyncCarrier
 
 try:
     from . import direct_async, via_httptools_async
-except ImportError:  # without the extra
+except ImportError:  # pragma: no cover - without the extra, as in the test of the wheel
     direct_async = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:

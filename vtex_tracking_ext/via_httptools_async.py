@@ -115,7 +115,9 @@ async def connect_async(route: Route) -> AsyncConnection:
 
 async def _connected(route: Route) -> AsyncConnection:
     loop = asyncio.get_running_loop()
-    tls: dict[str, Any] = {} if route.tls is None else {"ssl": route.tls(), "server_hostname": route.host}
+    tls: dict[str, Any] = {}
+    if route.tls is not None:
+        tls = {"ssl": await asyncio.to_thread(route.tls), "server_hostname": route.host}  # the first time takes a while
     failed: Exception | None = None
     try:
         found = await loop.getaddrinfo(route.host, route.port, type=socket.SOCK_STREAM)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from vtex_tracking_ext import AsyncTrackingClient, OutcomeUnknownError, RefusedError, TrackingClient, pool
+from vtex_tracking_ext import AsyncTrackingClient, OutcomeUnknownError, RefusedError, TrackingClient, pool, pool_async
 
 from wire.calls import HASTY, OK, ONCE, UPDATE, answer, ended, ended_at_once, receipt, update
 from wire.server import (
@@ -228,6 +228,7 @@ def test_side_by_side_each_call_gets_its_own_receipt(make: Callable[..., Twin], 
     assert len(server.applied) == 64
 
 
+@pytest.mark.usefixtures("way")
 def test_each_event_loop_has_connections_of_its_own(serve: Callable[..., Server]) -> None:
     """Those of another, ended or not, are of no use to it: a request on one would wait for an answer in vain."""
     server = serve([again(read, apply, say(OK))])
@@ -248,6 +249,7 @@ def test_each_event_loop_has_connections_of_its_own(serve: Callable[..., Server]
 
 
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+@pytest.mark.usefixtures("way")
 def test_a_loop_that_ended_leaves_nothing_behind(serve: Callable[..., Server]) -> None:
     """``asyncio.run`` for each call is common; what an unclosed client leaves goes when the next loop comes."""
     server = serve([again(read, apply, say(OK))])
@@ -264,6 +266,7 @@ def test_a_loop_that_ended_leaves_nothing_behind(serve: Callable[..., Server]) -
 
 @pytest.mark.parametrize("times", [1, 2])
 @pytest.mark.parametrize("warm", [False, True], ids=["new connection", "used connection"])
+@pytest.mark.usefixtures("way")
 def test_a_call_that_is_cancelled_anywhere_leaves_no_connection(
     serve: Callable[..., Server], times: int, *, warm: bool
 ) -> None:
@@ -298,6 +301,7 @@ def test_a_call_that_is_cancelled_anywhere_leaves_no_connection(
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks here")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+@pytest.mark.usefixtures("way")
 def test_a_forked_process_has_connections_of_its_own(serve: Callable[..., Server]) -> None:
     """On one that both hold, each would read the answers of the other."""
     server = serve([again(read, apply, respond(lambda each: answer(200, receipt(each.order_id))))])
@@ -314,6 +318,7 @@ def test_a_forked_process_has_connections_of_its_own(serve: Callable[..., Server
     assert [request.connection for request in server.requests] == [0, 1, 0]
 
 
+@pytest.mark.usefixtures("way")
 def test_a_pool_that_begins_again_closes_what_it_had(serve: Callable[..., Server]) -> None:
     """As a forked process does."""
     server = serve([again(read, apply, say(OK))])
@@ -322,6 +327,33 @@ def test_a_pool_that_begins_again_closes_what_it_had(serve: Callable[..., Server
         pool._after_fork()
         server.wait_until(lambda each: each.open == 0)
         assert client.send(UPDATE).applied is True
+
+
+def test_a_connection_that_was_idle_too_long_is_not_used(
+    make: Callable[..., Twin], serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server is about to close it, or has done so."""
+    for module in (pool, pool_async):
+        monkeypatch.setattr(module, "KEEPALIVE", 0.0)
+    server = serve([again(read, apply, say(OK))])
+    assert ended(make(server.url), UPDATE, UPDATE).applied is True
+    server.wait_until(lambda each: each.open == 0)
+    assert server.connections == 2
+
+
+def test_bytes_that_come_on_an_idle_connection_close_it_at_once(serve: Callable[..., Server]) -> None:
+    """Where the event loop goes on, nothing has to look for them."""
+    go = threading.Event()
+    server = serve([read, apply, say(OK), wait_for(go), say(FORGED), until_gone], _SECOND)
+
+    async def scenario() -> None:
+        async with AsyncTrackingClient("mystore", user_token="MADEUP", base_url=server.url, retry=ONCE) as client:
+            assert (await client.send(UPDATE)).applied is True
+            go.set()
+            await asyncio.to_thread(server.wait_until, lambda each: each.open == 0)
+            assert (await client.send(UPDATE)).receipt == _TRUE
+
+    asyncio.run(scenario())
 
 
 def test_closing_ends_the_connections(make: Callable[..., Twin], serve: Callable[..., Server]) -> None:

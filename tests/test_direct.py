@@ -1,0 +1,171 @@
+"""The way past httpx: when it is taken, the request as bytes, and the addresses of a host."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from vtex_tracking_ext import AsyncTrackingClient, NotSentError, TrackingClient, direct, transport, via_httptools_async
+from vtex_tracking_ext.exchange import SyncHttpxStub
+from vtex_tracking_ext.exchange_async import AsyncHttpxStub
+from vtex_tracking_ext.network import Route
+from vtex_tracking_ext.stub import Outgoing, json_bytes
+from vtex_tracking_ext.via_httptools import Sniffer
+from vtex_tracking_ext.via_httptools_async import connect_async, in_turn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def request(headers: dict[str, str], path: str = "", content: bytes = b"") -> bytes:
+    """Return a request as it travels."""
+    outgoing = Outgoing("PUT" if content else "GET", "/api/x", headers, content)
+    return direct.request_bytes(outgoing, direct.Address("a.example", path))
+
+
+def test_a_request_is_one_piece_of_bytes() -> None:
+    """As httpx writes it, in the same order."""
+    headers = {"Accept": "application/json", "X-Key": "k"}
+    head, _, body = request(headers, "/base", b"{}").partition(b"\r\n\r\n")
+    line = b"PUT /base/api/x HTTP/1.1"
+    assert head.split(b"\r\n") == [
+        line,
+        b"Host: a.example",
+        b"Accept: application/json",
+        b"X-Key: k",
+        b"Content-Length: 2",
+    ]
+    assert body == b"{}"
+
+
+def test_a_request_without_a_body_says_no_length() -> None:
+    """So does httpx."""
+    assert request({}) == b"GET /api/x HTTP/1.1\r\nHost: a.example\r\n\r\n"
+
+
+def test_json_is_written_as_httpx_writes_it() -> None:
+    """Byte for byte."""
+    value = {"a": "é", "b": [1, None, True, "\u2028"]}
+    assert json_bytes(value) == httpx.Request("PUT", "https://a.example", json=value).content
+
+
+@pytest.mark.parametrize(
+    ("headers", "path"),
+    [
+        ({"X": "a\r\nY: b"}, ""),
+        ({"X": "a\nb"}, ""),
+        ({"X": "é"}, ""),
+        ({}, "/a b"),
+        ({}, "/a\r\n"),
+        ({"X\x00": "a"}, ""),
+    ],
+)
+def test_nothing_makes_a_second_header(headers: dict[str, str], path: str) -> None:
+    """What would is not sent."""
+    with pytest.raises(ValueError, match=r"head of the request|ascii"):
+        request(headers, path)
+
+
+def test_a_request_that_cannot_be_written_was_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is wrong with it."""
+    monkeypatch.setattr("vtex_tracking_ext.stub._user_agent", lambda: "a\nb")
+    with (
+        TrackingClient("mystore", user_token="MADEUP", base_url="http://127.0.0.1:9") as client,
+        pytest.raises(NotSentError, match="cannot be built"),
+    ):
+        client.get_packages("o-01")
+
+
+@pytest.mark.parametrize("way", ["patched", "proxy", "without httptools"])
+def test_requests_go_through_httpx(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a test tool waits for them there, where a proxy is between, and where httptools is not installed."""
+    options: dict[str, Any] = {"user_token": "MADEUP", "base_url": "http://127.0.0.1:9"}
+    if way == "proxy":
+        options["proxy"] = "http://127.0.0.1:9"
+    elif way == "without httptools":
+        monkeypatch.setattr(transport, "direct", None)
+        monkeypatch.setattr("vtex_tracking_ext.transport_async.direct_async", None)
+    client, other = TrackingClient("mystore", **options), AsyncTrackingClient("mystore", **options)
+    if way == "patched":
+        assert not isinstance(client._transport._stub(1), SyncHttpxStub)
+        assert not isinstance(other._transport._stub(1), AsyncHttpxStub)
+        monkeypatch.setattr(httpx.HTTPTransport, "handle_request", lambda *_: httpx.Response(200))
+        monkeypatch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", lambda *_: httpx.Response(200))
+    assert isinstance(client._transport._stub(1), SyncHttpxStub)
+    assert isinstance(other._transport._stub(1), AsyncHttpxStub)
+    client.close()
+    asyncio.run(other.close())
+
+
+def test_families_of_addresses_take_turns() -> None:
+    """The first of each, then the second."""
+    assert in_turn([(6, "a"), (6, "b"), (6, "c"), (4, "d")]) == [(6, "a"), (4, "d"), (6, "b"), (6, "c")]
+
+
+def addresses(monkeypatch: pytest.MonkeyPatch, *found: tuple[Any, ...] | OSError) -> None:
+    """Let a host have these addresses."""
+
+    async def look_up(*_: object, **__: object) -> list[tuple[Any, ...]]:
+        if isinstance(found[0], OSError):
+            raise found[0]
+        return [(family, socket.SOCK_STREAM, 6, "", (address,)) for family, address in found]  # type: ignore[misc]
+
+    monkeypatch.setattr(asyncio.base_events.BaseEventLoop, "getaddrinfo", look_up)
+
+
+def test_a_dead_address_is_passed_over(monkeypatch: pytest.MonkeyPatch, listening: Callable[[], int]) -> None:
+    """The next one is tried, and it is the one that counts."""
+    port = listening()
+
+    async def connected() -> None:
+        connection = await connect_async(Route("x.example", port))
+        await connection.aclose()
+        await asyncio.sleep(0)
+
+    real = asyncio.base_events.BaseEventLoop.create_connection
+
+    async def create(self: Any, make: Any, host: str, *arguments: Any, **options: Any) -> Any:
+        if host == "192.0.2.1":
+            await asyncio.Event().wait()
+        return await real(self, make, host, *arguments, **options)
+
+    addresses(monkeypatch, (socket.AF_INET, "192.0.2.1"), (socket.AF_INET, "127.0.0.1"))
+    monkeypatch.setattr(asyncio.base_events.BaseEventLoop, "create_connection", create)
+    monkeypatch.setattr(via_httptools_async, "PATIENCE", 0.01)
+    asyncio.run(asyncio.wait_for(connected(), 30))
+
+
+def test_a_name_that_nobody_knows_was_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system's words say so."""
+    addresses(monkeypatch, OSError("Name or service not known"))
+
+    async def send() -> None:
+        async with AsyncTrackingClient("mystore", user_token="MADEUP", base_url="http://127.0.0.1:9") as client:
+            await client.get_packages("o-01")
+
+    with pytest.raises(NotSentError, match="Name or service not known"):
+        asyncio.run(send())
+
+
+def test_without_poll_sockets_are_looked_at_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows has none."""
+    monkeypatch.delattr("select.poll")
+    near, far = socket.socketpair()
+    with near, far:
+        sniffer = Sniffer(near)
+        assert not sniffer.readable()
+        far.send(b"x")
+        assert sniffer.readable()
+        near.close()
+        assert sniffer.readable()
+
+
+@pytest.fixture
+def listening() -> Any:
+    """Return a function that gives the port of a socket that listens; it is closed with the test."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield lambda: server.getsockname()[1]
