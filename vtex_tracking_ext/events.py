@@ -48,6 +48,8 @@ class TrackingEvent:
 
 
 def _as_tuple(events: Iterable[TrackingEvent]) -> tuple[TrackingEvent, ...]:
+    if type(events) is tuple:
+        return events
     given: object = events  # whatever a caller gave: what is no series of events stays, to be refused by its name
     if isinstance(given, Iterable) and not isinstance(given, str | bytes | Mapping):
         return tuple(given)

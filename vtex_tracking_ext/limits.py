@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 import unicodedata
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from vtex_oms_client import constants
 
@@ -18,7 +18,10 @@ from .events import TrackingEvent, TrackingUpdate, When
 from .text import plain, quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping, Sequence
+
+#: What a check finds: nothing, as a rule.
+Problems: TypeAlias = "Sequence[Problem]"
 
 #: What an id is, per kind of id, for where none was given.
 _ID_EXAMPLES: Final = {
@@ -38,9 +41,16 @@ _MENDED_DAY: Final = "write yyyy-mm-dd with the digits 0 to 9, such as 2026-02-2
 _MENDED_MOMENT: Final = "write yyyy-mm-dd hh:mm or yyyy-mm-dd, such as 2026-02-28 21:15"
 _MENDED_INSTANT: Final = "write ISO 8601, such as 2026-02-28 or 2026-02-28T21:15:00-03:00"
 #: A date or a date-time in ISO 8601's extended format: of ISO's many forms the one that VTEX's examples have.
-_INSTANT: Final = (
+_INSTANT: Final = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]+)?)?(Z|[+-][0-9]{2}(:?[0-9]{2})?)?)?"
 )
+_ORDER_ID: Final = re.compile(constants.ORDER_ID_PATTERN)
+_INVOICE_NUMBER: Final = re.compile(constants.INVOICE_NUMBER_PATTERN)
+_DAY: Final = re.compile(constants.EVENT_DATE_PATTERN)
+_MOMENT: Final = re.compile(constants.UPDATE_TRACKING_STATUS_REQUEST_DELIVERED_DATE_PATTERN)
+#: Unicode's control characters (Cc) but tab and line breaks, which would reach the shopper's page or mail, and lone
+#: surrogates (Cs), which cannot be encoded at all. Both are fixed for all versions of Unicode.
+_CONTROL: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def check(update: TrackingUpdate, now: dt.datetime) -> None:
@@ -53,49 +63,48 @@ def check(update: TrackingUpdate, now: dt.datetime) -> None:
     Raises:
         InvalidUpdateError: Something is wrong; ``problems`` lists all of it.
     """
-    problems = tuple(problems_of(update, now))
+    problems = problems_of(update, now)
     if problems:
         raise InvalidUpdateError(problems=problems)
 
 
-def problems_of(update: TrackingUpdate, now: dt.datetime) -> Iterator[Problem]:
-    """Yield everything that is wrong with an update, in the order of its fields; ``now`` as in :func:`check`."""
+def problems_of(update: TrackingUpdate, now: dt.datetime) -> Problems:
+    """Return everything that is wrong with an update, in the order of its fields; ``now`` as in :func:`check`."""
     given: object = update  # whatever a caller gave
     if not isinstance(given, TrackingUpdate):
-        yield Problem("update", f"{quoted(given)} is not a TrackingUpdate; make one: TrackingUpdate(order_id, ...)")
-        return
-    yield from order_id_problems(update.order_id)
-    yield from invoice_number_problems(update.invoice_number)
-    yield from _events_problems(update.events)
-    is_delivered: object = update.is_delivered  # whatever a caller gave: nothing else stops "yes" from travelling
-    if not isinstance(is_delivered, bool):
-        yield Problem("is_delivered", f"{quoted(is_delivered)} is neither True nor False")
-    elif update.events == () and not is_delivered:
-        yield Problem("events", "empty, and is_delivered is not set: there is nothing to tell; add an event")
-    yield from _delivered_date_problems(update, now)
+        message = f"{quoted(given)} is not a TrackingUpdate; make one: TrackingUpdate(order_id, ...)"
+        return (Problem("update", message),)
+    return (
+        *order_id_problems(update.order_id),
+        *invoice_number_problems(update.invoice_number),
+        *_events_problems(update.events),
+        *_is_delivered_problems(update),
+        *_delivered_date_problems(update, now),
+    )
 
 
-def order_id_problems(value: object) -> Iterator[Problem]:
-    """Yield what keeps ``value`` from being an order id."""
-    pattern, longest = constants.ORDER_ID_PATTERN, constants.ORDER_ID_MAX_LENGTH
-    yield from _id_problems("order_id", value, pattern, longest)
+def order_id_problems(value: object) -> Problems:
+    """Return what keeps ``value`` from being an order id."""
+    return _id_problems("order_id", value, _ORDER_ID, constants.ORDER_ID_MAX_LENGTH)
 
 
-def invoice_number_problems(value: object) -> Iterator[Problem]:
-    """Yield what keeps ``value`` from being an invoice number that the API can address."""
-    pattern, longest = constants.INVOICE_NUMBER_PATTERN, constants.INVOICE_NUMBER_MAX_LENGTH
-    yield from _id_problems("invoice_number", value, pattern, longest)
+def invoice_number_problems(value: object) -> Problems:
+    """Return what keeps ``value`` from being an invoice number that the API can address."""
+    return _id_problems("invoice_number", value, _INVOICE_NUMBER, constants.INVOICE_NUMBER_MAX_LENGTH)
 
 
-def _id_problems(place: str, value: object, pattern: str, longest: int) -> Iterator[Problem]:
+def _id_problems(place: str, value: object, pattern: re.Pattern[str], longest: int) -> Problems:
     if not isinstance(value, str):
-        yield Problem(place, f"{quoted(value)} is not text; write it between quotes, because leading zeros count")
+        message = f"{quoted(value)} is not text; write it between quotes, because leading zeros count"
     elif not value:
-        yield Problem(place, f"empty; {_ID_EXAMPLES[place]}")
+        message = f"empty; {_ID_EXAMPLES[place]}"
     elif len(value) > longest:
-        yield Problem(place, f"{len(value)} characters, the limit is {longest}")
-    elif not re.fullmatch(pattern, value):
-        yield Problem(place, f"{quoted(value)} has {_offender(value)}; {_ALLOWED}. {_ID_REASONS[place]}")
+        message = f"{len(value)} characters, the limit is {longest}"
+    elif not pattern.fullmatch(value):
+        message = f"{quoted(value)} has {_offender(value)}; {_ALLOWED}. {_ID_REASONS[place]}"
+    else:
+        return ()
+    return (Problem(place, message),)
 
 
 def _offender(value: str) -> str:
@@ -105,58 +114,78 @@ def _offender(value: str) -> str:
     return known[offender] if offender in known else unicodedata.name(offender, f"the character U+{ord(offender):04X}")
 
 
-def _events_problems(events: object) -> Iterator[Problem]:
+def _events_problems(events: object) -> Problems:
     if not isinstance(events, tuple):  # TrackingUpdate makes a tuple of every series
-        yield Problem("events", f"{quoted(events)} is not a list of events; give a list of TrackingEvent")
-        return
+        return (Problem("events", f"{quoted(events)} is not a list of events; give a list of TrackingEvent"),)
+    problems: list[Problem] = []
     for index, event in enumerate(events):
-        yield from _event_problems(f"events[{index}]", event)
+        problems += _event_problems(f"events[{index}]", event)
+    return problems
 
 
-def _event_problems(place: str, event: object) -> Iterator[Problem]:
+def _event_problems(place: str, event: object) -> Problems:
     if not isinstance(event, TrackingEvent):
-        yield Problem(place, f"{quoted(event)} is not a TrackingEvent")
-        return
-    for name in ("city", "state", "description"):
-        yield from _text_problems(f"{place}.{name}", getattr(event, name))
-    if isinstance(event.description, str):
-        yield from _length_problems(f"{place}.description", event.description)
-    if not _is_day(day_text(event.date), constants.EVENT_DATE_PATTERN):
-        yield Problem(f"{place}.date", f"{quoted(event.date)} is not a date; {_MENDED_DAY}")
+        return (Problem(place, f"{quoted(event)} is not a TrackingEvent"),)
+    problems = [
+        *_text_problems(event.city, place, ".city"),
+        *_text_problems(event.state, place, ".state"),
+        *_text_problems(event.description, place, ".description"),
+        *_length_problems(event.description, place, ".description"),
+    ]
+    if not _is_day(day_text(event.date), _DAY):
+        problems.append(Problem(f"{place}.date", f"{quoted(event.date)} is not a date; {_MENDED_DAY}"))
+    return problems
 
 
-def _text_problems(place: str, value: object) -> Iterator[Problem]:
+def _text_problems(value: object, *place: str) -> Problems:
+    """Return what is wrong with a text; its place comes in parts, because most texts are right and need none."""
     if not isinstance(value, str):
-        yield Problem(place, f"{quoted(value)} is not text")
-        return
-    # Lone surrogates cannot be encoded at all; the others would reach the shopper's page or mail.
-    offender = next((c for c in value if unicodedata.category(c) in {"Cc", "Cs"} and c not in "\t\n\r"), None)
-    if offender is not None:
-        yield Problem(place, f"has the control character U+{ord(offender):04X}; remove it")
+        return (Problem("".join(place), f"{quoted(value)} is not text"),)
+    # Most texts are told to be right by a flag that Python keeps or finds quickly; only the others are searched.
+    offender = None if value.isprintable() else _CONTROL.search(value)
+    if offender is None:
+        return ()
+    return (Problem("".join(place), f"has the control character U+{ord(offender[0]):04X}; remove it"),)
 
 
-def _length_problems(place: str, text: str) -> Iterator[Problem]:
+def _length_problems(text: object, *place: str) -> Problems:
     shortest, longest = constants.EVENT_DESCRIPTION_MIN_LENGTH, constants.EVENT_DESCRIPTION_MAX_LENGTH
+    if not isinstance(text, str):
+        return ()  # which has been told
     if len(text) > longest:
-        yield Problem(place, f"{len(text)} characters, the limit is {longest}; shorten it")
-    elif len(text.strip()) < shortest:
-        yield Problem(place, "empty; say what happened, it is what the shopper reads")
+        return (Problem("".join(place), f"{len(text)} characters, the limit is {longest}; shorten it"),)
+    if len(text.strip()) < shortest:
+        return (Problem("".join(place), "empty; say what happened, it is what the shopper reads"),)
+    return ()
 
 
-def _delivered_date_problems(update: TrackingUpdate, now: dt.datetime) -> Iterator[Problem]:
+def _is_delivered_problems(update: TrackingUpdate) -> Problems:
+    is_delivered: object = update.is_delivered  # whatever a caller gave: nothing else stops "yes" from travelling
+    if not isinstance(is_delivered, bool):
+        return (Problem("is_delivered", f"{quoted(is_delivered)} is neither True nor False"),)
+    if update.events == () and not is_delivered:
+        return (Problem("events", "empty, and is_delivered is not set: there is nothing to tell; add an event"),)
+    return ()
+
+
+def _delivered_date_problems(update: TrackingUpdate, now: dt.datetime) -> Problems:
     value = update.delivered_date
     if value is None:
-        return
+        return ()
+    problems: list[Problem] = []
     text = moment_text(value)
-    if not _is_day(text, constants.UPDATE_TRACKING_STATUS_REQUEST_DELIVERED_DATE_PATTERN):
-        yield Problem("delivered_date", f"{quoted(value)} is not a date; {_MENDED_MOMENT}")
+    if not _is_day(text, _MOMENT):
+        problems.append(Problem("delivered_date", f"{quoted(value)} is not a date; {_MENDED_MOMENT}"))
     elif not _tells_offset(value):
-        yield Problem("delivered_date", f"the time zone of {text} does not tell its offset; give a time zone that does")
+        message = f"the time zone of {text} does not tell its offset; give a time zone that does"
+        problems.append(Problem("delivered_date", message))
     elif _is_future(value, text, now):
         shown = now.strftime("%Y-%m-%d %H:%M %Z").strip()
-        yield Problem("delivered_date", f"{text} is in the future (it is {shown}); a delivery cannot be taken back")
+        message = f"{text} is in the future (it is {shown}); a delivery cannot be taken back"
+        problems.append(Problem("delivered_date", message))
     if not update.is_delivered:
-        yield Problem("delivered_date", "set without is_delivered; set both, or neither")
+        problems.append(Problem("delivered_date", "set without is_delivered; set both, or neither"))
+    return problems
 
 
 def _tells_offset(value: object) -> bool:
@@ -182,9 +211,9 @@ def _is_future(value: object, text: str, now: dt.datetime) -> bool:
     return moment > here  # a day alone is its midnight, which lies ahead as long as the day does
 
 
-def _is_day(text: str, pattern: str) -> bool:
+def _is_day(text: str, pattern: re.Pattern[str]) -> bool:
     """Tell whether ``text`` matches the contract's pattern and names a day of the calendar."""
-    if not re.fullmatch(pattern, text):
+    if not pattern.fullmatch(text):
         return False
     try:
         dt.datetime.fromisoformat(text)
@@ -195,16 +224,20 @@ def _is_day(text: str, pattern: str) -> bool:
 
 def day_text(value: object) -> str:
     """Return an event's date as it travels, ``yyyy-mm-dd``; what is no date comes back as text, to be refused."""
+    if isinstance(value, str):
+        return plain(value)
     if isinstance(value, dt.datetime):
         return _written(lambda: value.date().isoformat())
-    return value.isoformat() if isinstance(value, dt.date) else _only_text(value)
+    return value.isoformat() if isinstance(value, dt.date) else ""
 
 
 def moment_text(value: object) -> str:
     """Return a delivered date as it travels: ``yyyy-mm-dd hh:mm``, or ``yyyy-mm-dd`` where no time was given."""
+    if isinstance(value, str):
+        return plain(value)
     if isinstance(value, dt.datetime):
         return _written(lambda: value.replace(tzinfo=None).isoformat(" ", "minutes"))
-    return value.isoformat() if isinstance(value, dt.date) else _only_text(value)
+    return value.isoformat() if isinstance(value, dt.date) else ""
 
 
 def instant_text(value: When | None) -> str | None:
@@ -217,29 +250,28 @@ def instant_text(value: When | None) -> str | None:
     return plain(value)
 
 
-def tracking_number_problems(body: Mapping[str, object]) -> Iterator[Problem]:
-    """Yield what is wrong with the JSON body that registers a tracking number."""
+def tracking_number_problems(body: Mapping[str, object]) -> Problems:
+    """Return what is wrong with the JSON body that registers a tracking number."""
     places = {
         "trackingNumber": "tracking_number",
         "trackingUrl": "tracking_url",
         "courier": "courier",
         "dispatchedDate": "dispatched_date",
     }
+    problems: list[Problem] = []
     for name, place in places.items():
         value = body.get(name)
         if value is not None:
-            yield from _text_problems(place, value)
+            problems += _text_problems(value, place)
     dispatched = body.get("dispatchedDate")
     if isinstance(dispatched, str) and not _is_day(dispatched, _INSTANT):
-        yield Problem("dispatched_date", f"{quoted(dispatched)} is not a date; {_MENDED_INSTANT}, or give a datetime")
+        message = f"{quoted(dispatched)} is not a date; {_MENDED_INSTANT}, or give a datetime"
+        problems.append(Problem("dispatched_date", message))
     number = body.get("trackingNumber")
     shortest = constants.SEND_TRACKING_NUMBER_REQUEST_TRACKING_NUMBER_MIN_LENGTH
     if number is None or (isinstance(number, str) and len(number.strip()) < shortest):
-        yield Problem("tracking_number", "empty: it would erase the one the shopper has")
-
-
-def _only_text(value: object) -> str:
-    return plain(value) if isinstance(value, str) else ""
+        problems.append(Problem("tracking_number", "empty: it would erase the one the shopper has"))
+    return problems
 
 
 def _written(write: Callable[[], str]) -> str:
