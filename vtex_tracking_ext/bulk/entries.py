@@ -240,10 +240,15 @@ def key_of(package: PackageKey, event: TrackingEvent | None) -> bytes:
         parts.append("delivery")
     else:
         texts = (event.city, event.state, event.description)
-        parts += ["event", day_text(event.date), *[unicodedata.normalize("NFC", text.strip()) for text in texts]]
+        parts += ["event", day_text(event.date), *map(_composed, texts)]
     # Each with its length, because a join on any character could make one text of two different lists.
     text = "".join([f"{len(part)}:{part}" for part in parts])
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=KEY_SIZE).digest()
+
+
+def _composed(text: str) -> str:
+    text = text.strip()
+    return text if text.isascii() else unicodedata.normalize("NFC", text)  # quick for what most texts are
 
 
 def judge(draft: Draft, standing: Standing | None) -> tuple[Verdict, str]:
@@ -274,6 +279,8 @@ def judge(draft: Draft, standing: Standing | None) -> tuple[Verdict, str]:
 def gravest(verdicts: Iterable[tuple[Verdict, str]]) -> tuple[Verdict, str]:
     """Return a row's verdict from those on its drafts: the gravest of them, with all notes."""
     pairs = list(verdicts)
+    if len(pairs) == 1:
+        return pairs[0]
     found = {verdict for verdict, _ in pairs}
     known: Verdict = "known"
     return next((verdict for verdict in _VERDICTS if verdict in found), known), "; ".join(

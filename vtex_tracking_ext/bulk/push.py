@@ -23,7 +23,7 @@ from collections.abc import Iterable
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, TypeAlias
 
-from attrs import Factory, define, evolve, frozen
+from attrs import Factory, define, frozen
 
 from vtex_tracking_ext.client_async import AsyncTrackingClient
 from vtex_tracking_ext.errors import ConfigurationError
@@ -124,7 +124,7 @@ class Taking:
             if problem:
                 self._wrong(RowProblem(row.place, "account", problem, row.raw))
             else:
-                yield row if row.account == label else evolve(row, account=label)
+                yield row if row.account == label else row.of(label)
 
     def _wrong(self, problem: RowProblem) -> None:
         row = (problem.place, problem.raw)

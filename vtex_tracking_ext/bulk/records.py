@@ -87,6 +87,19 @@ class Row:
     delivered_date: str | None
     raw: RawRow | None = field(default=None, eq=False, repr=False)
 
+    def of(self, account: str) -> Row:
+        """Return the row with its account named otherwise; as ``attrs.evolve``, which takes ten times as long."""
+        return Row(
+            self.place,
+            account,
+            self.order_id,
+            self.invoice_number,
+            self.event,
+            self.is_delivered,
+            self.delivered_date,
+            self.raw,
+        )
+
 
 @frozen
 class RowProblem:

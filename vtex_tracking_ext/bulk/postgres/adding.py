@@ -12,10 +12,10 @@ from attrs import astuple
 
 from vtex_tracking_ext.bulk.entries import Standing, drafts_of
 from vtex_tracking_ext.bulk.records import Place
+from vtex_tracking_ext.bulk.weighing import weigh
 
 from . import texts
 from .locks import adding_lock
-from .weighing import weigh
 
 if TYPE_CHECKING:
     import datetime as dt

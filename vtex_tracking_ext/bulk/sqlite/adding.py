@@ -1,27 +1,41 @@
-"""Adding rows to a journal in an SQLite file."""
+"""Adding rows to a journal in an SQLite file: a few statements for a batch, because each costs more than what it does.
+
+Written within one transaction of the only run that writes, so nothing that was looked up changes before it is used.
+"""
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
-from vtex_tracking_ext.bulk.entries import Added, Draft, Standing, drafts_of, gravest, judge, key_of
+from vtex_tracking_ext.bulk.entries import Draft, Standing, drafts_of, key_of
 from vtex_tracking_ext.bulk.rows import Place
+from vtex_tracking_ext.bulk.weighing import weigh
 
 from .reader import stamp_of
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Collection, Iterable, Iterator
 
-    from vtex_tracking_ext.bulk.entries import Entry, PackageKey
+    from vtex_tracking_ext.bulk.entries import Added, Entry, PackageKey
     from vtex_tracking_ext.bulk.rows import Row
 
-_FIND_PACKAGE: Final = "SELECT id FROM packages WHERE account = ? AND order_id = ? AND invoice_number = ?"
+#: Values that are given to one statement at most: older SQLite takes 999.
+_MOST_VALUES: Final = 900
+
+_PACKAGES: Final = """
+    WITH wanted (account, order_id, invoice_number) AS (VALUES {})
+    SELECT p.account, p.order_id, p.invoice_number, p.id
+    FROM wanted w CROSS JOIN packages p USING (account, order_id, invoice_number)
+"""
 _INSERT_PACKAGE: Final = "INSERT INTO packages (account, order_id, invoice_number) VALUES (?, ?, ?)"
 _FIND_SOURCE: Final = "SELECT id FROM sources WHERE name = ?"
 _INSERT_SOURCE: Final = "INSERT INTO sources (name) VALUES (?)"
-_FIND: Final = """
-    SELECT e.id, e.state, e.delivered_date, s.name, e.line FROM entries e JOIN sources s ON s.id = e.source
-    WHERE e.package = ? AND e.key = ?
+_STANDINGS: Final = """
+    WITH wanted (package, key) AS (VALUES {})
+    SELECT e.key, e.id, e.state, e.delivered_date, s.name, e.line
+    FROM wanted w CROSS JOIN entries e USING (package, key) JOIN sources s ON s.id = e.source
 """
 _INSERT: Final = """
     INSERT INTO entries (package, key, event_date, event_city, event_state, event_description, delivered_date,
@@ -42,7 +56,7 @@ _RENEW: Final = """
 
 
 class Adding:
-    """Adds rows within one transaction.
+    """Adds a batch within one transaction.
 
     Args:
         connection: In a transaction.
@@ -52,51 +66,85 @@ class Adding:
     def __init__(self, connection: sqlite3.Connection, now: int) -> None:
         self._connection = connection
         self._now = now
-        self._ids: dict[tuple[str, ...], int] = {}
+        self._packages: dict[PackageKey, int] = {}
+        self._sources: dict[str, int] = {}
 
-    def add(self, row: Row, account: str) -> Added:
-        """Add a row, or leave it out as a whole where it contradicts."""
-        met = [(draft, *self._meet(draft)) for draft in drafts_of(row, account)]
-        verdicts = [judge(draft, standing) for draft, _, standing in met]
-        verdict, note = gravest(verdicts)
-        if verdict != "contradicts":
-            for (draft, id_, _), (meaning, _) in zip(met, verdicts, strict=True):
-                if meaning == "new":
-                    self._connection.execute(_INSERT, (*self._values(draft), self._now))
-                elif meaning == "renewed":
-                    self._connection.execute(_RENEW, (*self._values(draft), id_))
-        return Added(row, verdict, note)
+    def add(self, rows: Iterable[Row], account: str) -> list[Added]:
+        """Add rows, each but those that contradict, and return what each meant."""
+        pairs = [(row, drafts_of(row, account)) for row in rows]
+        ids, standings = self._standings([draft for _, drafts in pairs for draft in drafts])
+        weighed = weigh(pairs, standings)
+        now = (self._now,)
+        self._connection.executemany(_INSERT, [values + now for values in self._values(weighed.new.values())])
+        renewed = zip(self._values(weighed.renewed.values()), weighed.renewed, strict=True)
+        self._connection.executemany(_RENEW, [(*values, ids[key]) for values, key in renewed])
+        return weighed.added
 
-    def copy(self, entry: Entry) -> None:
-        """Add an entry as it stands, with its number; what became of its calls is left out."""
-        key = key_of(entry.package, entry.event)
-        values = self._values(Draft(entry.package, key, entry.event, entry.delivered_date, entry.place))
-        self._connection.execute(_COPY, (*values, stamp_of(entry.added), entry.id, entry.state, entry.attempts))
+    def copy(self, entries: Iterable[Entry]) -> None:
+        """Add entries as they stand, with their numbers; what became of their calls is left out."""
+        given = tuple(entries)
+        drafts = [
+            Draft(entry.package, key_of(entry.package, entry.event), entry.event, entry.delivered_date, entry.place)
+            for entry in given
+        ]
+        self._find_packages(entry.package for entry in given)
+        told = zip(self._values(drafts), given, strict=True)
+        self._connection.executemany(
+            _COPY, [(*values, stamp_of(entry.added), entry.id, entry.state, entry.attempts) for values, entry in told]
+        )
 
-    def _meet(self, draft: Draft) -> tuple[int, Standing | None]:
-        """Return the number of the entry under a draft's key, and what is known of it."""
-        found = self._connection.execute(_FIND, (self._package(draft.package), draft.key)).fetchone()
-        if found is None:
-            return 0, None
-        id_, state, delivered_date, source, line = found
-        return id_, Standing(state, delivered_date, Place(source, line))
+    def _standings(self, drafts: Collection[Draft]) -> tuple[dict[bytes, int], dict[bytes, Standing]]:
+        """Return the numbers of the entries under the keys of drafts, and what is known of each."""
+        self._find_packages(draft.package for draft in drafts)
+        wanted = {draft.key: (id_, draft.key) for draft in drafts if (id_ := self._packages.get(draft.package))}
+        ids: dict[bytes, int] = {}
+        standings: dict[bytes, Standing] = {}
+        for key, id_, state, delivered_date, source, line in self._looked_up(_STANDINGS, wanted.values(), 2):
+            ids[key], standings[key] = id_, Standing(state, delivered_date, Place(source, line))
+        return ids, standings
 
-    def _values(self, draft: Draft) -> tuple[Any, ...]:
-        """Return the columns that a row tells."""
-        event, place = draft.event, draft.place
-        told = (None,) * 4 if event is None else (event.date, event.city, event.state, event.description)
-        name = place.source.encode("utf-8", "backslashreplace").decode()  # a file's name can be of any bytes
-        source = self._id(_FIND_SOURCE, _INSERT_SOURCE, (name,))
-        return (self._package(draft.package), draft.key, *told, draft.delivered_date, source, place.line)
+    def _values(self, drafts: Collection[Draft]) -> Iterator[tuple[Any, ...]]:
+        """Yield the columns that rows tell, of packages that were looked for."""
+        self._make_packages(draft.package for draft in drafts)
+        for draft in drafts:
+            event, place = draft.event, draft.place
+            date, city, state, description = (
+                (None, None, None, None) if event is None else (event.date, event.city, event.state, event.description)
+            )
+            yield (
+                self._packages[draft.package],
+                draft.key,
+                date,
+                city,
+                state,
+                description,
+                draft.delivered_date,
+                self._sources.get(place.source) or self._source(place.source),
+                place.line,
+            )
 
-    def _package(self, key: PackageKey) -> int:
-        return self._id(_FIND_PACKAGE, _INSERT_PACKAGE, (key.account, key.order_id, key.invoice_number))
+    def _find_packages(self, packages: Iterable[PackageKey]) -> None:
+        wanted = {(key.account, key.order_id, key.invoice_number): key for key in packages}
+        for *names, id_ in self._looked_up(_PACKAGES, wanted, 3):
+            self._packages[wanted[tuple(names)]] = id_
 
-    def _id(self, find: str, insert: str, columns: tuple[str, ...]) -> int:
-        """Return the number of a package or a source, told apart by how many columns they have."""
-        id_ = self._ids.get(columns)
-        if id_ is None:
-            found = self._connection.execute(find, columns).fetchone()
-            id_ = int(found[0] if found else self._connection.execute(insert, columns).lastrowid or 0)
-            self._ids[columns] = id_
+    def _make_packages(self, packages: Iterable[PackageKey]) -> None:
+        missing = dict.fromkeys(key for key in packages if key not in self._packages)
+        columns = [(key.account, key.order_id, key.invoice_number) for key in missing]
+        self._connection.executemany(_INSERT_PACKAGE, columns)
+        self._find_packages(missing)
+
+    def _source(self, name: str) -> int:
+        stored = (name.encode("utf-8", "backslashreplace").decode(),)  # a file's name can be of any bytes
+        found = self._connection.execute(_FIND_SOURCE, stored).fetchone()
+        id_ = int(found[0] if found else self._connection.execute(_INSERT_SOURCE, stored).lastrowid or 0)
+        self._sources[name] = id_
         return id_
+
+    def _looked_up(self, sql: str, wanted: Iterable[tuple[Any, ...]], columns: int) -> Iterator[tuple[Any, ...]]:
+        """Yield what a statement finds for rows of values, as many at once as it takes."""
+        rows, most = list(wanted), _MOST_VALUES // columns
+        row = f"({', '.join('?' * columns)})"
+        for start in range(0, len(rows), most):
+            page = rows[start : start + most]
+            yield from self._connection.execute(sql.format(", ".join([row] * len(page))), list(chain(*page)))

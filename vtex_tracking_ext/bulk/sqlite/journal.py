@@ -190,13 +190,10 @@ class SqliteJournal(SqliteReader):
         return {**outcome(origin, state, status_code, receipt, reason), "settled": settled}
 
     def _add(self, rows: Iterable[Row], account: str, connection: sqlite3.Connection) -> list[Added]:
-        adding = Adding(connection, stamp_of(self._clock()))
-        return [adding.add(row, account) for row in rows]
+        return Adding(connection, stamp_of(self._clock())).add(rows, account)
 
     def _copy(self, entries: Iterable[Entry], connection: sqlite3.Connection) -> None:
-        adding = Adding(connection, stamp_of(self._clock()))
-        for entry in entries:
-            adding.copy(entry)
+        Adding(connection, stamp_of(self._clock())).copy(entries)
 
     def _begin(self, ids: Iterable[int], connection: sqlite3.Connection) -> tuple[Entry, ...]:
         self._expect("pending", ids, connection)
