@@ -14,7 +14,7 @@ import pytest
 from attrs import evolve, frozen
 
 from vtex_tracking_ext import TrackingEvent
-from vtex_tracking_ext.bulk.entries import OPEN, STATES, Added, Entry, Meta, Selection, Settled, State
+from vtex_tracking_ext.bulk.entries import OPEN, STATES, Added, Entry, Load, Meta, Selection, Settled, State
 from vtex_tracking_ext.bulk.journal import Journal, JournalError, JournalInUseError, JournalReader, WrongStateError
 from vtex_tracking_ext.bulk.postgres import PostgresJournal, PostgresReader
 from vtex_tracking_ext.bulk.rows import Place, Row
@@ -295,6 +295,19 @@ def test_a_package_is_open_while_something_is_left_to_do(journal: Journal) -> No
     assert len(list(journal.open_packages())) == 4
     add(journal, row(10, "b", invoice="3"))
     assert list(journal.open_packages("mystore")) == [package("2"), package("3"), package("4"), package("5")]
+
+
+def test_what_is_open_is_counted_by_package(journal: Journal) -> None:
+    """How many packages have how many events and deliveries waiting, and how much in doubt."""
+    states: list[State] = ["refused", "unknown", "applied", "in_flight", "pending"]
+    for number, state in enumerate(states, 1):
+        add(journal, row(number, "a", invoice=str(number)))
+        to_state(journal, number, state)
+    add(journal, *[row(number, "b", invoice="5") for number in (6, 7)], delivery(8, invoice="5"))
+    add(journal, row(9, "b", invoice="4"), delivery(10, invoice="6"), row(11, "b", account="other"))
+    assert journal.loads("mystore") == {Load(0, 0, 1): 1, Load(1, 0, 1): 1, Load(2, 1, 0): 1, Load(0, 1, 0): 1}
+    assert journal.loads("OTHER") == {Load(1, 0, 0): 1}
+    assert journal.loads("nobody") == {}
 
 
 def test_packages_can_be_worked_on_while_they_are_iterated_over(journal: Journal) -> None:
@@ -613,6 +626,7 @@ def test_a_closed_journal_says_so(journal: Journal) -> None:
     uses: list[Callable[[], object]] = [
         journal.meta,
         journal.counts,
+        lambda: journal.loads("mystore"),
         lambda: list(journal.entries()),
         lambda: list(journal.open_packages()),
         lambda: add(journal, row(3, "b")),

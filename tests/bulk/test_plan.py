@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vtex_tracking_ext import TrackingUpdate
-from vtex_tracking_ext.bulk.entries import Entry, PackageKey
-from vtex_tracking_ext.bulk.plan import EVENTS_PER_CALL, batches, halves, update_of
+from vtex_tracking_ext.bulk.entries import Entry, Load, PackageKey
+from vtex_tracking_ext.bulk.plan import EVENTS_PER_CALL, batches, calls_for, halves, update_of
 from vtex_tracking_ext.bulk.records import Place
 
 from journaled import START, row
@@ -55,6 +55,8 @@ def test_nothing_is_left_out_or_doubled(count: int, at: int | None, limit: int) 
     assert [number for number in sent if number != at] == [number for number in range(count) if number != at]
     assert at is None or at >= count or sent[-1] == at
     assert all(sum(number != at for number in call) <= limit for call in calls)
+    deliveries = int(at is not None and at < count)
+    assert calls_for(Load(count - deliveries, deliveries, 0), limit) == len(calls)
 
 
 @pytest.mark.parametrize("count", [2, 3, 20, 21])

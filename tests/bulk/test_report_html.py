@@ -16,7 +16,7 @@ import pytest
 from attrs import evolve
 
 from vtex_tracking_ext import TrackingEvent
-from vtex_tracking_ext.bulk.entries import Entry, Meta, PackageKey, Selection, State
+from vtex_tracking_ext.bulk.entries import Entry, Load, Meta, PackageKey, Selection, State
 from vtex_tracking_ext.bulk.journal import ALL, JournalReader
 from vtex_tracking_ext.bulk.report_html import ROWS, page, summary_of
 from vtex_tracking_ext.bulk.rows import Place
@@ -46,6 +46,10 @@ class Held:
         return Meta(1, ADDED)
 
     def open_packages(self, account: str | None = None) -> Iterator[PackageKey]:
+        """Be of no use here."""
+        raise NotImplementedError(account)
+
+    def loads(self, account: str) -> Mapping[Load, int]:
         """Be of no use here."""
         raise NotImplementedError(account)
 

@@ -198,6 +198,21 @@ class Selection:
 
 
 @frozen
+class Load:
+    """What is open in a package.
+
+    Attributes:
+        events: Events that are pending.
+        deliveries: Deliveries that are pending: one or none.
+        in_doubt: Events and deliveries that are in flight or unknown.
+    """
+
+    events: int
+    deliveries: int
+    in_doubt: int
+
+
+@frozen
 class Meta:
     """What a journal says of itself.
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from typing import Self
 
-    from .entries import Added, Entry, Meta, PackageKey, Resolved, Settled, State
+    from .entries import Added, Entry, Load, Meta, PackageKey, Resolved, Settled, State
     from .rows import Row
 
 #: All entries of a journal.
@@ -82,6 +82,9 @@ class JournalReader(Protocol):
         Args:
             account: Only those of this account.
         """
+
+    def loads(self, account: str) -> Mapping[Load, int]:
+        """Return how many packages of an account have how much left to do; those with nothing are left out."""
 
     def entries(self, selection: Selection = ALL) -> Iterator[Entry]:
         """Yield the selected entries, in the order of their arrival."""

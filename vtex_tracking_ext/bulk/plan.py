@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil
 from typing import TYPE_CHECKING, Final
 
 from vtex_tracking_ext.events import TrackingUpdate
@@ -9,7 +10,7 @@ from vtex_tracking_ext.events import TrackingUpdate
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from .entries import Entry
+    from .entries import Entry, Load
 
 #: Events that travel in one call at most. VTEX names no limit; this keeps a refusal small.
 EVENTS_PER_CALL: Final = 20
@@ -33,6 +34,11 @@ def batches(entries: Iterable[Entry], events_per_call: int = EVENTS_PER_CALL) ->
         calls = calls or [[]]
         calls[-1] += delivery
     yield from map(tuple, calls)
+
+
+def calls_for(load: Load, events_per_call: int = EVENTS_PER_CALL) -> int:
+    """Return how many calls :func:`batches` makes of what is pending in a package."""
+    return max(ceil(load.events / events_per_call), load.deliveries)
 
 
 def halves(batch: Sequence[Entry]) -> tuple[Sequence[Entry], Sequence[Entry]]:

@@ -29,12 +29,11 @@ from vtex_tracking_ext.client_async import AsyncTrackingClient
 from vtex_tracking_ext.errors import ConfigurationError
 
 from .deliver import Choices, Delivery, News
-from .entries import OPEN, Selection
 from .given import rows_of
 from .journals import open_journal
 from .labels import label_of
 from .pace import DEFAULT_RATE, Pace
-from .plan import EVENTS_PER_CALL, batches
+from .plan import EVENTS_PER_CALL, calls_for
 from .records import RowProblem
 from .together import side_by_side
 
@@ -45,7 +44,7 @@ if TYPE_CHECKING:
     from vtex_tracking_ext.errors import VtexTrackingError
 
     from .deliver import Waiting
-    from .entries import Settled, State, Verdict
+    from .entries import Load, Settled, State, Verdict
     from .given import Given
     from .journal import Journal, JournalReader
     from .records import Place, Row
@@ -246,18 +245,16 @@ class Outlook:
 
 def outlook(journal: JournalReader, labels: Iterable[str], events_per_call: int = EVENTS_PER_CALL) -> Outlook:
     """Look at what waits for some accounts in a journal; what is in doubt is taken to be settled."""
-    packages = events = deliveries = calls = in_doubt = 0
-    for package in (package for label in sorted(set(labels)) for package in journal.open_packages(label)):
-        entries = tuple(journal.entries(Selection(OPEN, package=package)))
-        pending = [entry for entry in entries if entry.state == "pending"]
-        packages += 1
-        in_doubt += len(entries) - len(pending)
-        for batch in batches(pending, events_per_call):
-            calls += 1
-            told = sum(entry.event is not None for entry in batch)
-            events += told
-            deliveries += len(batch) - told
-    return Outlook(packages, events, deliveries, calls, in_doubt)
+    loads: Counter[Load] = Counter()
+    for label in set(labels):
+        loads.update(journal.loads(label))
+    return Outlook(
+        packages=loads.total(),
+        events=sum(load.events * packages for load, packages in loads.items()),
+        deliveries=sum(load.deliveries * packages for load, packages in loads.items()),
+        calls=sum(calls_for(load, events_per_call) * packages for load, packages in loads.items()),
+        in_doubt=sum(load.in_doubt * packages for load, packages in loads.items()),
+    )
 
 
 def waiting_in(journal: JournalReader, labels: Iterable[str]) -> Counter[State]:

@@ -17,9 +17,9 @@ from vtex_tracking_ext.bulk.journal import JournalError
 from vtex_tracking_ext.bulk.postgres import texts
 from vtex_tracking_ext.bulk.postgres.address import address_of
 from vtex_tracking_ext.bulk.postgres.locks import adding_lock, package_lock, writing_lock
-from vtex_tracking_ext.bulk.weighing import weigh
 from vtex_tracking_ext.bulk.postgres.words import explain
 from vtex_tracking_ext.bulk.records import Place
+from vtex_tracking_ext.bulk.weighing import weigh
 
 from journaled import delivery, package, row
 

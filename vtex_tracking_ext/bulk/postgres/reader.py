@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attrs import asdict, evolve
 
-from vtex_tracking_ext.bulk.entries import OPEN, Entry, Meta, PackageKey, Selection
+from vtex_tracking_ext.bulk.entries import OPEN, Entry, Load, Meta, PackageKey, Selection
 from vtex_tracking_ext.bulk.journal import ALL
 from vtex_tracking_ext.bulk.records import Place
 from vtex_tracking_ext.events import TrackingEvent
@@ -69,6 +69,18 @@ _TO_COUNT: Final = """
     SELECT set_config(name, 'on', true)
     FROM unnest(ARRAY['enable_seqscan', 'enable_hashjoin', 'enable_hashagg']) AS name
 """
+_LOADS: Final = """
+    SELECT events, deliveries, in_doubt, count(*) FROM (
+        SELECT
+            count(*) FILTER (WHERE e.state = 'pending' AND e.event_date IS NOT NULL) AS events,
+            count(*) FILTER (WHERE e.state = 'pending' AND e.event_date IS NULL) AS deliveries,
+            count(*) FILTER (WHERE e.state <> 'pending') AS in_doubt
+        FROM entries e JOIN packages p ON p.id = e.package
+        WHERE e.state IN ('pending', 'in_flight', 'unknown') AND p.account = %s
+        GROUP BY e.package
+    ) AS loads
+    GROUP BY events, deliveries, in_doubt
+"""
 _COUNTS: Final = """
     SELECT p.account, e.state, count(*) FROM entries e JOIN packages p ON p.id = e.package
     GROUP BY p.account, e.state ORDER BY p.account, e.state
@@ -122,6 +134,13 @@ class PostgresReader:
         """Yield the packages with something left to do, in the order of their arrival."""
         for _, *names in self._pages(_OPEN_PACKAGES, {"account": account and texts.kept(account.lower())}):
             yield PackageKey(*map(texts.read, names))
+
+    def loads(self, account: str) -> Mapping[Load, int]:
+        """Return how many packages of an account have how much left to do."""
+        with self.connections.one() as connection, connection.transaction():
+            connection.execute(_TO_COUNT)
+            found = connection.execute(_LOADS, (texts.kept(account.lower()),)).fetchall()
+        return {Load(*load): number for *load, number in found}
 
     def entries(self, selection: Selection = ALL) -> Iterator[Entry]:
         """Yield the selected entries, in the order of their arrival."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attrs import asdict, evolve
 
-from vtex_tracking_ext.bulk.entries import OPEN, STATES, Entry, Meta, PackageKey, Selection
+from vtex_tracking_ext.bulk.entries import OPEN, STATES, Entry, Load, Meta, PackageKey, Selection
 from vtex_tracking_ext.bulk.journal import ALL, JournalError, NoJournalError
 from vtex_tracking_ext.bulk.rows import Place
 from vtex_tracking_ext.events import TrackingEvent
@@ -57,6 +57,18 @@ _OPEN_PACKAGES: Final = """
     WHERE e.state IN ('pending', 'in_flight', 'unknown') AND e.package > :last
         AND (:account IS NULL OR p.account = :account)
     GROUP BY e.package ORDER BY e.package LIMIT :page
+"""
+_LOADS: Final = """
+    SELECT events, deliveries, in_doubt, count(*) FROM (
+        SELECT
+            sum(e.state = 'pending' AND e.event_date IS NOT NULL) AS events,
+            sum(e.state = 'pending' AND e.event_date IS NULL) AS deliveries,
+            sum(e.state <> 'pending') AS in_doubt
+        FROM entries e CROSS JOIN packages p ON p.id = e.package
+        WHERE e.state IN ('pending', 'in_flight', 'unknown') AND p.account = ?
+        GROUP BY e.package
+    )
+    GROUP BY events, deliveries, in_doubt
 """
 _COUNTS: Final = """
     SELECT p.account, e.state, count(*) FROM entries e JOIN packages p ON p.id = e.package
@@ -106,6 +118,10 @@ class SqliteReader:
         """Yield the packages with something left to do, in the order of their arrival."""
         for row in self._pages(_OPEN_PACKAGES, {"account": account and account.lower()}):
             yield PackageKey(*row[1:])
+
+    def loads(self, account: str) -> Mapping[Load, int]:
+        """Return how many packages of an account have how much left to do."""
+        return {Load(*load): number for *load, number in self._fetch(_LOADS, (account.lower(),))}
 
     def entries(self, selection: Selection = ALL) -> Iterator[Entry]:
         """Yield the selected entries, in the order of their arrival."""
