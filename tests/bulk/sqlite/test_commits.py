@@ -38,7 +38,7 @@ class Database:
         self.statements: list[str] = []
         self.connection.set_trace_callback(self.statements.append)
         self.faults: list[Exception] = []
-        self.commits = GroupCommit(self.connection, self.check, lambda error: f"explained: {error}")
+        self.commits = GroupCommit(self.connection, threading.Lock(), self.check, lambda error: f"explained: {error}")
         self.queue = _Queue()
         self.commits._queue = self.queue
 

@@ -5,13 +5,13 @@ Written within one transaction of the only run that writes, so nothing that was 
 
 from __future__ import annotations
 
-from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from vtex_tracking_ext.bulk.entries import Draft, Standing, drafts_of, key_of
 from vtex_tracking_ext.bulk.rows import Place
 from vtex_tracking_ext.bulk.weighing import weigh
 
+from .lookup import looked_up
 from .reader import stamp_of
 
 if TYPE_CHECKING:
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 
     from vtex_tracking_ext.bulk.entries import Added, Entry, PackageKey
     from vtex_tracking_ext.bulk.rows import Row
-
-#: Values that are given to one statement at most: older SQLite takes 999.
-_MOST_VALUES: Final = 900
 
 _PACKAGES: Final = """
     WITH wanted (account, order_id, invoice_number) AS (VALUES {})
@@ -99,7 +96,9 @@ class Adding:
         wanted = {draft.key: (id_, draft.key) for draft in drafts if (id_ := self._packages.get(draft.package))}
         ids: dict[bytes, int] = {}
         standings: dict[bytes, Standing] = {}
-        for key, id_, state, delivered_date, source, line in self._looked_up(_STANDINGS, wanted.values(), 2):
+        for key, id_, state, delivered_date, source, line in looked_up(
+            self._connection, _STANDINGS, [*wanted.values()]
+        ):
             ids[key], standings[key] = id_, Standing(state, delivered_date, Place(source, line))
         return ids, standings
 
@@ -125,7 +124,7 @@ class Adding:
 
     def _find_packages(self, packages: Iterable[PackageKey]) -> None:
         wanted = {(key.account, key.order_id, key.invoice_number): key for key in packages}
-        for *names, id_ in self._looked_up(_PACKAGES, wanted, 3):
+        for *names, id_ in looked_up(self._connection, _PACKAGES, [*wanted]):
             self._packages[wanted[tuple(names)]] = id_
 
     def _make_packages(self, packages: Iterable[PackageKey]) -> None:
@@ -140,11 +139,3 @@ class Adding:
         id_ = int(found[0] if found else self._connection.execute(_INSERT_SOURCE, stored).lastrowid or 0)
         self._sources[name] = id_
         return id_
-
-    def _looked_up(self, sql: str, wanted: Iterable[tuple[Any, ...]], columns: int) -> Iterator[tuple[Any, ...]]:
-        """Yield what a statement finds for rows of values, as many at once as it takes."""
-        rows, most = list(wanted), _MOST_VALUES // columns
-        row = f"({', '.join('?' * columns)})"
-        for start in range(0, len(rows), most):
-            page = rows[start : start + most]
-            yield from self._connection.execute(sql.format(", ".join([row] * len(page))), list(chain(*page)))

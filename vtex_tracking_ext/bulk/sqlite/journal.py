@@ -21,7 +21,8 @@ from vtex_tracking_ext.text import visible
 from . import file
 from .adding import Adding
 from .commits import GroupCommit
-from .reader import ENTRY_BY_ID, SqliteReader, entry_of, no_journal, stamp_of
+from .lookup import looked_up
+from .reader import ENTRIES_BY_ID, SqliteReader, entry_of, no_journal, stamp_of
 
 if TYPE_CHECKING:
     import sqlite3
@@ -31,22 +32,30 @@ if TYPE_CHECKING:
     from vtex_tracking_ext.bulk.entries import Added, Clock, Entry, PackageKey, Resolved, Selection, Settled, State
     from vtex_tracking_ext.bulk.rows import Row
 
-_STATE_BY_ID: Final = "SELECT state FROM entries WHERE id = ?"
+_STATES_BY_ID: Final = "SELECT id, state FROM entries WHERE id IN ({})"
 _BEGIN: Final = "UPDATE entries SET state = 'in_flight', attempts = attempts + 1, begun = ? WHERE id = ?"
 _MOVE: Final = """
-    UPDATE entries SET state = :state, status_code = :status_code, receipt = :receipt, reason = :reason,
-        settled = :settled
-    WHERE id = :id AND state = :from
+    UPDATE entries SET state = ?, status_code = ?, receipt = ?, reason = ?, settled = ? WHERE id = ? AND state = ?
 """
 
 
 class SqliteJournal(SqliteReader):
-    """A journal in a file, to write to: a :class:`~vtex_tracking_ext.bulk.journal.Journal`."""
+    """A journal in a file, to write to: a :class:`~vtex_tracking_ext.bulk.journal.Journal`.
+
+    It reads with the connection that writes, between two transactions: another one would have to fetch each page anew
+    after every commit.
+    """
 
     def __init__(
-        self, path: Path, reading: sqlite3.Connection, commits: GroupCommit, clock: Clock, resources: ExitStack
+        self,
+        path: Path,
+        connection: sqlite3.Connection,
+        lock: threading.Lock,
+        commits: GroupCommit,
+        clock: Clock,
+        resources: ExitStack,
     ) -> None:
-        super().__init__(path, reading)
+        super().__init__(path, connection, lock)
         self._commits = commits
         self._clock = clock
         self._resources = resources
@@ -113,17 +122,15 @@ class SqliteJournal(SqliteReader):
         cls, path: Path, clock: Clock, resources: ExitStack, guarded: Iterable[Path], *, is_durable: bool = True
     ) -> Self:
         """Connect to a file that is there, and take over ``resources``, which close in the reverse order."""
-        check = file.Whereabouts(*guarded).check
-        writing = file.open_to_write(path, is_durable=is_durable)
-        commits = resources.enter_context(closing(GroupCommit(writing, check, partial(file.explain, path))))
+        check, lock = file.Whereabouts(*guarded).check, threading.Lock()
+        connection = file.open_to_write(path, is_durable=is_durable)
+        commits = resources.enter_context(closing(GroupCommit(connection, lock, check, partial(file.explain, path))))
         commits.do(partial(_sign, f"process {os.getpid()}, since {_utc(clock)}"))
-        reading = resources.enter_context(closing(file.open_to_read(path)))
-        return cls(path, reading, commits, clock, resources.pop_all())
+        return cls(path, connection, lock, commits, clock, resources.pop_all())
 
     def close(self) -> None:
         """Let go of the journal, and of the right to write to it."""
-        with self._lock:
-            self._resources.close()
+        self._resources.close()
 
     def add(self, rows: Iterable[Row], account: str) -> Iterator[Added]:
         """Add rows as they are iterated over, and yield what each meant."""
@@ -199,7 +206,7 @@ class SqliteJournal(SqliteReader):
         self._expect("pending", ids, connection)
         now = stamp_of(self._clock())
         connection.executemany(_BEGIN, [(now, id_) for id_ in ids])
-        return tuple(entry_of(row) for id_ in ids for row in connection.execute(ENTRY_BY_ID, (id_,)))
+        return tuple(map(entry_of, looked_up(connection, ENTRIES_BY_ID, [(id_,) for id_ in ids])))
 
     def _settle(self, ids: Iterable[int], values: Mapping[str, Any], connection: sqlite3.Connection) -> None:
         self._expect("in_flight", ids, connection)
@@ -207,8 +214,8 @@ class SqliteJournal(SqliteReader):
 
     def _expect(self, state: State, ids: Iterable[int], connection: sqlite3.Connection) -> None:
         """Refuse unless all of these entries are in ``state``."""
-        found = {id_: connection.execute(_STATE_BY_ID, (id_,)).fetchone() or ("not there",) for id_ in ids}
-        others = [f"entry {id_} is {other}" for id_, (other,) in found.items() if other != state]
+        found = dict(looked_up(connection, _STATES_BY_ID, [(id_,) for id_ in ids]))
+        others = [f"entry {id_} is {found.get(id_, 'not there')}" for id_ in ids if found.get(id_) != state]
         if others:
             shown = visible(str(self.path))
             raise WrongStateError(f"The journal {shown}: {', '.join(others)}, where {state} was expected.")
@@ -227,7 +234,8 @@ def _utc(clock: Clock) -> str:
 
 def _move(ids: Iterable[int], values: Mapping[str, Any], connection: sqlite3.Connection) -> int:
     """Move those that are in the state ``from``, and return how many there were."""
-    return connection.executemany(_MOVE, [{**values, "id": id_} for id_ in ids]).rowcount
+    told = (values["state"], values["status_code"], values["receipt"], values["reason"], values["settled"])
+    return connection.executemany(_MOVE, [(*told, id_, values["from"]) for id_ in ids]).rowcount
 
 
 def _sign(holder: str, connection: sqlite3.Connection) -> None:

@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from attrs import asdict, evolve
+from attrs import evolve
 
 from vtex_tracking_ext.bulk.entries import OPEN, STATES, Entry, Load, Meta, PackageKey, Selection
 from vtex_tracking_ext.bulk.journal import ALL, JournalError, NoJournalError
@@ -18,6 +18,7 @@ from vtex_tracking_ext.events import TrackingEvent
 from vtex_tracking_ext.text import visible
 
 from . import file
+from .lookup import looked_up
 
 if TYPE_CHECKING:
     import sqlite3
@@ -47,7 +48,7 @@ _OF_PACKAGE: Final = """
 """
 _PAGE: Final = " AND instr(:states, '/' || e.state || '/') AND e.id > :last ORDER BY e.id LIMIT :page"
 
-ENTRY_BY_ID: Final = _ENTRY + "WHERE e.id = ?"
+ENTRIES_BY_ID: Final = _ENTRY + "WHERE e.id IN ({}) ORDER BY e.id"
 _ENTRIES: Final = _ENTRY + "WHERE (:account IS NULL OR p.account = :account)" + _PAGE
 _ENTRIES_OF_PACKAGE: Final = _ENTRY + _OF_PACKAGE + _PAGE
 # A partial index is used only where its condition stands word for word.
@@ -79,11 +80,11 @@ _COUNTS: Final = """
 class SqliteReader:
     """A journal in a file, to look at: a :class:`~vtex_tracking_ext.bulk.journal.JournalReader`."""
 
-    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+    def __init__(self, path: Path, connection: sqlite3.Connection, lock: threading.Lock) -> None:
         self.path = path
         self.name = str(path)
         self._connection = connection
-        self._lock = threading.Lock()
+        self._lock = lock
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> Self:
@@ -95,7 +96,7 @@ class SqliteReader:
         real = Path(os.path.realpath(path))
         if not file.is_journal(real):
             raise no_journal(real)
-        return cls(real, file.open_to_read(real))
+        return cls(real, file.open_to_read(real), threading.Lock())
 
     def meta(self) -> Meta:
         """Return what the journal says of itself."""
@@ -116,8 +117,8 @@ class SqliteReader:
 
     def open_packages(self, account: str | None = None) -> Iterator[PackageKey]:
         """Yield the packages with something left to do, in the order of their arrival."""
-        for row in self._pages(_OPEN_PACKAGES, {"account": account and account.lower()}):
-            yield PackageKey(*row[1:])
+        for page in self._pages(_OPEN_PACKAGES, {"account": account and account.lower()}):
+            yield from [PackageKey(*row[1:]) for row in page]
 
     def loads(self, account: str) -> Mapping[Load, int]:
         """Return how many packages of an account have how much left to do."""
@@ -126,8 +127,9 @@ class SqliteReader:
     def entries(self, selection: Selection = ALL) -> Iterator[Entry]:
         """Yield the selected entries, in the order of their arrival."""
         if selection.ids is not None:
-            found = (row for id_ in selection.ids for row in self._fetch(ENTRY_BY_ID, (id_,)))
-            yield from filter(evolve(selection, ids=None).has, self._read(found))
+            selected = evolve(selection, ids=None).has
+            for start in range(0, len(selection.ids), PAGE):
+                yield from filter(selected, self._read(self._by_id(selection.ids[start : start + PAGE])))
             return
         values: dict[str, Any] = {"states": f"/{'/'.join(selection.states)}/", "account": selection.account}
         if selection.package is None:
@@ -136,8 +138,11 @@ class SqliteReader:
             return
         else:
             sql = _OPEN_ENTRIES_OF_PACKAGE if set(selection.states) <= set(OPEN) else _ENTRIES_OF_PACKAGE
-            values |= asdict(selection.package)
-        yield from self._read(self._pages(sql, values))
+            package = selection.package
+            values |= {"account": package.account, "order_id": package.order_id}
+            values["invoice_number"] = package.invoice_number
+        for page in self._pages(sql, values):
+            yield from self._read(page)
 
     def counts(self) -> Mapping[str, Counter[State]]:
         """Return how many entries of each account are in each state."""
@@ -158,18 +163,20 @@ class SqliteReader:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _read(self, rows: Iterable[tuple[Any, ...]]) -> Iterator[Entry]:
-        for row in rows:
-            with file.explaining(self.path):
-                entry = entry_of(row)
-            yield entry
+    def _read(self, rows: Iterable[tuple[Any, ...]]) -> list[Entry]:
+        with file.explaining(self.path):
+            return [entry_of(row) for row in rows]
 
-    def _pages(self, sql: str, values: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
+    def _by_id(self, ids: Iterable[int]) -> list[tuple[Any, ...]]:
+        with self._lock, file.explaining(self.path):
+            return list(looked_up(self._connection, ENTRIES_BY_ID, [(id_,) for id_ in ids]))
+
+    def _pages(self, sql: str, values: Mapping[str, Any]) -> Iterator[list[tuple[Any, ...]]]:
         """Yield the rows of a query whose first column grows, a page at a time."""
         last = 0
         while True:
             page = self._fetch(sql, {**values, "last": last, "page": PAGE})
-            yield from page
+            yield page
             if len(page) < PAGE:
                 return
             last = page[-1][0]
@@ -185,7 +192,7 @@ def no_journal(path: Path) -> JournalError:
 
 
 def entry_of(row: tuple[Any, ...]) -> Entry:
-    """Make an entry of a row of :data:`ENTRY_BY_ID`.
+    """Make an entry of a row of :data:`ENTRIES_BY_ID`.
 
     Raises:
         sqlite3.DatabaseError: It makes no sense: the file is damaged in a way that SQLite does not see.
