@@ -67,8 +67,8 @@ def test_each_kind_is_opened(where: Where) -> None:
     with journals.open_reader(where) as reader:
         assert type(reader) is kinds[1]
         assert reader.name == journal.name == journals.shown(where)
-    assert journals.migrate(where) == f"The journal {reader.name} is of version 1" + (
-        " already." if journals.is_database(where) else "."
+    assert journals.migrate(where) == f"The journal {reader.name} is of version " + (
+        "1 already." if journals.is_database(where) else "2."
     )
 
 

@@ -106,7 +106,7 @@ def test_migrate_says_what_it_did(run: Callable[..., Ran], urls: str, tmp_path: 
     assert unseen(run("migrate")).out.endswith(" was made, of version 1.\n")
     assert unseen(run("migrate", "--journal", urls)).out.endswith(" is of version 1 already.\n")
     path = tmp_path / "j.db"
-    assert run("migrate", "--journal", path).out == f"The journal {path} is of version 1.\n"
+    assert run("migrate", "--journal", path).out == f"The journal {path} is of version 2.\n"
 
 
 def test_a_server_that_does_not_answer_is_a_matter_of_configuration(run: Callable[..., Ran]) -> None:

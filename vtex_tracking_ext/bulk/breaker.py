@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from attrs import define, field, validators
+from attrs import define, field, setters, validators
 
 from vtex_tracking_ext.errors import (
     AuthenticationError,
@@ -49,7 +49,7 @@ MOST_PAUSES: Final = 3
 _ENDS: Final = (AuthenticationError, PermissionDeniedError, NotSentError, ConfigurationError)
 
 
-@define
+@define(on_setattr=setters.NO_OP)  # only what is given is validated: each call sets some of it
 class Breaker:
     """The state of one account. Holds numbers and a text alone, so that it can be stored and shared as JSON.
 

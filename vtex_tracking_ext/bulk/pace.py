@@ -20,7 +20,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Final, Protocol
 
-from attrs import Factory, define, field, validators
+from attrs import Factory, define, field, setters, validators
 
 from vtex_tracking_ext.errors import RateLimitedError, RefusedError
 
@@ -86,7 +86,7 @@ TOO_LATE: Final = 1.0
 _LATENESS: Final = 0.02
 
 
-@define
+@define(on_setattr=setters.NO_OP)  # only what is given is validated: each call sets half of it
 class Throttle:
     """The state of one account's pace. Holds numbers alone, so that it can be stored and shared as JSON.
 

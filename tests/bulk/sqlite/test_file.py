@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from vtex_tracking_ext import TrackingEvent
-from vtex_tracking_ext.bulk.entries import OPEN, Selection
+from vtex_tracking_ext.bulk.entries import OPEN, STATES, Selection
 from vtex_tracking_ext.bulk.journal import JournalError, JournalInUseError
 from vtex_tracking_ext.bulk.rows import Place, Row
 from vtex_tracking_ext.bulk.sqlite import SqliteJournal, SqliteReader, file, reader
@@ -348,7 +348,7 @@ class TestVersions:
         path.with_name("journal.db-lock").unlink()
         before = contents(path.parent)
         assert why(lambda: use(path)) == (
-            f"The journal {path} is of version 7, this program knows versions up to 1; "
+            f"The journal {path} is of version 7, this program knows versions up to {file.SCHEMA_VERSION}; "
             "use a newer vtex-tracking, or another journal."
         )
         assert contents(path.parent) == before
@@ -364,29 +364,45 @@ class TestVersions:
     def test_an_older_one_is_brought_up_to_date(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """Version by version, by whoever writes to it; whoever looks at it says what to do."""
         filled(path)
-        monkeypatch.setattr(file, "SCHEMA_VERSION", 3)
-        monkeypatch.setitem(file.MIGRATIONS, 1, ("ALTER TABLE entries ADD COLUMN courier TEXT",))
-        monkeypatch.setitem(file.MIGRATIONS, 2, ("UPDATE entries SET courier = 'x'", "CREATE TABLE later (n)"))
+        now = file.SCHEMA_VERSION
+        monkeypatch.setattr(file, "SCHEMA_VERSION", now + 2)
+        monkeypatch.setitem(file.MIGRATIONS, now, ("ALTER TABLE entries ADD COLUMN courier TEXT",))
+        monkeypatch.setitem(file.MIGRATIONS, now + 1, ("UPDATE entries SET courier = 'x'", "CREATE TABLE later (n)"))
         assert why(lambda: SqliteReader.open(path)) == (
-            f"The journal {path} is of version 1, this program reads version 3; "
+            f"The journal {path} is of version {now}, this program reads version {now + 2}; "
             "a push with this program brings it up to date."
         )
         with opened(path) as journal:
-            assert journal.meta().schema_version == 3
+            assert journal.meta().schema_version == now + 2
             assert journal._fetch("SELECT DISTINCT courier FROM entries") == [("x",)]
             assert len(list(journal.entries())) == 50
         with SqliteReader.open(path) as journal:
-            assert journal.meta().schema_version == 3
+            assert journal.meta().schema_version == now + 2
+
+    def test_the_first_version_is_brought_up_to_date(self, path: Path) -> None:
+        """It had another index of what is open."""
+        filled(path)
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("PRAGMA user_version = 1")
+            connection.execute("DROP INDEX open_entries")
+            open_states = "state IN ('pending', 'in_flight', 'unknown')"
+            connection.execute(f"CREATE INDEX open_entries ON entries (package) WHERE {open_states}")
+        with opened(path) as journal:
+            ((definition,),) = journal._fetch("SELECT sql FROM sqlite_master WHERE name = 'open_entries'")
+            assert definition in file.SCHEMA[-1]
+            assert len(list(journal.open_packages())) == 50
 
     def test_a_migration_that_fails_changes_nothing(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """The version before is whole."""
         filled(path)
         with monkeypatch.context() as patch:
-            patch.setattr(file, "SCHEMA_VERSION", 2)
-            patch.setitem(file.MIGRATIONS, 1, ("CREATE TABLE later (n)", "CREATE TABLE entries (n)"))
+            patch.setattr(file, "SCHEMA_VERSION", file.SCHEMA_VERSION + 1)
+            patch.setitem(
+                file.MIGRATIONS, file.SCHEMA_VERSION - 1, ("CREATE TABLE later (n)", "CREATE TABLE entries (n)")
+            )
             assert "table entries already exists" in why(lambda: opened(path))
         with opened(path) as journal:
-            assert journal.meta().schema_version == 1
+            assert journal.meta().schema_version == file.SCHEMA_VERSION
             assert journal._fetch("SELECT count(*) FROM sqlite_master WHERE name = 'later'") == [(0,)]
 
 
@@ -566,10 +582,14 @@ class TestSpeed:
 
     def test_open_states_are_those_of_the_index(self) -> None:
         """Else entries would be left behind."""
-        quoted = ", ".join(f"'{state}'" for state in OPEN)
-        assert f"WHERE state IN ({quoted})" in file.SCHEMA[-1]
-        assert f"e.state IN ({quoted})" in reader._OPEN_PACKAGES
-        assert f"e.state IN ({quoted})" in reader._OPEN_ENTRIES_OF_PACKAGE
+        settled = [state for state in STATES if state not in OPEN]
+        assert f"WHERE {' AND '.join(f'state <> {state!r}' for state in settled)}" in file.SCHEMA[-1]
+        condition = " AND ".join(f"e.state <> {state!r}" for state in settled)
+        assert all(
+            condition in statement
+            for statement in (reader._OPEN_PACKAGES, reader._OPEN_ENTRIES_OF_PACKAGE, reader._LOADS)
+        )
+        assert all(f"state = '{state}'" in file.SCHEMA[-2] for state in STATES)
 
 
 def test_a_lock_is_seen_without_being_taken(tmp_path: Path) -> None:

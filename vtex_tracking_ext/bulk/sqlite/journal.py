@@ -26,14 +26,16 @@ from .reader import ENTRIES_BY_ID, SqliteReader, entry_of, no_journal, stamp_of
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from typing import Self
 
     from vtex_tracking_ext.bulk.entries import Added, Clock, Entry, PackageKey, Resolved, Selection, Settled, State
     from vtex_tracking_ext.bulk.rows import Row
 
 _STATES_BY_ID: Final = "SELECT id, state FROM entries WHERE id IN ({})"
-_BEGIN: Final = "UPDATE entries SET state = 'in_flight', attempts = attempts + 1, begun = ? WHERE id = ?"
+_BEGIN: Final = """
+    UPDATE entries SET state = 'in_flight', attempts = attempts + 1, begun = ? WHERE id = ? AND state = 'pending'
+"""
 _MOVE: Final = """
     UPDATE entries SET state = ?, status_code = ?, receipt = ?, reason = ?, settled = ? WHERE id = ? AND state = ?
 """
@@ -202,29 +204,26 @@ class SqliteJournal(SqliteReader):
     def _copy(self, entries: Iterable[Entry], connection: sqlite3.Connection) -> None:
         Adding(connection, stamp_of(self._clock())).copy(entries)
 
-    def _begin(self, ids: Iterable[int], connection: sqlite3.Connection) -> tuple[Entry, ...]:
-        self._expect("pending", ids, connection)
+    def _begin(self, ids: Sequence[int], connection: sqlite3.Connection) -> tuple[Entry, ...]:
         now = stamp_of(self._clock())
-        connection.executemany(_BEGIN, [(now, id_) for id_ in ids])
-        return tuple(map(entry_of, looked_up(connection, ENTRIES_BY_ID, [(id_,) for id_ in ids])))
+        self._expect("pending", [id_ for id_ in ids if not connection.execute(_BEGIN, (now, id_)).rowcount], connection)
+        return tuple(map(entry_of, looked_up(connection, ENTRIES_BY_ID, ids)))
 
     def _settle(self, ids: Iterable[int], values: Mapping[str, Any], connection: sqlite3.Connection) -> None:
-        self._expect("in_flight", ids, connection)
-        _move(ids, values, connection)
+        self._expect("in_flight", _unmoved(ids, values, connection), connection)
 
-    def _expect(self, state: State, ids: Iterable[int], connection: sqlite3.Connection) -> None:
-        """Refuse unless all of these entries are in ``state``."""
-        found = dict(looked_up(connection, _STATES_BY_ID, [(id_,) for id_ in ids]))
-        others = [f"entry {id_} is {found.get(id_, 'not there')}" for id_ in ids if found.get(id_) != state]
+    def _expect(self, state: State, others: Sequence[int], connection: sqlite3.Connection) -> None:
+        """Refuse if there are entries that could not be moved, because they are in another state."""
         if others:
-            shown = visible(str(self.path))
-            raise WrongStateError(f"The journal {shown}: {', '.join(others)}, where {state} was expected.")
+            found = dict(looked_up(connection, _STATES_BY_ID, others))
+            told = ", ".join(f"entry {id_} is {found.get(id_, 'not there')}" for id_ in others)
+            raise WrongStateError(f"The journal {visible(str(self.path))}: {told}, where {state} was expected.")
 
     def _move(self, selection: Selection, values: Mapping[str, Any]) -> int:
         moved = 0
         found = (entry.id for entry in self.entries(evolve(selection, states=(values["from"],))))
         while ids := tuple(islice(found, BATCH)):
-            moved += self._commits.do(partial(_move, ids, values))
+            moved += len(ids) - len(self._commits.do(partial(_unmoved, ids, values)))
         return moved
 
 
@@ -232,10 +231,11 @@ def _utc(clock: Clock) -> str:
     return clock().astimezone(dt.UTC).isoformat(" ")
 
 
-def _move(ids: Iterable[int], values: Mapping[str, Any], connection: sqlite3.Connection) -> int:
-    """Move those that are in the state ``from``, and return how many there were."""
+def _unmoved(ids: Iterable[int], values: Mapping[str, Any], connection: sqlite3.Connection) -> list[int]:
+    """Move those that are in the state ``from``, and return the others."""
     told = (values["state"], values["status_code"], values["receipt"], values["reason"], values["settled"])
-    return connection.executemany(_MOVE, [(*told, id_, values["from"]) for id_ in ids]).rowcount
+    origin = values["from"]
+    return [id_ for id_ in ids if not connection.execute(_MOVE, (*told, id_, origin)).rowcount]
 
 
 def _sign(holder: str, connection: sqlite3.Connection) -> None:

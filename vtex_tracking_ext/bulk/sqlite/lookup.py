@@ -2,30 +2,39 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
 #: Values that are given to one statement at most: older SQLite takes 999.
-_MOST_VALUES: Final = 900
+MOST_VALUES: Final = 900
 
 
-def looked_up(connection: sqlite3.Connection, sql: str, wanted: Sequence[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
-    """Yield what a query finds for each of these rows of values, all of the same length.
+def looked_up(
+    connection: sqlite3.Connection, sql: str, wanted: Sequence[int] | Sequence[tuple[Any, ...]]
+) -> list[tuple[Any, ...]]:
+    """Return what a query finds for each of these values, or rows of values.
 
     Args:
         connection: Where to look.
-        sql: The query, with ``{}`` where the values go: ``(?, ?), (?, ?)``, or ``?, ?`` where a row is one value.
-        wanted: The values.
+        sql: The query, with ``{}`` where the values go: ``?, ?``, or rows of them, ``(?, ?), (?, ?)``.
+        wanted: The values; all rows have the same length.
     """
-    if not wanted:
-        return
-    width = len(wanted[0])
-    row = "?" if width == 1 else f"({', '.join('?' * width)})"
-    most = _MOST_VALUES // width
+    found: list[tuple[Any, ...]] = []
+    width = len(wanted[0]) if wanted and isinstance(wanted[0], tuple) else 0
+    most = MOST_VALUES // max(width, 1)
     for start in range(0, len(wanted), most):
-        page = wanted[start : start + most]
-        yield from connection.execute(sql.format(", ".join([row] * len(page))), list(chain.from_iterable(page)))
+        page: Sequence[Any] = wanted[start : start + most]
+        values = list(chain.from_iterable(page)) if width else page
+        found += connection.execute(_statement(sql, width, len(page)), values)
+    return found
+
+
+@lru_cache(maxsize=128)
+def _statement(sql: str, width: int, rows: int) -> str:
+    row = f"({', '.join('?' * width)})" if width else "?"
+    return sql.format(", ".join([row] * rows))

@@ -22,7 +22,7 @@ from .lookup import looked_up
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from typing import Self
 
     from vtex_tracking_ext.bulk.entries import State
@@ -52,10 +52,10 @@ ENTRIES_BY_ID: Final = _ENTRY + "WHERE e.id IN ({}) ORDER BY e.id"
 _ENTRIES: Final = _ENTRY + "WHERE (:account IS NULL OR p.account = :account)" + _PAGE
 _ENTRIES_OF_PACKAGE: Final = _ENTRY + _OF_PACKAGE + _PAGE
 # A partial index is used only where its condition stands word for word.
-_OPEN_ENTRIES_OF_PACKAGE: Final = _ENTRY + _OF_PACKAGE + "AND e.state IN ('pending', 'in_flight', 'unknown')" + _PAGE
+_OPEN_ENTRIES_OF_PACKAGE: Final = _ENTRY + _OF_PACKAGE + "AND e.state <> 'applied' AND e.state <> 'refused'" + _PAGE
 _OPEN_PACKAGES: Final = """
     SELECT p.id, p.account, p.order_id, p.invoice_number FROM entries e CROSS JOIN packages p ON p.id = e.package
-    WHERE e.state IN ('pending', 'in_flight', 'unknown') AND e.package > :last
+    WHERE e.state <> 'applied' AND e.state <> 'refused' AND e.package > :last
         AND (:account IS NULL OR p.account = :account)
     GROUP BY e.package ORDER BY e.package LIMIT :page
 """
@@ -66,7 +66,7 @@ _LOADS: Final = """
             sum(e.state = 'pending' AND e.event_date IS NULL) AS deliveries,
             sum(e.state <> 'pending') AS in_doubt
         FROM entries e CROSS JOIN packages p ON p.id = e.package
-        WHERE e.state IN ('pending', 'in_flight', 'unknown') AND p.account = ?
+        WHERE e.state <> 'applied' AND e.state <> 'refused' AND p.account = ?
         GROUP BY e.package
     )
     GROUP BY events, deliveries, in_doubt
@@ -167,9 +167,9 @@ class SqliteReader:
         with file.explaining(self.path):
             return [entry_of(row) for row in rows]
 
-    def _by_id(self, ids: Iterable[int]) -> list[tuple[Any, ...]]:
+    def _by_id(self, ids: Sequence[int]) -> list[tuple[Any, ...]]:
         with self._lock, file.explaining(self.path):
-            return list(looked_up(self._connection, ENTRIES_BY_ID, [(id_,) for id_ in ids]))
+            return looked_up(self._connection, ENTRIES_BY_ID, ids)
 
     def _pages(self, sql: str, values: Mapping[str, Any]) -> Iterator[list[tuple[Any, ...]]]:
         """Yield the rows of a query whose first column grows, a page at a time."""
