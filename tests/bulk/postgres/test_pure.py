@@ -12,16 +12,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from vtex_tracking_ext import ConfigurationError
-from vtex_tracking_ext.bulk.entries import PackageKey, Standing, drafts_of
+from vtex_tracking_ext.bulk.entries import PackageKey
 from vtex_tracking_ext.bulk.journal import JournalError
 from vtex_tracking_ext.bulk.postgres import texts
 from vtex_tracking_ext.bulk.postgres.address import address_of
 from vtex_tracking_ext.bulk.postgres.locks import adding_lock, package_lock, writing_lock
 from vtex_tracking_ext.bulk.postgres.words import explain
-from vtex_tracking_ext.bulk.records import Place
-from vtex_tracking_ext.bulk.weighing import weigh
 
-from journaled import delivery, package, row
+from journaled import package
 
 SECRET = "TOPSECRET+TOP/SECRET=="
 
@@ -109,28 +107,6 @@ def test_locks_differ_by_whatever_matters() -> None:
     assert all(-(2**63) <= lock < 2**63 for lock in locks)
     assert min(locks) < 0 < max(locks)
     assert package_lock("a", package()) == package_lock("a", package(account="MyStore"))
-
-
-def test_a_batch_is_judged_row_by_row() -> None:
-    """Each by what those before it bring; an entry keeps its turn, and tells of the last row that changed it."""
-    rows = [
-        delivery(1),
-        row(2, "a"),
-        delivery(3, "2026-10-01", "a"),
-        delivery(4),
-        delivery(5, "2026-10-02", "b"),
-        row(6, "c"),
-    ]
-    drafts = [(one, drafts_of(one, "mystore")) for one in rows]
-    weighed = weigh(drafts, {})
-    verdicts = [added.verdict for added in weighed.added]
-    assert verdicts == ["new", "new", "renewed", "known", "contradicts", "new"]
-    assert [draft.place.line for draft in weighed.new.values()] == [3, 2, 6]
-    assert weighed.renewed == {}
-    held = {drafts[1][1][0].key: Standing("refused", None, Place("old.csv", 1))}
-    weighed = weigh(drafts[1:3], held)
-    assert [draft.place.line for draft in weighed.renewed.values()] == [2]
-    assert [added.verdict for added in weighed.added] == ["renewed", "new"]
 
 
 @pytest.mark.parametrize(

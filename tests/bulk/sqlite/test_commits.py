@@ -129,6 +129,16 @@ def test_a_failure_of_the_work_undoes_this_work_alone(database: Database) -> Non
     assert database.count("COMMIT") == 2
 
 
+def test_however_many_fail_the_others_are_done_once(database: Database) -> None:
+    """They are undone with each that fails, and done again."""
+    first, last = WrongStateError("first"), WrongStateError("last")
+    works = [then(insert(1), first), insert(2), insert(3), then(insert(4), last)]
+    assert database.together(*works) == [first, None, None, last]
+    assert database.numbers() == [2, 3]
+    assert database.together(then(insert(5), first)) == [first]
+    assert database.numbers() == [2, 3]
+
+
 def test_a_failure_of_the_database_undoes_the_transaction(database: Database) -> None:
     """Nobody knows what is left of it, so everybody in it is told."""
     errors = database.together(insert(1), insert(2, 2), insert(3))
