@@ -15,11 +15,11 @@ When = dt.date | str
 
 
 def _text(value: str) -> str:
-    return plain(value)
+    return value if type(value) is str else plain(value)
 
 
 def _when(value: When) -> When:
-    return plain(value)
+    return value if type(value) is str else plain(value)
 
 
 def _when_or_none(value: When | None) -> When | None:

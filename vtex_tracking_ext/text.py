@@ -27,8 +27,6 @@ def plain(value: object) -> object:
     A subclass of ``str`` (an enum's member, say) may print as another text than it holds. What is checked must
     be what travels, so values are made plain where they are taken in.
     """
-    if type(value) is str:  # as nearly all of it is
-        return value
     return str.__str__(value) if isinstance(value, str) else value
 
 

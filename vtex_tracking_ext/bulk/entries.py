@@ -22,7 +22,7 @@ from attrs import evolve, field, frozen
 from vtex_tracking_ext.limits import day_text, moment_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from vtex_tracking_ext.events import TrackingEvent
 
@@ -250,14 +250,15 @@ def key_of(package: PackageKey, event: TrackingEvent | None) -> bytes:
     sees no difference, and files differ in both from one export to the next. Everything else does. The texts
     that are sent stay as they were written.
     """
-    parts = [package.account, package.order_id, package.invoice_number]
     if event is None:
-        parts.append("delivery")
+        told = "8:delivery"
     else:
-        texts = (event.city, event.state, event.description)
-        parts += ["event", day_text(event.date), *map(_composed, texts)]
+        date, city = day_text(event.date), _composed(event.city)
+        state, description = _composed(event.state), _composed(event.description)
+        told = f"5:event{len(date)}:{date}{len(city)}:{city}{len(state)}:{state}{len(description)}:{description}"
     # Each with its length, because a join on any character could make one text of two different lists.
-    text = "".join([f"{len(part)}:{part}" for part in parts])
+    account, order_id, invoice = package.account, package.order_id, package.invoice_number
+    text = f"{len(account)}:{account}{len(order_id)}:{order_id}{len(invoice)}:{invoice}{told}"
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=KEY_SIZE).digest()
 
 
@@ -291,13 +292,12 @@ def judge(draft: Draft, standing: Standing | None) -> tuple[Verdict, str]:
     return "known", f"{later} comes too late: the delivery of {standing.place} was sent {told}, and there is only one"
 
 
-def gravest(verdicts: Iterable[tuple[Verdict, str]]) -> tuple[Verdict, str]:
+def gravest(verdicts: Sequence[tuple[Verdict, str]]) -> tuple[Verdict, str]:
     """Return a row's verdict from those on its drafts: the gravest of them, with all notes."""
-    pairs = list(verdicts)
-    if len(pairs) == 1:
-        return pairs[0]
-    found = {verdict for verdict, _ in pairs}
+    if len(verdicts) == 1:
+        return verdicts[0]
+    found = {verdict for verdict, _ in verdicts}
     known: Verdict = "known"
     return next((verdict for verdict in _VERDICTS if verdict in found), known), "; ".join(
-        note for _, note in pairs if note
+        note for _, note in verdicts if note
     )
