@@ -504,7 +504,7 @@ def test_a_fault_of_our_own_stops_everything(bench: Bench) -> None:
     bench.account.answers(ZeroDivisionError())
     with pytest.raises(ZeroDivisionError):
         bench.run(concurrency=4, looks=ONCE)
-    assert bench.states()["a"] == "in_flight"
+    assert "in_flight" in bench.states().values()  # whichever package came first
 
 
 def test_doubts_can_be_settled_without_sending_anything(bench: Bench) -> None:
