@@ -1,18 +1,21 @@
-"""h11 behind the interface of httptools' parser: for answers whose heads the stricter one refuses. Pure.
+"""h11 behind the interface of httptools' parser: for answers that the stricter one refuses. Pure.
 
-A length that is said twice, alike, is such a head. What httpx would read must not become an unknown outcome because a
-quicker parser is installed.
+A length that is said twice, alike, is a reason for it, or a blank behind the size of a chunk. What httpx would read
+must not become an unknown outcome because a quicker parser is installed.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import h11
 import httptools
 
 if TYPE_CHECKING:
     from .reading import Reading
+
+#: Bytes that the head of an answer may have, as many as httpcore allows.
+MAX_HEAD: Final = 100 * 1024
 
 
 class ForgivingParser:
@@ -25,7 +28,7 @@ class ForgivingParser:
     def __init__(self, reading: Reading) -> None:
         self._reading = reading
         self._status = 0
-        self._http = h11.Connection(h11.CLIENT)
+        self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD)
         # It reads answers to requests alone; what was asked changes nothing in how they are read.
         self._http.send(h11.Request(method="GET", target="/", headers=[("Host", "any")]))
         self._http.send(h11.EndOfMessage())
@@ -57,6 +60,10 @@ class ForgivingParser:
     def get_status_code(self) -> int:
         """Return the status of the answer whose head has come last."""
         return self._status
+
+    def get_http_version(self) -> str:
+        """Return the version that it names."""
+        return (self._http.their_http_version or b"").decode("ascii")
 
     def should_keep_alive(self) -> bool:
         """Tell whether the connection can be used again."""

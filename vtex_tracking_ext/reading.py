@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING, Final
 import httpcore
 import httptools
 
-from .forgiving import ForgivingParser
+from .forgiving import MAX_HEAD, ForgivingParser
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .body import Body
 
-#: Bytes that the head of an answer may have, as many as httpcore allows.
-MAX_HEAD: Final = 100 * 1024
+#: Bytes of an answer that are kept for the forgiving parser; what the other dislikes behind them stays unread.
+MOST_SEEN: Final = 1024 * 1024
+
+#: What may stand around a header's value and does not belong to it; the parser takes it away in front.
+_BLANKS: Final = " \t"
 
 _BODILESS: Final = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 
@@ -32,17 +35,21 @@ class Reading:
         headers: Name (in lower case) and value pairs, as they came, repeats included.
         body: What has come of the body; None as long as ``status`` is.
         ended: Whether nothing more is to be read.
-        clean: Whether the answer ended where it should, nothing stood behind it, and the server keeps the connection.
+        clean: Whether the answer ended where it should, nothing stood behind it (line breaks apart, which the parser
+            passes over before the next answer, too), and the server keeps the connection.
     """
 
     def __init__(self, make_body: Callable[[str], Body]) -> None:
         self._make_body = make_body
         self._parser: httptools.HttpResponseParser | ForgivingParser | None = httptools.HttpResponseParser(self)
-        self._seen = b""
+        self._seen: list[bytes] | None = []  # None once there is too much of it
+        self._seen_bytes = 0
         self._raw: list[tuple[bytes, bytes]] = []
         self._head_bytes = 0
+        self._interim = False
         self._complete = False
         self._until_end = False
+        self._plain = False
         self.status: int | None = None
         self.headers: list[tuple[str, str]] = []
         self.body: Body | None = None
@@ -57,7 +64,8 @@ class Reading:
         """
         broken = self._parse(data) if data else self._cut()
         if self.status is None:
-            self._head_bytes += len(data)
+            self._head_bytes = 0 if self._interim else self._head_bytes + len(data)
+            self._interim = False
             if self._head_bytes > MAX_HEAD:
                 broken = f"the head has more than {MAX_HEAD} bytes"
             if broken is not None:
@@ -71,17 +79,31 @@ class Reading:
     def _parse(self, data: bytes) -> str | None:
         """Let the parser read; return what it dislikes."""
         assert self._parser is not None  # noqa: S101 - nothing is fed to what has ended
-        if self.status is None:
-            self._seen += data
+        self._seen_bytes += len(data)
+        if self._seen is not None:
+            self._seen.append(data)
+            if self._seen_bytes > MOST_SEEN:
+                self._seen = None
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
             self._end(clean=False)
         except httptools.HttpParserError as error:
-            if self.status is None and not isinstance(self._parser, ForgivingParser):
-                self._parser, self._raw = ForgivingParser(self), []
-                self._seen, seen = b"", self._seen
-                return self._parse(seen)
+            _raise_foreign(error)
+            if self._complete or self._seen is None or isinstance(self._parser, ForgivingParser):
+                return str(error)
+            return self._parse_again(b"".join(self._seen))
+        return None
+
+    def _parse_again(self, seen: bytes) -> str | None:
+        """Let the forgiving parser read all that came; return what it dislikes, too."""
+        said = self.status, self.headers, self.body
+        self._parser, self._raw, self.status = ForgivingParser(self), [], None
+        try:
+            self._parser.feed_data(seen)
+        except httptools.HttpParserError as error:
+            if self.status is None:  # what the other one has read of the head stays true
+                self.status, self.headers, self.body = said
             return str(error)
         return None
 
@@ -89,7 +111,7 @@ class Reading:
         """Take the server's end of the connection, which is where a body without a length ends."""
         if self._until_end and self.body is not None:
             self.body.end()
-        return "the answer was cut" if self._seen else "Server disconnected without sending a response."
+        return "the answer was cut" if self._seen_bytes else "Server disconnected without sending a response."
 
     def _end(self, *, clean: bool) -> None:
         self.ended, self.clean = True, clean
@@ -107,13 +129,18 @@ class Reading:
             return
         if HTTPStatus.CONTINUE <= status < HTTPStatus.OK and status != HTTPStatus.SWITCHING_PROTOCOLS:
             self._raw = []
-            self._head_bytes = 0
+            self._interim = True
             return
         self.status = status
         self.headers = _decoded(self._raw)
-        said = {name: value for name, value in self.headers if name in ("content-length", "transfer-encoding")}
-        chunked = said.get("transfer-encoding", "").lower().endswith("chunked")
-        self._until_end = not (chunked or "content-length" in said or status in _BODILESS)
+        codings = [value.lower() for name, value in self.headers if name == "transfer-encoding"]
+        measured = any(name == "content-length" for name, _ in self.headers)
+        chunked = bool(codings) and codings[-1].endswith("chunked")
+        self._until_end = not (chunked or measured or status in _BODILESS)
+        # Where two readers may differ on where an answer ends, nothing is read behind it.
+        self._plain = status >= HTTPStatus.CONTINUE and (
+            not codings or (codings == ["chunked"] and not measured and self._parser.get_http_version() != "1.0")
+        )
         encodings = [value for name, value in self.headers if name == "content-encoding"]
         self.body = self._make_body(", ".join(encodings))
 
@@ -132,12 +159,18 @@ class Reading:
             self._complete = True
             self.body.end()
             assert self._parser is not None  # noqa: S101 - it is what calls
-            self.clean = self._parser.should_keep_alive()
+            self.clean = self._plain and self._parser.should_keep_alive()
 
 
 def _decoded(raw: list[tuple[bytes, bytes]]) -> list[tuple[str, str]]:
     """Return headers as text: UTF-8 if all of them are, else Latin-1, as httpx reads them."""
     try:
-        return [(name.decode().lower(), value.decode()) for name, value in raw]
+        return [(name.decode().lower(), value.decode().rstrip(_BLANKS)) for name, value in raw]
     except UnicodeDecodeError:
-        return [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in raw]
+        return [(name.decode("latin-1").lower(), value.decode("latin-1").rstrip(_BLANKS)) for name, value in raw]
+
+
+def _raise_foreign(error: httptools.HttpParserError) -> None:
+    """Raise what interrupted the parser, such as a KeyboardInterrupt within one of the callbacks."""
+    if not isinstance(error.__context__, Exception | None):
+        raise error.__context__

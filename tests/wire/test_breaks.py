@@ -129,6 +129,8 @@ _WHOLE = {
     "plain": OK,
     "no length, read to the end": answer(length=-1),
     "chunked": _HEAD + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n" % (len(receipt()), receipt()),
+    "chunked, blanks behind a size": _HEAD
+    + b"Transfer-Encoding: chunked\r\n\r\n%x  \r\n%s\r\n0\r\n\r\n" % (len(receipt()), receipt()),
     "length too short": OK + b"and more",
     "HTTP/1.0": OK.replace(b"HTTP/1.1", b"HTTP/1.0"),
     "no phrase": OK.replace(b"200", b"200 "),
