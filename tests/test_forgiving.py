@@ -8,7 +8,8 @@ import httpcore
 import pytest
 
 from vtex_tracking_ext.body import Body
-from vtex_tracking_ext.reading import MAX_HEAD, MOST_SEEN, Reading
+from vtex_tracking_ext.forgiving import MAX_HEAD
+from vtex_tracking_ext.reading import MOST_SEEN, Reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

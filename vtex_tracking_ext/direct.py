@@ -89,7 +89,6 @@ class SyncDirectStub(DirectStub):
     def request(self, **arguments: Any) -> Any:
         """Send one request and read its answer."""
         request = self._bytes(arguments)
-        failed: Exception | None = None
         try:
             connection = self._pool.take(self._watch)
             try:
@@ -97,6 +96,7 @@ class SyncDirectStub(DirectStub):
             finally:
                 self._pool.give_back(connection)
         except Exception as error:  # noqa: BLE001 - every exception is a fault; which, the watch tells
-            failed = error
-        self._settle(failed)
+            self._settle(error)
+        else:
+            self._settle(None)
         return self._give()

@@ -23,7 +23,6 @@ class AsyncDirectStub(DirectStub):
     async def request(self, **arguments: Any) -> Any:
         """Send one request and read its answer."""
         request = self._bytes(arguments)
-        failed: Exception | None = None
         try:
             async with asyncio.timeout(self._watch.left()):
                 connection = await self._pool.take(self._watch)
@@ -32,6 +31,7 @@ class AsyncDirectStub(DirectStub):
                 finally:
                     await self._pool.give_back(connection)
         except Exception as error:  # noqa: BLE001 - every exception is a fault; which, the watch tells
-            failed = error
-        self._settle(failed)
+            self._settle(error)
+        else:
+            self._settle(None)
         return self._give()

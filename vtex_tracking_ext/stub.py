@@ -114,7 +114,8 @@ class Stub:
         self.result = result
         raise Ended
 
-    def _body(self, encoding: str = "") -> Body:
+    @staticmethod  # a bound method would make a cycle of whoever holds it and this
+    def _body(encoding: str = "") -> Body:
         """Return what an answer's body goes into.
 
         Args:

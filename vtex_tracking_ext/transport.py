@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import ssl
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import httpx
@@ -54,8 +55,13 @@ class _OwnTransport(httpx.HTTPTransport):
         self._pool = cast("Any", carrier)
 
 
-#: What test tools replace. Where it is no longer there, requests must go through what is.
-_SEND: Final = httpx.HTTPTransport.handle_request
+def sends_itself(method: object) -> bool:
+    """Tell whether a method of httpx's transports, such as ``handle_request``, is httpx's own.
+
+    Test tools and instrumentation put theirs in its place, before this module is imported or while a client lives; then
+    requests must go through it. They copy the name, the module and the docstring of what they replace, not its globals.
+    """
+    return type(method) is FunctionType and method.__globals__["__name__"].partition(".")[0] == "httpx"
 
 
 def trust_in(http: httpx.Client | httpx.AsyncClient, base_url: str) -> Trust:
@@ -128,7 +134,7 @@ class SyncTransport:
         if self._http is not None:
             send = functools.partial(self._http.send, **AS_IT_IS)
             return SyncHttpxStub(self._wiring, seconds, send, owned=False, trust=self._trust)
-        if self._direct is not None and httpx.HTTPTransport.handle_request is _SEND:
+        if self._direct is not None and sends_itself(httpx.HTTPTransport.handle_request):
             return direct.SyncDirectStub(self._wiring, seconds, self._address, self._direct)
         return SyncHttpxStub(self._wiring, seconds, self._own.handle_request, owned=True, trust="progress")
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import httpx
 
 from .errors import ConfigurationError
 from .exchange_async import AsyncHttpxStub
 from .pool_async import AsyncPool
-from .transport import AS_IT_IS, address_of, trust_in
+from .transport import AS_IT_IS, address_of, sends_itself, trust_in
 from .via_httpcore_async import AsyncCarrier
 
 try:
@@ -30,10 +30,6 @@ class _OwnAsyncTransport(httpx.AsyncHTTPTransport):
 
     def __init__(self, carrier: AsyncCarrier) -> None:
         self._pool = cast("Any", carrier)
-
-
-#: See :mod:`.transport`.
-_SEND: Final = httpx.AsyncHTTPTransport.handle_async_request
 
 
 class AsyncTransport:
@@ -83,7 +79,7 @@ class AsyncTransport:
         if self._http is not None:
             send = functools.partial(self._http.send, **AS_IT_IS)
             return AsyncHttpxStub(self._wiring, seconds, send, owned=False, trust=self._trust)
-        if self._direct is not None and httpx.AsyncHTTPTransport.handle_async_request is _SEND:
+        if self._direct is not None and sends_itself(httpx.AsyncHTTPTransport.handle_async_request):
             return direct_async.AsyncDirectStub(self._wiring, seconds, self._address, self._direct)
         return AsyncHttpxStub(self._wiring, seconds, self._own.handle_async_request, owned=True, trust="progress")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from contextlib import suppress
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
     from .network import Route, Watch
     from .reading import Reading
 
-#: Seconds that one of a host's addresses is given, if there are others.
+    #: A host's address as the system's look-up gives it.
+    _Found = tuple[socket.AddressFamily, socket.SocketKind, int, str, Any]
+
+#: Seconds that one of a host's addresses is given, if there are others behind it.
 PATIENCE: Final = 2.0
 
 
@@ -46,7 +50,7 @@ class AsyncConnection(asyncio.Protocol):
         try:
             await self._ended
         finally:
-            self._reading = None
+            self._reading = self._ended = None  # an error in the one would hold this, and this the error
         self._clean = reading.clean and not self._transport.is_closing()
 
     def watched_by(self, watch: Watch) -> None:
@@ -118,26 +122,46 @@ async def _connected(route: Route) -> AsyncConnection:
     tls: dict[str, Any] = {}
     if route.tls is not None:
         tls = {"ssl": await asyncio.to_thread(route.tls), "server_hostname": route.host}  # the first time takes a while
-    failed: Exception | None = None
     try:
         found = await loop.getaddrinfo(route.host, route.port, type=socket.SOCK_STREAM)
-    except OSError as error:
+        # What answers is the server: where its certificate proves nothing, no other address is asked.
+        _, connection = await loop.create_connection(AsyncConnection, sock=await _first(in_turn(found)), **tls)
+    except OSError as error:  # ssl.SSLError is one
         raise httpcore.ConnectError(str(error)) from error
-    for family, address in in_turn((each[0], each[4][0]) for each in found):
-        try:
-            # asyncio's own race between the addresses forgets sockets where it is cancelled (Python 3.11).
-            async with asyncio.timeout(None if len(found) == 1 else PATIENCE):
-                _, connection = await loop.create_connection(AsyncConnection, address, route.port, family=family, **tls)
-        except (OSError, TimeoutError) as error:  # ssl.SSLError is an OSError
-            failed = error
-        else:
-            return connection
-    raise httpcore.ConnectError(str(failed)) from failed
+    return connection
 
 
-def in_turn(addresses: Iterable[tuple[int, Any]]) -> list[tuple[int, Any]]:
+async def _first(addresses: list[_Found]) -> socket.socket:
+    """Return a socket that is connected to the first address that lets itself be reached.
+
+    asyncio's own race between the addresses forgets sockets where it is cancelled (Python 3.11).
+
+    Raises:
+        OSError: There is none.
+    """
+    *others, last = addresses
+    for address in others:
+        with suppress(OSError):  # TimeoutError is one
+            async with asyncio.timeout(PATIENCE):
+                return await _reached(address)
+    return await _reached(last)
+
+
+async def _reached(found: _Found) -> socket.socket:
+    family, kind, protocol, _, address = found
+    reached = socket.socket(family, kind, protocol)
+    try:
+        reached.setblocking(False)  # noqa: FBT003 - so the standard library says it
+        await asyncio.get_running_loop().sock_connect(reached, address)
+    except BaseException:
+        reached.close()
+        raise
+    return reached
+
+
+def in_turn(addresses: Iterable[_Found]) -> list[_Found]:
     """Return a host's addresses such that families take turns: the network of one may be broken (RFC 8305)."""
-    families: dict[int, list[tuple[int, Any]]] = {}
+    families: dict[int, list[_Found]] = {}
     for each in addresses:
         families.setdefault(each[0], []).append(each)
     return [each for turn in zip_longest(*families.values()) for each in turn if each is not None]

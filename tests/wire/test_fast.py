@@ -1,0 +1,206 @@
+"""What the extra ``fast`` does itself and httpx would have done: addresses of a host, test tools, memory."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import gc
+import socket
+import ssl
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+import trustme
+
+from vtex_tracking_ext import AsyncTrackingClient, NotSentError, TrackingReceipt
+from vtex_tracking_ext import via_httptools_async as fast
+from vtex_tracking_ext.body import Body
+from vtex_tracking_ext.reading import Reading
+from vtex_tracking_ext.stub import Stub
+from vtex_tracking_ext.transport import sends_itself
+
+from wire.calls import OK, ONCE, UPDATE, answer, ended, within
+from wire.server import HOST, Server, again, apply, close, handshake, pause, read, say
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from answers import Twin
+
+#: An address of this machine at which no server of these tests listens.
+NOBODY = "127.0.0.2"
+
+
+def named(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
+    """Let every name have these addresses."""
+
+    def look_up(_: str, port: int, *__: Any, **___: Any) -> list[Any]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 0, "", (address, port)) for address in addresses]
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+
+
+def client_of(server: Server, **options: Any) -> AsyncTrackingClient:
+    """Return a client that calls a server by name."""
+    url = server.url.replace(HOST, "localhost")
+    return AsyncTrackingClient("mystore", user_token="MADEUP", base_url=url, retry=ONCE, timeout=10, **options)
+
+
+async def sent(client: AsyncTrackingClient) -> TrackingReceipt:
+    """Send an update, and close the client."""
+    async with client:
+        return await client.send(UPDATE)
+
+
+def test_families_take_turns() -> None:
+    """The network of one may be broken."""
+    six = [(socket.AF_INET6, socket.SOCK_STREAM, 0, "", (f"::{number}", 443, 0, 0)) for number in (1, 2, 3)]
+    four = [(socket.AF_INET, socket.SOCK_STREAM, 0, "", ("192.0.2.1", 443))]
+    assert fast.in_turn([*six, *four]) == [six[0], four[0], six[1], six[2]]
+
+
+@pytest.mark.parametrize("dead", ["refuses", "says nothing"])
+def test_an_address_that_is_dead_is_passed_over(
+    serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch, dead: str
+) -> None:
+    """Wherever it stands among the others; one that says nothing costs the time that each of them is given."""
+    connect = asyncio.SelectorEventLoop.sock_connect
+
+    async def silent(loop: asyncio.SelectorEventLoop, sock: socket.socket, address: Any) -> None:
+        if address[0] == NOBODY:
+            await asyncio.Event().wait()
+        await connect(loop, sock, address)
+
+    if dead == "says nothing":
+        monkeypatch.setattr(asyncio.SelectorEventLoop, "sock_connect", silent)
+        monkeypatch.setattr(fast, "PATIENCE", 0.05)
+    named(monkeypatch, NOBODY, NOBODY, HOST)
+    server = serve([again(read, apply, say(OK))])
+    with within(0.1):
+        assert asyncio.run(sent(client_of(server))).applied is True
+
+
+def test_an_address_that_is_slow_is_waited_for_if_it_is_the_last(
+    serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is nothing better to do with the time."""
+    monkeypatch.setattr(fast, "PATIENCE", 0)
+    named(monkeypatch, NOBODY, HOST)
+    assert asyncio.run(sent(client_of(serve([again(read, apply, say(OK))])))).applied is True
+
+
+def context_of(authority: trustme.CA) -> ssl.SSLContext:
+    """Return the TLS context of a server that is called by name."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    return context
+
+
+def test_a_handshake_may_take_longer_than_an_address_is_given(
+    serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch, authority: trustme.CA, ca_file: Path
+) -> None:
+    """What has let itself be reached is not dead."""
+    monkeypatch.setattr(fast, "PATIENCE", 0.1)
+    named(monkeypatch, HOST, NOBODY)
+    server = serve([pause(0.3), handshake(context_of(authority)), again(read, apply, say(OK))], scheme="https")
+    assert asyncio.run(sent(client_of(server, ca_file=ca_file))).applied is True
+
+
+def test_a_certificate_that_proves_nothing_is_told_whatever_other_addresses_there_are(
+    serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch, ca_file: Path
+) -> None:
+    """The last of them would be told instead, and not what to do about it."""
+    named(monkeypatch, HOST, NOBODY)
+    server = serve([handshake(context_of(trustme.CA())), read, apply, say(OK)], scheme="https")
+    with pytest.raises(NotSentError, match=r"CERTIFICATE_VERIFY_FAILED.*with ca_file"):
+        asyncio.run(sent(client_of(server, ca_file=ca_file)))
+    assert server.connections == 1
+
+
+def test_where_no_address_answers_nothing_was_sent(
+    serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And every socket is closed: an open one would warn, which fails the test."""
+    named(monkeypatch, NOBODY, NOBODY)
+    with pytest.raises(NotSentError, match="no connection could be made"):
+        asyncio.run(sent(client_of(serve([read]))))
+    gc.collect()
+
+
+@pytest.mark.parametrize(
+    ("transport", "method"),
+    [(httpx.HTTPTransport, "handle_request"), (httpx.AsyncHTTPTransport, "handle_async_request")],
+)
+def test_what_test_tools_put_in_place_is_told_from_httpxs_own(
+    monkeypatch: pytest.MonkeyPatch, transport: Any, method: str
+) -> None:
+    """At any time: also where it was there before this package was imported."""
+    own = getattr(transport, method)
+    assert sends_itself(own)
+
+    @functools.wraps(own)
+    def wrapper(*arguments: Any) -> Any:
+        return own(*arguments)
+
+    for other in (wrapper, functools.partial(own), None):
+        monkeypatch.setattr(transport, method, other)
+        assert not sends_itself(getattr(transport, method))
+
+
+def test_test_tools_see_requests_while_they_are_in_place(
+    make: Callable[..., Twin], serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They come and go while a client lives."""
+    server = serve([again(read, apply, say(OK))])
+    client = make(server.url)
+    seen: list[httpx.Request] = []
+
+    def pretend(_: object, request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        return httpx.Response(404)
+
+    async def pretend_later(_: object, request: httpx.Request) -> httpx.Response:
+        return pretend(_, request)
+
+    for expected in (0, 1):
+        assert ended(client).applied is True
+        assert len(seen) == expected
+        with monkeypatch.context() as patch:
+            patch.setattr(httpx.HTTPTransport, "handle_request", pretend)
+            patch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", pretend_later)
+            assert ended(client).applied is False
+    assert len(server.applied) == len(seen) == 2
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [[again(read, apply, say(OK))], [again(read, say(answer(404)))], [read, apply, close]],
+    ids=["yes", "no", "none"],
+)
+def test_an_answer_is_not_left_to_the_garbage_collector(
+    make: Callable[..., Twin], serve: Callable[..., Server], steps: list[Any]
+) -> None:
+    """Within something that refers to itself it would stay until the next collection, megabytes of it perhaps."""
+    client = make(serve(steps).url)
+    ended(client)
+    gc.collect()
+    gc.disable()
+    try:
+        ended(client)
+        left = _unreachable()
+    finally:
+        gc.enable()
+    assert not [each for each in left if isinstance(each, Stub | Reading | Body)]
+
+
+def _unreachable() -> list[Any]:
+    """Return what only a collection finds."""
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        gc.collect()
+        return list(gc.garbage)
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
