@@ -11,6 +11,7 @@ import os
 import threading
 import time
 from collections import deque
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
 from weakref import WeakSet
 
@@ -75,7 +76,10 @@ class Pool(Generic[C]):
         Two processes on one connection would read each other's answers. The locks may be held by threads that only
         the parent has.
         """
-        self._slots = threading.BoundedSemaphore(self._limit)
+        # The free places: a queue in C, not a semaphore in Python. An interruption (Ctrl-C) within that would leave its
+        # lock held, and every later call waiting for it beyond any deadline.
+        self._places: SimpleQueue[None] = SimpleQueue()
+        self._made = 0  # of them, as they are needed
         self._lock = threading.Lock()
         while self._idle:
             self._idle.pop()[1].close()  # this process's end of it; the parent's stays open
@@ -88,17 +92,27 @@ class Pool(Generic[C]):
             httpcore.ConnectError, httpcore.ConnectTimeout, httpcore.ProxyError: There is no connection.
         """
         watch.reached = True
-        if not self._slots.acquire(blocking=False):
-            patience = max(0.0, watch.left() - LAST_MOMENT)
-            if not self._slots.acquire(timeout=patience):
-                raise httpcore.PoolTimeout(f"all {self._limit} connections are in use")
+        try:
+            self._places.get_nowait()
+        except Empty:
+            self._make_place_or_wait(watch)
         try:
             connection = self._idle_one() or self._connect(watch)
         except BaseException:
-            self._slots.release()
+            self._places.put(None)
             raise
         connection.watched_by(watch)
         return connection
+
+    def _make_place_or_wait(self, watch: Watch) -> None:
+        with self._lock:
+            if self._made < self._limit:
+                self._made += 1
+                return
+        try:
+            self._places.get(timeout=max(0.0, watch.left() - LAST_MOMENT))
+        except Empty:
+            raise httpcore.PoolTimeout(f"all {self._limit} connections are in use") from None
 
     def _idle_one(self) -> C | None:
         """Take the connection that was used last, if it can still be used."""
@@ -126,7 +140,7 @@ class Pool(Generic[C]):
             for one in expired:
                 one.close()
         finally:
-            self._slots.release()
+            self._places.put(None)
 
     def close(self) -> None:
         """Close the idle connections; those in use are closed when they come back."""

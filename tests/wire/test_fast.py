@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import functools
 import gc
+import signal
 import socket
 import ssl
+import threading
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 import trustme
 
-from vtex_tracking_ext import AsyncTrackingClient, NotSentError, TrackingReceipt
+from vtex_tracking_ext import AsyncTrackingClient, NotSentError, TrackingClient, TrackingReceipt
 from vtex_tracking_ext import via_httptools_async as fast
 from vtex_tracking_ext.body import Body
 from vtex_tracking_ext.reading import Reading
@@ -21,7 +23,8 @@ from vtex_tracking_ext.stub import Stub
 from vtex_tracking_ext.transport import sends_itself
 
 from wire.calls import OK, ONCE, UPDATE, answer, ended, within
-from wire.server import HOST, Server, again, apply, close, handshake, pause, read, say
+from wire.server import HOST, Server, again, apply, close, handshake, pause, read, say, wait_for
+from wire.server import signal as signal_to
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -172,6 +175,26 @@ def test_test_tools_see_requests_while_they_are_in_place(
             patch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", pretend_later)
             assert ended(client).applied is False
     assert len(server.applied) == len(seen) == 2
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="nothing interrupts a thread here")
+def test_an_interruption_takes_no_place(serve: Callable[..., Server]) -> None:
+    """Ctrl-C while a call waits for a connection: whoever goes on, as in a notebook, can use it."""
+    held, goes_on, main = threading.Event(), threading.Event(), threading.get_ident()
+    server = serve([read, apply, signal_to(held), wait_for(goes_on), say(OK), again(read, apply, say(OK))])
+    client = TrackingClient("mystore", user_token="MADEUP", base_url=server.url, retry=ONCE, max_connections=1)
+    with client:
+        first = threading.Thread(target=client.send, args=(UPDATE,))
+        first.start()
+        assert held.wait(5)
+        interrupt = threading.Timer(0.05, signal.pthread_kill, args=(main, signal.SIGINT))
+        interrupt.start()
+        with pytest.raises(KeyboardInterrupt):
+            client.send(UPDATE)
+        goes_on.set()
+        first.join(5)
+        assert client.send(UPDATE).applied is True
+    assert server.connections == 1
 
 
 @pytest.mark.parametrize(
