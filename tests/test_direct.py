@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 import pytest
 
-from vtex_tracking_ext import AsyncTrackingClient, NotSentError, TrackingClient, direct, transport, via_httptools_async
+from vtex_tracking_ext import AsyncTrackingClient, NotSentError, TrackingClient, direct, transport
 from vtex_tracking_ext.exchange import SyncHttpxStub
 from vtex_tracking_ext.exchange_async import AsyncHttpxStub
-from vtex_tracking_ext.network import Route
 from vtex_tracking_ext.stub import Outgoing, json_bytes
 from vtex_tracking_ext.via_httptools import Sniffer
-from vtex_tracking_ext.via_httptools_async import connect_async, in_turn
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 def request(headers: dict[str, str], path: str = "", content: bytes = b"") -> bytes:
@@ -101,52 +96,17 @@ def test_requests_go_through_httpx(way: str, monkeypatch: pytest.MonkeyPatch) ->
     asyncio.run(other.close())
 
 
-def test_families_of_addresses_take_turns() -> None:
-    """The first of each, then the second."""
-    assert in_turn([(6, "a"), (6, "b"), (6, "c"), (4, "d")]) == [(6, "a"), (4, "d"), (6, "b"), (6, "c")]
-
-
-def addresses(monkeypatch: pytest.MonkeyPatch, *found: tuple[Any, ...] | OSError) -> None:
-    """Let a host have these addresses."""
-
-    async def look_up(*_: object, **__: object) -> list[tuple[Any, ...]]:
-        if isinstance(found[0], OSError):
-            raise found[0]
-        return [(family, socket.SOCK_STREAM, 6, "", (address,)) for family, address in found]  # type: ignore[misc]
-
-    monkeypatch.setattr(asyncio.base_events.BaseEventLoop, "getaddrinfo", look_up)
-
-
-def test_a_dead_address_is_passed_over(monkeypatch: pytest.MonkeyPatch, listening: Callable[[], int]) -> None:
-    """The next one is tried, and it is the one that counts."""
-    port = listening()
-
-    async def connected() -> None:
-        connection = await connect_async(Route("x.example", port))
-        await connection.aclose()
-        await asyncio.sleep(0)
-
-    real = asyncio.base_events.BaseEventLoop.create_connection
-
-    async def create(self: Any, make: Any, host: str, *arguments: Any, **options: Any) -> Any:
-        if host == "192.0.2.1":
-            await asyncio.Event().wait()
-        return await real(self, make, host, *arguments, **options)
-
-    addresses(monkeypatch, (socket.AF_INET, "192.0.2.1"), (socket.AF_INET, "127.0.0.1"))
-    monkeypatch.setattr(asyncio.base_events.BaseEventLoop, "create_connection", create)
-    monkeypatch.setattr(via_httptools_async, "PATIENCE", 0.01)
-    asyncio.run(asyncio.wait_for(connected(), 30))
-
-
 def test_a_name_that_nobody_knows_was_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     """The system's words say so."""
-    addresses(monkeypatch, OSError("Name or service not known"))
+
+    def look_up(*_: object, **__: object) -> None:
+        raise OSError("Name or service not known")
 
     async def send() -> None:
-        async with AsyncTrackingClient("mystore", user_token="MADEUP", base_url="http://127.0.0.1:9") as client:
+        async with AsyncTrackingClient("mystore", user_token="MADEUP", base_url="http://localhost:9") as client:
             await client.get_packages("o-01")
 
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
     with pytest.raises(NotSentError, match="Name or service not known"):
         asyncio.run(send())
 
@@ -162,10 +122,3 @@ def test_without_poll_sockets_are_looked_at_all_the_same(monkeypatch: pytest.Mon
         assert sniffer.readable()
         near.close()
         assert sniffer.readable()
-
-
-@pytest.fixture
-def listening() -> Any:
-    """Return a function that gives the port of a socket that listens; it is closed with the test."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        yield lambda: server.getsockname()[1]

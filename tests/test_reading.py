@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 import httpcore
 import pytest
 
-from vtex_tracking_ext import reading as reading_module
 from vtex_tracking_ext.body import Body
-from vtex_tracking_ext.forgiving import ForgivingParser
+from vtex_tracking_ext.forgiving import MAX_HEAD, ForgivingParser
 from vtex_tracking_ext.reading import Reading
 
 if TYPE_CHECKING:
@@ -166,4 +165,4 @@ def test_a_broken_body_is_a_cut_one() -> None:
 def test_no_reading_is_left_for_the_garbage_collector() -> None:
     """Parser and reading hold each other until it ends."""
     assert fed(strict(), OK)._parser is None
-    assert reading_module.MAX_HEAD == 100 * 1024
+    assert MAX_HEAD == 100 * 1024
