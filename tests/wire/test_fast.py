@@ -197,16 +197,17 @@ def test_an_interruption_takes_no_place(serve: Callable[..., Server]) -> None:
     assert server.connections == 1
 
 
+@pytest.mark.parametrize("kind", [TrackingClient, AsyncTrackingClient])
 @pytest.mark.parametrize(
     "steps",
     [[again(read, apply, say(OK))], [again(read, say(answer(404)))], [read, apply, close]],
     ids=["yes", "no", "none"],
 )
 def test_an_answer_is_not_left_to_the_garbage_collector(
-    make: Callable[..., Twin], serve: Callable[..., Server], steps: list[Any]
+    twin: Callable[..., Twin], serve: Callable[..., Server], kind: type, steps: list[Any]
 ) -> None:
     """Within something that refers to itself it would stay until the next collection, megabytes of it perhaps."""
-    client = make(serve(steps).url)
+    client = twin(kind, "mystore", user_token="MADEUP", base_url=serve(steps).url, retry=ONCE)
     ended(client)
     gc.collect()
     gc.disable()
