@@ -17,6 +17,9 @@ from cassettes import tally
 from contract_check import check_request
 from postgres import Databases, Server
 
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.pop("COVERAGE_PROCESS_START", None)  # this process is measured already; what it starts need not be
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
