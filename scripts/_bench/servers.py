@@ -88,7 +88,10 @@ def answering(core: int | None) -> Iterator[str]:
         settings.write_text(_NGINX.format(folder=folder, port=port, body=BODY.decode()))
         command = [program, "-p", folder, "-c", str(settings), "-e", f"{folder}/error.log"]
         with on_core(core):
-            child = subprocess.Popen(["/bin/sh", "-c", _KEEPER, "nginx", *command], stdin=subprocess.PIPE)
+            # Out of the terminal's reach: a hang-up ends the shell, and to nginx it means "read the settings anew".
+            child = subprocess.Popen(
+                ["/bin/sh", "-c", _KEEPER, "nginx", *command], stdin=subprocess.PIPE, start_new_session=True
+            )
         try:
             _wait_for(port, Path(folder, "error.log"))
             yield f"http://127.0.0.1:{port}"
