@@ -201,7 +201,9 @@ def test_help_and_version(run: Callable[..., Ran]) -> None:
     for command in ("push", "update", "deliver", "packages", "sandbox"):
         assert command in ran.out
         assert run(command, "--help").status == 0
-    assert run("--version").out.startswith("vtex-tracking ")
+    version = run("--version").out
+    assert version.startswith("vtex-tracking ")
+    assert "(httptools: " in version
     with pytest.raises(SystemExit):
         # By its path: pytest's own importer, which loads plugin packages, cannot serve runpy.run_module.
         runpy.run_path(str(Path(cli.__file__).with_name("__main__.py")), run_name="__main__")

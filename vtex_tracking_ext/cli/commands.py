@@ -20,11 +20,13 @@ class ShowVersion(argparse.Action):
         """Print it, and end."""
         from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - see above
 
-        try:
-            number = version("vtex-tracking")
-        except PackageNotFoundError:  # pragma: no cover - a source tree that was never installed
-            number = "unknown"
-        print(f"{parser.prog} {number}")
+        numbers = []
+        for name in ("vtex-tracking", "httptools"):
+            try:
+                numbers.append(version(name))
+            except PackageNotFoundError:  # pragma: no cover - both are where the tests run
+                numbers.append("not installed")
+        print(f"{parser.prog} {numbers[0]} (httptools: {numbers[1]})")
         parser.exit()
 
 
