@@ -42,7 +42,12 @@ class AsyncConnection(asyncio.Protocol):
 
         Raises:
             httpcore.NetworkError, httpcore.ProtocolError: There is none, or a part of one.
+            TimeoutError: The time is over, and nothing was sent.
         """
+        if self._watch.left() <= 0:  # the event loop was busy elsewhere, and has not said so yet
+            raise TimeoutError
+        if self._transport.is_closing():  # nobody would be told that it is lost: that has been said
+            raise httpcore.ConnectError("the server hung up before the request")
         self._reading = reading
         self._ended = asyncio.get_running_loop().create_future()
         self._watch.sending = True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import gc
+import inspect
 import signal
 import socket
 import ssl
@@ -18,17 +19,20 @@ import trustme
 from vtex_tracking_ext import AsyncTrackingClient, NotSentError, TrackingClient, TrackingReceipt
 from vtex_tracking_ext import via_httptools_async as fast
 from vtex_tracking_ext.body import Body
+from vtex_tracking_ext.pool_async import AsyncPool
 from vtex_tracking_ext.reading import Reading
 from vtex_tracking_ext.stub import Stub
 from vtex_tracking_ext.transport import sends_itself
 
 from wire.calls import OK, ONCE, UPDATE, answer, ended, within
-from wire.server import HOST, Server, again, apply, close, handshake, pause, read, say, wait_for
+from wire.server import HOST, Server, again, apply, close, handshake, pause, read, reset, say, wait_for
 from wire.server import signal as signal_to
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from vtex_tracking_ext.network import Watch
 
     from answers import Twin
 
@@ -130,6 +134,43 @@ def test_where_no_address_answers_nothing_was_sent(
     with pytest.raises(NotSentError, match="no connection could be made"):
         asyncio.run(sent(client_of(serve([read]))))
     gc.collect()
+
+
+def delayed(monkeypatch: pytest.MonkeyPatch, delay: Callable[[Any, Watch], object]) -> None:
+    """Let something happen between a connection and the request over it."""
+    take = AsyncPool.take
+
+    async def taken(pool: AsyncPool[Any], watch: Watch) -> Any:
+        connection = await take(pool, watch)
+        result = delay(connection, watch)
+        if inspect.isawaitable(result):
+            await result
+        return connection
+
+    monkeypatch.setattr(AsyncPool, "take", taken)
+
+
+def test_nothing_is_sent_after_the_deadline(serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though the event loop was too busy to end the call in time: its outcome would be unknown."""
+    delayed(monkeypatch, lambda _, watch: setattr(watch, "_ends", 0))
+    server = serve([again(read, apply, say(OK))])
+    with pytest.raises(NotSentError, match="no connection in time"):
+        asyncio.run(sent(client_of(server)))
+    assert server.requests == []
+
+
+def test_a_connection_that_is_lost_before_the_request_sent_nothing(
+    serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A call over it would wait for its deadline, since asyncio says only once that a connection is lost."""
+
+    async def lost(connection: Any, _: Watch) -> None:
+        while not connection._transport.is_closing():  # noqa: ASYNC110 - nobody is told
+            await asyncio.sleep(0)
+
+    delayed(monkeypatch, lost)
+    with within(0), pytest.raises(NotSentError, match="the server hung up before the request"):
+        asyncio.run(sent(client_of(serve([reset]))))
 
 
 @pytest.mark.parametrize(
