@@ -163,14 +163,16 @@ def test_a_connection_that_is_lost_before_the_request_sent_nothing(
     serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A call over it would wait for its deadline, since asyncio says only once that a connection is lost."""
+    connected = threading.Event()
 
     async def lost(connection: Any, _: Watch) -> None:
+        connected.set()
         while not connection._transport.is_closing():  # noqa: ASYNC110 - nobody is told
             await asyncio.sleep(0)
 
     delayed(monkeypatch, lost)
     with within(0), pytest.raises(NotSentError, match="the server hung up before the request"):
-        asyncio.run(sent(client_of(serve([reset]))))
+        asyncio.run(sent(client_of(serve([wait_for(connected), reset]))))
 
 
 @pytest.mark.parametrize(
