@@ -6,22 +6,30 @@ write gets what is left of the whole request's time, so that a server that dribb
 
 from __future__ import annotations
 
+import socket
 import ssl
 import threading
 import time
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http import HTTPStatus
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import httpcore
 from attrs import field, frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
+
+    #: A host's address as the system's look-up gives it.
+    Found = tuple[socket.AddressFamily, socket.SocketKind, int, str, Any]
 
 #: Seconds to wait for a connection, TLS included; a host that takes longer is not there.
 CONNECT_TIMEOUT: Final = 10.0
+
+#: Seconds that one of a host's addresses is given, if there are others behind it.
+PATIENCE: Final = 2.0
 
 #: Bytes that one read takes from a socket, and one write hands to it.
 PIECE: Final = 64 * 1024
@@ -179,10 +187,36 @@ def connect(route: Route, seconds: float) -> httpcore.NetworkStream:
 def _connect(route: Route) -> httpcore.NetworkStream:
     first = route.proxy or route
     with told_of(route.proxy):
-        stream = httpcore.SyncBackend().connect_tcp(first.host, first.port, CONNECT_TIMEOUT)
+        stream = _reached(first.host, first.port)
         if route.proxy is not None:
             stream = _tunnel(stream, route, route.proxy)
     return stream if route.tls is None else stream.start_tls(route.tls(), route.host, CONNECT_TIMEOUT)
+
+
+def _reached(host: str, port: int) -> httpcore.NetworkStream:
+    """Return a connection to the first of a host's addresses that lets itself be reached.
+
+    Raises:
+        httpcore.ConnectError, httpcore.ConnectTimeout: There is none.
+    """
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise httpcore.ConnectError(str(error)) from error
+    *others, last = in_turn(found)
+    backend = httpcore.SyncBackend()
+    for *_, address in others:
+        with suppress(httpcore.ConnectError, httpcore.ConnectTimeout):
+            return backend.connect_tcp(address[0], port, PATIENCE)
+    return backend.connect_tcp(last[-1][0], port, CONNECT_TIMEOUT)
+
+
+def in_turn(addresses: Iterable[Found]) -> list[Found]:
+    """Return a host's addresses such that families take turns: the network of one may be broken (RFC 8305)."""
+    families: dict[int, list[Found]] = {}
+    for each in addresses:
+        families.setdefault(each[0], []).append(each)
+    return [each for turn in zip_longest(*families.values()) for each in turn if each is not None]
 
 
 @contextmanager

@@ -5,25 +5,17 @@ from __future__ import annotations
 import asyncio
 import socket
 from contextlib import suppress
-from itertools import zip_longest
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import httpcore
 
+from .network import PATIENCE, in_turn
 from .network_async import connected_in_time
 from .via_httptools import Sniffer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from .network import Route, Watch
+    from .network import Found, Route, Watch
     from .reading import Reading
-
-    #: A host's address as the system's look-up gives it.
-    _Found = tuple[socket.AddressFamily, socket.SocketKind, int, str, Any]
-
-#: Seconds that one of a host's addresses is given, if there are others behind it.
-PATIENCE: Final = 2.0
 
 
 class AsyncConnection(asyncio.Protocol):
@@ -136,7 +128,7 @@ async def _connected(route: Route) -> AsyncConnection:
     return connection
 
 
-async def _first(addresses: list[_Found]) -> socket.socket:
+async def _first(addresses: list[Found]) -> socket.socket:
     """Return a socket that is connected to the first address that lets itself be reached.
 
     asyncio's own race between the addresses forgets sockets where it is cancelled (Python 3.11).
@@ -152,7 +144,7 @@ async def _first(addresses: list[_Found]) -> socket.socket:
     return await _reached(last)
 
 
-async def _reached(found: _Found) -> socket.socket:
+async def _reached(found: Found) -> socket.socket:
     family, kind, protocol, _, address = found
     reached = socket.socket(family, kind, protocol)
     try:
@@ -162,11 +154,3 @@ async def _reached(found: _Found) -> socket.socket:
         reached.close()
         raise
     return reached
-
-
-def in_turn(addresses: Iterable[_Found]) -> list[_Found]:
-    """Return a host's addresses such that families take turns: the network of one may be broken (RFC 8305)."""
-    families: dict[int, list[_Found]] = {}
-    for each in addresses:
-        families.setdefault(each[0], []).append(each)
-    return [each for turn in zip_longest(*families.values()) for each in turn if each is not None]

@@ -16,7 +16,7 @@ import httpx
 import pytest
 import trustme
 
-from vtex_tracking_ext import AsyncTrackingClient, NotSentError, TrackingClient, TrackingReceipt
+from vtex_tracking_ext import AsyncTrackingClient, NotSentError, TrackingClient, TrackingReceipt, network
 from vtex_tracking_ext import via_httptools_async as fast
 from vtex_tracking_ext.body import Body
 from vtex_tracking_ext.pool_async import AsyncPool
@@ -41,9 +41,12 @@ NOBODY = "127.0.0.2"
 
 
 def named(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
-    """Let every name have these addresses."""
+    """Let every name have these addresses; an address has itself."""
+    real = socket.getaddrinfo
 
-    def look_up(_: str, port: int, *__: Any, **___: Any) -> list[Any]:
+    def look_up(host: str, port: int, *arguments: Any, **options: Any) -> list[Any]:
+        if host in addresses:
+            return real(host, port, *arguments, **options)
         return [(socket.AF_INET, socket.SOCK_STREAM, 0, "", (address, port)) for address in addresses]
 
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
@@ -65,14 +68,20 @@ def test_families_take_turns() -> None:
     """The network of one may be broken."""
     six = [(socket.AF_INET6, socket.SOCK_STREAM, 0, "", (f"::{number}", 443, 0, 0)) for number in (1, 2, 3)]
     four = [(socket.AF_INET, socket.SOCK_STREAM, 0, "", ("192.0.2.1", 443))]
-    assert fast.in_turn([*six, *four]) == [six[0], four[0], six[1], six[2]]
+    assert network.in_turn([*six, *four]) == [six[0], four[0], six[1], six[2]]
 
 
-@pytest.mark.parametrize("dead", ["refuses", "says nothing"])
-def test_an_address_that_is_dead_is_passed_over(
-    serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch, dead: str
+def test_an_address_that_refuses_is_passed_over(
+    make: Callable[..., Twin], serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Wherever it stands among the others; one that says nothing costs the time that each of them is given."""
+    """Wherever it stands among the others."""
+    named(monkeypatch, NOBODY, NOBODY, HOST)
+    server = serve([again(read, apply, say(OK))])
+    assert ended(make(server.url.replace(HOST, "localhost"))).applied is True
+
+
+def test_an_address_that_says_nothing_is_left(serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch) -> None:
+    """It costs the time that each address is given, not all there is."""
     connect = asyncio.SelectorEventLoop.sock_connect
 
     async def silent(loop: asyncio.SelectorEventLoop, sock: socket.socket, address: Any) -> None:
@@ -80,13 +89,32 @@ def test_an_address_that_is_dead_is_passed_over(
             await asyncio.Event().wait()
         await connect(loop, sock, address)
 
-    if dead == "says nothing":
-        monkeypatch.setattr(asyncio.SelectorEventLoop, "sock_connect", silent)
-        monkeypatch.setattr(fast, "PATIENCE", 0.05)
+    monkeypatch.setattr(asyncio.SelectorEventLoop, "sock_connect", silent)
+    monkeypatch.setattr(fast, "PATIENCE", 0.05)
     named(monkeypatch, NOBODY, NOBODY, HOST)
-    server = serve([again(read, apply, say(OK))])
     with within(0.1):
-        assert asyncio.run(sent(client_of(server))).applied is True
+        assert asyncio.run(sent(client_of(serve([again(read, apply, say(OK))])))).applied is True
+
+
+def test_an_address_that_says_nothing_is_left_by_the_synchronous_client(
+    serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first one had all of the time: a host whose network for one family is broken was never reached."""
+    connect, given = socket.create_connection, []
+
+    def silent(address: tuple[str, int], timeout: float, **options: Any) -> socket.socket:
+        given.append((address[0], timeout))
+        if address[0] == NOBODY:
+            raise TimeoutError
+        return connect(address, timeout, **options)
+
+    monkeypatch.setattr(socket, "create_connection", silent)
+    named(monkeypatch, NOBODY, HOST)
+    server = serve([again(read, apply, say(OK))])
+    url = server.url.replace(HOST, "localhost")
+    with TrackingClient("mystore", user_token="MADEUP", base_url=url, retry=ONCE, timeout=10) as client:
+        assert client.send(UPDATE).applied is True
+    assert given == [(NOBODY, network.PATIENCE), (HOST, network.CONNECT_TIMEOUT)]
 
 
 def test_an_address_that_is_slow_is_waited_for_if_it_is_the_last(
