@@ -66,6 +66,19 @@ def test_hooks_see_each_attempt(kind: Any, twin: Callable[..., Twin], caplog: py
 
 
 @both
+def test_the_log_gets_its_line_without_any_hook(
+    kind: Any, twin: Callable[..., Twin], caplog: pytest.LogCaptureFixture
+) -> None:
+    """At INFO where it went well, if somebody listens to that."""
+    client = twin(kind, Recorder())
+    client.send(UPDATE)
+    assert caplog.messages == []
+    with caplog.at_level(logging.INFO, "vtex_tracking_ext"):
+        client.send(UPDATE)
+    assert [message.partition(",")[0] for message in caplog.messages] == [f"PUT {PATH}: 200"]
+
+
+@both
 def test_a_hook_that_raises_changes_nothing(
     kind: Any, twin: Callable[..., Twin], caplog: pytest.LogCaptureFixture
 ) -> None:

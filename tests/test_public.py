@@ -51,3 +51,28 @@ def test_importing_the_package_does_not_import_httpx() -> None:
     """Nor do the values that travel."""
     code = "import sys, vtex_tracking_ext as v; v.TrackingEvent('2015-06-23', 'x'); sys.exit('httpx' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+MADE = """
+from vtex_tracking_ext import TrackingClient, tls
+TrackingClient("mystore", user_token="MADEUP")
+assert tls._usual_tls.cache_info().currsize == 0, "a TLS context was built"
+"""
+HELP = """
+from contextlib import suppress
+from vtex_tracking_ext.cli import main
+with suppress(SystemExit):
+    main(["--help"])
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "heavy"),
+    [(MADE, {"asyncio", "importlib.metadata"}), (HELP, {"attrs", "httpx", "importlib.metadata", "traceback"})],
+    ids=["a client", "--help"],
+)
+def test_a_start_waits_for_nothing_that_is_not_needed_yet(code: str, heavy: set[str]) -> None:
+    """Each of these costs milliseconds; what Python itself has loaded at its start does not count."""
+    code = f"import sys; before = set(sys.modules)\n{code}\nsys.exit(str({heavy!r} & set(sys.modules) - before))"
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert done.stderr.strip() == "set()"
