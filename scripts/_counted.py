@@ -34,9 +34,9 @@ def update(url: str, times: int) -> None:
 
 def plan(file: str, times: int) -> None:
     """Plan a file that many times, each into a journal of its own, and forget it."""
-    from vtex_tracking_ext.bulk.journals import open_journal
-    from vtex_tracking_ext.bulk.push import Taking, outlook
-    from vtex_tracking_ext.bulk.rows import read_rows
+    from vtex_tracking_ext.bulk.input.rows import read_rows
+    from vtex_tracking_ext.bulk.journal.opening import open_journal
+    from vtex_tracking_ext.bulk.pipeline import Taking, outlook
 
     for _ in range(times):
         with tempfile.TemporaryDirectory() as folder, open_journal(Path(folder) / "journal.db") as journal:

@@ -9,13 +9,13 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from vtex_tracking_ext import stub, transport, transport_async
-from vtex_tracking_ext.retry import PROCESS_BUDGET
+from vtex_tracking_ext.call.retry import PROCESS_BUDGET
+from vtex_tracking_ext.transport import request, transport, transport_async
 
-from answers import Twin
 from cassettes import tally
-from contract_check import check_request
-from postgres import Databases, Server
+from support.answers import Twin
+from support.contract_check import check_request
+from support.postgres import Databases, Server
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.pop("COVERAGE_PROCESS_START", None)  # this process is measured already; what it starts need not be
@@ -90,15 +90,15 @@ def database(postgres: Databases) -> Iterator[str]:
 @pytest.fixture(autouse=True)
 def _requests_conform(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hold every request that is about to leave against openapi.yaml, credentials included."""
-    make = stub.Stub._outgoing
+    make = request.Stub._outgoing
 
-    def make_and_check(self: stub.Stub, *arguments: Any) -> stub.Outgoing:
+    def make_and_check(self: request.Stub, *arguments: Any) -> request.Outgoing:
         request = make(self, *arguments)
         path = urlsplit(self._wiring.base_url).path + request.path
         check_request(request.method, path, list(request.headers.items()), request.content)
         return request
 
-    monkeypatch.setattr(stub.Stub, "_outgoing", make_and_check)
+    monkeypatch.setattr(request.Stub, "_outgoing", make_and_check)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

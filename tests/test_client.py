@@ -26,13 +26,24 @@ from vtex_tracking_ext import (
     TrackingClient,
     TrackingEvent,
     TrackingUpdate,
-    conversation,
 )
-from vtex_tracking_ext.calls import update_call
-from vtex_tracking_ext.faults import Fault
-from vtex_tracking_ext.outcome import Answer
+from vtex_tracking_ext.call import steps
+from vtex_tracking_ext.call.faults import Fault
+from vtex_tracking_ext.call.operations import update_call
+from vtex_tracking_ext.call.outcome import Answer
 
-from answers import APP_KEY, APP_TOKEN, HASTY, INVOICE, ORDER, RECEIPT, Recorder, Twin, async_client, sync_client
+from support.answers import (
+    APP_KEY,
+    APP_TOKEN,
+    HASTY,
+    INVOICE,
+    ORDER,
+    RECEIPT,
+    Recorder,
+    Twin,
+    async_client,
+    sync_client,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,7 +88,7 @@ def make(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, twin: Callable[..., Twin]
 ) -> Callable[..., Twin]:
     """Return a function that makes a client; pauses pass at once."""
-    monkeypatch.setattr(conversation, "CHECK_PAUSES", (0.0, 0.0))
+    monkeypatch.setattr(steps, "CHECK_PAUSES", (0.0, 0.0))
     kind = sync_client if request.param == "sync" else async_client
     return lambda handler, **options: twin(kind, handler, **options)
 
@@ -368,12 +379,12 @@ def test_no_text_shows_a_credential(make: Callable[..., Twin]) -> None:
 
 def test_a_mistake_of_this_package_is_not_hidden(make: Callable[..., Twin], monkeypatch: pytest.MonkeyPatch) -> None:
     """An exception before a request is made goes on as it is."""
-    monkeypatch.setattr("vtex_tracking_ext.stub._user_agent", lambda: 1 / 0)
+    monkeypatch.setattr("vtex_tracking_ext.transport.request._user_agent", lambda: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         make(Recorder()).send(UPDATE)
 
 
-@pytest.mark.parametrize("place", ["httpx.Request", "vtex_tracking_ext.stub.json_bytes"])
+@pytest.mark.parametrize("place", ["httpx.Request", "vtex_tracking_ext.transport.request.json_bytes"])
 def test_a_request_that_cannot_be_built_was_not_sent(
     make: Callable[..., Twin], monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
@@ -529,9 +540,9 @@ def test_calls_share_a_budget_of_retries(make: Callable[..., Twin]) -> None:
 )
 def test_checking_keeps_a_part_of_the_time_for_its_looks(on_unknown: Any, timeout: float, seconds: float) -> None:
     """Half of it, or half a minute; so that a server which uses up the rest leaves time to find out."""
-    rules = conversation.Rules(timeout, RetryPolicy(attempt_timeout=1000), on_unknown, clock=lambda: 0.0)
-    step = next(conversation.sending(update_call(UPDATE), UPDATE, rules))
-    assert isinstance(step, conversation.Attempt)
+    rules = steps.Rules(timeout, RetryPolicy(attempt_timeout=1000), on_unknown, clock=lambda: 0.0)
+    step = next(steps.sending(update_call(UPDATE), UPDATE, rules))
+    assert isinstance(step, steps.Attempt)
     assert step.seconds == seconds
 
 
@@ -542,24 +553,24 @@ def test_an_update_that_got_no_answer_is_looked_for_however_short_the_time(timeo
     """The server says nothing until the looks' part of the time begins; each look leaves time for itself."""
     now = 0.0
     seen: list[float] = []
-    rules = conversation.Rules(timeout, RetryPolicy(attempt_timeout=1000), "check", clock=lambda: now)
-    steps = conversation.sending(update_call(UPDATE), UPDATE, rules)
+    rules = steps.Rules(timeout, RetryPolicy(attempt_timeout=1000), "check", clock=lambda: now)
+    conversation = steps.sending(update_call(UPDATE), UPDATE, rules)
 
     def carry_out() -> None:
         nonlocal now
-        step = next(steps)
+        step = next(conversation)
         while True:
             exchange = None
-            if isinstance(step, conversation.Pause):
+            if isinstance(step, steps.Pause):
                 seen.append(step.seconds)
                 now += step.seconds
             elif step.call.subject.writes:
                 now += step.seconds
-                exchange = conversation.Exchange(Fault("x", sent=True))
+                exchange = steps.Exchange(Fault("x", sent=True))
             else:
                 assert step.seconds > 0
-                exchange = conversation.Exchange(Answer(200), {"orderId": ORDER})
-            step = steps.send(exchange)
+                exchange = steps.Exchange(Answer(200), {"orderId": ORDER})
+            step = conversation.send(exchange)
 
     with pytest.raises(OutcomeUnknownError):
         carry_out()
@@ -569,12 +580,12 @@ def test_an_update_that_got_no_answer_is_looked_for_however_short_the_time(timeo
 def test_no_look_is_taken_once_the_time_is_over() -> None:
     """A request that took longer than it was given leaves none."""
     now = 0.0
-    rules = conversation.Rules(4, RetryPolicy(), "check", clock=lambda: now)
-    steps = conversation.sending(update_call(UPDATE), UPDATE, rules)
-    next(steps)
+    rules = steps.Rules(4, RetryPolicy(), "check", clock=lambda: now)
+    conversation = steps.sending(update_call(UPDATE), UPDATE, rules)
+    next(conversation)
     now = 4.0
     with pytest.raises(OutcomeUnknownError):
-        steps.send(conversation.Exchange(Fault("x", sent=True)))
+        conversation.send(steps.Exchange(Fault("x", sent=True)))
 
 
 def _public(kind: type) -> dict[str, Any]:

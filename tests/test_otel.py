@@ -16,7 +16,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 from vtex_tracking_ext import OutcomeUnknownError, TrackingUpdate
 from vtex_tracking_ext.otel import SpanHook
 
-from answers import APP_TOKEN, INVOICE, ORDER, RECEIPT, Recorder, Twin, async_client, sync_client
+from support.answers import APP_TOKEN, INVOICE, ORDER, RECEIPT, Recorder, Twin, async_client, sync_client
 
 if TYPE_CHECKING:
     from collections.abc import Callable

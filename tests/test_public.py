@@ -54,7 +54,8 @@ def test_importing_the_package_does_not_import_httpx() -> None:
 
 
 MADE = """
-from vtex_tracking_ext import TrackingClient, tls
+from vtex_tracking_ext import TrackingClient
+from vtex_tracking_ext.transport import tls
 TrackingClient("mystore", user_token="MADEUP")
 assert tls._usual_tls.cache_info().currsize == 0, "a TLS context was built"
 """

@@ -14,25 +14,25 @@ from attrs import fields
 
 import vtex_tracking_ext
 from vtex_tracking_ext import RetryPolicy, TrackingClient
-from vtex_tracking_ext.bulk.breaker import MOST_UNKNOWN
-from vtex_tracking_ext.bulk.deliver import LOOKS
-from vtex_tracking_ext.bulk.pace import DEFAULT_RATE, FIRST_RATE, MOST_FREEZES
-from vtex_tracking_ext.bulk.plan import EVENTS_PER_CALL
-from vtex_tracking_ext.bulk.rows import COLUMNS
-from vtex_tracking_ext.cli import main, progress, telling
-from vtex_tracking_ext.cli.status import Status
-from vtex_tracking_ext.credentials import Settings
-from vtex_tracking_ext.plans import DEFAULT_TIMEOUT
-from vtex_tracking_ext.profiles import load_profiles, profiles_path
+from vtex_tracking_ext.bulk.delivery.batches import EVENTS_PER_CALL
+from vtex_tracking_ext.bulk.delivery.breaker import MOST_UNKNOWN
+from vtex_tracking_ext.bulk.delivery.deliver import LOOKS
+from vtex_tracking_ext.bulk.delivery.pace import DEFAULT_RATE, FIRST_RATE, MOST_FREEZES
+from vtex_tracking_ext.bulk.input.rows import COLUMNS
+from vtex_tracking_ext.cli import main, messages, progress
+from vtex_tracking_ext.cli.exit_codes import Status
+from vtex_tracking_ext.config.credentials import Settings
+from vtex_tracking_ext.config.options import DEFAULT_TIMEOUT
+from vtex_tracking_ext.config.profiles import load_profiles, profiles_path
 from vtex_tracking_ext.sandbox import APP_KEY, APP_TOKEN, Oms, running
-from vtex_tracking_ext.stub import MAX_BODY
+from vtex_tracking_ext.transport.request import MAX_BODY
 
 if TYPE_CHECKING:
     import pytest
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-TELLING = "".join(map(inspect.getsource, (progress, telling)))
+TELLING = "".join(map(inspect.getsource, (progress, messages)))
 FLEET = README[README.index("## Push from several machines") : README.index("## Single calls from")]
 FIRST, TRACING, PUSH, OWN_TEST = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 

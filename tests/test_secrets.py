@@ -27,7 +27,7 @@ from wire.server import Request, Server, close, read, respond, say
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from answers import Twin
+    from support.answers import Twin
 
 SECRET = "TOPSECRET+TOP/SECRET=="
 ESCAPED = SECRET.replace("+", "\\u002B").replace("/", "%2F")

@@ -10,6 +10,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .call.hooks import AttemptEvent
+    from .call.retry import RetryBudget, RetryPolicy
     from .client import TrackingClient
     from .client_async import AsyncTrackingClient
     from .errors import (
@@ -28,8 +30,6 @@ if TYPE_CHECKING:
         VtexTrackingError,
     )
     from .events import Package, PackageEvent, TrackingEvent, TrackingReceipt, TrackingUpdate
-    from .observe import AttemptEvent
-    from .retry import RetryBudget, RetryPolicy
 
 __all__ = [
     "AsyncTrackingClient",
@@ -61,8 +61,8 @@ _HOMES = {
     "client": ("TrackingClient",),
     "client_async": ("AsyncTrackingClient",),
     "events": ("Package", "PackageEvent", "TrackingEvent", "TrackingReceipt", "TrackingUpdate"),
-    "observe": ("AttemptEvent",),
-    "retry": ("RetryBudget", "RetryPolicy"),
+    "call.hooks": ("AttemptEvent",),
+    "call.retry": ("RetryBudget", "RetryPolicy"),
 }
 
 

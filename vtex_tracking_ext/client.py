@@ -1,7 +1,7 @@
 """The synchronous client, a twin of :mod:`.client_async` over the same pure code.
 
-What both do stands in :mod:`.conversation`, how in :mod:`.transport`. The modules whose names end in ``_async`` are the
-only ones that import asyncio: it would cost a process without an event loop a tenth of its start.
+The order of steps is in :mod:`.call.steps`, and requests are sent by :mod:`.transport`. Only modules whose names end in
+``_async`` import asyncio, which would take a tenth of the start of a process that does not use an event loop.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ import time
 from copy import copy
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from .conversation import Attempt, Conversation, Exchange, OnUnknown
+from .call.steps import Attempt, Conversation, Exchange, OnUnknown
+from .config.options import DEFAULT_TIMEOUT, MAX_CONNECTIONS, Hooks, Plans, delivery, from_env, tracking_number_body
 from .events import TrackingUpdate
-from .plans import DEFAULT_TIMEOUT, MAX_CONNECTIONS, Hooks, Plans, delivery, from_env, tracking_number_body
-from .transport import SyncTransport
+from .transport.transport import SyncTransport
 
 if TYPE_CHECKING:
     import os
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     import httpx
 
+    from .call.retry import RetryPolicy
     from .events import Package, TrackingEvent, TrackingReceipt, When
-    from .retry import RetryPolicy
 
 T = TypeVar("T")
 

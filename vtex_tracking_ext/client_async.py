@@ -6,10 +6,10 @@ import asyncio
 from copy import copy
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from .conversation import Attempt, Conversation, Exchange, OnUnknown
+from .call.steps import Attempt, Conversation, Exchange, OnUnknown
+from .config.options import DEFAULT_TIMEOUT, MAX_CONNECTIONS, Hooks, Plans, delivery, from_env, tracking_number_body
 from .events import TrackingUpdate
-from .plans import DEFAULT_TIMEOUT, MAX_CONNECTIONS, Hooks, Plans, delivery, from_env, tracking_number_body
-from .transport_async import AsyncTransport
+from .transport.transport_async import AsyncTransport
 
 if TYPE_CHECKING:
     import os
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     import httpx
 
+    from .call.retry import RetryPolicy
     from .events import Package, TrackingEvent, TrackingReceipt, When
-    from .retry import RetryPolicy
 
 T = TypeVar("T")
 

@@ -97,7 +97,7 @@ class VtexSandbox:
         """Fail unless a package got exactly these events, each once, in this order."""
         from attrs import evolve  # noqa: PLC0415 - as above
 
-        from .limits import day_text  # noqa: PLC0415 - as above
+        from .call.checks import day_text  # noqa: PLC0415 - as above
 
         wanted = [evolve(event, date=day_text(event.date)) for event in expected]
         assert self.events(order_id, invoice_number) == wanted
@@ -111,7 +111,7 @@ class VtexSandbox:
             delivered_date: ``yyyy-mm-dd`` or a date compares the day alone, ``yyyy-mm-dd hh:mm`` or a datetime
                 the minute too.
         """
-        from .limits import moment_text  # noqa: PLC0415 - as above
+        from .call.checks import moment_text  # noqa: PLC0415 - as above
 
         changes = [change for change in self._package(order_id, invoice_number).changes if change.delivered]
         where = f"invoice {invoice_number} of order {order_id}"

@@ -54,11 +54,11 @@ def push(job: dict[str, Any]) -> dict[str, Any]:
     if not job["httptools"]:
         sys.modules["httptools"] = None  # type: ignore[assignment] # as if it were not installed
     from vtex_tracking_ext import TrackingClient
-    from vtex_tracking_ext.bulk import push as pushing
-    from vtex_tracking_ext.bulk.deliver import Choices
-    from vtex_tracking_ext.bulk.journals import open_journal
-    from vtex_tracking_ext.bulk.pace import Pace
-    from vtex_tracking_ext.bulk.rows import read_rows
+    from vtex_tracking_ext.bulk import pipeline as pushing
+    from vtex_tracking_ext.bulk.delivery.deliver import Choices
+    from vtex_tracking_ext.bulk.delivery.pace import Pace
+    from vtex_tracking_ext.bulk.input.rows import read_rows
+    from vtex_tracking_ext.bulk.journal.opening import open_journal
 
     meter = Meter()
     meter.install(TrackingClient)

@@ -113,7 +113,7 @@ def plan(rows: int, core: int | None) -> dict[str, Any]:
 def _databases(stack: ExitStack) -> Callable[[], str]:
     """Start a PostgreSQL that waits for the disk, as a real one does, and return what makes databases in it."""
     sys.path.append(str(ROOT / "tests"))
-    from postgres import Databases, Server  # noqa: PLC0415 - found only now
+    from support.postgres import Databases, Server  # noqa: PLC0415 - found only now
 
     server = stack.enter_context(Server(is_durable=True))
     databases = Databases(server.url)

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 from vtex_tracking_ext import TrackingEvent
-from vtex_tracking_ext.bulk.entries import PackageKey
+from vtex_tracking_ext.bulk.journal.entries import PackageKey
 from vtex_tracking_ext.sandbox import OmsSettings
 
-from entries import entry
-from killing.files import TODAY, Content, Line, make, orders_of
-from killing.verdict import judge, truth_of
+from support.entries import entry
+from support.killing.files import TODAY, Content, Line, make, orders_of
+from support.killing.verdict import judge, truth_of
 
 if TYPE_CHECKING:
-    from vtex_tracking_ext.bulk.entries import Entry, State
+    from vtex_tracking_ext.bulk.journal.entries import Entry, State
 
-    from killing.verdict import Told
+    from support.killing.verdict import Told
 
 KEY = ("o-01", "1")
 ONE, TWO = (TrackingEvent("2024-05-09", text) for text in ("one", "two"))

@@ -11,28 +11,28 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from vtex_tracking_ext.bulk.sqlite import SqliteReader
+from vtex_tracking_ext.bulk.journal.sqlite import SqliteReader
 from vtex_tracking_ext.sandbox import OmsSettings
 
-from killing.files import START, Content, make, orders_of
-from killing.runs import CLI, Child, run
-from killing.verdict import judge, truth_of
-from killing.vtex import Fault, Faults, Vtex
+from support.killing.files import START, Content, make, orders_of
+from support.killing.runs import CLI, Child, run
+from support.killing.verdict import judge, truth_of
+from support.killing.vtex import Fault, Faults, Vtex
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from killing.runs import Ended
-    from killing.verdict import Verdict
+    from support.killing.runs import Ended
+    from support.killing.verdict import Verdict
 
 #: Pushes a file, if there is one, without another look at the end at what became unknown, which would take seconds.
 PROGRAM = """
 import datetime, sys
 from vtex_tracking_ext import TrackingClient
-from vtex_tracking_ext.bulk.deliver import Choices
-from vtex_tracking_ext.bulk.push import push
-from vtex_tracking_ext.bulk.rows import read_rows
+from vtex_tracking_ext.bulk.delivery.deliver import Choices
+from vtex_tracking_ext.bulk import push
+from vtex_tracking_ext.bulk.input.rows import read_rows
 
 journal, events_per_call, *files = sys.argv[1:]
 rows = [row for file in files for row in read_rows(file, datetime.datetime.now().astimezone())]

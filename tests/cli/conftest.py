@@ -9,7 +9,7 @@ import pytest
 from vtex_tracking_ext.cli import main
 from vtex_tracking_ext.sandbox import APP_KEY, APP_TOKEN, Oms, running, with_examples
 
-from commands import Ran
+from support.commands import Ran
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from vtex_tracking_ext.bulk.postgres import PostgresJournal, PostgresReader
+from vtex_tracking_ext.bulk.journal.postgres import PostgresJournal, PostgresReader
 from vtex_tracking_ext.sandbox import EXAMPLE_FILE
 
-from journaled import package, row, told
+from support.journaled import package, row, told
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from commands import Ran
+    from support.commands import Ran
 
 pytestmark = pytest.mark.usefixtures("account")
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from vtex_tracking_ext.sandbox import Oms
 
-    from commands import Ran
+    from support.commands import Ran
 
 ORDER, INVOICE = "1172452900788-01", "000030711"
 ROWS = (

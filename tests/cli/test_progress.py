@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from vtex_tracking_ext.bulk.deliver import Waiting
+from vtex_tracking_ext.bulk.delivery.deliver import Waiting
 from vtex_tracking_ext.cli.progress import progress
 
 if TYPE_CHECKING:
-    from vtex_tracking_ext.bulk.entries import Settled
+    from vtex_tracking_ext.bulk.journal.entries import Settled
 
 WAITING = Waiting("mystore", 59.6, "429 \x1b[31mToo Many")
 

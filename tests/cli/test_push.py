@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from vtex_tracking_ext.bulk import breaker, deliver, pace
-from vtex_tracking_ext.bulk.entries import Selection
-from vtex_tracking_ext.bulk.rows import read_rows
-from vtex_tracking_ext.bulk.sqlite import SqliteJournal, SqliteReader
-from vtex_tracking_ext.cli import bulk_options, telling
+from vtex_tracking_ext.bulk.delivery import breaker, deliver, pace
+from vtex_tracking_ext.bulk.input.rows import read_rows
+from vtex_tracking_ext.bulk.journal.entries import Selection
+from vtex_tracking_ext.bulk.journal.sqlite import SqliteJournal, SqliteReader
+from vtex_tracking_ext.cli import messages
 from vtex_tracking_ext.cli import push as cli_push
+from vtex_tracking_ext.cli.parser import bulk_options
 from vtex_tracking_ext.sandbox import (
     APP_KEY,
     APP_TOKEN,
@@ -28,7 +29,7 @@ from vtex_tracking_ext.sandbox import (
     OmsSettings,
 )
 
-from commands import Ran
+from support.commands import Ran
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -331,7 +332,7 @@ class TestMistakes:
         self, run: Callable[..., Ran], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """They are all in the file of rejects; machines are told all of them."""
-        monkeypatch.setattr(telling, "MOST_LINES", 2)
+        monkeypatch.setattr(messages, "MOST_LINES", 2)
         path = write(tmp_path, HEADER + ROW.replace("2026-10-05", "x") * 5)
         ran = run("check", path)
         assert (ran.err.count("column date"), "... and 3 more problems." in ran.err) == (2, True)
@@ -424,7 +425,7 @@ class TestOutcomes:
         self, run: Callable[..., Ran], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """The report has them all; machines are told all of them."""
-        monkeypatch.setattr(telling, "MOST_LINES", 2)
+        monkeypatch.setattr(messages, "MOST_LINES", 2)
         path = write(tmp_path, HEADER + rows_of_other_orders("1-01", "2-01", "3-01"))
         ran = run("push", path)
         assert sum(line.startswith("refused: ") for line in ran.out.splitlines()) == 2
@@ -644,7 +645,7 @@ class TestAccounts:
 
 def rows_for(label: str, order_id: str) -> list[Any]:
     """Return a row for an account by its name in the journal."""
-    from journaled import row  # noqa: PLC0415 - only here
+    from support.journaled import row  # noqa: PLC0415 - only here
 
     return [row(1, f"for {label}", INVOICE, account=label, order_id=order_id)]
 
@@ -681,14 +682,14 @@ class TestInterrupts:
         number: signal.Signals,
     ) -> None:
         """Nor half a file of rejects; exit status 130."""
-        told = telling.Teller.problem
+        told = messages.Teller.problem
 
-        def interrupt(teller: telling.Teller, problem: Any) -> None:
+        def interrupt(teller: messages.Teller, problem: Any) -> None:
             if problem.place.line == 4:
                 signal.raise_signal(number)
             told(teller, problem)
 
-        monkeypatch.setattr(telling.Teller, "problem", interrupt)
+        monkeypatch.setattr(messages.Teller, "problem", interrupt)
         ran = run("push", write(tmp_path, HEADER + ROW.replace("2026-10-05", "x") * 9))
         assert (ran.status, ran.err.splitlines()[-1]) == (130, "vtex-tracking push: interrupted.")
         assert len(oms.received) == 0

@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from vtex_tracking_ext.bulk import report as lines
-from vtex_tracking_ext.bulk.journal import JournalError
-from vtex_tracking_ext.bulk.sqlite import SqliteJournal, SqliteReader
+from vtex_tracking_ext.bulk.journal.interface import JournalError
+from vtex_tracking_ext.bulk.journal.sqlite import SqliteJournal, SqliteReader
+from vtex_tracking_ext.bulk.report import rows as lines
 from vtex_tracking_ext.cli import main, output
 
-from ledgers import fill, journal_of
+from support.ledgers import fill, journal_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from commands import Ran
+    from support.commands import Ran
 
 NUMBERS: Any = {"mystore": {"applied": 3, "refused": 2, "unknown": 1}, "other": {"applied": 1, "pending": 1}}
 
@@ -298,8 +298,8 @@ def test_what_ends_the_reading_leaves_no_file(
 def test_a_missing_extra_is_named(run: Callable[..., Ran], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The other formats need none."""
     monkeypatch.setitem(sys.modules, "jinja2", None)
-    monkeypatch.delitem(sys.modules, "vtex_tracking_ext.bulk.report_html", raising=False)
-    monkeypatch.delattr("vtex_tracking_ext.bulk.report_html", raising=False)
+    monkeypatch.delitem(sys.modules, "vtex_tracking_ext.bulk.report.page", raising=False)
+    monkeypatch.delattr("vtex_tracking_ext.bulk.report.page", raising=False)
     ran = run("report", "--output", tmp_path / "r.html")
     assert ran.status == 3
     assert (

@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from attrs import evolve
 
-from vtex_tracking_ext.bulk.entries import Selection
-from vtex_tracking_ext.bulk.sqlite import SqliteJournal, SqliteReader
+from vtex_tracking_ext.bulk.journal.entries import Selection
+from vtex_tracking_ext.bulk.journal.sqlite import SqliteJournal, SqliteReader
 from vtex_tracking_ext.cli.resolve import BY_HAND
 from vtex_tracking_ext.sandbox import Oms, OmsSettings, running
 
-from journaled import delivery, row, told
+from support.journaled import delivery, row, told
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from commands import Ran
+    from support.commands import Ran
 
 pytestmark = pytest.mark.usefixtures("account")
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from commands import Ran
+    from support.commands import Ran
 
 
 def test_it_tells_how_to_use_it(run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,13 +14,13 @@ from attrs import fields
 
 from vtex_tracking_ext import cli
 from vtex_tracking_ext.cli import single
-from vtex_tracking_ext.credentials import Settings
+from vtex_tracking_ext.config.credentials import Settings
 from vtex_tracking_ext.sandbox import APP_KEY, APP_TOKEN, USER_TOKEN, Oms
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from commands import Ran
+    from support.commands import Ran
 
 ORDER, INVOICE = "1172452900788-01", "000030711"
 

@@ -16,19 +16,19 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from vtex_tracking_ext import AuthenticationError
-from vtex_tracking_ext.bulk.journals import open_reader
-from vtex_tracking_ext.cli import fleet, output
-from vtex_tracking_ext.fleet.doorbell import queue_of
-from vtex_tracking_ext.fleet.paces import Paces
+from vtex_tracking_ext.bulk.journal.opening import open_reader
+from vtex_tracking_ext.cli import enqueue, output
+from vtex_tracking_ext.fleet.account_pace import Paces
+from vtex_tracking_ext.fleet.task import queue_of
 from vtex_tracking_ext.sandbox import APP_KEY, APP_TOKEN, EXAMPLE_FILE, Oms
 
-from fleets import PATIENCE, fill, opened, states
+from support.fleets import PATIENCE, fill, opened, states
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from commands import Ran
+    from support.commands import Ran
 
 pytestmark = pytest.mark.usefixtures("account")
 
@@ -150,7 +150,7 @@ def test_an_extra_that_is_missing_is_named(
 def test_tables_that_cannot_be_made_are_told_of(run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> None:
     """And the journal is closed."""
     closed: list[Any] = []
-    postgres_journal = pytest.importorskip("vtex_tracking_ext.bulk.postgres").PostgresJournal
+    postgres_journal = pytest.importorskip("vtex_tracking_ext.bulk.journal.postgres").PostgresJournal
     close = postgres_journal.close
 
     def note(self: Any) -> None:
@@ -208,7 +208,7 @@ def test_some_accounts_alone_are_served(run: Callable[..., Ran], shared: str, om
     with opened(shared) as journal:
         fill(journal, 1, account=label)
         fill(journal, 1, account=other)
-        fleet.ring_for(journal, [label, other])
+        enqueue.ring_for(journal, [label, other])
         with told_to_end(oms, 1):
             ran = run("worker", "--accounts", "OTHER,", "--quiet")
         assert ran.err == (
@@ -319,7 +319,7 @@ def test_status_tells_how_fast_a_fleet_calls(run: Callable[..., Ran], shared: st
 def rest(journal: Any) -> None:
     """Have an account rest."""
     from vtex_tracking_ext import AuthenticationError  # noqa: PLC0415 - for this alone
-    from vtex_tracking_ext.fleet.paces import Paces  # noqa: PLC0415 - likewise
+    from vtex_tracking_ext.fleet.account_pace import Paces  # noqa: PLC0415 - likewise
 
     error = AuthenticationError("401 \x1b", status_code=401)
     Paces(journal.connections).change("mystore", lambda shared, now: shared.report(now, (), now, error))

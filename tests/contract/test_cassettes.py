@@ -8,14 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import vtex_tracking_ext
-from vtex_tracking_ext import (
-    AsyncTrackingClient,
-    RetryPolicy,
-    TrackingClient,
-    TrackingReceipt,
-    VtexTrackingError,
-    stub,
-)
+from vtex_tracking_ext import AsyncTrackingClient, RetryPolicy, TrackingClient, TrackingReceipt, VtexTrackingError
+from vtex_tracking_ext.transport import request
 
 import cassettes
 from cases import ACCOUNT, CASES, INVOICE, ORDER, TARGETS, Case
@@ -31,13 +25,13 @@ from cassettes import (
     recorder,
     sha256,
 )
-from contract_check import ROOT, check_answer, check_request
+from support.contract_check import ROOT, check_answer, check_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from answers import Twin
+    from support.answers import Twin
 
 CREDENTIALS: dict[str, Any] = {"app_key": "vtexappkey-apiexamples-MADEUP", "app_token": "MADEUPTOKENMADEUPTOKEN"}
 BY_NAME = {case.name: case for case in CASES}
@@ -84,16 +78,16 @@ def _check_outcome(case: Case, target: str, found: object) -> None:
         assert found[0].invoice_number
 
 
-def _watch(monkeypatch: pytest.MonkeyPatch) -> list[stub.Outgoing]:
+def _watch(monkeypatch: pytest.MonkeyPatch) -> list[request.Outgoing]:
     """Keep every request that is made."""
-    make = stub.Stub._outgoing
-    sent: list[stub.Outgoing] = []
+    make = request.Stub._outgoing
+    sent: list[request.Outgoing] = []
 
-    def keep(self: stub.Stub, *arguments: Any) -> stub.Outgoing:
+    def keep(self: request.Stub, *arguments: Any) -> request.Outgoing:
         sent.append(make(self, *arguments))
         return sent[-1]
 
-    monkeypatch.setattr(stub.Stub, "_outgoing", keep)
+    monkeypatch.setattr(request.Stub, "_outgoing", keep)
     return sent
 
 
@@ -101,8 +95,8 @@ def _watch(monkeypatch: pytest.MonkeyPatch) -> list[stub.Outgoing]:
 def test_what_was_recorded_conforms_to_the_contract(path: Path) -> None:
     """Each request, credentials apart, and each answer."""
     believed(path)
-    for request, answer in exchanges(path):
-        check_answer(check_request(*request), *answer)
+    for sent, answer in exchanges(path):
+        check_answer(check_request(*sent), *answer)
 
 
 def test_a_hidden_second_send_fails() -> None:

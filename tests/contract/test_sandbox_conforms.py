@@ -19,7 +19,7 @@ from vtex_tracking_ext.cli import main
 from vtex_tracking_ext.sandbox import APP_KEY, APP_TOKEN, EXAMPLE_FILE, Oms, running, server, with_examples
 from vtex_tracking_ext.sandbox.app import create_app
 
-from contract_check import ROOT, check_answer, check_request
+from support.contract_check import ROOT, check_answer, check_request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fleets import opened
+from support.fleets import opened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from vtex_tracking_ext.bulk.postgres import PostgresJournal
+    from vtex_tracking_ext.bulk.journal.postgres import PostgresJournal
 
 
 @pytest.fixture

@@ -12,21 +12,21 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from vtex_tracking_ext import RateLimitedError
-from vtex_tracking_ext.bulk.deliver import News, Waiting
-from vtex_tracking_ext.bulk.entries import Selection
-from vtex_tracking_ext.bulk.journal import JournalError
+from vtex_tracking_ext.bulk.delivery.deliver import News, Waiting
+from vtex_tracking_ext.bulk.journal.entries import Selection
+from vtex_tracking_ext.bulk.journal.interface import JournalError
+from vtex_tracking_ext.fleet.account_pace import Paces
 from vtex_tracking_ext.fleet.metrics import Metrics, serve
-from vtex_tracking_ext.fleet.paces import Paces
 
-from fleets import fill, move, package
-from journaled import refused
+from support.fleets import fill, move, package
+from support.journaled import refused
 
 if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Mapping
 
-    from vtex_tracking_ext.bulk.entries import State
-    from vtex_tracking_ext.bulk.postgres import PostgresJournal
+    from vtex_tracking_ext.bulk.journal.entries import State
+    from vtex_tracking_ext.bulk.journal.postgres import PostgresJournal
     from vtex_tracking_ext.fleet.slots import SharedPace
 
 Samples = dict[tuple[str, ...], float]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 import pytest
 
 from vtex_tracking_ext import AuthenticationError, NotFoundError, OutcomeUnknownError, RateLimitedError
-from vtex_tracking_ext.bulk.pace import Throttle
+from vtex_tracking_ext.bulk.delivery.pace import Throttle
 from vtex_tracking_ext.fleet.pace import FleetPace, NotYet, Quiet
 from vtex_tracking_ext.fleet.slots import ASK_AGAIN, REST, SharedPace
 

@@ -7,15 +7,9 @@ from itertools import pairwise
 
 import pytest
 
-from vtex_tracking_ext import (
-    AuthenticationError,
-    NotFoundError,
-    NotSentError,
-    OutcomeUnknownError,
-    RateLimitedError,
-)
-from vtex_tracking_ext.bulk.breaker import FIRST_PAUSE, MOST_UNKNOWN, Breaker
-from vtex_tracking_ext.bulk.pace import MOST_FREEZES, Throttle
+from vtex_tracking_ext import AuthenticationError, NotFoundError, NotSentError, OutcomeUnknownError, RateLimitedError
+from vtex_tracking_ext.bulk.delivery.breaker import FIRST_PAUSE, MOST_UNKNOWN, Breaker
+from vtex_tracking_ext.bulk.delivery.pace import MOST_FREEZES, Throttle
 from vtex_tracking_ext.fleet.slots import ASK_AGAIN, LEASE_SECONDS, LONGEST_WAIT, REST, TRIAL, Answer, Lease, SharedPace
 
 NOW = 1_764_000_000.0

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 from procrastinate.schema import migrations_path
 
-from vtex_tracking_ext.bulk.postgres import PostgresJournal
+from vtex_tracking_ext.bulk.journal.postgres import PostgresJournal
 from vtex_tracking_ext.fleet import tables
 from vtex_tracking_ext.fleet.tables import migration_names, prepare
 
-from fleets import fill, opened, ring, take_up
+from support.fleets import fill, opened, ring, take_up
 
 if TYPE_CHECKING:
-    from vtex_tracking_ext.bulk.postgres.schema import Connection
+    from vtex_tracking_ext.bulk.journal.postgres.schema import Connection
 
 #: The last migration of Procrastinate 3.3.
 OLD = "03.03.00_01_pre_priority_lock_fetch_job.sql"

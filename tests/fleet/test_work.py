@@ -9,22 +9,22 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from vtex_tracking_ext import ConfigurationError, OutcomeUnknownError
-from vtex_tracking_ext.bulk.deliver import Choices
-from vtex_tracking_ext.bulk.entries import Selection
-from vtex_tracking_ext.bulk.journal import JournalError
+from vtex_tracking_ext.bulk.delivery.deliver import Choices
+from vtex_tracking_ext.bulk.journal.entries import Selection
+from vtex_tracking_ext.bulk.journal.interface import JournalError
+from vtex_tracking_ext.fleet.account_pace import Paces
 from vtex_tracking_ext.fleet.pace import NotYet, Quiet
-from vtex_tracking_ext.fleet.paces import Paces
 from vtex_tracking_ext.fleet.slots import REST
 from vtex_tracking_ext.fleet.work import LOOK_AGAIN, Work
 
-from fleets import Seen, fill, move, states
-from journaled import Account, package, refused, row
+from support.fleets import Seen, fill, move, states
+from support.journaled import Account, package, refused, row
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from vtex_tracking_ext import TrackingClient, TrackingUpdate
-    from vtex_tracking_ext.bulk.postgres import PostgresJournal
+    from vtex_tracking_ext.bulk.journal.postgres import PostgresJournal
 
 UNKNOWN = OutcomeUnknownError("no answer")
 

@@ -16,25 +16,25 @@ import pytest
 from attrs import evolve
 from procrastinate.exceptions import ConnectorException
 
-from vtex_tracking_ext.bulk.deliver import Choices
-from vtex_tracking_ext.bulk.journal import JournalError
-from vtex_tracking_ext.fleet import doorbell, pace
+from vtex_tracking_ext.bulk.delivery.deliver import Choices
+from vtex_tracking_ext.bulk.journal.interface import JournalError
+from vtex_tracking_ext.fleet import pace, task
 from vtex_tracking_ext.fleet import worker as module
-from vtex_tracking_ext.fleet.doorbell import queue_of
+from vtex_tracking_ext.fleet.account_pace import Paces
 from vtex_tracking_ext.fleet.pace import NotYet
-from vtex_tracking_ext.fleet.paces import Paces
+from vtex_tracking_ext.fleet.task import queue_of
 from vtex_tracking_ext.fleet.worker import Rhythm
 from vtex_tracking_ext.sandbox import APP_KEY, APP_TOKEN, Oms, OmsSettings, running
 
-from fleets import HASTY, PATIENCE, Fleet, doorbells, fill, opened, orders, ring, shown, states, until
-from killing.vtex import Faults, Strike, Vtex
-from postgres import Databases, Server
+from support.fleets import HASTY, PATIENCE, Fleet, doorbells, fill, opened, orders, ring, shown, states, until
+from support.killing.vtex import Faults, Strike, Vtex
+from support.postgres import Databases, Server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from vtex_tracking_ext.bulk.entries import PackageKey
-    from vtex_tracking_ext.bulk.postgres import PostgresJournal
+    from vtex_tracking_ext.bulk.journal.entries import PackageKey
+    from vtex_tracking_ext.bulk.journal.postgres import PostgresJournal
 
 #: A worker that nobody would wait for.
 LAZY = Rhythm(look=0.1, sweep="0 0 29 2 *")
@@ -260,7 +260,7 @@ def test_it_goes_on_when_its_database_comes_back(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Restarted in the middle: nothing is lost, and nothing is sent twice."""
-    monkeypatch.setattr(doorbell, "AFTER_FAILURE", 1)
+    monkeypatch.setattr(task, "AFTER_FAILURE", 1)
     oms = orders(30, settings=OmsSettings(show_after=0))
     vtex = vtex_of(oms)
     with Server() as server, opened(Databases(server.url).new()) as journal, vtex.server:

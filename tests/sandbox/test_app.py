@@ -27,7 +27,7 @@ from vtex_tracking_ext.sandbox import (
     server,
 )
 
-from contract_check import SentRequest, check_answer
+from support.contract_check import SentRequest, check_answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,7 +7,8 @@ from importlib.util import module_from_spec, spec_from_loader
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from scratch import ROOT, Scratch
+
+from support.scratch import ROOT, Scratch
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,7 +10,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from scratch import ROOT
+
+from support.scratch import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable

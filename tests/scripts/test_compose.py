@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
-from scratch import ROOT
 
-from vtex_tracking_ext.bulk.postgres import address_of
+from vtex_tracking_ext.bulk.journal.postgres import address_of
 from vtex_tracking_ext.cli import _parser
 from vtex_tracking_ext.sandbox import APP_KEY, APP_TOKEN
+
+from support.scratch import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,7 +9,8 @@ import sys
 from contextlib import suppress
 
 import pytest
-from scratch import ROOT
+
+from support.scratch import ROOT
 
 #: Runs the demo with its own environment taken as made, because this one has all that it needs.
 DEMO = """

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 HALF = "retry._half: return 61"
-DIFFERENCE = """--- vtex_tracking_ext/retry.py
-+++ vtex_tracking_ext/retry.py
+DIFFERENCE = """--- vtex_tracking_ext/call/retry.py
++++ vtex_tracking_ext/call/retry.py
 @@ -1,5 +1,5 @@
  def _half() -> int:
 -    return (60)
@@ -77,8 +77,8 @@ def test_every_explanation_of_the_project_is_read(script: Any) -> None:
 def test_a_listing_gives_each_mutant_its_status(script: Any) -> None:
     """As mutmut prints it."""
     lines = [
-        "    vtex_tracking_ext.retry.x__half__mutmut_1: killed",
-        "    vtex_tracking_ext.retry.x__half__mutmut_2: no tests",
+        "    vtex_tracking_ext.call.retry.x__half__mutmut_1: killed",
+        "    vtex_tracking_ext.call.retry.x__half__mutmut_2: no tests",
     ]
     assert script.results("\n".join(lines)) == {
         "retry.x__half__mutmut_1": "killed",

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
-from scratch import ROOT
 
 from vtex_tracking_ext.sandbox import APP_KEY, APP_TOKEN, Oms, running
 
 import cassettes
 from cases import CASES, INVOICE, ORDER
+from support.scratch import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from scratch import ROOT, TREE
 from vtex_oms_client.constants import EVENT_DESCRIPTION_MAX_LENGTH, ORDER_ID_MAX_LENGTH
+
+from support.scratch import ROOT, TREE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from scratch import Scratch
+    from support.scratch import Scratch
 
 
 def test_two_runs_give_identical_bytes(scratch: Scratch) -> None:

@@ -10,7 +10,7 @@ from vtex_oms_client.constants import EVENT_DESCRIPTION_MAX_LENGTH
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from scratch import Scratch
+    from support.scratch import Scratch
 
 MODELS = "vtex_oms_client.models"
 

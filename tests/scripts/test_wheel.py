@@ -60,8 +60,8 @@ def test_it_brings_both_packages_and_their_data(home: Path) -> None:
         "vtex_oms_client/py.typed",
         "vtex_oms_client/provenance.json",
         "vtex_tracking_ext/py.typed",
-        "vtex_tracking_ext/bulk/templates/report.css",
-        "vtex_tracking_ext/bulk/templates/report.html",
+        "vtex_tracking_ext/bulk/report/templates/report.css",
+        "vtex_tracking_ext/bulk/report/templates/report.html",
         "vtex_tracking_ext/sandbox/templates/page.html",
         "vtex_tracking_ext/sandbox/data/events.csv",
     ):

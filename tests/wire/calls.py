@@ -21,7 +21,7 @@ from vtex_tracking_ext import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from answers import Twin
+    from support.answers import Twin
 
 ORDER, INVOICE = "o-01", "000030711"
 UPDATE = TrackingUpdate(ORDER, INVOICE, [TrackingEvent("2015-06-23", "Coletado", "Rio de Janeiro", "RJ")])

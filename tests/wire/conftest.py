@@ -10,7 +10,8 @@ import httpx
 import pytest
 import trustme
 
-from vtex_tracking_ext import AsyncTrackingClient, TrackingClient, transport, transport_async
+from vtex_tracking_ext import AsyncTrackingClient, TrackingClient
+from vtex_tracking_ext.transport import transport, transport_async
 
 from wire.calls import ONCE
 from wire.server import HOST, Server
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from answers import Twin
+    from support.answers import Twin
 
 _PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 

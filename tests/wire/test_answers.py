@@ -26,7 +26,7 @@ from wire.server import Server, again, apply, close, flood, read, respond, say
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from answers import Twin
+    from support.answers import Twin
 
 #: Peak growth in MiB that one answer may cost, whatever it unpacks to.
 _MEMORY = 24

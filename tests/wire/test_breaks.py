@@ -36,7 +36,7 @@ from wire.server import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from answers import Twin
+    from support.answers import Twin
 
 _HEAD = b"HTTP/1.1 200 OK\r\n"
 _NO_ANSWER = {

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from vtex_tracking_ext import AsyncTrackingClient, OutcomeUnknownError, RefusedError, TrackingClient, pool, pool_async
+from vtex_tracking_ext import AsyncTrackingClient, OutcomeUnknownError, RefusedError, TrackingClient
+from vtex_tracking_ext.transport import pool, pool_async
 
 from wire.calls import HASTY, OK, ONCE, UPDATE, answer, ended, ended_at_once, receipt, update
 from wire.server import (
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from answers import Twin
+    from support.answers import Twin
 
 #: An answer that nobody asked for: as a receipt it would be a lie.
 FORGED = answer(200, receipt(number=666))

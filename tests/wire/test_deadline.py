@@ -14,7 +14,6 @@ from vtex_tracking_ext import (
     ReadFailedError,
     RefusedError,
     RetryPolicy,
-    conversation,
 )
 
 from wire.calls import ONCE, ORDER, UPDATE, answer, ended, ended_at_once, order, update, within
@@ -40,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from answers import Twin
+    from support.answers import Twin
 
 #: Seconds that the calls here may take. One byte every 50 ms keeps any time-out per read from ending them.
 TIMEOUT = 0.6
@@ -189,7 +188,7 @@ def test_checking_an_unknown_outcome_is_bounded_too(
     steps: list[Any],
 ) -> None:
     """The order that is read back never comes, or never shows it."""
-    monkeypatch.setattr(conversation, "CHECK_PAUSES", (0.1, 0.1, 3.0), raising=False)
+    monkeypatch.setattr("vtex_tracking_ext.call.steps.CHECK_PAUSES", (0.1, 0.1, 3.0))
     server = serve([read, apply, reset], [read, *steps], limit=4)
     with within(TIMEOUT):
         error = ended(make(server.url, timeout=TIMEOUT, on_unknown="check"))
@@ -201,7 +200,7 @@ def test_checking_finds_what_was_applied(
     make: Callable[..., Twin], serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The other side of the test above: the order shows it, and the receipt says where it comes from."""
-    monkeypatch.setattr(conversation, "CHECK_PAUSES", (0.1,), raising=False)
+    monkeypatch.setattr("vtex_tracking_ext.call.steps.CHECK_PAUSES", (0.1,))
     server = serve([read, apply, reset], [read, say(answer(200, order(UPDATE))), close])
     result = ended(make(server.url, on_unknown="check"))
     assert result.applied is True

@@ -16,13 +16,14 @@ import httpx
 import pytest
 import trustme
 
-from vtex_tracking_ext import AsyncTrackingClient, NotSentError, TrackingClient, TrackingReceipt, network
-from vtex_tracking_ext import via_httptools_async as fast
-from vtex_tracking_ext.body import Body
-from vtex_tracking_ext.pool_async import AsyncPool
-from vtex_tracking_ext.reading import Reading
-from vtex_tracking_ext.stub import Stub
-from vtex_tracking_ext.transport import sends_itself
+from vtex_tracking_ext import AsyncTrackingClient, NotSentError, TrackingClient, TrackingReceipt
+from vtex_tracking_ext.transport import connect as connecting
+from vtex_tracking_ext.transport import connection_async as fast
+from vtex_tracking_ext.transport.body import Body
+from vtex_tracking_ext.transport.pool_async import AsyncPool
+from vtex_tracking_ext.transport.request import Stub
+from vtex_tracking_ext.transport.response import Reading
+from vtex_tracking_ext.transport.transport import sends_itself
 
 from wire.calls import OK, ONCE, UPDATE, answer, ended, within
 from wire.server import HOST, Server, again, apply, close, handshake, pause, read, reset, say, wait_for
@@ -32,9 +33,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from vtex_tracking_ext.network import Watch
+    from vtex_tracking_ext.transport.connect import Watch
 
-    from answers import Twin
+    from support.answers import Twin
 
 #: An address of this machine at which no server of these tests listens.
 NOBODY = "127.0.0.2"
@@ -68,7 +69,7 @@ def test_families_take_turns() -> None:
     """The network of one may be broken."""
     six = [(socket.AF_INET6, socket.SOCK_STREAM, 0, "", (f"::{number}", 443, 0, 0)) for number in (1, 2, 3)]
     four = [(socket.AF_INET, socket.SOCK_STREAM, 0, "", ("192.0.2.1", 443))]
-    assert network.in_turn([*six, *four]) == [six[0], four[0], six[1], six[2]]
+    assert connecting.in_turn([*six, *four]) == [six[0], four[0], six[1], six[2]]
 
 
 def test_an_address_that_refuses_is_passed_over(
@@ -114,7 +115,7 @@ def test_an_address_that_says_nothing_is_left_by_the_synchronous_client(
     url = server.url.replace(HOST, "localhost")
     with TrackingClient("mystore", user_token="MADEUP", base_url=url, retry=ONCE, timeout=10) as client:
         assert client.send(UPDATE).applied is True
-    assert given == [(NOBODY, network.PATIENCE), (HOST, network.CONNECT_TIMEOUT)]
+    assert given == [(NOBODY, connecting.PATIENCE), (HOST, connecting.CONNECT_TIMEOUT)]
 
 
 def test_an_address_that_is_slow_is_waited_for_if_it_is_the_last(

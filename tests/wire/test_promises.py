@@ -28,7 +28,7 @@ from vtex_tracking_ext import (
     VtexTrackingError,
 )
 
-from answers import Twin
+from support.answers import Twin
 from wire.calls import OK, UPDATE, answer, ended, order
 from wire.server import HOST, Server, again, apply, close, read, read_head, reset, respond, say
 

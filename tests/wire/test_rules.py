@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from vtex_tracking_ext import InvalidUpdateError, NotSentError, OutcomeUnknownError, RefusedError, TrackingUpdate, pool
+from vtex_tracking_ext import InvalidUpdateError, NotSentError, OutcomeUnknownError, RefusedError, TrackingUpdate
+from vtex_tracking_ext.transport import pool
 
 from wire.calls import HASTY, OK, UPDATE, answer, ended, ended_at_once, receipt, update, within
 from wire.server import Server, again, apply, close, flood, read, reset, say, until_gone, wait_for
@@ -27,7 +28,7 @@ from wire.server import Server, again, apply, close, flood, read, reset, say, un
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from answers import Twin
+    from support.answers import Twin
 
 
 def test_rule_1_a_refused_connection_sent_nothing(make: Callable[..., Twin]) -> None:

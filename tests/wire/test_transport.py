@@ -20,15 +20,14 @@ from vtex_tracking_ext import (
     RetryPolicy,
     TrackingClient,
     TrackingUpdate,
-    stub,
-    tls,
 )
+from vtex_tracking_ext.transport import request, tls
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from answers import Twin
+    from support.answers import Twin
 
 UPDATE = TrackingUpdate("o-01", "1", is_delivered=True)
 ONCE = RetryPolicy(attempts=1)
@@ -125,7 +124,7 @@ def test_a_2xx_that_breaks_off_is_applied(make: Callable[..., Twin], answer: byt
 
 def test_a_body_beyond_the_cap_is_not_read_whole(make: Callable[..., Twin], monkeypatch: pytest.MonkeyPatch) -> None:
     """A receipt has a few hundred bytes."""
-    monkeypatch.setattr(stub, "MAX_BODY", 1000)
+    monkeypatch.setattr(request, "MAX_BODY", 1000)
     with server(b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n" + b"x" * 5000) as (url, _):
         receipt = make(url).send(UPDATE)
     assert "the answer broke off" in (receipt.note or "")
@@ -190,6 +189,6 @@ def test_a_source_tree_without_an_installation_has_a_user_agent(monkeypatch: pyt
     def missing(_: str) -> str:
         raise PackageNotFoundError
 
-    assert stub._user_agent.__wrapped__().startswith("vtex-tracking/")
+    assert request._user_agent.__wrapped__().startswith("vtex-tracking/")
     monkeypatch.setattr("importlib.metadata.version", missing)
-    assert stub._user_agent.__wrapped__() == "vtex-tracking"
+    assert request._user_agent.__wrapped__() == "vtex-tracking"

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from answers import Twin
+    from support.answers import Twin
     from wire.server import Server
 
 ALL_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")

@@ -1,1 +1,23 @@
-"""Whole files of carrier events: read, planned per package, delivered, reported."""
+"""Files and feeds of carrier events: noted in a journal, delivered to VTEX, reported.
+
+Public names are imported on first use, so that the parts of this package can be imported without the whole.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .pipeline import Result, push
+
+__all__ = ["Result", "push"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first asked for (PEP 562)."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from . import pipeline  # noqa: PLC0415 - on first use
+
+    value = globals()[name] = getattr(pipeline, name)
+    return value

@@ -10,8 +10,8 @@ from vtex_tracking_ext.errors import VtexTrackingError
 from vtex_tracking_ext.text import visible
 
 from . import output
-from .commands import ShowVersion, add_commands
-from .status import Status, status_of
+from .exit_codes import Status, status_of
+from .parser.commands import ShowVersion, add_commands
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,10 +6,10 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
-from vtex_tracking_ext.bulk.labels import label_at, label_of
-from vtex_tracking_ext.credentials import server_url
+from vtex_tracking_ext.bulk.journal.account_name import label_at, label_of
+from vtex_tracking_ext.config.credentials import server_url
+from vtex_tracking_ext.config.profiles import load_profiles
 from vtex_tracking_ext.errors import ConfigurationError
-from vtex_tracking_ext.profiles import load_profiles
 from vtex_tracking_ext.text import quoted, visible
 
 from .connection import client_of, profile_file, settings_from
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import argparse
 
     from vtex_tracking_ext.client import TrackingClient
-    from vtex_tracking_ext.credentials import Settings
+    from vtex_tracking_ext.config.credentials import Settings
 
 
 class Accounts:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from attrs import asdict, fields
 
 from vtex_tracking_ext.client import TrackingClient
-from vtex_tracking_ext.credentials import WHERE_TO_GET, Settings, merged, settings_from_env
+from vtex_tracking_ext.config.credentials import WHERE_TO_GET, Settings, merged, settings_from_env
+from vtex_tracking_ext.config.profiles import load_profile, load_profiles, profiles_path
 from vtex_tracking_ext.errors import ConfigurationError
-from vtex_tracking_ext.profiles import load_profile, load_profiles, profiles_path
 
 if TYPE_CHECKING:
     import argparse

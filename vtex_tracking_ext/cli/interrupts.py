@@ -7,8 +7,8 @@ import signal
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from .exit_codes import Status
 from .output import warn
-from .status import Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from vtex_tracking_ext.bulk import journals
+from vtex_tracking_ext.bulk.journal import opening
 
-from .ledger import journal_to_write
+from .exit_codes import Status
 from .output import say
-from .status import Status
+from .status import journal_to_write
 
 if TYPE_CHECKING:
     import argparse
@@ -17,5 +17,5 @@ if TYPE_CHECKING:
 
 def migrate(parsed: argparse.Namespace) -> Status:
     """Make the journal, or bring it up to date, and say so."""
-    say(journals.migrate(journal_to_write(parsed, os.environ)))
+    say(opening.migrate(journal_to_write(parsed, os.environ)))
     return Status.OK

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Callable, Iterator, Mapping
 
-    from vtex_tracking_ext.bulk.deliver import Waiting
-    from vtex_tracking_ext.bulk.entries import Settled
+    from vtex_tracking_ext.bulk.delivery.deliver import Waiting
+    from vtex_tracking_ext.bulk.journal.entries import Settled
 
 #: How often a run tells of its progress where there is no terminal.
 _STEPS: Final = 10

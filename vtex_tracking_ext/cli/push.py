@@ -7,35 +7,35 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vtex_tracking_ext.bulk.deliver import Choices, News, Waiting
-from vtex_tracking_ext.bulk.entries import OPEN, Selection
-from vtex_tracking_ext.bulk.journals import open_journal, open_trial
-from vtex_tracking_ext.bulk.labels import label_of
-from vtex_tracking_ext.bulk.push import Intake, Run, Taking, outlook, waiting_in
-from vtex_tracking_ext.bulk.rejects import RejectsFile
-from vtex_tracking_ext.bulk.rows import InputFileError, read_rows
-from vtex_tracking_ext.bulk.sqlite import SqliteJournal
-from vtex_tracking_ext.credentials import server_url
+from vtex_tracking_ext.bulk.delivery.deliver import Choices, News, Waiting
+from vtex_tracking_ext.bulk.input.rejects import RejectsFile
+from vtex_tracking_ext.bulk.input.rows import InputFileError, read_rows
+from vtex_tracking_ext.bulk.journal.account_name import label_of
+from vtex_tracking_ext.bulk.journal.entries import OPEN, Selection
+from vtex_tracking_ext.bulk.journal.opening import open_journal, open_trial
+from vtex_tracking_ext.bulk.journal.sqlite import SqliteJournal
+from vtex_tracking_ext.bulk.pipeline import Intake, Run, Taking, outlook, waiting_in
+from vtex_tracking_ext.config.credentials import server_url
 from vtex_tracking_ext.errors import ConfigurationError
 from vtex_tracking_ext.text import quoted
 
 from .accounts import Accounts
 from .connection import settings_from
-from .fleet import fleet_journal, ring_for
+from .enqueue import fleet_journal, ring_for
+from .exit_codes import Status, status_of
 from .interrupts import interrupts, terminations
-from .ledger import journal_option, journal_path, journal_to_write
+from .messages import Teller
 from .progress import progress
-from .status import Status, status_of
-from .telling import Teller
+from .status import journal_option, journal_path, journal_to_write
 
 if TYPE_CHECKING:
     import argparse
     from collections import Counter
     from collections.abc import Callable, Mapping, Sequence
 
-    from vtex_tracking_ext.bulk.entries import State
-    from vtex_tracking_ext.bulk.journal import Journal
-    from vtex_tracking_ext.bulk.records import RowProblem
+    from vtex_tracking_ext.bulk.input.records import RowProblem
+    from vtex_tracking_ext.bulk.journal.entries import State
+    from vtex_tracking_ext.bulk.journal.interface import Journal
     from vtex_tracking_ext.client import TrackingClient
 
 #: How rows are called that name no account, where a plan needs none.

@@ -7,21 +7,21 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-from vtex_tracking_ext.bulk.journals import is_database
+from vtex_tracking_ext.bulk.journal.opening import is_database
 from vtex_tracking_ext.errors import ConfigurationError, VtexTrackingError
 from vtex_tracking_ext.text import visible
 
-from .ledger import journal_path, labels_of, reader_of
+from .exit_codes import Status
 from .output import pour, warn
-from .status import Status
+from .status import journal_path, labels_of, reader_of
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterable, Iterator
 
-    from vtex_tracking_ext.bulk.entries import Selection
-    from vtex_tracking_ext.bulk.journal import JournalReader
-    from vtex_tracking_ext.bulk.journals import Where
+    from vtex_tracking_ext.bulk.journal.entries import Selection
+    from vtex_tracking_ext.bulk.journal.interface import JournalReader
+    from vtex_tracking_ext.bulk.journal.opening import Where
 
 Format: TypeAlias = Literal["jsonl", "csv", "html"]
 
@@ -80,7 +80,7 @@ def _selection(parsed: argparse.Namespace, journal: JournalReader) -> Selection:
     Raises:
         VtexTrackingError: The journal has nothing of such an account, or has it at several addresses.
     """
-    from vtex_tracking_ext.bulk.entries import STATES, Selection  # noqa: PLC0415 - so that --help is quick
+    from vtex_tracking_ext.bulk.journal.entries import STATES, Selection  # noqa: PLC0415 - so that --help is quick
 
     states = tuple(state for state in STATES if not parsed.states or state in parsed.states)
     if parsed.account is None:
@@ -97,23 +97,23 @@ def _selection(parsed: argparse.Namespace, journal: JournalReader) -> Selection:
 def _texts(journal: JournalReader, selection: Selection, form: Format) -> Iterable[str]:
     if form == "html":
         return _page(journal, selection)
-    from vtex_tracking_ext.bulk.report import csv_lines, json_lines  # noqa: PLC0415 - so that --help is quick
+    from vtex_tracking_ext.bulk.report.rows import csv_lines, json_lines  # noqa: PLC0415 - so that --help is quick
 
     return {"csv": csv_lines, "jsonl": json_lines}[form](journal.entries(selection))
 
 
 def _page(journal: JournalReader, selection: Selection) -> Iterator[str]:
     try:
-        from vtex_tracking_ext.bulk import report_html  # noqa: PLC0415 - an extra
+        from vtex_tracking_ext.bulk.report import page  # noqa: PLC0415 - an extra
     except ImportError as error:
         raise ConfigurationError(
             f"A report as HTML needs an extra ({error.name} is missing): pip install 'vtex-tracking[cli]'. "
             "--format csv and --format jsonl do without."
         ) from None
-    from vtex_tracking_ext.bulk.entries import utc_now  # noqa: PLC0415 - so that --help is quick
+    from vtex_tracking_ext.bulk.journal.entries import utc_now  # noqa: PLC0415 - so that --help is quick
 
-    page = report_html.page(journal, journal.name.rpartition(os.sep)[2], utc_now(), selection)
-    return (page[at : at + _PIECE] for at in range(0, len(page), _PIECE))
+    text = page.page(journal, journal.name.rpartition(os.sep)[2], utc_now(), selection)
+    return (text[at : at + _PIECE] for at in range(0, len(text), _PIECE))
 
 
 def _spare_journal(output: Path, where: Where) -> None:

@@ -8,27 +8,27 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import evolve
 
-from vtex_tracking_ext.bulk.deliver import Delivery, News, Waiting
-from vtex_tracking_ext.bulk.entries import Selection
-from vtex_tracking_ext.bulk.journal import BATCH
-from vtex_tracking_ext.bulk.journals import open_journal
-from vtex_tracking_ext.bulk.pace import Pace
+from vtex_tracking_ext.bulk.delivery.deliver import Delivery, News, Waiting
+from vtex_tracking_ext.bulk.delivery.pace import Pace
+from vtex_tracking_ext.bulk.journal.entries import Selection
+from vtex_tracking_ext.bulk.journal.interface import BATCH
+from vtex_tracking_ext.bulk.journal.opening import open_journal
 from vtex_tracking_ext.errors import ConfigurationError, VtexTrackingError
 from vtex_tracking_ext.text import visible
 
 from .accounts import Accounts
+from .exit_codes import Status, status_of
 from .interrupts import interrupts
-from .ledger import journal_path, labels_of, reader_of
+from .messages import counted, entry_document, entry_line
 from .output import say, say_json, warn
 from .progress import wait_line
-from .status import Status, status_of
-from .telling import counted, entry_document, entry_line
+from .status import journal_path, labels_of, reader_of
 
 if TYPE_CHECKING:
     import argparse
 
-    from vtex_tracking_ext.bulk.entries import Resolved, State
-    from vtex_tracking_ext.bulk.journal import Journal, JournalReader
+    from vtex_tracking_ext.bulk.journal.entries import Resolved, State
+    from vtex_tracking_ext.bulk.journal.interface import Journal, JournalReader
 
 #: States that nobody knows the truth of once no run is on its way.
 DOUBT: Final[tuple[State, ...]] = ("in_flight", "unknown")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from vtex_tracking_ext.errors import ConfigurationError
 
+from .exit_codes import Status
 from .output import say, warn
-from .status import Status
 
 if TYPE_CHECKING:
     import argparse

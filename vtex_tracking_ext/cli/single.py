@@ -14,8 +14,8 @@ from vtex_tracking_ext.events import TrackingEvent
 from vtex_tracking_ext.text import visible
 
 from .connection import client_from
+from .exit_codes import Status
 from .output import say, warn
-from .status import Status
 
 if TYPE_CHECKING:
     import argparse

@@ -10,22 +10,22 @@ import sys
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
-from vtex_tracking_ext.bulk.deliver import Choices
+from vtex_tracking_ext.bulk.delivery.deliver import Choices
 from vtex_tracking_ext.errors import ConfigurationError
 from vtex_tracking_ext.text import visible
 
 from .accounts import Accounts
-from .fleet import fleet_journal
+from .enqueue import fleet_journal
+from .exit_codes import Status
 from .output import warn
-from .status import Status
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterator
 
-    from vtex_tracking_ext.bulk.deliver import News, Waiting
-    from vtex_tracking_ext.bulk.postgres import PostgresJournal
-    from vtex_tracking_ext.fleet.paces import Paces
+    from vtex_tracking_ext.bulk.delivery.deliver import News, Waiting
+    from vtex_tracking_ext.bulk.journal.postgres import PostgresJournal
+    from vtex_tracking_ext.fleet.account_pace import Paces
     from vtex_tracking_ext.fleet.worker import Worker
 
 
@@ -37,7 +37,7 @@ def worker(parsed: argparse.Namespace) -> Status:
             accounts.client_of_label(label)  # what is wrong with its credentials is told now, and not by each doorbell
         journal = stack.enter_context(fleet_journal(parsed, os.environ))
         # Of an extra, which fleet_journal asks for.
-        from vtex_tracking_ext.fleet.paces import Paces  # noqa: PLC0415
+        from vtex_tracking_ext.fleet.account_pace import Paces  # noqa: PLC0415
         from vtex_tracking_ext.fleet.work import Work  # noqa: PLC0415
         from vtex_tracking_ext.fleet.worker import Worker  # noqa: PLC0415
 

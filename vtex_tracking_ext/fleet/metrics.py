@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Final
 from prometheus_client import CollectorRegistry, Counter, start_http_server
 from prometheus_client.core import GaugeMetricFamily
 
-from vtex_tracking_ext.bulk.deliver import News, Waiting
-from vtex_tracking_ext.bulk.journal import JournalError
+from vtex_tracking_ext.bulk.delivery.deliver import News, Waiting
+from vtex_tracking_ext.bulk.journal.interface import JournalError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from wsgiref.simple_server import WSGIServer
 
-    from vtex_tracking_ext.bulk.journal import JournalReader
+    from vtex_tracking_ext.bulk.journal.interface import JournalReader
 
     from .slots import SharedPace
 

@@ -7,7 +7,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
-from vtex_tracking_ext.bulk.pace import TOO_LATE
+from vtex_tracking_ext.bulk.delivery.pace import TOO_LATE
 from vtex_tracking_ext.errors import AuthenticationError, PermissionDeniedError, RateLimitedError, RefusedError
 
 from .slots import LONGEST_WAIT
@@ -67,7 +67,7 @@ class PaceStore(Protocol):
 
 
 class FleetPace:
-    """What :class:`~vtex_tracking_ext.bulk.pace.Pace` is to a push. Thread-safe; one per account and worker.
+    """What :class:`~vtex_tracking_ext.bulk.delivery.pace.Pace` is to a push. Thread-safe; one per account and worker.
 
     Args:
         account: The account's name in the journal.

@@ -2,7 +2,7 @@
 
 Workers lease slots, times at which a call may begin, some at once so that a call does not cost a round trip; and they
 report how calls ended. Both change one state, in one order, by one clock, so that all of them together keep to the rate
-that one :class:`~vtex_tracking_ext.bulk.pace.Throttle` allows.
+that one :class:`~vtex_tracking_ext.bulk.delivery.pace.Throttle` allows.
 
 Unlike a push, a worker has no end at which a person looks: where a push ends an account, here the account rests, and
 then one call tries the ground.
@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from attrs import Factory, asdict, define, evolve, fields_dict, frozen
 
-from vtex_tracking_ext.bulk.breaker import ANSWERS_PER_UNKNOWN, MOST_UNKNOWN, Breaker
-from vtex_tracking_ext.bulk.pace import Throttle
+from vtex_tracking_ext.bulk.delivery.breaker import ANSWERS_PER_UNKNOWN, MOST_UNKNOWN, Breaker
+from vtex_tracking_ext.bulk.delivery.pace import Throttle
 from vtex_tracking_ext.errors import RateLimitedError, RefusedError
 
 if TYPE_CHECKING:

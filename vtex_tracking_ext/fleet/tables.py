@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from procrastinate.schema import SchemaManager, migrations_path
 
 if TYPE_CHECKING:
-    from vtex_tracking_ext.bulk.postgres.schema import Connection
+    from vtex_tracking_ext.bulk.journal.postgres.schema import Connection
 
 #: What the journal's table ``meta`` keeps: the last of Procrastinate's migrations that is in its tables.
 _WORD: Final = "procrastinate_migration"

@@ -7,9 +7,9 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from vtex_tracking_ext.bulk.deliver import Choices, Delivery, News, Waiting
-from vtex_tracking_ext.bulk.entries import OPEN, Selection
-from vtex_tracking_ext.bulk.journal import JournalError
+from vtex_tracking_ext.bulk.delivery.deliver import Choices, Delivery, News, Waiting
+from vtex_tracking_ext.bulk.journal.entries import OPEN, Selection
+from vtex_tracking_ext.bulk.journal.interface import JournalError
 from vtex_tracking_ext.text import visible
 
 from .pace import FleetPace, NotYet
@@ -17,8 +17,8 @@ from .pace import FleetPace, NotYet
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from vtex_tracking_ext.bulk.entries import PackageKey
-    from vtex_tracking_ext.bulk.journal import Journal
+    from vtex_tracking_ext.bulk.journal.entries import PackageKey
+    from vtex_tracking_ext.bulk.journal.interface import Journal
     from vtex_tracking_ext.client import TrackingClient
 
     from .pace import PaceStore

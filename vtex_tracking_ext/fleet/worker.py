@@ -15,9 +15,9 @@ from procrastinate.exceptions import ConnectorException, ProcrastinateException
 from vtex_tracking_ext.errors import VtexTrackingError
 from vtex_tracking_ext.text import visible
 
-from .doorbell import SWEEP_CRON, SWEEP_QUEUE, make_app, queue_of
+from .enqueue import STALLED_AFTER, Ringing
 from .pace import NotYet, Quiet
-from .ringing import STALLED_AFTER, Ringing
+from .task import SWEEP_CRON, SWEEP_QUEUE, make_app, queue_of
 from .work import named
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from procrastinate import App
 
-    from vtex_tracking_ext.bulk.entries import PackageKey
-    from vtex_tracking_ext.bulk.postgres import PostgresJournal
+    from vtex_tracking_ext.bulk.journal.entries import PackageKey
+    from vtex_tracking_ext.bulk.journal.postgres import PostgresJournal
 
     from .work import Work
 
@@ -49,7 +49,7 @@ class Rhythm:
 
     Attributes:
         look: Seconds between two looks for doorbells that ring later; a new one is heard of at once (LISTEN).
-        stalled_after: See :data:`~.ringing.STALLED_AFTER`.
+        stalled_after: See :data:`~.enqueue.STALLED_AFTER`.
         sweep: When the sweep rings, as cron has it.
     """
 

@@ -1,0 +1,80 @@
+"""Which entries travel together."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vtex_tracking_ext import TrackingUpdate
+from vtex_tracking_ext.bulk.delivery.batches import EVENTS_PER_CALL, batches, calls_for, halves, update_of
+from vtex_tracking_ext.bulk.input.records import Place
+from vtex_tracking_ext.bulk.journal.entries import Entry, Load, PackageKey
+
+from support.journaled import START, row
+
+PACKAGE = PackageKey("mystore", "o-01", "1")
+
+
+def entry(number: int, *, is_delivery: bool = False) -> Entry:
+    """Return a pending entry."""
+    event = None if is_delivery else row(number, f"event {number}").event
+    date = "2026-10-02 10:00" if is_delivery else None
+    place = Place("f.csv", number)
+    return Entry(number, PACKAGE, event, date, place, "pending", 0, None, None, "", START, None, None)
+
+
+def numbers(calls: object) -> list[list[int]]:
+    """Return the numbers of the entries in each call."""
+    return [[e.id for e in call] for call in calls]  # type: ignore[attr-defined]
+
+
+def test_events_travel_together_up_to_a_limit() -> None:
+    """In the order of their arrival."""
+    entries = [entry(number) for number in range(1, 46)]
+    assert [len(call) for call in batches(entries)] == [EVENTS_PER_CALL, EVENTS_PER_CALL, 5]
+    assert numbers(batches(entries[:4], 3)) == [[1, 2, 3], [4]]
+    assert list(batches([])) == []
+
+
+def test_the_delivery_travels_last_wherever_it_stood() -> None:
+    """With the last events, or alone where there are none."""
+    given = [entry(1, is_delivery=True), entry(2), entry(3)]
+    assert numbers(batches(given, 1)) == [[2], [3, 1]]
+    assert numbers(batches(given)) == [[2, 3, 1]]
+    assert numbers(batches(given[:1])) == [[1]]
+
+
+@given(count=st.integers(0, 70), at=st.none() | st.integers(0, 70), limit=st.integers(1, 30))
+def test_nothing_is_left_out_or_doubled(count: int, at: int | None, limit: int) -> None:
+    """Whatever the number of events, the place of the delivery and the limit."""
+    given = [entry(number, is_delivery=number == at) for number in range(count)]
+    calls = numbers(batches(given, limit))
+    sent = [number for call in calls for number in call]
+    assert sorted(sent) == list(range(count))
+    assert [number for number in sent if number != at] == [number for number in range(count) if number != at]
+    assert at is None or at >= count or sent[-1] == at
+    assert all(sum(number != at for number in call) <= limit for call in calls)
+    deliveries = int(at is not None and at < count)
+    assert calls_for(Load(count - deliveries, deliveries, 0), limit) == len(calls)
+
+
+@pytest.mark.parametrize("count", [2, 3, 20, 21])
+def test_halves_are_all_of_a_batch(count: int) -> None:
+    """In order, none of them empty, so that splitting ends."""
+    batch = tuple(entry(number) for number in range(count))
+    first, second = halves(batch)
+    assert (*first, *second) == batch
+    assert first
+    assert second
+
+
+def test_a_batch_becomes_one_update() -> None:
+    """Of its package, with its events and its delivery."""
+    batch = (entry(1), entry(2, is_delivery=True))
+    event = batch[0].event
+    assert event is not None
+    assert update_of(batch) == TrackingUpdate(
+        "o-01", "1", [event], is_delivered=True, delivered_date="2026-10-02 10:00"
+    )
+    assert update_of(batch[:1]) == TrackingUpdate("o-01", "1", [event])

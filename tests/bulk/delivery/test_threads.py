@@ -1,0 +1,90 @@
+"""Threads side by side."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+
+import pytest
+
+from vtex_tracking_ext.bulk.delivery.threads import _wait_for, side_by_side
+
+
+def test_all_is_done_when_it_returns() -> None:
+    """Each by a thread with its name."""
+    names: list[str] = []
+    side_by_side(dict.fromkeys("ab", lambda: names.append(threading.current_thread().name)), names.clear)
+    assert sorted(names) == ["a", "b"]
+
+
+def test_the_first_fault_stops_the_others_and_is_raised_in_the_end() -> None:
+    """The others have ended by then."""
+    stopped = threading.Event()
+    ended: list[bool] = []
+
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        side_by_side({"wait": lambda: ended.append(stopped.wait(10)), "fail": fail}, stopped.set)
+    assert ended == [True]
+
+
+def test_waiting_lets_interrupts_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a wait without an end would not: on Windows."""
+    go_on = threading.Event()
+    times: list[float | None] = []
+    join = threading.Thread.join
+
+    def note(thread: threading.Thread, timeout: float | None = None) -> None:
+        times.append(timeout)
+        go_on.set()
+        join(thread, timeout)
+
+    monkeypatch.setattr(threading.Thread, "join", note)
+    side_by_side({"a": lambda: go_on.wait(10)}, go_on.set)
+    assert times
+    assert None not in times
+
+
+def test_a_thread_that_cannot_begin_leaves_none_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where there are too many, or an interrupt comes right then."""
+    stopped = threading.Event()
+    ended: list[bool] = []
+    start = threading.Thread.start
+
+    def begin(thread: threading.Thread) -> None:
+        if thread.name == "b":
+            raise KeyboardInterrupt
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", begin)
+    with pytest.raises(KeyboardInterrupt):
+        side_by_side(dict.fromkeys("abc", lambda: ended.append(stopped.wait(10))), stopped.set)
+    assert ended == [True]
+
+
+def test_a_signal_that_the_system_gave_to_another_thread_is_heard() -> None:
+    """It does not wake the main thread, which must look for itself: Ctrl-C must not wait for the end of a long call."""
+    ready, heard = threading.Event(), threading.Event()
+    answers: list[bool] = []
+
+    def work() -> None:
+        ready.wait(20)
+        os.kill(os.getpid(), signal.SIGUSR1)
+        answers.append(heard.wait(20))
+
+    before = signal.signal(signal.SIGUSR1, lambda *_: heard.set())
+    mask = signal.pthread_sigmask(signal.SIG_SETMASK, set())
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        # The thread inherited a mask that lets the signal pass; this one's does not.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
+        ready.set()
+        _wait_for([thread])
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        signal.signal(signal.SIGUSR1, before)
+    assert answers == [True]

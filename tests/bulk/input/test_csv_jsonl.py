@@ -1,0 +1,149 @@
+"""CSV and JSON lines as files write them: delimiters, quotes, line numbers."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import io
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from vtex_tracking_ext.bulk.input.records import InputFileError, RawRow, Row, RowProblem
+from vtex_tracking_ext.bulk.input.rows import read_rows
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NOW = dt.datetime(2026, 11, 23, 12, 0, tzinfo=dt.UTC)
+COLUMNS = ("order_id", "invoice_number", "date", "city", "state", "description")
+
+#: Letters beyond ASCII that Windows-1252 has, and no two of which look like UTF-8 side by side.
+LETTERS = "\xc1\xc3\xc7\xc9\xca\xd3\xd5\xda\xe1\xe3\xe7\xe9\xea\xed\xf3\xf5\xfa\xfc"
+
+
+def read(folder: Path, content: bytes, name: str = "events.csv") -> list[Row | RowProblem]:
+    """Write a file and read its rows."""
+    (folder / name).write_bytes(content)
+    return list(read_rows(folder / name, NOW))
+
+
+def raws(rows: list[Row | RowProblem]) -> list[RawRow]:
+    """Return each row as it stood in its file, once."""
+    found: list[RawRow] = []
+    for row in rows:
+        assert row.raw is not None
+        if not (found and found[-1] is row.raw):
+            found.append(row.raw)
+    return found
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    rows=st.lists(
+        st.lists(st.text(st.characters(codec="utf-8"), max_size=20), min_size=5, max_size=5), min_size=1, max_size=5
+    ),
+    delimiter=st.sampled_from(",;\t"),
+    encoding=st.sampled_from(["utf-8", "utf-8-sig"]),
+    quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+)
+def test_csv_in_utf8_comes_back_equal(
+    tmp_path: Path, rows: list[list[str]], delimiter: str, encoding: str, quoting: int
+) -> None:
+    """Whatever the csv module writes, with any delimiter, with a byte order mark or without."""
+    table = [["1-01", *row] for row in rows]
+    assert [list(raw.content) for raw in raws(read(tmp_path, written(table, delimiter, encoding, quoting)))] == table
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    rows=st.lists(
+        st.lists(st.text(f"{LETTERS}ab ,;\t\"'\r\n=-", max_size=20), min_size=5, max_size=5), min_size=1, max_size=5
+    ),
+    delimiter=st.sampled_from(",;\t"),
+)
+def test_csv_in_windows_1252_comes_back_equal(tmp_path: Path, rows: list[list[str]], delimiter: str) -> None:
+    """With any delimiter."""
+    table = [["1-01", *row] for row in rows]
+    assert [list(raw.content) for raw in raws(read(tmp_path, written(table, delimiter, "windows-1252")))] == table
+
+
+def written(
+    rows: list[list[str]], delimiter: str = ",", encoding: str = "utf-8", quoting: int = csv.QUOTE_MINIMAL
+) -> bytes:
+    """Return a CSV file with a header, as the csv module writes it."""
+    file = io.StringIO(newline="")
+    csv.writer(file, delimiter=delimiter, quoting=quoting).writerows([COLUMNS, *rows])  # type: ignore[arg-type]
+    return file.getvalue().encode(encoding)
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("other", [",", ";", "\t"])
+def test_the_delimiter_is_the_one_that_makes_sense_of_the_header(tmp_path: Path, delimiter: str, other: str) -> None:
+    """Not the one that is seen most often; blank lines before it are no matter."""
+    header = ["order_id", "invoice_number", "date", "description", other.join("abcdefgh")]
+    row = ["1-01", "1", "2026-10-01", "x", other.join("abcdefgh")]
+    file = io.StringIO("\r\n\n", newline="")
+    file.seek(0, io.SEEK_END)
+    csv.writer(file, delimiter=delimiter).writerows([header, row])
+    (tmp_path / "events.csv").write_text(file.getvalue(), encoding="utf-8", newline="")
+    (found,) = read_rows(tmp_path / "events.csv", NOW, ignore_unknown=True)
+    assert isinstance(found, Row)
+    (raw,) = raws([found])
+    assert (list(raw.content), raw.layout.delimiter) == (row, delimiter)
+
+
+def test_a_header_that_makes_no_sense_is_told_by_its_cells(tmp_path: Path) -> None:
+    """Parted where most cells come of it, so that the message names one of them."""
+    with pytest.raises(InputFileError, match="column 1 of the header, 'pedido', is not known"):
+        read(tmp_path, b"pedido;nota;data,hora\n1;1;1\n")
+    with pytest.raises(InputFileError, match=r"events\.csv:1: not CSV: field larger"):
+        read(tmp_path, b"x" * 200_000)
+
+
+def test_line_breaks_of_all_kinds_are_counted(tmp_path: Path) -> None:
+    """A row stands at its first line, whatever is quoted before it."""
+    header = ",".join(COLUMNS)
+    content = f'{header}\r\n1-01,1,2026-10-01,,,"a\r\nb\n"\r\n\r\n1-01,1,2026-10-01,,,x\n1-01,2,2026-10-01,,,x\r'
+    assert [row.place.line for row in read(tmp_path, content.encode())] == [2, 6, 7]
+
+
+@pytest.mark.parametrize(("delimiter", "name"), [(",", "comma"), (";", "semicolon"), ("\t", "tab")])
+def test_a_row_with_cells_too_many_is_told_the_files_own_delimiter(tmp_path: Path, delimiter: str, name: str) -> None:
+    """The delimiter inside a cell is the usual reason."""
+    content = written([["1-01", "1", "2026-10-01", "", "", "x", "y"]], delimiter)
+    (problem,) = read(tmp_path, content)
+    assert isinstance(problem, RowProblem)
+    assert (
+        problem.message == f"7 cells where the header has 6; add what is missing, or put a cell with a {name} "
+        "between quotes"
+    )
+
+
+def test_a_value_under_no_name_is_a_problem_and_a_blank_one_is_not(tmp_path: Path) -> None:
+    """Exports often end each line, the header's too, with a delimiter."""
+    header = f"{','.join(COLUMNS)},,"
+    content = f"{header}\n1-01,1,2026-10-01,,,x,, \n1-01,1,2026-10-01,,,x,,oops\n"
+    good, bad = read(tmp_path, content.encode())
+    assert isinstance(good, Row)
+    assert str(bad).endswith(":3: column 8: 'oops' stands under no name; name the column, or empty the cell")
+    assert all(isinstance(row, Row) for row in read_rows(tmp_path / "events.csv", NOW, ignore_unknown=True))
+
+
+def test_json_lines_are_lines_whatever_else_breaks_them(tmp_path: Path) -> None:
+    """A carriage return is a blank in JSON, and other separators are characters of a text."""
+    record = {"order_id": "1-01", "invoice_number": "1", "date": "2026-10-01", "description": "a\u2028b"}
+    text = json.dumps(record, ensure_ascii=False).replace(", ", ",\r")
+    rows = read(tmp_path, f"{text}\r\n \r\n{text}".encode(), "events.jsonl")
+    assert [(type(row), row.place.line) for row in rows] == [(Row, 1), (Row, 3)]
+    assert [raw.content for raw in raws(rows)] == [text, text]
+
+
+@pytest.mark.parametrize("depth", [500, 950, 990, 5000])
+def test_json_of_any_depth_is_a_problem(tmp_path: Path, depth: int) -> None:
+    """Whether or not it can be read."""
+    line = '{"order_id": "1-01", "invoice_number": "1", "date": ' + "[" * depth + "]" * depth + "}"
+    assert all(isinstance(row, RowProblem) for row in read(tmp_path, line.encode(), "events.jsonl"))

@@ -1,0 +1,361 @@
+"""Bad rows in a file of their own, to be mended and pushed again."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import io
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+import xlsxwriter  # type: ignore[import-untyped]
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from vtex_tracking_ext import ConfigurationError
+from vtex_tracking_ext.bulk.input.csv_injection import MARK, bare, restored, safe
+from vtex_tracking_ext.bulk.input.records import Layout, Place, Row, RowProblem
+from vtex_tracking_ext.bulk.input.rejects import RejectsFile, rejects_path
+from vtex_tracking_ext.bulk.input.rows import read_rows
+
+NOW = dt.datetime(2026, 11, 23, 12, 0, tzinfo=dt.UTC)
+HEADER = "order_id,invoice_number,date,city,state,description\n"
+GOOD = "1-01,1,2026-10-01,Niter\xf3i,RJ,Coletado\n"
+BAD = "1-01,1,2026-10-32,Niter\xf3i,RJ,Coletado\n"
+REASON = "column date: '2026-10-32' is not a date; write yyyy-mm-dd with the digits 0 to 9, such as 2026-02-28"
+
+
+def rejected(path: Path, **options: Any) -> Path | None:
+    """Write the rejects file of an input file and return where it is."""
+    with RejectsFile() as rejects:
+        for row in read_rows(path, NOW, **options):
+            if isinstance(row, RowProblem):
+                rejects.add(row)
+        return rejects.close()
+
+
+def write(folder: Path, content: str, name: str = "events.csv", encoding: str = "utf-8") -> Path:
+    """Write an input file."""
+    path = folder / name
+    path.write_text(content, encoding=encoding, newline="")
+    return path
+
+
+def cells(path: Path, delimiter: str = ",", encoding: str = "utf-8") -> list[list[str]]:
+    """Read a CSV file with nothing but the csv module."""
+    with path.open(encoding=encoding, newline="") as file:
+        return list(csv.reader(file, delimiter=delimiter, strict=True))
+
+
+def test_only_bad_rows_are_written_each_once_with_all_reasons(tmp_path: Path) -> None:
+    """In the file's order, the reason first."""
+    path = write(tmp_path, HEADER + GOOD + BAD + "1 01,1,2026-10-01,,,\n" + GOOD)
+    found = rejected(path)
+    assert found == tmp_path / "events.rejects.csv"
+    header, one, two = cells(found)
+    assert header == ["reason", *HEADER.strip().split(",")]
+    assert one == [REASON, *BAD.strip().split(",")]
+    first, _, second = two[0].partition(" | ")
+    assert first.startswith("column order_id: '1 01' has a space")
+    assert second == "column description: empty; say what happened, it is what the shopper reads"
+
+
+def test_a_file_without_bad_rows_has_none(tmp_path: Path) -> None:
+    """Not even an empty one."""
+    assert rejected(write(tmp_path, HEADER + GOOD)) is None
+    assert [path.name for path in tmp_path.iterdir()] == ["events.csv"]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "windows-1252"])
+def test_delimiter_and_encoding_are_the_inputs(tmp_path: Path, delimiter: str, encoding: str) -> None:
+    """So that what opened the one opens the other."""
+    content = (HEADER + BAD).replace(",", delimiter)
+    found = rejected(write(tmp_path, content, encoding=encoding))
+    assert found is not None
+    assert cells(found, delimiter, encoding)[1][4] == "Niter\xf3i"
+    assert found.read_bytes().startswith(b"\xef\xbb\xbf") == (encoding == "utf-8-sig")
+    (again,) = read_rows(found, NOW)
+    assert again.raw is not None
+    assert again.raw.layout.encoding == encoding
+
+
+def test_a_reason_that_the_encoding_lacks_is_still_written(tmp_path: Path) -> None:
+    """A caller's words may hold anything; the cells came in the encoding."""
+    (problem,) = read_rows(write(tmp_path, HEADER + BAD, encoding="windows-1252"), NOW)
+    assert isinstance(problem, RowProblem)
+    with RejectsFile(tmp_path / "out.csv") as rejects:
+        rejects.add(attrs.evolve(problem, column="", message="\u2192"))
+    assert cells(tmp_path / "out.csv", encoding="windows-1252")[1][0] == "\\u2192"
+
+
+def test_a_mended_file_can_be_pushed(tmp_path: Path) -> None:
+    """As it is, the reasons left where they are."""
+    found = rejected(write(tmp_path, HEADER + BAD))
+    assert found is not None
+    text = found.read_text(encoding="utf-8").replace(",2026-10-32,", ",2026-10-31,")
+    (row,) = read_rows(write(tmp_path, text, "mended.csv"), NOW)
+    assert isinstance(row, Row)
+    assert row.event is not None
+    assert row.event.date == "2026-10-31"
+
+
+def test_a_file_that_was_not_mended_gives_the_same_again(tmp_path: Path) -> None:
+    """The reasons of then are replaced; rows with too few or too many cells are not taken for whole ones."""
+    one = rejected(write(tmp_path, f"{HEADER}{BAD}1-01,1,2026-10-01,,x\n1-01,1,2026-10-01,,,x,y\n-,-,-,-,-\n"))
+    assert one is not None
+    two = rejected(one)
+    assert two == tmp_path / "events.rejects.rejects.csv"
+    assert [row[1:] for row in cells(one)] == [row[1:] for row in cells(two)]
+    assert [row[0].split(";")[0] for row in cells(one)[2:]] == [f"{n} cells where the header has 6" for n in (5, 7, 5)]
+    assert [row[0].split(";")[0] for row in cells(two)[2:]] == [f"{n} cells where the header has 7" for n in (6, 8, 6)]
+
+
+def test_columns_that_were_passed_over_are_kept(tmp_path: Path) -> None:
+    """The file is the carrier's own, and may be needed whole; a reason column of theirs is replaced."""
+    content = "peso;Reason;order_id;invoice_number;date;description;peso\n1,5;theirs;1-01;1;2026-10-32;x;2\n"
+    found = rejected(write(tmp_path, content), ignore_unknown=True)
+    assert found is not None
+    assert cells(found, ";") == [
+        ["reason", "peso", "order_id", "invoice_number", "date", "description", "peso"],
+        [REASON, "1,5", "1-01", "1", "2026-10-32", "x", "2"],
+    ]
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "'=", "''@"])
+def test_a_cell_that_a_spreadsheet_would_run_is_made_safe_and_comes_back(tmp_path: Path, start: str) -> None:
+    """In the rejects file only, and only while the row keeps its reason."""
+    text = f"{start}cmd|' /C calc'!A0"
+    row = io.StringIO(newline="")
+    csv.writer(row).writerow(["1-01", "1", "2026-10-32", start, "RJ", text])
+    found = rejected(write(tmp_path, HEADER + row.getvalue()))
+    assert found is not None
+    (_, (reason, *_, city, _, description)) = cells(found)
+    assert (city, description) == (f"'{start}", f"'{text}")
+    assert reason == f"{REASON} {MARK}"
+    mended = found.read_bytes().decode()
+    (good,) = read_rows(write(tmp_path, mended.replace("2026-10-32,", "2026-10-31,"), "mended.csv"), NOW)
+    assert isinstance(good, Row)
+    assert good.event is not None
+    assert (good.event.city, good.event.description) == (start, text)
+
+
+def test_no_cell_of_an_ordinary_file_is_touched(tmp_path: Path) -> None:
+    """Whatever it begins with, with a reason column or without; the mark alone tells a row that was made safe."""
+    row = "1-01,1,2026-10-01,'=x,-,'+1"
+    (one,) = read_rows(write(tmp_path, f"{HEADER}{row}\n"), NOW)
+    (two,) = read_rows(write(tmp_path, f"reason,{HEADER}column date: x,{row}\n"), NOW)
+    (three,) = read_rows(write(tmp_path, f"{HEADER}{row} {MARK}\n"), NOW)
+    for found, description in ((one, "'+1"), (two, "'+1"), (three, f"'+1 {MARK}")):
+        assert isinstance(found, Row)
+        assert found.event is not None
+        assert (found.event.city, found.event.state, found.event.description) == ("'=x", "-", description)
+
+
+def test_a_row_with_nothing_unsafe_has_no_mark(tmp_path: Path) -> None:
+    """It needs no way back."""
+    found = rejected(write(tmp_path, HEADER + BAD + BAD.replace("RJ", "-")))
+    assert found is not None
+    assert [MARK in row[0] for row in cells(found)] == [False, False, True]
+
+
+@given(st.lists(st.text("'=+-@\t\r a")))
+def test_what_was_made_safe_comes_back_equal(texts: list[str]) -> None:
+    """Every cell, however many quotes it begins with; and nothing that a spreadsheet would run is left."""
+    shown = [safe(text) for text in texts]
+    assert restored(shown) == texts
+    assert not any(text[:1] in set("=+-@\t\r") for text in shown if text)
+    assert restored(restored([safe(safe(text)) for text in texts])) == texts
+
+
+def test_a_header_that_a_spreadsheet_would_run_is_made_safe_too(tmp_path: Path) -> None:
+    """Its mapping still finds it, in the file and in its rejects file's rejects file."""
+    mapping = {"=pedido": "order_id"}
+    path = write(tmp_path, (HEADER + BAD).replace("order_id", "=pedido"))
+    found = rejected(path, mapping=mapping)
+    assert found is not None
+    assert cells(found)[0][1] == "'=pedido"
+    again = rejected(found, mapping=mapping)
+    assert again is not None
+    assert bare(cells(again)[0][1]) == "=pedido"
+    assert cells(again)[1] == cells(found)[1]
+    assert (bare("'a"), bare("''=a"), bare("=a"), bare("'")) == ("'a", "=a", "=a", "'")
+
+
+TEXT = st.text(st.characters(codec="utf-8"), max_size=12) | st.text("'=+-@\t\r\n\",; ", max_size=6)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    table=st.lists(st.lists(TEXT, min_size=4, max_size=7), min_size=1, max_size=4),
+    delimiter=st.sampled_from(",;\t"),
+    encoding=st.sampled_from(["utf-8", "utf-8-sig"]),
+)
+def test_any_rows_survive_the_round_trip(tmp_path: Path, table: list[list[str]], delimiter: str, encoding: str) -> None:
+    """What is rejected once and again is what stood in the file, cell by cell."""
+    file = io.StringIO(newline="")
+    rows = [["no id", *row] for row in table]
+    csv.writer(file, delimiter=delimiter).writerows([HEADER.strip().split(","), *rows])
+    path: Path | None = write(tmp_path, file.getvalue(), encoding=encoding)
+    for width in (0, 1, 1):
+        assert path is not None
+        problems = list(read_rows(path, NOW))
+        seen = {id(problem.raw): problem.raw for problem in problems}
+        assert [list(raw.content[width:]) for raw in seen.values() if raw is not None] == rows
+        path = rejected(path)
+    for leftover in tmp_path.iterdir():
+        leftover.unlink()
+
+
+def test_json_lines_get_a_reason_each(tmp_path: Path) -> None:
+    """Beside what they had; accents as they are, numbers too, an earlier reason replaced."""
+    record = {"order_id": "1 01", "invoice_number": "1", "is_delivered": True, "Peso": 1.5, "x": ["Niter\xf3i", None]}
+    path = write(tmp_path, json.dumps({"Reason": "then", **record}), "events.ndjson")
+    found = rejected(path, ignore_unknown=True)
+    assert found == tmp_path / "events.rejects.ndjson"
+    text = found.read_text(encoding="utf-8")
+    assert text.endswith("}\n")
+    assert "Niter\xf3i" in text
+    document = json.loads(text)
+    assert document.pop("reason").startswith("column order_id: '1 01' has a space")
+    assert document == record
+    (again,) = read_rows(found, NOW, ignore_unknown=True)
+    assert isinstance(again, RowProblem)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ['{"order_id": ', "[1]", "null", '{"order_id": "1", "order_id": "2"}', '{"date": ' + "[" * 5000, "\x01\u2028"],
+)
+def test_a_line_that_is_no_object_is_kept_as_text(tmp_path: Path, line: str) -> None:
+    """So that nothing of it is lost; not mended, it is rejected again, whatever is passed over."""
+    found = rejected(write(tmp_path, f"{line}\n", "events.jsonl"))
+    assert found is not None
+    document = json.loads(found.read_text(encoding="utf-8"))
+    assert document["line"] == line
+    assert set(document) == {"line", "reason"}
+    again = rejected(found, ignore_unknown=True)
+    assert again is not None
+    assert json.loads(again.read_text(encoding="utf-8"))["line"] == line
+
+
+def test_half_a_pair_of_surrogates_is_written_as_it_came(tmp_path: Path) -> None:
+    """JSON can name it, and UTF-8 cannot."""
+    line = '{"order_id": "1-01", "invoice_number": "1", "date": "2026-10-01", "description": "\\ud83d"}'
+    found = rejected(write(tmp_path, line, "events.jsonl"))
+    assert found is not None
+    assert json.loads(found.read_text(encoding="utf-8"))["description"] == "\ud83d"
+
+
+def test_a_sheets_rows_are_written_as_csv_that_spreadsheets_like(tmp_path: Path) -> None:
+    """Dates as text, which can be pushed again."""
+    book = xlsxwriter.Workbook(tmp_path / "events.xlsx", {"default_date_format": "d/m/yy"})
+    sheet = book.add_worksheet()
+    sheet.write_row(0, 0, HEADER.strip().split(","))
+    sheet.write_row(1, 0, ["1 01", 30711, dt.date(2026, 10, 1), "Niter\xf3i", "RJ", "-x"])
+    book.close()
+    found = rejected(tmp_path / "events.xlsx")
+    assert found == tmp_path / "events.xlsx.rejects.csv"
+    assert found.read_bytes().startswith(b"\xef\xbb\xbf")
+    assert cells(found, encoding="utf-8-sig")[1][1:] == ["1 01", "30711", "2026-10-01", "Niter\xf3i", "RJ", "'-x"]
+    (again,) = read_rows(found, NOW)
+    assert again.raw is not None
+    assert again.raw.content[-1] == "-x"
+
+
+@pytest.mark.parametrize(
+    ("source", "format", "expected"),
+    [
+        ("in/events.csv", "csv", "in/events.rejects.csv"),
+        ("in/events.TSV", "csv", "in/events.rejects.TSV"),
+        ("events.ndjson", "jsonl", "events.rejects.ndjson"),
+        ("events.xlsx", "csv", "events.xlsx.rejects.csv"),
+        ("events.txt", "jsonl", "events.txt.rejects.jsonl"),
+        ("<stdin>", "csv", "stdin.rejects.csv"),
+        ("<stdin>", "jsonl", "stdin.rejects.jsonl"),
+    ],
+)
+def test_the_name_tells_of_the_input(source: str, format: Any, expected: str) -> None:  # noqa: A002
+    """And its ending of what is in it."""
+    assert rejects_path(source, Layout(format)) == Path(expected)
+
+
+def test_no_file_is_overwritten(tmp_path: Path) -> None:
+    """Somebody may have begun to mend it; the same once more needs no other file."""
+    path = write(tmp_path, HEADER + BAD)
+    assert rejected(path) == tmp_path / "events.rejects.csv"
+    assert rejected(path) == tmp_path / "events.rejects.csv"
+    write(tmp_path, "begun", "events.rejects.csv")
+    assert rejected(path) == tmp_path / "events.rejects-2.csv"
+    write(tmp_path, "begun too", "events.rejects-2.csv")
+    (tmp_path / "events.rejects-3.csv").mkdir()
+    assert rejected(path) == tmp_path / "events.rejects-4.csv"
+    assert (tmp_path / "events.rejects.csv").read_text(encoding="utf-8") == "begun"
+    assert len(list(tmp_path.iterdir())) == 5
+
+
+def test_a_run_that_fails_leaves_no_file(tmp_path: Path) -> None:
+    """Whether or not there were bad rows until then; a leftover of a process that was killed is no obstacle."""
+    path = write(tmp_path, HEADER + BAD)
+    (problem,) = read_rows(path, NOW)
+    write(tmp_path, "left", f".out.csv.{os.getpid()}.partial")
+    for problems in ([problem], []):
+        with pytest.raises(ConfigurationError, match="made to fail"):
+            _begin_and_fail(tmp_path / "out.csv", [*problems, *read_rows(path, NOW)])
+        assert {path.name for path in tmp_path.iterdir()} == {"events.csv"}
+
+
+def _begin_and_fail(path: Path, problems: list[Row | RowProblem]) -> None:
+    with RejectsFile(path) as rejects:
+        for number, problem in enumerate(problems, 1):
+            assert isinstance(problem, RowProblem)
+            rejects.add(problem)
+            assert rejects.rows == number
+        raise ConfigurationError("made to fail")
+
+
+def test_a_file_that_cannot_be_written_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the first row, or when the disk is full at the end; nothing is left behind."""
+    path = write(tmp_path, HEADER + BAD)
+    (problem,) = read_rows(path, NOW)
+    assert isinstance(problem, RowProblem)
+    rejects = RejectsFile(tmp_path / "none" / "out.csv")
+    rejects.add(problem)
+    with pytest.raises(ConfigurationError, match=r"none/out\.csv: cannot be written: No such file or directory\."):
+        rejects.close()
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("vtex_tracking_ext.bulk.input.rejects._published", full)
+    with pytest.raises(ConfigurationError, match=r"events\.rejects\.csv: cannot be written: No space left on device"):
+        rejected(path)
+    assert {path.name for path in tmp_path.iterdir()} == {"events.csv"}
+
+
+def test_a_problem_that_cannot_be_written_is_a_mistake_of_the_caller(tmp_path: Path) -> None:
+    """One without its row, or with the row of another file."""
+    (problem,) = read_rows(write(tmp_path, HEADER + BAD), NOW)
+    (other,) = read_rows(write(tmp_path, (HEADER + BAD).replace(",", ";"), "other.csv"), NOW)
+    assert isinstance(problem, RowProblem)
+    assert isinstance(other, RowProblem)
+    rejects = RejectsFile()
+    with pytest.raises(ValueError, match="comes without its row"):
+        rejects.add(RowProblem(Place("f.csv", 1), "", "x"))
+    rejects.add(problem)
+    rejects.add(other)
+    with pytest.raises(ValueError, match=r"other\.csv:2 is a row of another file"):
+        rejects.close()
+    rejects.drop()
+
+
+def test_a_row_that_was_good_can_be_rejected_later(tmp_path: Path) -> None:
+    """It brings its raw row, for what is found out about it with others."""
+    (row,) = read_rows(write(tmp_path, HEADER + GOOD), NOW)
+    with RejectsFile(tmp_path / "out.csv") as rejects:
+        rejects.add(RowProblem(row.place, "account", "is another", row.raw))
+    assert cells(tmp_path / "out.csv")[1] == ["column account: is another", *GOOD.strip().split(",")]

@@ -1,0 +1,353 @@
+"""Files of carrier events, row by row."""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+import json
+import os
+import threading
+import tracemalloc
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from vtex_oms_client.constants import EVENT_DESCRIPTION_MAX_LENGTH as LONGEST
+
+from vtex_tracking_ext import TrackingEvent
+from vtex_tracking_ext.bulk.input.rows import InputFileError, Place, Row, RowProblem, format_of, read_rows
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NOW = dt.datetime(2026, 11, 23, 12, 0, tzinfo=dt.UTC)
+HEADER = "order_id,invoice_number,date,city,state,description,is_delivered,delivered_date\n"
+GOOD = "1172452900788-01,000030711,2015-06-23,Rio de Janeiro,RJ,Coletado,false,\n"
+
+
+def rows(folder: Path, content: str | bytes, name: str = "events.csv") -> list[Row | RowProblem]:
+    """Write a file and read its rows."""
+    path = folder / name
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return list(read_rows(path, NOW))
+
+
+def told(folder: Path, content: str | bytes, name: str = "events.csv") -> list[str]:
+    """Return what is wrong with a file's rows, the folder left out."""
+    return [str(row).removeprefix(f"{folder}/") for row in rows(folder, content, name) if isinstance(row, RowProblem)]
+
+
+def refused(folder: Path, content: str | bytes, name: str = "events.csv") -> str:
+    """Return why a file is refused as a whole, the folder left out."""
+    with pytest.raises(InputFileError) as caught:
+        rows(folder, content, name)
+    return str(caught.value).removeprefix(f"{folder}/")
+
+
+def test_a_csv_row_is_read(tmp_path: Path) -> None:
+    """Every column, with its line."""
+    line = '1172452900788-01,000030711,2026-10-01,"S\u00e3o Paulo",SP,"Entregue, enfim",TRUE,2026-10-01 21:15\n'
+    (row,) = rows(tmp_path, HEADER + line)
+    assert row == Row(
+        place=Place(str(tmp_path / "events.csv"), 2),
+        account="",
+        order_id="1172452900788-01",
+        invoice_number="000030711",
+        event=TrackingEvent("2026-10-01", "Entregue, enfim", "S\u00e3o Paulo", "SP"),
+        is_delivered=True,
+        delivered_date="2026-10-01 21:15",
+    )
+
+
+def test_json_lines_are_read(tmp_path: Path) -> None:
+    """VTEX's spellings are taken, null counts as absent, blank lines are passed over."""
+    first = {"orderId": "1-01", "invoiceNumber": "1", "date": "2026-10-01", "description": "x", "isDelivered": True}
+    second = {"order_id": "1-01", "invoice_number": "1", "is_delivered": True, "deliveredDate": None, "account": "a"}
+    found = rows(tmp_path, f"{json.dumps(first)}\n\n{json.dumps(second)}\n", "events.jsonl")
+    assert [row.place.line for row in found] == [1, 3]
+    one, two = found
+    assert isinstance(one, Row)
+    assert isinstance(two, Row)
+    assert (one.order_id, one.event, one.is_delivered) == ("1-01", TrackingEvent("2026-10-01", "x"), True)
+    assert (two.event, two.is_delivered, two.delivered_date, two.account) == (None, True, None, "a")
+
+
+@pytest.mark.parametrize("flag", ["true", "TRUE", "1", "yes", "sim", " Sim "])
+def test_flags_of_a_delivery(tmp_path: Path, flag: str) -> None:
+    """As people and spreadsheets write them."""
+    (row,) = rows(tmp_path, f"{HEADER}1-01,1,,,,,{flag},\n")
+    assert isinstance(row, Row)
+    assert row.is_delivered is True
+    assert row.event is None
+
+
+@pytest.mark.parametrize("flag", ["", "false", "0", "no", "N\u00c3O", "nao"])
+def test_flags_of_no_delivery(tmp_path: Path, flag: str) -> None:
+    """An empty cell too."""
+    (row,) = rows(tmp_path, f"{HEADER}1-01,1,2026-10-01,,,x,{flag},\n")
+    assert isinstance(row, Row)
+    assert row.is_delivered is False
+
+
+def test_a_byte_order_mark_and_blank_lines_are_no_matter(tmp_path: Path) -> None:
+    """Spreadsheets write both; line numbers still count every line."""
+    found = rows(tmp_path, b"\xef\xbb\xbf" + f"{HEADER}\n,,\n".replace("\n,,", "\n").encode() + GOOD.encode())
+    assert [row.place.line for row in found] == [4]
+
+
+def test_a_cell_over_several_lines_keeps_the_count(tmp_path: Path) -> None:
+    """A row stands at its first line."""
+    several = '1-01,1,2026-10-01,,,"a\nb\nc",,\n'
+    assert [row.place.line for row in rows(tmp_path, HEADER + several + GOOD)] == [2, 5]
+
+
+@pytest.mark.parametrize(
+    ("row", "problem"),
+    [
+        ("1-01,1,31/02/2026,,,x,,", "column date: '31/02/2026' is not a date; write yyyy-mm-dd"),
+        ("1-01,1,2026-02-30,,,x,,", "column date: '2026-02-30' is not a date"),
+        ("1-01,1,\u0662026-02-03,,,x,,", "column date: "),
+        ("1-01,1,,,,x,,", "column date: '' is not a date"),
+        ("1-01,1,2026-10-01,,,,,", "column description: empty"),
+        (
+            f"1-01,1,2026-10-01,,,{'x' * (LONGEST + 1)},,",
+            f"column description: {LONGEST + 1} characters, the limit is {LONGEST}",
+        ),
+        ("1 01,1,2026-10-01,,,x,,", "column order_id: '1 01' has a space"),
+        ("1-01,1/2,2026-10-01,,,x,,", "column invoice_number: '1/2' has a slash"),
+        ("..,1,2026-10-01,,,x,,", "column order_id: '..' has a dot at the start"),
+        (",1,2026-10-01,,,x,,", "column order_id: empty"),
+        ("1-01,,2026-10-01,,,x,,", "column invoice_number: empty"),
+        ("1-01,1\x07,2026-10-01,,,x,,", r"column invoice_number: '1\x07' has the character U+0007"),
+        ("1-01,1,2026-10-01,,,x,maybe,", "column is_delivered: 'maybe' is neither true nor false"),
+        ("1-01,1,2026-10-01,,,x,true,2026-12-31", "column delivered_date: 2026-12-31 is in the future"),
+        ("1-01,1,2026-10-01,,,x,,2026-10-01", "column delivered_date: set without is_delivered"),
+        ("1-01,1,,,,,,", "column date: empty, and is_delivered is not set: there is nothing to tell"),
+        ("1-01,1,2026-10-01,,,x", "6 cells where the header has 8; add what is missing"),
+        ("1-01,1,2026-10-01,,,x,,,", "9 cells where the header has 8"),
+    ],
+)
+def test_a_bad_row_is_named_and_the_others_are_read(tmp_path: Path, row: str, problem: str) -> None:
+    """File, line, column, what is wrong and how to mend it."""
+    (said,) = told(tmp_path, f"{HEADER}{GOOD}{row}\n{GOOD}")
+    assert said.startswith(f"events.csv:3: {problem}")
+    assert [type(r).__name__ for r in rows(tmp_path, f"{HEADER}{GOOD}{row}\n{GOOD}")] == ["Row", "RowProblem", "Row"]
+
+
+def test_all_problems_of_a_row_are_told(tmp_path: Path) -> None:
+    """At once."""
+    said = told(tmp_path, f"{HEADER}a b,,x,,,,,soon\n")
+    assert [line.split(": ")[1] for line in said] == [
+        "column order_id",
+        "column invoice_number",
+        "column description",
+        "column date",
+        "column delivered_date",
+        "column delivered_date",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("", "events.csv: empty; the first line must be the header: order_id,invoice_number,date"),
+        ("\n\n", "events.csv: empty"),
+        (GOOD, "events.csv:1: column 1 of the header, '1172452900788-01', is not known. There are: order_id"),
+        (HEADER.replace("city", "citty"), "column 4 of the header, 'citty', is not known; did you mean city?"),
+        (HEADER.replace("city", "order_id"), "the column order_id stands twice"),
+        (HEADER.replace("city", "orderId"), "the column order_id stands twice"),
+        ("order_id,date\n", "events.csv:1: the header lacks invoice_number, description"),
+        (f'{HEADER}{GOOD}1-01,1,"x\n{GOOD}', "events.csv:3: not CSV: unexpected end of data; look for a quote"),
+        (f"{HEADER}{GOOD}1-01,1,{'x' * 140_000}\n", "events.csv:3: not CSV: field larger than field limit"),
+        (b"PK\x03\x04\xff", "events.csv:1: an XLSX file or a ZIP archive; name an XLSX file .xlsx"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_refused_whole(tmp_path: Path, content: str | bytes, said: str) -> None:
+    """Naming file and line, and how to mend it."""
+    assert said in refused(tmp_path, content)
+
+
+def test_a_header_alone_is_a_quiet_day(tmp_path: Path) -> None:
+    """Carriers send such files too; of JSON lines an empty one has nothing that tells it from a mistake."""
+    assert rows(tmp_path, HEADER) == []
+    assert rows(tmp_path, f"\ufeff{HEADER}\n\n") == []
+    assert refused(tmp_path, "", "events.jsonl") == "events.jsonl: no rows; one event a line is expected."
+
+
+def test_a_file_that_cannot_be_opened_is_refused(tmp_path: Path) -> None:
+    """A folder, say, or nothing."""
+    with pytest.raises(InputFileError, match=r"none\.csv: cannot be read: No such file or directory\."):
+        list(read_rows(tmp_path / "none.csv", NOW))
+    (tmp_path / "folder.csv").mkdir()
+    with pytest.raises(InputFileError, match="cannot be read: Is a directory"):
+        list(read_rows(tmp_path / "folder.csv", NOW))
+
+
+def test_what_is_wrong_with_types_hides_nothing_else(tmp_path: Path) -> None:
+    """All of a row's problems are told at once, and none for a value that was blamed already."""
+    line = {"invoice_number": 1, "date": 20261001, "city": "\x07", "is_delivered": "yes", "delivered_date": "soon"}
+    assert [problem.split(": ")[1] for problem in told(tmp_path, json.dumps(line), "events.jsonl")] == [
+        "column invoice_number",
+        "column date",
+        "column is_delivered",
+        "column order_id",
+        "column city",
+        "column description",
+        "column delivered_date",
+    ]
+
+
+def test_a_flag_that_is_none_hides_nothing_else(tmp_path: Path) -> None:
+    """Nor is anything blamed for it."""
+    said = told(tmp_path, f"{HEADER}1-01,1,x,,,y,maybe,2026-10-01\n")
+    assert [line.split(": ")[1] for line in said] == ["column is_delivered", "column date"]
+
+
+def test_rows_and_problems_bring_the_row_as_it_stood(tmp_path: Path) -> None:
+    """For a rejects file; it is not compared, nor shown."""
+    good, bad = rows(tmp_path, HEADER + GOOD + "1 01,1,2026-10-01,,,x,,\n")
+    assert good.raw is not None
+    assert list(good.raw.content) == GOOD.strip().split(",")
+    assert bad.raw is not None
+    assert bad.raw.content[0] == "1 01"
+    assert good == attrs.evolve(good, raw=None)
+    assert "RawRow" not in repr(good)
+
+
+def test_all_problems_of_a_row_share_its_raw_row(tmp_path: Path) -> None:
+    """So that they can be known as one row's."""
+    one, two, other = (row.raw for row in rows(tmp_path, HEADER + "1 01,1,x,,,y,,\n1 01,1,2026-10-01,,,x,,\n"))
+    assert one is two
+    assert one is not other
+
+
+def test_a_mapping_names_a_carriers_columns(tmp_path: Path) -> None:
+    """Columns it does not name keep their own."""
+    mapping = {"Pedido": "order_id", "nf": "invoiceNumber", "Ocorr\u00eancia": "description"}
+    text = "PEDIDO ;NF; ocorr\u00eancia;date\n1-01;1;Coletado;2026-10-01\n"
+    (tmp_path / "events.csv").write_text(text, encoding="utf-8")
+    (row,) = read_rows(tmp_path / "events.csv", NOW, mapping=mapping)
+    assert isinstance(row, Row)
+    assert (row.order_id, row.invoice_number, row.event) == ("1-01", "1", TrackingEvent("2026-10-01", "Coletado"))
+
+
+def test_a_mapping_is_for_json_lines_too(tmp_path: Path) -> None:
+    """By key; a key that an object lacks is absent there."""
+    text = '{"pedido": "1-01", "invoice_number": "1", "is_delivered": true, "peso": 3}\n'
+    (tmp_path / "events.jsonl").write_text(text, encoding="utf-8")
+    mapping = {"pedido": "order_id", "x": "city"}
+    (row,) = read_rows(tmp_path / "events.jsonl", NOW, mapping=mapping, ignore_unknown=True)
+    assert isinstance(row, Row)
+    assert row.order_id == "1-01"
+    (problem,) = read_rows(tmp_path / "events.jsonl", NOW, mapping=mapping)
+    assert isinstance(problem, RowProblem)
+    assert problem.column == "peso"
+
+
+def test_standard_input_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As CSV, as JSON lines where it begins with an object, or as it is said."""
+    line = '{"order_id": "1-01", "invoice_number": "1", "is_delivered": true}\n'
+
+    def read(text: str, **options: Any) -> list[Row | RowProblem]:
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+        return list(read_rows("-", NOW, **options))
+
+    assert read(HEADER + GOOD)[0].place == Place("<stdin>", 2)
+    assert read(f"\ufeff\n {line}")[0].place == Place("<stdin>", 2)
+    assert isinstance(read(line)[0], Row)
+    assert isinstance(read(f"[]\n{line}", format="jsonl")[0], RowProblem)
+    assert read(HEADER) == []
+    monkeypatch.setattr("sys.stdin", None)
+    with pytest.raises(InputFileError, match="there is no standard input; name a file"):
+        list(read_rows("-", NOW))
+
+
+def test_a_pipe_is_read_like_a_file(tmp_path: Path) -> None:
+    """The shell gives one for the output of a command."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_text, args=(HEADER + GOOD,))
+    writer.start()
+    (row,) = read_rows(pipe, NOW, format="csv")
+    writer.join()
+    assert row.place == Place(str(pipe), 2)
+
+
+def test_a_reader_that_is_given_up_leaves_nothing_open(tmp_path: Path) -> None:
+    """A caller may stop after the first row."""
+    (tmp_path / "events.csv").write_text(HEADER + GOOD * 3, encoding="utf-8")
+    for row in read_rows(tmp_path / "events.csv", NOW):
+        assert row.place.line == 2
+        break
+
+
+@pytest.mark.parametrize("name", ["events.csv", "events.jsonl"])
+def test_a_long_file_is_read_in_flat_memory(tmp_path: Path, name: str) -> None:
+    """Nothing is kept of a row when the next one is read."""
+    line = json.dumps({"order_id": "1-01", "invoice_number": "1", "date": "2026-10-01", "description": "x" * 500})
+    row, header = (line, "") if name.endswith("jsonl") else (f"1-01,1,2026-10-01,,,{'x' * 500},,", HEADER)
+    (tmp_path / name).write_text(header + f"{row}\n" * 6_000, encoding="utf-8")
+    tracemalloc.start()
+    for number, _ in enumerate(read_rows(tmp_path / name, NOW)):
+        if number == 100:
+            tracemalloc.reset_peak()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1_000_000
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    st.one_of(
+        st.binary(max_size=300),
+        st.binary(max_size=300).map(HEADER.encode().__add__),
+        st.text(alphabet='",;\n\r\t\0 {}[]:=-1\xe3', max_size=100).map(lambda text: (HEADER + text).encode()),
+    ),
+    st.sampled_from(["csv", "jsonl", "xlsx"]),
+    st.sampled_from([None, "utf-8", "windows-1252"]),
+)
+def test_any_bytes_give_rows_problems_or_a_refusal(tmp_path: Path, content: bytes, format: Any, encoding: Any) -> None:  # noqa: A002
+    """And nothing else; what is a problem brings its row and has words."""
+    (tmp_path / "any").write_bytes(content)
+    with suppress(InputFileError):
+        for row in read_rows(tmp_path / "any", NOW, format=format, encoding=encoding):
+            assert row.raw is not None
+            assert isinstance(row, Row) or row.message
+
+
+@pytest.mark.parametrize("name", ["events.txt", "events", "events.xls"])
+def test_an_ending_that_tells_no_format_is_refused(tmp_path: Path, name: str) -> None:
+    """With those that do."""
+    with pytest.raises(InputFileError, match=r"rename it to one of \.csv, \.jsonl, \.ndjson"):
+        format_of(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("{", "events.jsonl:1: not JSON: "),
+        ("[" * 100_000, "events.jsonl:1: not JSON: "),
+        ("[1]", "events.jsonl:1: not a JSON object"),
+        ('{"order_id": "1-01"}', "events.jsonl:1: column invoice_number: missing"),
+        ('{"order_id": 1, "invoice_number": "1"}', "column order_id: 1 is not text between quotes"),
+        (
+            '{"order_id": "1-01", "invoice_number": "1", "is_delivered": "true"}',
+            "column is_delivered: 'true' is not true or false",
+        ),
+        ('{"order_id": "1-01", "invoice_number": "1", "date": [[]]}', "column date: a list or an object is not text"),
+        ('{"order_id": "1-01", "orderId": "1-01", "invoice_number": "1"}', "column order_id: given twice"),
+        ('{"order_id": "1-01", "order_id": "2-01", "invoice_number": "1"}', "column order_id: given twice; remove one"),
+        ('{"order_id": "1-01", "invoice_number": "1", "x\\n": 1}', r"column x\n: not known; there are: order_id"),
+    ],
+)
+def test_a_bad_json_line_is_named(tmp_path: Path, line: str, said: str) -> None:
+    """Like a row of CSV."""
+    assert any(said in problem for problem in told(tmp_path, line, "events.jsonl"))
+
+
+def test_an_empty_json_lines_file_is_refused(tmp_path: Path) -> None:
+    """There is nothing to do, and somebody thinks there is."""
+    assert "no rows" in refused(tmp_path, "\n", "events.jsonl")

@@ -1,0 +1,286 @@
+"""Workbooks, as people make them and as nobody should."""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+import random
+import sys
+import zipfile
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import xlsxwriter  # type: ignore[import-untyped]
+
+from vtex_tracking_ext import ConfigurationError, TrackingEvent
+from vtex_tracking_ext.bulk.input import workbooks
+from vtex_tracking_ext.bulk.input.records import InputFileError, Place, Row, RowProblem
+from vtex_tracking_ext.bulk.input.rows import read_rows
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NOW = dt.datetime(2026, 11, 23, 12, 0, tzinfo=dt.UTC)
+HEADER = (
+    "order_id",
+    "invoice_number",
+    "date",
+    "city",
+    "state",
+    "description",
+    "is_delivered",
+    "delivered_date",
+    "account",
+)
+GOOD = ("1-01", "000030711", "2026-10-01", "Niter\xf3i", "RJ", "Coletado")
+
+
+def workbook(**sheets: list[tuple[Any, ...]]) -> bytes:
+    """Return a workbook; cells are written as what they are in Python."""
+    file = io.BytesIO()
+    book = xlsxwriter.Workbook(file, {"in_memory": True, "default_date_format": "yyyy-mm-dd hh:mm"})
+    for name, rows in sheets.items():
+        sheet = book.add_worksheet(name)
+        for number, row in enumerate(rows):
+            for column, value in enumerate(row):
+                if isinstance(value, str):
+                    sheet.write_string(number, column, value)
+                else:
+                    sheet.write(number, column, value)
+    book.close()
+    return file.getvalue()
+
+
+def read(folder: Path, content: bytes, **options: Any) -> list[Row | RowProblem]:
+    """Write a file and read its rows."""
+    (folder / "events.xlsx").write_bytes(content)
+    return list(read_rows(folder / "events.xlsx", NOW, **options))
+
+
+def refused(folder: Path, content: bytes, **options: Any) -> str:
+    """Return why a file is refused, the folder left out."""
+    with pytest.raises(InputFileError) as caught:
+        read(folder, content, **options)
+    return str(caught.value).removeprefix(f"{folder}/")
+
+
+def test_a_sheet_is_read_with_its_row_numbers(tmp_path: Path) -> None:
+    """Empty rows and columns before, between and behind are no matter."""
+    rows: list[tuple[Any, ...]] = [(), ("", *HEADER), ("", *GOOD), (), ("", *GOOD, True, "2026-10-02")]
+    first, second = read(tmp_path, workbook(Eventos=rows))
+    assert isinstance(first, Row)
+    assert first.place == Place(str(tmp_path / "events.xlsx"), 3)
+    assert (first.order_id, first.invoice_number) == ("1-01", "000030711")
+    assert first.event == TrackingEvent("2026-10-01", "Coletado", "Niter\xf3i", "RJ")
+    assert isinstance(second, Row)
+    assert (second.place.line, second.is_delivered, second.delivered_date) == (5, True, "2026-10-02")
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "text"),
+    [
+        ("invoice_number", 30711, "30711"),
+        ("invoice_number", 999999999999999, "999999999999999"),
+        ("description", 1.5, "1.5"),
+        ("description", 0.1 + 0.2, "0.3"),
+        ("description", " a\nb ", " a\nb "),
+        ("description", dt.datetime(2026, 10, 1, 21, 15), "2026-10-01 21:15"),  # noqa: DTZ001 - a sheet has no zones
+        ("date", dt.date(2026, 10, 1), "2026-10-01"),
+        ("date", dt.datetime(2026, 10, 1, 0, 0), "2026-10-01"),  # noqa: DTZ001
+        ("date", dt.datetime(2026, 10, 1, 21, 15), "2026-10-01"),  # noqa: DTZ001
+        ("date", 46296.99999999, "2026-10-02"),
+        ("delivered_date", dt.date(2026, 10, 1), "2026-10-01"),
+        ("delivered_date", dt.datetime(2026, 10, 1, 0, 0), "2026-10-01"),  # noqa: DTZ001
+        ("delivered_date", dt.datetime(2026, 10, 1, 21, 15, 59), "2026-10-01 21:15"),  # noqa: DTZ001
+        ("delivered_date", 46296 + (21 * 60 + 15) / 1440 - 1e-9, "2026-10-01 21:15"),
+        ("is_delivered", True, "true"),
+        ("is_delivered", 1, "1"),
+        ("is_delivered", "sim", "sim"),
+    ],
+)
+def test_a_cell_becomes_the_text_that_a_person_sees(tmp_path: Path, column: str, value: Any, text: str) -> None:
+    """Dates and times to the minute, numbers as their digits."""
+    cells: list[Any] = [*GOOD, True, "2026-10-01", ""]
+    cells[HEADER.index(column)] = value
+    content = dated(cells, column) if isinstance(value, float) and "date" in column else workbook(A=[HEADER, (*cells,)])
+    (row,) = read(tmp_path, content)
+    assert isinstance(row, Row), row
+    assert row.raw is not None
+    assert row.raw.content[HEADER.index(column)] == text
+
+
+def dated(cells: list[Any], column: str) -> bytes:
+    """Return a workbook in which a number is shown as a date, as a formula leaves it."""
+    file = io.BytesIO()
+    book = xlsxwriter.Workbook(file, {"in_memory": True})
+    sheet = book.add_worksheet()
+    sheet.write_row(0, 0, HEADER)
+    sheet.write_row(1, 0, cells)
+    sheet.write_number(1, HEADER.index(column), cells[HEADER.index(column)], book.add_format({"num_format": "d/m/yy"}))
+    book.close()
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "said"),
+    [
+        ("order_id", 1172452900788123, "1172452900788123 has lost digits, because a number cell keeps 15; format"),
+        ("invoice_number", 1e300, " has lost digits"),
+        ("order_id", dt.date(2026, 1, 1), "the spreadsheet has made a date of it (2026-01-01); format the cell as te"),
+        ("account", dt.date(2026, 1, 1), "the spreadsheet has made a date of it"),
+        ("delivered_date", dt.time(21, 15), "the spreadsheet has made a time without a day of it (21:15:00); format"),
+        ("description", dt.time(6, 0), "the spreadsheet has made a time without a day of it"),
+        ("city", True, "True is true or false, not text; format the cell as text and write it anew"),
+        ("date", 46296, "'46296' is not a date; write yyyy-mm-dd"),
+    ],
+)
+def test_a_cell_that_the_spreadsheet_has_changed_is_a_problem(
+    tmp_path: Path, column: str, value: Any, said: str
+) -> None:
+    """Once, and the other rows are read."""
+    cells: list[Any] = [*GOOD, True, "2026-10-01", ""]
+    cells[HEADER.index(column)] = value
+    problem, good = read(tmp_path, workbook(A=[HEADER, (*cells,), GOOD]))
+    assert isinstance(problem, RowProblem)
+    assert (problem.place.line, problem.column) == (2, column)
+    assert said in problem.message
+    assert isinstance(good, Row)
+
+
+def test_what_is_in_columns_that_are_passed_over_is_no_matter(tmp_path: Path) -> None:
+    """Nor are named columns with nothing in them."""
+    rows = [("peso", *HEADER, "", "hora"), (1e300, *GOOD, "", "", "", True, dt.time(10, 0))]
+    (row,) = read(tmp_path, workbook(A=rows), ignore_unknown=True)
+    assert isinstance(row, Row)
+    (problem,) = read(tmp_path, workbook(A=[(*HEADER, ""), (*GOOD, "", "", "", 5)]))
+    assert str(problem).endswith(":2: column 10: '5' stands under no name; name the column, or empty the cell")
+
+
+def test_the_sheet_is_the_only_one_with_cells_or_is_named(tmp_path: Path) -> None:
+    """Events on another one must not be passed over in silence."""
+    rows = [HEADER, GOOD]
+    assert len(read(tmp_path, workbook(Plan1=[], Plan2=rows, Plan3=[]))) == 1
+    two = workbook(Janeiro=rows, Fevereiro=[*rows, GOOD])
+    assert refused(tmp_path, two) == (
+        "events.xlsx: 2 visible sheets have cells: 'Janeiro', 'Fevereiro'; say which one to read "
+        "(--sheet; in Python: sheet=)."
+    )
+    assert len(read(tmp_path, two, sheet="Fevereiro")) == 2
+    assert refused(tmp_path, two, sheet="fevereiro") == (
+        "events.xlsx: there is no sheet 'fevereiro'; there are: 'Janeiro', 'Fevereiro'."
+    )
+
+
+def test_hidden_sheets_and_charts_are_read_when_they_are_named(tmp_path: Path) -> None:
+    """Otherwise they are no matter."""
+    file = io.BytesIO()
+    book = xlsxwriter.Workbook(file, {"in_memory": True})
+    book.add_worksheet("Listas").write_row(0, 0, ("a", "b"))
+    events = book.add_worksheet("Eventos")
+    events.write_row(0, 0, HEADER)
+    events.write_row(1, 0, GOOD)
+    book.add_chartsheet("Grafico")
+    events.activate()
+    book.worksheets()[0].hide()
+    book.close()
+    assert len(read(tmp_path, file.getvalue())) == 1
+    assert "column 1 of the header, 'a', is not known" in refused(tmp_path, file.getvalue(), sheet="Listas")
+
+
+def test_an_empty_workbook_is_refused(tmp_path: Path) -> None:
+    """A header alone is a quiet day."""
+    assert read(tmp_path, workbook(A=[HEADER])) == []
+    assert refused(tmp_path, workbook(A=[])).startswith("events.xlsx: empty; the first row must be the header: order")
+    assert refused(tmp_path, workbook(A=[], B=[])).startswith("events.xlsx: empty")
+    assert refused(tmp_path, workbook(A=[GOOD])).startswith("events.xlsx:1: column 1 of the header, '1-01', is not")
+
+
+def test_a_workbook_on_standard_input_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its first bytes."""
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(workbook(A=[HEADER, GOOD]))))
+    (row,) = read_rows("-", NOW)
+    assert row.place == Place("<stdin>", 2)
+
+
+def test_without_the_extra_it_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the command that installs it; nothing else needs it."""
+    monkeypatch.setitem(sys.modules, "python_calamine", None)
+    with pytest.raises(ConfigurationError, match=r"events\.xlsx: XLSX needs an extra \(python_calamine is missing\): "):
+        read(tmp_path, workbook(A=[HEADER]))
+    with pytest.raises(ConfigurationError, match=r"pip install 'vtex-tracking\[xlsx\]'"):
+        read(tmp_path, workbook(A=[HEADER]))
+    (tmp_path / "events.csv").write_text(f"{','.join(HEADER)}\n{','.join(GOOD)},,,\n", encoding="utf-8")
+    assert len(list(read_rows(tmp_path / "events.csv", NOW))) == 1
+
+
+def test_a_cell_gone_astray_does_not_end_the_process(tmp_path: Path) -> None:
+    """Memory would be set aside for all the cells before it."""
+    file = io.BytesIO()
+    book = xlsxwriter.Workbook(file, {"in_memory": True})
+    sheet = book.add_worksheet()
+    sheet.write_row(0, 0, HEADER)
+    sheet.write_row(1, 0, GOOD)
+    sheet.write_string(1_048_575, 16_383, "x")
+    book.close()
+    assert refused(tmp_path, file.getvalue()) == (
+        "events.xlsx: the cells of 'xl/worksheets/sheet1.xml' lie too far apart to be held in memory; delete what "
+        "stands far to the right or far below, or save the sheet as CSV."
+    )
+
+
+def test_a_wide_sheet_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As long as there is room: the rectangle is counted to its last cell."""
+    rows = [(*HEADER, *[""] * 20, "AD"), (*GOOD, *[""] * 23, "x")]
+    content = workbook(A=rows)
+    monkeypatch.setattr(workbooks, "_MOST_CELLS", 60)
+    assert len(read(tmp_path, content, ignore_unknown=True)) == 1
+    monkeypatch.setattr(workbooks, "_MOST_CELLS", 59)
+    assert "too far apart" in refused(tmp_path, content, ignore_unknown=True)
+    monkeypatch.setattr(workbooks, "_CHUNK", 7)  # an address is cut, but none is lost
+    assert "too far apart" in refused(tmp_path, content, ignore_unknown=True)
+
+
+def test_columns_are_numbered_by_their_letters() -> None:
+    """As a sheet has them."""
+    letters = {b"": 0, b"A": 1, b"z": 26, b"AA": 27, b"XFD": 16384}
+    assert {column: workbooks._number(column) for column in letters} == letters
+
+
+def test_a_bomb_is_refused_before_it_goes_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By what it unpacks to, not by what it says of itself."""
+    monkeypatch.setattr(workbooks, "_LARGEST", 100_000)
+    rows: list[tuple[Any, ...]] = [HEADER, *[GOOD] * 2000]
+    assert refused(tmp_path, workbook(A=rows)) == "events.xlsx: unpacks to more than 100000 bytes; split it."
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"order_id,x\n", b"PK\x03\x04", b"\xd0\xcf\x11\xe0" + bytes(600), workbook(A=[HEADER])[:-30]]
+)
+def test_what_is_no_workbook_is_refused(tmp_path: Path, content: bytes) -> None:
+    """A CSV file under another name, a cut one, one with a password."""
+    assert refused(tmp_path, content).startswith("events.xlsx: not an XLSX file that can be read: ")
+
+
+def test_a_zip_archive_that_is_no_workbook_is_refused(tmp_path: Path) -> None:
+    """Or one that is packed in an unusual way."""
+    for method, said in ((zipfile.ZIP_DEFLATED, "not an XLSX file that can"), (zipfile.ZIP_LZMA, "packed in a way")):
+        file = io.BytesIO()
+        with zipfile.ZipFile(file, "w", method) as archive:
+            archive.writestr("events.csv", ",".join(HEADER))
+        assert said in refused(tmp_path, file.getvalue())
+
+
+def test_a_broken_workbook_gives_rows_problems_or_a_refusal(tmp_path: Path) -> None:
+    """Whatever byte of it is broken."""
+    original = workbook(A=[HEADER, (*GOOD, True, dt.date(2026, 10, 1)), (1, 2, 3.5)])
+    chance = random.Random(1)  # noqa: S311 - to be the same in every run
+    ends: set[type] = set()
+    for _ in range(400):
+        content = bytearray(original)
+        for _ in range(chance.randint(1, 4)):
+            content[chance.randrange(len(content))] = chance.randrange(256)
+        try:
+            ends |= {type(row) for row in read(tmp_path, bytes(content))}
+        except InputFileError:
+            ends.add(InputFileError)
+    assert ends == {Row, RowProblem, InputFileError}

@@ -1,0 +1,166 @@
+"""The parts that need no server: addresses, texts, locks, what a batch means, errors in words."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib import import_module
+
+import psycopg
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from vtex_tracking_ext import ConfigurationError
+from vtex_tracking_ext.bulk.journal.entries import PackageKey
+from vtex_tracking_ext.bulk.journal.interface import JournalError
+from vtex_tracking_ext.bulk.journal.postgres import encoding
+from vtex_tracking_ext.bulk.journal.postgres.address import address_of
+from vtex_tracking_ext.bulk.journal.postgres.errors import explain
+from vtex_tracking_ext.bulk.journal.postgres.locks import adding_lock, package_lock, writing_lock
+
+from support.journaled import package
+
+SECRET = "TOPSECRET+TOP/SECRET=="
+
+
+@pytest.mark.parametrize(
+    ("url", "name", "schema"),
+    [
+        ("postgresql://ana:SECRET@db.example:5433/ops", "postgresql://ana@db.example:5433/ops", "vtex_tracking"),
+        ("postgres://ana@db.example/ops?sslmode=require", "postgresql://ana@db.example/ops", "vtex_tracking"),
+        ("postgresql://?host=/run/pg&dbname=ops&password=SECRET", "postgresql:///run/pg/ops", "vtex_tracking"),
+        ("postgresql://?hostaddr=127.0.0.1", "postgresql://127.0.0.1/", "vtex_tracking"),
+        ("postgresql://h/d?schema=north", "postgresql://h/d?schema=north", "north"),
+        ("postgresql://h/d?schema=north&port=1", "postgresql://h:1/d?schema=north", "north"),
+        ("postgresql://h/d?port=1&schema=north", "postgresql://h:1/d?schema=north", "north"),
+        ("postgresql://ana:a%40b%2FSECRET@h/d%40e?sslrootcert=/a@b", "postgresql://ana@h/d@e", "vtex_tracking"),
+        ("postgresql://u:a%3Fschema%3Db@h/d", "postgresql://u@h/d", "vtex_tracking"),
+        ("postgresql://h/d\x1b%5B31m", "postgresql://h/d\\x1b[31m", "vtex_tracking"),
+    ],
+)
+def test_a_url_is_taken_apart(url: str, name: str, schema: str) -> None:
+    """Libpq's parameters, the schema, and a name that can be shown."""
+    address = address_of(url)
+    assert (address.name, address.schema) == (name, schema)
+    assert "SECRET" not in repr(address) + address.name
+    assert "schema" not in address.parameters
+
+
+def test_what_the_url_says_prevails() -> None:
+    """Over what is usual."""
+    assert address_of("postgresql://h/d").parameters["connect_timeout"] == "10"
+    assert address_of("postgresql://h/d?connect_timeout=3").parameters["connect_timeout"] == "3"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"postgresql://ana:{SECRET}%zz@h/d",
+        f"postgresql://ana:{SECRET}@h:port/d?{SECRET}=1",
+        f"postgresql://[{SECRET}/d",
+        f"postgresql://ana:{SECRET}\ud800@h/d",
+        f"postgresql://ana:{SECRET}%00@h/d",
+        f"postgresql://ana:{SECRET.replace('/', '@')}@h/d",
+        f"postgresql://ana:a?b@{SECRET.replace('/', '-')}@h/d",
+        f"postgresql://ana:1234/{SECRET}@h/d",
+        f"postgresql://{SECRET}@h/d",
+    ],
+)
+def test_what_is_no_url_is_not_shown(url: str) -> None:
+    """It may hold a password."""
+    with pytest.raises(JournalError, match=r"write postgresql://USER:PASSWORD@HOST:PORT/DATABASE") as caught:
+        address_of(url)
+    assert "SECRET" not in f"{caught.value!r} {caught.value.__cause__}"
+    assert caught.value.__suppress_context__ or caught.value.__context__ is None
+
+
+@pytest.mark.parametrize("schema", ["", "North", "1st", 'a"b', "a.b", "x" * 64, "a%20b"])
+def test_a_schema_has_a_plain_name(schema: str) -> None:
+    """Which needs no quotes."""
+    with pytest.raises(JournalError, match="lower case letters, digits and underscores"):
+        address_of(f"postgresql://h/d?schema={schema}")
+
+
+@given(st.text(st.characters(codec=None)))
+@example("a\x00b\x1a0000\ud83d")
+def test_every_text_is_read_as_it_was_written(text: str) -> None:
+    """And can be kept."""
+    kept = encoding.kept(text)
+    assert "\x00" not in kept
+    assert kept.encode("utf-8").decode("utf-8") == kept
+    assert encoding.read(kept) == text
+
+
+def test_locks_differ_by_whatever_matters() -> None:
+    """And are numbers of 64 bits with a sign."""
+    keys = [
+        package(),
+        package("2"),
+        package(account="x"),
+        PackageKey("mystore", "o-011", ""),
+        PackageKey("\ud800", "", ""),
+    ]
+    locks = [writing_lock("a"), adding_lock("a"), writing_lock("b"), adding_lock("b")]
+    locks += [package_lock(schema, key) for schema in "ab" for key in keys]
+    assert len(set(locks)) == 14
+    assert all(-(2**63) <= lock < 2**63 for lock in locks)
+    assert min(locks) < 0 < max(locks)
+    assert package_lock("a", package()) == package_lock("a", package(account="MyStore"))
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (psycopg.errors.DiskFull("no space left on device"), "its server's disk is full"),
+        (psycopg.errors.OutOfMemory("x"), "run out of something"),
+        (psycopg.errors.TooManyConnections("x"), "takes no more connections"),
+        (psycopg.errors.QueryCanceled("x"), "see to statement_timeout"),
+        (psycopg.errors.AdminShutdown("x"), "ended the connection"),
+        (psycopg.errors.DataCorrupted("x"), "fetch it from a backup"),
+        (psycopg.errors.NumericValueOutOfRange("x"), "cannot keep such a value"),
+        (psycopg.errors.TransactionTimeout("x"), "run again"),
+        (psycopg.errors.RaiseException("x"), "it cannot be used"),
+        (psycopg.OperationalError("x"), "ended the connection"),
+        (psycopg.InterfaceError("x"), "it cannot be used"),
+    ],
+)
+def test_errors_are_told_in_words(error: psycopg.Error, words: str) -> None:
+    """With the journal's name, and how to mend it."""
+    text = explain(address_of(f"postgresql://ana:{SECRET.replace('/', '%2F')}@h/d"), error)
+    assert text.startswith("The journal postgresql://ana@h/d: ")
+    assert words in text
+
+
+def test_what_a_server_says_is_shown_safely() -> None:
+    """On one line, without escapes, without the password."""
+    address = address_of("postgresql://ana:TOP%2FSECRET@h/d?sslpassword=TOPTOO")
+    text = explain(address, psycopg.OperationalError("said:\n\x1b[31m TOP/SECRET TOPTOO"))
+    assert text.endswith(r"(said: \x1b[31m *** ***).")
+
+
+def test_without_the_extra_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is missing, and how to get it."""
+    room = "vtex_tracking_ext.bulk.journal.postgres"
+    for name in [name for name in sys.modules if name.startswith(room)]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(
+        ConfigurationError, match=r"needs an extra \(psycopg is missing\): pip install 'vtex-tracking\["
+    ):
+        import_module(room)
+
+
+def test_everything_else_goes_on_without_the_extra() -> None:
+    """Until such a journal is named."""
+    code = (
+        "import sys\nsys.modules['psycopg'] = None\n"
+        "import vtex_tracking_ext.cli.status, vtex_tracking_ext.bulk.pipeline\n"
+        "from vtex_tracking_ext.bulk.journal.opening import open_reader\n"
+        "from vtex_tracking_ext import ConfigurationError\n"
+        "try: open_reader('postgresql://h/d')\nexcept ConfigurationError as error: print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout == (
+        "A journal on PostgreSQL needs an extra (psycopg is missing): pip install 'vtex-tracking[postgres]'.\n"
+    )

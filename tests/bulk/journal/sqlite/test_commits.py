@@ -1,0 +1,177 @@
+"""Group commit: threads that come together share a transaction."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from vtex_tracking_ext.bulk.journal.interface import JournalError, WrongStateError
+from vtex_tracking_ext.bulk.journal.sqlite.commits import GroupCommit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+
+class _Queue(deque[Any]):
+    """A queue that tells when something was put into it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.came = threading.Semaphore(0)
+
+    def append(self, job: Any) -> None:
+        super().append(job)
+        self.came.release()
+
+
+class Database:
+    """A database with one table of numbers, its group commit, and every statement that was executed."""
+
+    def __init__(self, path: Path) -> None:
+        self.connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self.connection.execute("CREATE TABLE t (n UNIQUE)")
+        self.statements: list[str] = []
+        self.connection.set_trace_callback(self.statements.append)
+        self.faults: list[Exception] = []
+        self.commits = GroupCommit(self.connection, threading.Lock(), self.check, lambda error: f"explained: {error}")
+        self.queue = _Queue()
+        self.commits._queue = self.queue
+
+    def check(self) -> None:
+        """Raise what a test has prepared."""
+        if self.faults:
+            raise self.faults.pop()
+
+    def numbers(self) -> list[int]:
+        """Return what is committed."""
+        assert not self.connection.in_transaction
+        return sorted(n for (n,) in self.connection.execute("SELECT n FROM t"))
+
+    def count(self, statement: str) -> int:
+        """Return how often a statement was executed."""
+        return self.statements.count(statement)
+
+    def together(self, *works: Callable[[sqlite3.Connection], object]) -> list[BaseException | None]:
+        """Do all of these in one transaction, and return how each fared in its own thread."""
+        go_on = threading.Event()
+        errors: list[BaseException | None] = [None] * (len(works) + 1)
+
+        def hold(_: sqlite3.Connection) -> None:
+            assert go_on.wait(30)
+
+        def do(number: int, work: Callable[[sqlite3.Connection], object]) -> None:
+            try:
+                self.commits.do(work)
+            except BaseException as error:  # noqa: BLE001 - the test looks at it
+                errors[number] = error
+
+        threads = [threading.Thread(target=do, args=pair) for pair in enumerate([hold, *works])]
+        for thread in threads:
+            thread.start()
+            assert self.queue.came.acquire(timeout=30)
+        go_on.set()
+        for thread in threads:
+            thread.join(30)
+        return errors[1:]
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    """Return a database; it is closed after the test."""
+    database = Database(tmp_path / "t.db")
+    yield database
+    database.commits.close()
+
+
+def insert(*numbers: int) -> Callable[[sqlite3.Connection], int]:
+    """Return work that inserts numbers, and returns how many."""
+
+    def work(connection: sqlite3.Connection) -> int:
+        connection.executemany("INSERT INTO t VALUES (?)", [(n,) for n in numbers])
+        return len(numbers)
+
+    return work
+
+
+def then(work: Callable[[sqlite3.Connection], object], error: BaseException) -> Callable[[sqlite3.Connection], None]:
+    """Return work that fails after it has been done."""
+
+    def failing(connection: sqlite3.Connection) -> None:
+        work(connection)
+        raise error
+
+    return failing
+
+
+def test_work_is_committed_and_its_result_returned(database: Database) -> None:
+    """When do returns."""
+    assert database.commits.do(insert(1, 2)) == 2
+    assert database.numbers() == [1, 2]
+
+
+def test_those_that_come_together_share_a_transaction(database: Database) -> None:
+    """Nine threads, two commits: that of the first one, and that of all who waited for it."""
+    assert database.together(*[insert(n) for n in range(8)]) == [None] * 8
+    assert database.count("COMMIT") == 2
+    assert database.numbers() == list(range(8))
+
+
+def test_a_failure_of_the_work_undoes_this_work_alone(database: Database) -> None:
+    """The others of the transaction are none the worse, and whoever failed is told why."""
+    error = WrongStateError("not so")
+    assert database.together(insert(1), then(insert(2), error), insert(3)) == [None, error, None]
+    assert database.numbers() == [1, 3]
+    assert database.count("COMMIT") == 2
+
+
+def test_however_many_fail_the_others_are_done_once(database: Database) -> None:
+    """They are undone with each that fails, and done again."""
+    first, last = WrongStateError("first"), WrongStateError("last")
+    works = [then(insert(1), first), insert(2), insert(3), then(insert(4), last)]
+    assert database.together(*works) == [first, None, None, last]
+    assert database.numbers() == [2, 3]
+    assert database.together(then(insert(5), first)) == [first]
+    assert database.numbers() == [2, 3]
+
+
+def test_a_failure_of_the_database_undoes_the_transaction(database: Database) -> None:
+    """Nobody knows what is left of it, so everybody in it is told."""
+    errors = database.together(insert(1), insert(2, 2), insert(3))
+    assert [str(error) for error in errors] == ["explained: UNIQUE constraint failed: t.n"] * 3
+    assert {type(error) for error in errors} == {JournalError}
+    assert database.numbers() == []
+    assert database.commits.do(insert(2)) == 1
+
+
+def test_an_interrupt_undoes_the_transaction(database: Database) -> None:
+    """One thread takes it; the others are told, and do not wait for ever."""
+    errors = database.together(insert(1), then(insert(2), KeyboardInterrupt()), insert(3))
+    assert sorted(type(error).__name__ for error in errors) == ["JournalError", "JournalError", "KeyboardInterrupt"]
+    assert {str(error) for error in errors if isinstance(error, JournalError)} == {
+        "The journal's transaction was interrupted."
+    }
+    assert database.numbers() == []
+    assert database.commits.do(insert(4)) == 1
+
+
+def test_nothing_is_begun_where_it_must_not_be(database: Database) -> None:
+    """The check comes before each transaction."""
+    database.faults.append(JournalError("moved"))
+    with pytest.raises(JournalError, match="moved"):
+        database.commits.do(insert(1))
+    assert database.count("BEGIN IMMEDIATE") == 0
+    database.commits.do(insert(2))
+    assert database.numbers() == [2]
+
+
+def test_after_closing_nothing_is_done(database: Database) -> None:
+    """Closing twice is no matter."""
+    database.commits.close()
+    database.commits.close()
+    with pytest.raises(JournalError, match=r"The journal has been closed\."):
+        database.commits.do(insert(1))

@@ -1,0 +1,31 @@
+"""What a batch of rows means to a journal."""
+
+from __future__ import annotations
+
+from vtex_tracking_ext.bulk.input.records import Place
+from vtex_tracking_ext.bulk.journal.classify import weigh
+from vtex_tracking_ext.bulk.journal.entries import Standing, drafts_of
+
+from support.journaled import delivery, row
+
+
+def test_a_batch_is_judged_row_by_row() -> None:
+    """Each by what those before it bring; an entry keeps its turn, and tells of the last row that changed it."""
+    rows = [
+        delivery(1),
+        row(2, "a"),
+        delivery(3, "2026-10-01", "a"),
+        delivery(4),
+        delivery(5, "2026-10-02", "b"),
+        row(6, "c"),
+    ]
+    drafts = [(one, drafts_of(one, "mystore")) for one in rows]
+    weighed = weigh(drafts, {})
+    verdicts = [added.verdict for added in weighed.added]
+    assert verdicts == ["new", "new", "renewed", "known", "contradicts", "new"]
+    assert [draft.place.line for draft in weighed.new.values()] == [3, 2, 6]
+    assert weighed.renewed == {}
+    held = {drafts[1][1][0].key: Standing("refused", None, Place("old.csv", 1))}
+    weighed = weigh(drafts[1:3], held)
+    assert [draft.place.line for draft in weighed.renewed.values()] == [2]
+    assert [added.verdict for added in weighed.added] == ["renewed", "new"]

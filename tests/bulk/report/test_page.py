@@ -1,0 +1,346 @@
+"""The page: its numbers, and that texts of others cannot do anything in it."""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import hashlib
+import re
+import tracemalloc
+from collections import Counter, defaultdict
+from html.parser import HTMLParser
+from itertools import repeat
+from typing import TYPE_CHECKING
+
+import pytest
+from attrs import evolve
+
+from vtex_tracking_ext import TrackingEvent
+from vtex_tracking_ext.bulk.input.rows import Place
+from vtex_tracking_ext.bulk.journal.entries import Entry, Load, Meta, PackageKey, Selection, State
+from vtex_tracking_ext.bulk.journal.interface import ALL, JournalReader
+from vtex_tracking_ext.bulk.report.page import ROWS, page, summary_of
+
+from support.entries import ADDED, HOSTILE, SETTLED, entry, hostile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from typing import Self
+
+NOW = dt.datetime(2026, 11, 24, 8, 30, tzinfo=dt.UTC)
+VOID = {"meta", "rect", "line", "img", "br", "hr", "input", "link"}
+OTHER = PackageKey("otherstore", "o-02", "2")
+
+#: What may hold an address that a browser follows or fetches.
+ADDRESSES = {"href", "src", "srcset", "action", "data", "poster", "xlink:href", "background", "formaction"}
+
+
+class Held:
+    """A journal that holds these entries."""
+
+    def __init__(self, entries: Iterable[Entry]) -> None:
+        self._entries = tuple(entries)
+
+    def meta(self) -> Meta:
+        """Return when it was made."""
+        return Meta(1, ADDED)
+
+    def open_packages(self, account: str | None = None) -> Iterator[PackageKey]:
+        """Be of no use here."""
+        raise NotImplementedError(account)
+
+    def loads(self, account: str) -> Mapping[Load, int]:
+        """Be of no use here."""
+        raise NotImplementedError(account)
+
+    def entries(self, selection: Selection = ALL) -> Iterator[Entry]:
+        """Yield the selected entries."""
+        return filter(selection.has, self._entries)
+
+    def counts(self) -> Mapping[str, Counter[State]]:
+        """Be of no use here."""
+        raise NotImplementedError
+
+    name = "journal.db"
+
+    def at_work(self) -> str:
+        """Return nobody."""
+        return ""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Do nothing."""
+
+
+class Page(HTMLParser):
+    """What a page is made of; parsing it fails where its tags do not close.
+
+    Attributes:
+        tags: Every element with its attributes.
+        texts: The text of each kind of element, what is within it included.
+        text: All text but that of the style sheet.
+        style: The style sheet.
+    """
+
+    def __init__(self, source: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: dict[str, list[str]] = defaultdict(list)
+        self._open: list[tuple[str, list[str]]] = []
+        self.text = self.style = ""
+        self.feed(source)
+        self.close()
+        assert not self._open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note an element."""
+        assert len(dict(attrs)) == len(attrs)
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self._open.append((tag, []))
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note an element without an end."""
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        """Note what an element held."""
+        name, texts = self._open.pop()
+        assert name == tag
+        self.texts[tag].append(" ".join("".join(texts).split()))
+
+    def handle_data(self, data: str) -> None:
+        """Note text."""
+        for _, texts in self._open:
+            texts.append(data)
+        if self._open and self._open[-1][0] == "style":
+            self.style += data
+        else:
+            self.text += data
+
+    def having(self, tag: str) -> list[dict[str, str | None]]:
+        """Return the attributes of all elements of a kind."""
+        return [attributes for name, attributes in self.tags if name == tag]
+
+    def rows(self) -> list[str]:
+        """Return the texts of all rows."""
+        return self.texts["tr"]
+
+
+def shown(*entries: Entry, selection: Selection | None = None) -> Page:
+    """Return the page of entries, held against what must be true of every page."""
+    held: JournalReader = Held(entries)
+    source = page(held, "journal.db", NOW, selection)
+    assert source.startswith("<!doctype html>\n")
+    assert source.encode("utf-8")
+    found = Page(source)
+    check_harmless(found)
+    check_accessible(found)
+    return found
+
+
+def check_harmless(found: Page) -> None:
+    """No script, nothing fetched, no handler, no style but the page's own, which the policy allows by its hash."""
+    names = {name for name, _ in found.tags}
+    assert not names & {"script", "img", "link", "iframe", "object", "embed", "base", "form", "a", "image", "use"}
+    for _, attributes in found.tags:
+        assert not ADDRESSES & set(attributes)
+        assert not [name for name in attributes if name.startswith("on") or name == "style"]
+    assert "http-equiv" in found.having("meta")[1]  # before anything that it could forbid
+    assert [name for name, _ in found.tags][:5] == ["html", "head", "meta", "meta", "meta"]
+    (policy,) = [meta["content"] for meta in found.having("meta") if "http-equiv" in meta]
+    assert policy is not None
+    allowed = dict(part.strip().split(" ", 1) for part in policy.split(";"))
+    assert {name: value for name, value in allowed.items() if name != "style-src"} == {
+        "default-src": "'none'",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+    }
+    digest = hashlib.sha256(found.style.encode()).digest()
+    assert allowed["style-src"] == f"'sha256-{base64.b64encode(digest).decode()}'"
+    assert "--paper" in found.style
+    assert "url(" not in found.style
+    assert "@import" not in found.style
+
+
+def check_accessible(found: Page) -> None:
+    """A language, one main heading and none left out below it, captions, scopes, names that lead somewhere."""
+    assert found.having("html") == [{"lang": "en"}]
+    levels = [int(name[1]) for name, _ in found.tags if re.fullmatch("h[1-6]", name)]
+    assert levels[0] == 1
+    assert set(levels[1:]) == {2}
+    assert len(found.having("caption")) == len(found.having("table"))
+    assert all(attributes.get("scope") in {"col", "row"} for attributes in found.having("th"))
+    ids = [attributes["id"] for _, attributes in found.tags if "id" in attributes]
+    assert len(set(ids)) == len(ids)
+    for _, attributes in found.tags:
+        assert set((attributes.get("aria-labelledby") or "").split()) <= set(ids)
+
+
+def test_an_empty_journal_is_told_as_such() -> None:
+    """Zeros and no table, no chart."""
+    found = shown()
+    assert "there is nothing in the journal yet. A push fills it." in found.text
+    assert found.having("table") == found.having("svg") == []
+    assert [text for text in found.texts["li"] if text] == [
+        "0unknown",
+        "0refused",
+        "0pending",
+        "0in flight",
+        "0applied",
+        "0in all",
+    ]
+
+
+def test_when_all_is_applied_nothing_is_to_be_done() -> None:
+    """And no table of others is there."""
+    found = shown(entry(1), entry(2))
+    assert "Nothing: all of it was applied." in found.text
+    assert "In all" not in "".join(found.texts["tfoot"])
+    assert found.texts["h2"] == ["What to do", "Accounts", "Over time"]
+
+
+def test_the_numbers_are_those_of_the_entries() -> None:
+    """Of each account and in all, with what to do about each state."""
+    states: tuple[State, ...] = ("unknown", "refused", "pending", "in_flight", "applied", "applied")
+    entries = [entry(number, state) for number, state in enumerate(states)]
+    entries.append(entry(9, "unknown", package=OTHER, status_code=504, attempts=2, reason="cut off"))
+    found = shown(*entries)
+    assert "mystore111126" in found.rows()
+    assert "otherstore100001" in found.rows()
+    assert found.texts["tfoot"] == ["In all211127"]
+    todo = [text for text in found.texts["li"] if "." in text]
+    assert [text.split(".")[0] for text in todo] == ["2 unknown", "1 in flight", "1 pending", "1 refused"]
+    assert "vtex-tracking resolve" in todo[0]
+    assert "push again" in todo[1]
+    assert "Push the same files again" in todo[2]
+    assert found.texts["h2"] == ["What to do", "Accounts", "Over time", "Unknown outcomes", "Refused"]
+
+
+def test_an_entry_is_told_with_all_that_helps() -> None:
+    """Order, invoice, account, event, reason, row, tries, when; a status code that the reason does not tell."""
+    event = entry(
+        4, "refused", reason="Order not found", status_code=404, attempts=3, place=Place("carrier/events.csv", 17)
+    )
+    delivery = entry(5, "unknown", event=None, delivered_date="2026-10-08 21:15", reason="HTTP 504", status_code=504)
+    undated = entry(6, "unknown", event=None, reason="cut off", settled=None)
+    rows = shown(event, delivery, undated).rows()
+    assert (
+        "1172452900788-01invoice 000030711mystore Objeto postado2026-10-05, S\u00e3o Paulo/SP Order not foundHTTP 404 "
+        "carrier/events.csv:17 3 2026-11-23 12:05:00"
+    ) in rows
+    assert (
+        "1172452900788-01invoice 000030711mystore Delivery2026-10-08 21:15 HTTP 504 events.csv:6 1 2026-11-23 12:05:00"
+    ) in rows
+    assert "1172452900788-01invoice 000030711mystore Deliveryno date told cut off events.csv:7 1" in rows
+
+
+def test_what_is_unknown_comes_first_and_the_latest_of_it() -> None:
+    """By the time they were settled, not by their arrival."""
+    late, later = (SETTLED + dt.timedelta(minutes=minutes) for minutes in (5, 9))
+    entries = [
+        entry(1, "refused", reason="a"),
+        entry(2, "unknown", reason="b", settled=later),
+        entry(3, "unknown", reason="c"),
+        entry(4, "unknown", reason="d", settled=late),
+    ]
+    reasons = [row.split("SP ")[1][0] for row in shown(*entries).rows() if "SP " in row]
+    assert reasons == ["b", "d", "c", "a"]
+
+
+def test_long_tables_are_cut_and_say_so() -> None:
+    """The latest are shown, the others counted, with the way to see them."""
+    entries = [
+        entry(number, "refused", reason=f"r{number}", settled=SETTLED + dt.timedelta(seconds=number))
+        for number in range(ROWS + 234)
+    ]
+    found = shown(*entries)
+    caption = next(text for text in found.texts["caption"] if "refused" in text)
+    assert caption == "The 1,000 of 1,234 refused entries that were settled last, the last one first"
+    assert "And 234 more: vtex-tracking report --state refused --format csv lists them all." in found.texts["p"]
+    reasons = [row.split("SP ")[1].split()[0] for row in found.rows() if "SP " in row]
+    assert reasons == [f"r{number}" for number in reversed(range(234, ROWS + 234))]
+
+
+def test_the_chart_has_a_text_beside_it() -> None:
+    """A title, a description, a table of the same numbers, and for each bar what it stands for."""
+    entries = [entry(1), entry(2, "refused"), entry(3, "unknown", settled=SETTLED + dt.timedelta(hours=3)), entry(4)]
+    found = shown(*entries, entry(5, "pending"), entry(6, "in_flight"))
+    (chart,) = [svg for svg in found.having("svg") if svg.get("role") == "img"]
+    assert chart["aria-labelledby"] == "chart-title chart-text"
+    assert "4 entries from 2026-11-23 12:05 to 2026-11-23 15:10. A bar is 5 minutes." in found.texts["figcaption"][0]
+    assert "2026-11-23 12:05 to 2026-11-23 12:10: 2 applied, 1 refused, 0 unknown" in found.texts["title"]
+    assert "2026-11-23 15:052026-11-23 15:10001" in found.rows()
+    assert found.texts["desc"][0].startswith("A bar chart from 2026-11-23 12:05 to 2026-11-23 15:10")
+    parts = [rect["class"] for rect in found.having("rect") if (rect["class"] or "").startswith("part")]
+    assert parts == ["part refused", "part applied", "part unknown"]
+
+
+@pytest.mark.parametrize(
+    ("selection", "said", "numbers"),
+    [
+        (Selection(account="OTHERstore"), "account otherstore.", 6),
+        (Selection(("unknown", "refused")), "entries that are unknown or refused.", 3),
+        (Selection(("pending",), account="mystore"), "account mystore, entries that are pending.", 2),
+    ],
+)
+def test_a_part_of_the_journal_says_which(selection: Selection, said: str, numbers: int) -> None:
+    """And shows no numbers of the rest."""
+    found = shown(entry(1, "applied"), entry(2, "unknown", package=OTHER), selection=selection)
+    assert f"Only a part of it: {said}" in found.texts["p"]
+    assert len([attributes for attributes in found.having("b") if not attributes]) >= numbers
+    assert len([text for text in found.texts["li"] if text[:1].isdigit() and "." not in text]) == numbers
+
+
+def test_an_empty_part_is_no_empty_journal() -> None:
+    """Nor is a part without anything open the whole."""
+    assert "Nothing: there are no such entries." in shown(entry(), selection=Selection(account="none")).texts["p"]
+    part = shown(entry(), selection=Selection(("applied",)))
+    assert "Nothing: nothing of this is open." in part.texts["p"]
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=lambda text: repr(text[:12]))
+def test_texts_of_others_are_text(text: str) -> None:
+    """Whatever they hold: the page has the same elements as with a plain one, prints, and stays small."""
+    plain = shown(hostile("plain", "unknown"))
+    found = shown(hostile(text, "unknown"))
+    assert found.tags == plain.tags
+    assert all(character.isprintable() or character == "\n" for character in found.text)
+    assert len(found.text) < 12_000
+    if text.isprintable() and len(text) < 100:
+        assert text in found.text
+
+
+def test_the_name_of_the_journal_is_text_too() -> None:
+    """It is shown in the title and on the page."""
+    found = Page(page(Held([]), "</title><script>\u202e", NOW))
+    assert not found.having("script")
+    assert found.texts["title"] == [r"Order tracking: </title><script>\u202e"]
+
+
+def test_a_letter_that_reads_from_right_to_left_turns_nothing_else() -> None:
+    """Texts of others are isolated from what stands beside them."""
+    arabic = "\u0645\u0631\u062d\u0628\u0627"
+    found = shown(entry(1, "unknown", event=TrackingEvent("2026-10-05", arabic, arabic, ""), reason=arabic))
+    assert found.texts["bdi"].count(arabic) == 2
+    assert f"2026-10-05, {arabic}" in found.texts["bdi"]
+
+
+def test_memory_does_not_grow_with_the_number_of_entries() -> None:
+    """What is kept of 20,000 entries are numbers and the rows that are shown."""
+    long = evolve(entry(1, "refused"), reason="x" * 1000)
+    summary_of([long])
+    tracemalloc.start()
+    try:
+        summary = summary_of(evolve(long, id=number) for number in range(20_000))
+        size, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert summary.total() == Counter(refused=20_000)
+    assert size < ROWS * 1000
+    assert sum(summary_of(repeat(long, 3)).total().values()) == 3

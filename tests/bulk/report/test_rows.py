@@ -1,0 +1,148 @@
+"""Entries as JSON lines and as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import tracemalloc
+from collections import deque
+from itertools import count, repeat
+from typing import TYPE_CHECKING
+
+import pytest
+
+from vtex_tracking_ext import TrackingEvent
+from vtex_tracking_ext.bulk.input.csv_injection import MARK
+from vtex_tracking_ext.bulk.input.rows import Row, read_rows
+from vtex_tracking_ext.bulk.journal.entries import PackageKey, drafts_of
+from vtex_tracking_ext.bulk.report.rows import BYTE_ORDER_MARK, CELL_LENGTH, FIELDS, csv_lines, json_lines
+
+from support.entries import ADDED, HOSTILE, entry, hostile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+
+    from vtex_tracking_ext.bulk.journal.entries import Entry
+
+EVENT = entry(7, "refused", status_code=404, reason="not found", receipt="f67d33a8029c42ce9a8f07fc17f54449", attempts=2)
+DELIVERY = entry(8, "pending", event=None, delivered_date="2026-10-08 21:15")
+
+
+def cells_of(*entries: Entry) -> list[dict[str, str]]:
+    """Return what a spreadsheet reads from the CSV."""
+    text = "".join(csv_lines(entries))
+    assert text.startswith(BYTE_ORDER_MARK)
+    return list(csv.DictReader(io.StringIO(text[1:], newline=""), strict=True))
+
+
+def test_json_lines_tell_all_there_is() -> None:
+    """An object a line, with null where there is nothing to tell; times in UTC; accents as they are."""
+    event, delivery = json_lines([EVENT, DELIVERY])
+    assert event.endswith("\n")
+    assert "S\u00e3o Paulo" in event
+    assert json.loads(event) == {
+        "account": "mystore",
+        "order_id": "1172452900788-01",
+        "invoice_number": "000030711",
+        "kind": "event",
+        "date": "2026-10-05",
+        "city": "S\u00e3o Paulo",
+        "state": "SP",
+        "description": "Objeto postado",
+        "is_delivered": False,
+        "delivered_date": None,
+        "outcome": "refused",
+        "status_code": 404,
+        "receipt": "f67d33a8029c42ce9a8f07fc17f54449",
+        "reason": "not found",
+        "attempts": 2,
+        "source": "events.csv",
+        "line": 8,
+        "added": "2026-11-23T12:00:00.123Z",
+        "begun": "2026-11-23T12:00:00.123Z",
+        "settled": "2026-11-23T12:05:00.000Z",
+        "number": EVENT.id,
+    }
+    told = json.loads(delivery)
+    assert list(told) == list(FIELDS)
+    assert {name: told[name] for name in ("kind", "is_delivered", "delivered_date", "outcome")} == {
+        "kind": "delivery",
+        "is_delivered": True,
+        "delivered_date": "2026-10-08 21:15",
+        "outcome": "pending",
+    }
+    absent = ("date", "city", "state", "description", "status_code", "receipt", "begun", "settled")
+    assert [told[name] for name in absent] == [None] * len(absent)
+
+
+def test_csv_tells_the_same_in_columns() -> None:
+    """Empty where there is nothing to tell; flags as an input file has them."""
+    event, delivery = cells_of(EVENT, DELIVERY)
+    told = json.loads(next(json_lines([EVENT])))
+    assert event == {name: "" if value is None else str(value) for name, value in told.items()} | {
+        "is_delivered": "false"
+    }
+    assert delivery["is_delivered"] == "true"
+    assert delivery["description"] == delivery["settled"] == delivery["status_code"] == ""
+
+
+def test_nothing_is_a_header_and_no_line() -> None:
+    """So that an empty report is told from a broken one."""
+    assert list(json_lines([])) == []
+    assert list(csv_lines([])) == [f"{BYTE_ORDER_MARK}{','.join(FIELDS)}\r\n"]
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=lambda text: repr(text[:12]))
+def test_json_lines_are_exact_and_safe_to_print(text: str) -> None:
+    """What does not print is an escape of JSON's, so every reader gets it back."""
+    (line,) = json_lines([hostile(text)])
+    assert line[:-1].isprintable()
+    assert line.encode("utf-8")
+    told = json.loads(line)
+    assert {told[name] for name in ("order_id", "description", "reason", "source", "receipt")} == {text}
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=lambda text: repr(text[:12]))
+def test_cells_print_and_run_nothing(text: str) -> None:
+    """They are visible, of a length that a spreadsheet takes, and no formula."""
+    (row,) = cells_of(hostile(text))
+    assert "".join(csv_lines([hostile(text)])).encode("utf-8")
+    for name, cell in row.items():
+        assert cell.isprintable(), name
+        assert not cell.startswith(("=", "+", "-", "@")), name
+        assert len(cell) <= CELL_LENGTH + 200, name
+
+
+def test_a_row_made_safe_says_so_and_can_be_pushed_again(tmp_path: Path) -> None:
+    """The cells are then what they were, so it is the same entry and nothing is doubled."""
+    plain = entry(1, "refused", reason="")
+    formula = entry(
+        2, "refused", reason="no", event=TrackingEvent("2026-10-05", "-5 graus", "=SUM(A1)", "+"), attempts=3
+    )
+    rows = cells_of(plain, formula)
+    assert [row["reason"] for row in rows] == ["", f"no {MARK}"]
+    assert rows[1]["description"] == "'-5 graus"
+    path = tmp_path / "report.csv"
+    path.write_text("".join(csv_lines([plain, formula, entry(3, event=None, reason="=x")])), "utf-8", newline="")
+    read = [row for row in read_rows(path, ADDED, ignore_unknown=True) if isinstance(row, Row)]
+    assert [row.event for row in read] == [plain.event, formula.event, None]
+    drafts = [draft for row in read for draft in drafts_of(row, "")]
+    assert [draft.package for draft in drafts] == [PackageKey("mystore", "1172452900788-01", "000030711")] * 3
+
+
+@pytest.mark.parametrize("lines", [json_lines, csv_lines])
+def test_memory_does_not_grow_with_the_number_of_entries(lines: Callable[[Iterable[Entry]], Iterator[str]]) -> None:
+    """10,000 entries are 4 MB of text, of which a few lines are there at once."""
+    deque(lines([EVENT]), maxlen=0)
+    made = count()
+    many = map(lambda entry, _: entry, repeat(EVENT, 10_000), made)
+    tracemalloc.start()
+    try:
+        deque(lines(many), maxlen=0)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert next(made) == 10_000
+    assert peak < 1_000_000

@@ -1,0 +1,140 @@
+"""What the log and hooks see of each request."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+from attrs import evolve, fields
+
+from vtex_tracking_ext import AttemptEvent, ConfigurationError, NotFoundError, TrackingUpdate
+from vtex_tracking_ext.call.hooks import line
+
+from support.answers import APP_KEY, APP_TOKEN, INVOICE, ORDER, RECEIPT, Recorder, Twin, async_client, sync_client
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+UPDATE = TrackingUpdate(ORDER, INVOICE, is_delivered=True)
+PATH = "/api/oms/pvt/orders/{orderId}/invoice/{invoiceNumber}/tracking"
+NOW = dt.datetime(2026, 10, 5, 12, tzinfo=dt.UTC)
+EVENT = AttemptEvent("PUT", PATH, "https://mystore.example", 1, NOW, NOW, 0.0344)
+both = pytest.mark.parametrize("kind", [sync_client, async_client])
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"status_code": 200, "request_id": "6f0e"}, "200, attempt 1, 34 ms, request id 6f0e"),
+        ({"attempt": 2, "error": NotFoundError("x", status_code=404)}, "no answer, attempt 2, 34 ms, NotFoundError"),
+        ({"status_code": 429, "retry_in": 7.0}, "429, attempt 1, 34 ms, again in 7.0 s"),
+        ({"status_code": 200, "request_id": "\x1b"}, r"200, attempt 1, 34 ms, request id \x1b"),
+    ],
+)
+def test_a_request_is_one_line(changes: dict[str, Any], expected: str) -> None:
+    """Method, path template, status, attempt, milliseconds, request id; then what went wrong."""
+    assert line(evolve(EVENT, **changes)) == f"PUT {PATH}: {expected}"
+
+
+@both
+def test_hooks_see_each_attempt(kind: Any, twin: Callable[..., Twin], caplog: pytest.LogCaptureFixture) -> None:
+    """Frozen, without ids of the order and without credentials; the last one says that it was the last."""
+    seen: list[AttemptEvent] = []
+    ok = httpx.Response(200, json=RECEIPT, headers={"x-vtex-operation-id": "6f0e"})
+    limited = httpx.Response(429, headers={"Retry-After": "0"})
+    client = twin(kind, Recorder(limited, ok), on_attempt=seen.append)
+    with caplog.at_level(logging.INFO, "vtex_tracking_ext"):
+        client.send(UPDATE)
+    assert [(e.attempt, e.status_code, e.retry_in, type(e.error).__name__) for e in seen] == [
+        (1, 429, 0.0, "RateLimitedError"),
+        (2, 200, None, "NoneType"),
+    ]
+    assert (seen[1].method, seen[1].path, seen[1].request_id) == ("PUT", PATH, "6f0e")
+    assert seen[0].server == "https://mystore.vtexcommercestable.com.br"
+    assert seen[0].call_started == seen[1].call_started <= seen[0].started <= seen[1].started
+    assert [record.getMessage() for record in caplog.records] == [line(event) for event in seen]
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
+    for secret in (APP_KEY, APP_TOKEN, ORDER, INVOICE):
+        assert secret not in repr(seen) + caplog.text
+    assert all(field.metadata == {} for field in fields(AttemptEvent))
+    with pytest.raises(AttributeError):
+        seen[0].attempt = 5  # type: ignore[misc]
+
+
+@both
+def test_the_log_gets_its_line_without_any_hook(
+    kind: Any, twin: Callable[..., Twin], caplog: pytest.LogCaptureFixture
+) -> None:
+    """At INFO where it went well, if somebody listens to that."""
+    client = twin(kind, Recorder())
+    client.send(UPDATE)
+    assert caplog.messages == []
+    with caplog.at_level(logging.INFO, "vtex_tracking_ext"):
+        client.send(UPDATE)
+    assert [message.partition(",")[0] for message in caplog.messages] == [f"PUT {PATH}: 200"]
+
+
+@both
+def test_a_hook_that_raises_changes_nothing(
+    kind: Any, twin: Callable[..., Twin], caplog: pytest.LogCaptureFixture
+) -> None:
+    """The update was applied; the others are called; the log says what happened."""
+    seen: list[AttemptEvent] = []
+
+    def broken(_: AttemptEvent) -> None:
+        raise ValueError("no")
+
+    assert twin(kind, Recorder(), on_attempt=[broken, seen.append]).send(UPDATE).applied is True
+    assert len(seen) == 1
+    assert "An on_attempt hook raised" in caplog.text
+
+
+async def later(_: AttemptEvent) -> None:
+    """Stand for an async function."""
+
+
+class Later:
+    """An object whose call is one."""
+
+    async def __call__(self, _: AttemptEvent) -> None:
+        """Do nothing, later."""
+
+
+@both
+@pytest.mark.parametrize("hook", [later, Later(), partial(later), Later().__call__])
+def test_a_hook_that_would_have_to_be_awaited_is_refused(kind: Any, hook: Any) -> None:
+    """Neither client awaits it, so it would never run, and nobody would know."""
+    with pytest.raises(ConfigurationError, match="never be awaited"):
+        kind(Recorder(), on_attempt=[print, hook])
+
+
+class _Broken(logging.Filter):
+    """A filter that cannot cope."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Fail."""
+        raise ValueError(record.name)
+
+
+@both
+def test_a_log_that_raises_changes_nothing(kind: Any, twin: Callable[..., Twin]) -> None:
+    """Nor does it keep the hooks from being called, or a look at the order from its answer."""
+    seen: list[AttemptEvent] = []
+
+    def note(event: AttemptEvent) -> None:
+        seen.append(event)
+        raise ValueError("no")
+
+    broken, log = _Broken(), logging.getLogger("vtex_tracking_ext")
+    log.addFilter(broken)
+    try:
+        client = twin(kind, Recorder(httpx.Response(200, json=RECEIPT), httpx.Response(404)), on_attempt=note)
+        assert client.send(UPDATE).applied is True
+        assert client.was_applied(UPDATE) is None
+    finally:
+        log.removeFilter(broken)
+    assert len(seen) == 2

@@ -1,0 +1,191 @@
+"""Reading an order back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vtex_tracking_ext import Package, PackageEvent, TrackingEvent, TrackingUpdate
+from vtex_tracking_ext.call import order_lookup
+from vtex_tracking_ext.call.order_lookup import most_matched, packages_of, was_applied
+
+COLLECTED = TrackingEvent("2015-06-23", "Coletado", "Rio de Janeiro", "RJ")
+MOVING = TrackingEvent("2015-06-24", "A caminho")
+
+
+def shown(event: TrackingEvent) -> PackageEvent:
+    """Return an event as the order shows it."""
+    return PackageEvent(str(event.date), event.description, event.city, event.state, f"{event.date}T00:00:00Z")
+
+
+def package(*events: TrackingEvent, finished: bool = False, **changes: Any) -> Package:
+    """Return a package with these events."""
+    fields: dict[str, Any] = {
+        "invoice_number": "1",
+        "type": "Output",
+        "tracking_number": "T",
+        "tracking_url": None,
+        "courier": None,
+        "delivered_date": None,
+        **changes,
+    }
+    return Package(finished=finished, events=tuple(map(shown, events)), **fields)
+
+
+def update(*events: TrackingEvent, **delivery: Any) -> TrackingUpdate:
+    """Return an update of the invoice 1."""
+    return TrackingUpdate("o-01", "1", events, **delivery)
+
+
+@pytest.mark.parametrize(
+    ("sent", "packages", "expected"),
+    [
+        (update(COLLECTED), [package(COLLECTED, MOVING)], True),
+        (update(COLLECTED, MOVING), [package(MOVING, COLLECTED)], True),
+        (update(COLLECTED), [package(MOVING)], False),
+        (update(COLLECTED), [], False),
+        (update(COLLECTED), [package(COLLECTED, invoice_number="2")], False),
+        (update(COLLECTED), [package(COLLECTED, type="Input")], False),
+        (update(COLLECTED), [package(COLLECTED, type=None)], True),
+        (update(COLLECTED, MOVING), [package(COLLECTED)], None),
+        (update(COLLECTED, COLLECTED), [package(COLLECTED)], None),
+        (update(COLLECTED, COLLECTED), [package(COLLECTED, COLLECTED)], True),
+        (update(is_delivered=True), [package(finished=True)], True),
+        (update(is_delivered=True), [package()], False),
+        (update(COLLECTED, is_delivered=True), [package(COLLECTED)], None),
+        (
+            update(is_delivered=True, delivered_date="2022-10-01 21:15"),
+            [package(finished=True, delivered_date="2022-10-01T21:15:00")],
+            True,
+        ),
+        (
+            update(is_delivered=True, delivered_date="2022-10-01"),
+            [package(finished=True, delivered_date="2022-10-02")],
+            False,
+        ),
+        (update(is_delivered=True, delivered_date="2022-10-01"), [package(finished=True)], True),
+    ],
+)
+def test_an_update_is_found_whole_in_part_or_not(sent: TrackingUpdate, packages: list[Package], expected: Any) -> None:
+    """True for all of it, False for nothing, None for a part; equal events need one each."""
+    assert was_applied(sent, packages) is expected
+
+
+def test_either_of_the_two_dates_will_do() -> None:
+    """Which one is the event's own is not documented."""
+    event = PackageEvent("2026-01-01", "Coletado", "Rio de Janeiro", "RJ", "2026-01-01T00:00", "2015-06-23T00:00")
+    packages = [Package("1", "Output", None, None, None, finished=False, delivered_date=None, events=(event,))]
+    assert was_applied(update(COLLECTED), packages) is True
+
+
+def test_what_was_recorded_on_the_day_of_another_event_is_not_taken_for_it() -> None:
+    """Two events that differ in the day alone, sent together: both are there, in whatever order they are looked for."""
+    days = ("2015-06-23", "2015-06-22")
+    sent = [TrackingEvent(day, "A caminho") for day in days]
+    events = tuple(PackageEvent(day, "A caminho", "", "", day, "2015-06-23") for day in days)
+    for recorded in (events, events[::-1]):
+        packages = [Package("1", "Output", None, None, None, finished=False, delivered_date=None, events=recorded)]
+        assert was_applied(update(*sent), packages) is True
+        assert was_applied(update(*sent[::-1]), packages) is True
+        assert was_applied(update(*sent, MOVING), packages) is None
+
+
+def test_each_event_may_have_to_make_room_for_the_next() -> None:
+    """As many as can stand there are found, however long the chain; equal ones need one each."""
+    chain = [frozenset({number, number + 1}) for number in range(2000)]
+    assert most_matched([*chain, frozenset({0})]) == 2001
+    assert most_matched([*chain[::-1], frozenset({0}), frozenset({0})]) == 2001
+    assert most_matched([frozenset({1})] * 3) == 1
+    assert most_matched([frozenset(), frozenset({1, 2})]) == 1
+    assert most_matched([]) == 0
+
+
+def test_an_order_is_read() -> None:
+    """Field by field, newest event first as VTEX shows it."""
+    order = {
+        "orderId": "o-01",
+        "packageAttachment": {
+            "packages": [
+                {
+                    "invoiceNumber": "000030711",
+                    "type": "Output",
+                    "trackingNumber": "BR1",
+                    "trackingUrl": "https://x.example",
+                    "courier": "PAC",
+                    "courierStatus": {
+                        "status": "unknown",
+                        "finished": True,
+                        "deliveredDate": "2022-10-01",
+                        "data": [
+                            {
+                                "lastChange": "2022-10-01T00:00:00",
+                                "city": "Rio",
+                                "state": "RJ",
+                                "description": "Entregue",
+                                "createDate": "2022-10-02T00:00:00",
+                            },
+                            {"createDate": "2022-09-30T00:00:00"},
+                        ],
+                    },
+                },
+                {"invoiceNumber": "2", "type": "Input", "courierStatus": None},
+            ]
+        },
+    }
+    assert packages_of(order) == (
+        Package(
+            "000030711",
+            "Output",
+            "BR1",
+            "https://x.example",
+            "PAC",
+            finished=True,
+            delivered_date="2022-10-01",
+            events=(
+                PackageEvent("2022-10-01", "Entregue", "Rio", "RJ", "2022-10-01T00:00:00", "2022-10-02T00:00:00"),
+                PackageEvent("2022-09-30", "", "", "", None, "2022-09-30T00:00:00"),
+            ),
+        ),
+        Package("2", "Input", None, None, None, finished=False, delivered_date=None, events=()),
+    )
+
+
+@pytest.mark.parametrize("order", [{}, {"packageAttachment": None}, {"packageAttachment": {"packages": None}}])
+def test_an_order_without_packages_has_none(order: dict[str, Any]) -> None:
+    """An order that was not invoiced yet."""
+    assert packages_of(order) == ()
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda s: (
+        st.lists(s, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["packageAttachment", "packages", "courierStatus", "data", "invoiceNumber", "finished"]), s
+        )
+    ),
+)
+
+
+@given(st.dictionaries(st.sampled_from(["packageAttachment", "orderId"]), _JSON))
+def test_an_order_of_any_shape_is_read(order: dict[str, Any]) -> None:
+    """What is not as expected is passed over."""
+    for found in packages_of(order):
+        assert isinstance(found.finished, bool)
+
+
+def test_an_order_of_many_events_is_held_against_them_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each text is looked at once, not once for each other: ten thousand events took minutes."""
+    looked_at: list[str] = []
+
+    def note(text: str) -> str:
+        looked_at.append(text)
+        return text
+
+    monkeypatch.setattr(order_lookup, "as_compared", note)
+    events = [TrackingEvent("2015-06-23", f"event {number}") for number in range(100)]
+    assert was_applied(update(*events), [package(*reversed(events))])
+    assert len(looked_at) <= 2 * 3 * len(events)

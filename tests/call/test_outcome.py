@@ -1,0 +1,326 @@
+"""What happened to a call: the rules, one by one."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from email.utils import format_datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vtex_tracking_ext import errors
+from vtex_tracking_ext.call.faults import Fault
+from vtex_tracking_ext.call.outcome import Answer, Subject, accepted, error_of, receipt_of, retry_after, safe_headers
+
+NOW = dt.datetime(2026, 11, 23, 12, 0, tzinfo=dt.UTC)
+WRITE = Subject("PUT", "/path/{orderId}", writes=True)
+READ = Subject("GET", "/path/{orderId}", writes=False)
+JSON = (("Content-Type", "application/json"),)
+
+
+def error(status: int, body: Any = b"", headers: tuple[tuple[str, str], ...] = (), subject: Subject = WRITE) -> Any:
+    """Return the error of an answer."""
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return error_of(Answer(status, headers, raw), subject, NOW)
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 204, 206, 226, 299])
+def test_any_2xx_is_accepted(status: int) -> None:
+    """Whatever the body says."""
+    assert accepted(Answer(status, body=b"<html>", complete=False))
+
+
+@pytest.mark.parametrize("result", [Answer(199), Answer(300), Answer(100), Answer(999), Fault("x", sent=True)])
+def test_nothing_else_is_accepted(result: Any) -> None:
+    """Neither the neighbours of 2xx nor a fault."""
+    assert not accepted(result)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (300, errors.RefusedError),
+        (302, errors.RefusedError),
+        (400, errors.RefusedError),
+        (401, errors.AuthenticationError),
+        (403, errors.PermissionDeniedError),
+        (404, errors.NotFoundError),
+        (409, errors.ConflictError),
+        (418, errors.RefusedError),
+        (429, errors.RateLimitedError),
+        (499, errors.RefusedError),
+        (501, errors.RefusedError),
+        (100, errors.OutcomeUnknownError),
+        (101, errors.OutcomeUnknownError),
+        (408, errors.OutcomeUnknownError),
+        (500, errors.OutcomeUnknownError),
+        (502, errors.OutcomeUnknownError),
+        (503, errors.OutcomeUnknownError),
+        (520, errors.OutcomeUnknownError),
+        (600, errors.OutcomeUnknownError),
+        (999, errors.OutcomeUnknownError),
+    ],
+)
+def test_each_status_has_its_error(status: int, kind: type[errors.VtexTrackingError]) -> None:
+    """A definite no was not applied; what is no final answer leaves it open."""
+    found = error(status)
+    assert type(found) is kind
+    assert vars(found)["status_code"] == status
+    assert found.applied is (None if kind is errors.OutcomeUnknownError else False)
+
+
+@pytest.mark.parametrize("status", [408, 500, 520])
+def test_a_read_without_a_final_answer_has_failed_and_changed_nothing(status: int) -> None:
+    """There is nothing unknown about a read."""
+    found = error(status, subject=READ)
+    assert type(found) is errors.ReadFailedError
+    assert found.applied is False
+
+
+@pytest.mark.parametrize(
+    ("subject", "sent", "kind", "applied"),
+    [
+        (WRITE, False, errors.NotSentError, False),
+        (WRITE, True, errors.OutcomeUnknownError, None),
+        (READ, False, errors.NotSentError, False),
+        (READ, True, errors.ReadFailedError, False),
+    ],
+)
+def test_a_fault_depends_on_whether_bytes_left(subject: Subject, sent: Any, kind: Any, applied: Any) -> None:
+    """Before the first byte nothing was applied; after it nobody knows."""
+    found = error_of(Fault("reset\x1b", sent=sent), subject, NOW)
+    assert type(found) is kind
+    assert found.applied is applied
+    assert r"reset\x1b" in str(found)
+
+
+def test_the_envelope_of_oms_is_read() -> None:
+    """Code, message and request id come from where OMS puts them."""
+    found = error(
+        404,
+        {"error": {"code": "OMS007", "message": "Invoice Not Found", "exception": None}},
+        (("x-vtex-operation-id", "6f0e"), ("X-Track", "stable")),
+    )
+    assert (found.code, found.message, found.request_id) == ("OMS007", "Invoice Not Found", "6f0e")
+    assert found.headers == {"x-vtex-operation-id": "6f0e", "x-track": "stable"}
+    assert json.loads(found.body)["error"]["code"] == "OMS007"
+    assert str(found) == (
+        "PUT /path/{orderId} was refused: 404 Not Found, OMS007 'Invoice Not Found' (request id 6f0e). "
+        "Check the account, the order id and the invoice number: each account has its own."
+    )
+    assert "x-track" not in repr(found)
+
+
+def test_problem_json_is_read() -> None:
+    """Newer routes answer so."""
+    found = error(400, {"type": "x", "title": "Bad", "detail": "Bad date", "status": 400, "traceId": "00-ab"})
+    assert (found.code, found.message, found.request_id) == (None, "Bad date", "00-ab")
+    assert error(400, {"title": "Bad"}).message == "Bad"
+
+
+def test_the_error_headers_stand_in_for_a_body() -> None:
+    """A gateway may drop the body; the message is percent-encoded."""
+    headers = (("x-vtex-error-code", "OMS003"), ("x-vtex-error-message", "Pedido%20n%C3%A3o%20encontrado"))
+    found = error(409, b"", headers)
+    assert (found.code, found.message) == ("OMS003", "Pedido n\N{LATIN SMALL LETTER A WITH TILDE}o encontrado")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<html>",
+        b"[1]",
+        b"5",
+        b'"x"',
+        b"null",
+        b'{"error": 5}',
+        b'{"error": {"code": {}}}',
+        b"\xff\xfe",
+        b"[" * 100_000,
+    ],
+)
+def test_other_bodies_leave_code_and_message_open(body: bytes) -> None:
+    """HTML, text, nothing, or JSON of another shape."""
+    found = error(400, body)
+    assert (found.code, found.message) == (None, None)
+
+
+def test_a_numeric_code_becomes_text() -> None:
+    """Code is text everywhere."""
+    assert error(400, {"error": {"code": 3, "message": "x"}}).code == "3"
+
+
+def test_what_a_server_says_is_shown_without_escapes() -> None:
+    """Nothing a terminal could choke on in a message, and a sane length; a cookie is nobody's business."""
+    hostile = "\x1b[31m\u202e\x00" + "x" * 500_000
+    found = error(400, {"error": {"code": "\x1b", "message": hostile}}, (("X-Echo", "1"), ("Set-Cookie", "a=b")))
+    assert str(found).isprintable()
+    assert len(str(found)) < 1000
+    assert found.code == r"\x1b"
+    assert found.headers == {"x-echo": "1"}
+
+
+def test_each_error_says_what_happened_and_what_to_do() -> None:
+    """Word for word; a 404 of a read speaks of no invoice, and where there is no advice none is made up."""
+    assert str(error_of(Answer(404), READ, NOW)) == (
+        "GET /path/{orderId} was refused: 404 Not Found. Check the account and the order id: each account has its own."
+    )
+    assert str(error_of(Answer(400), WRITE, NOW)) == "PUT /path/{orderId} was refused: 400 Bad Request."
+    assert str(error_of(Answer(520), WRITE, NOW)) == (
+        "PUT /path/{orderId} may have been applied or not: 520. Read the order before sending again."
+    )
+    assert str(error_of(Answer(302), WRITE, NOW)) == (
+        "PUT /path/{orderId} was refused: 302 Found. No redirect is followed; check the account and base_url."
+    )
+    failed = error_of(Answer(503), READ, NOW)
+    assert str(failed) == "GET /path/{orderId} failed: 503 Service Unavailable. Nothing was changed."
+    assert failed.status_code == 503  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("headers", "wait"),
+    [({}, "a minute"), ({"Retry-After": "0"}, "a minute"), ({"Retry-After": "1000000"}, "1000000 s")],
+)
+def test_a_429_advises_to_wait_as_long_as_vtex_says(headers: dict[str, str], wait: str) -> None:
+    """Not a minute where a minute is too short."""
+    found = str(error_of(Answer(429, tuple(headers.items())), WRITE, NOW))
+    assert found.endswith(f"Too Many Requests. Stop, wait {wait}, and spread the load: the limit is shared.")
+
+
+def test_what_was_not_sent_says_where_to() -> None:
+    """And what to do about a certificate that nobody knows."""
+    fault = Fault("no connection could be made (ConnectError: x)", sent=False)
+    assert str(error_of(fault, WRITE, NOW, "https://mystore.example")) == (
+        "PUT /path/{orderId} was not sent to https://mystore.example: no connection could be made (ConnectError: x)."
+    )
+    unverified = Fault("no connection could be made (ConnectError: CERTIFICATE_VERIFY_FAILED)", sent=False)
+    assert str(error_of(unverified, WRITE, NOW)) == (
+        "PUT /path/{orderId} was not sent: no connection could be made (ConnectError: CERTIFICATE_VERIFY_FAILED). "
+        "Name a certificate authority of your own with ca_file."
+    )
+
+
+def test_a_retry_after_that_is_a_date_is_held_against_the_time() -> None:
+    """Down to the fraction; now, or the past, is none."""
+    soon = (("Retry-After", format_datetime(NOW.replace(microsecond=0) + dt.timedelta(seconds=1), usegmt=True)),)
+    half = NOW.replace(microsecond=500_000)
+    limited = error_of(Answer(429, soon), WRITE, half)
+    assert isinstance(limited, errors.RateLimitedError)
+    assert limited.retry_after == 0.5
+    now = (("Retry-After", format_datetime(NOW.replace(microsecond=0), usegmt=True)),)
+    assert retry_after(now, NOW.replace(microsecond=0)) is None
+
+
+def test_rate_limited_tells_how_long_to_wait() -> None:
+    """Where VTEX says so."""
+    assert error(429, headers=(("Retry-After", "7"),)).retry_after == 7
+    assert error(429).retry_after is None
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("0", 0.0),
+        ("120", 120.0),
+        (" 5 ", 5.0),
+        ("Mon, 23 Nov 2026 12:00:30 GMT", 30.0),
+        ("Mon, 23 Nov 2026 12:00:30", 30.0),
+        ("Mon, 23 Nov 2026 11:59:00 GMT", None),
+        ("-1", None),
+        ("1.5", None),
+        ("soon", None),
+        ("", None),
+        ("9" * 400, None),
+        ("\N{SUPERSCRIPT TWO}", None),
+        ("\N{ARABIC-INDIC DIGIT TWO}", None),
+        ("Mon, 99 Nov 99999 12:00:30 GMT", None),
+    ],
+)
+def test_retry_after_is_read_or_ignored(value: str, expected: float | None) -> None:
+    """Seconds or a date ahead; everything absurd counts as absent."""
+    assert retry_after((("retry-after", value),), NOW) == expected
+
+
+def test_two_retry_afters_that_differ_count_as_absent() -> None:
+    """Nobody knows which one is meant; the same one twice is no contradiction."""
+    assert retry_after((("Retry-After", "1"), ("retry-after", "2")), NOW) is None
+    assert retry_after((("Retry-After", "1"), ("retry-after", "1")), NOW) == 1
+
+
+@given(st.lists(st.text(), max_size=3))
+def test_retry_after_is_total(values: list[str]) -> None:
+    """Whatever stands there, the result is a finite, positive wait or none."""
+    found = retry_after([("Retry-After", value) for value in values], NOW)
+    assert found is None or 0 <= found < 10**12
+
+
+@given(
+    st.integers(100, 999),
+    st.binary()
+    | st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(),
+        lambda s: st.lists(s) | st.dictionaries(st.text() | st.sampled_from(["error", "code", "message", "title"]), s),
+    ).map(lambda v: json.dumps(v).encode()),
+    st.lists(st.tuples(st.text(), st.text()), max_size=3),
+    st.booleans(),
+)
+def test_every_answer_ends_in_one_of_our_errors(
+    status: int,
+    body: bytes,
+    headers: list[tuple[str, str]],
+    writes: bool,
+) -> None:
+    """Any status, body and header; the text is always printable."""
+    answer = Answer(status, tuple(headers), body)
+    found = error_of(answer, Subject("PUT", "/x", writes=writes), NOW)
+    assert isinstance(found, errors.VtexTrackingError)
+    assert str(found).isprintable()
+
+
+RECEIPT = {
+    "date": "2017-03-29T18:04:31.0521233+00:00",
+    "orderId": "v1-01",
+    "receipt": "f67d33a8029c42ce9a8f07fc17f54449",
+}
+
+
+def test_a_receipt_is_read_seven_fraction_digits_included() -> None:
+    """Python keeps six of them."""
+    receipt = receipt_of(Answer(200, JSON), RECEIPT, "v1-01", 2)
+    assert receipt.date == dt.datetime(2017, 3, 29, 18, 4, 31, 52123, tzinfo=dt.UTC)
+    assert (receipt.order_id, receipt.receipt) == ("v1-01", RECEIPT["receipt"])
+    assert (receipt.applied, receipt.attempts, receipt.note) == (True, 2, None)
+    assert receipt.headers == {"content-type": "application/json"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "parsed", "note"),
+    [
+        (Answer(200, body=b"<html>"), None, "no readable receipt in the answer (200, 6 bytes)"),
+        (Answer(204), None, "no readable receipt in the answer (204, 0 bytes)"),
+        (Answer(200, complete=False), None, "the answer broke off; no readable receipt in the answer (200, 0 bytes)"),
+        (Answer(200), {**RECEIPT, "receipt": 5}, "no readable receipt in the answer (200, 0 bytes)"),
+        (Answer(200), {**RECEIPT, "orderId": "v2-01"}, "the answer speaks of order v2-01"),
+    ],
+)
+def test_an_odd_answer_marks_the_receipt(answer: Answer, parsed: dict[str, object] | None, note: str) -> None:
+    """It was applied all the same, and the receipt says what is odd."""
+    receipt = receipt_of(answer, parsed, "v1-01", 1)
+    assert receipt.applied is True
+    assert receipt.note == note
+
+
+def test_a_date_that_is_none_is_left_out() -> None:
+    """The rest of the receipt stands."""
+    receipt = receipt_of(Answer(200), {**RECEIPT, "date": "soon"}, "v1-01", 1)
+    assert receipt.date is None
+    assert receipt.note is None
+
+
+def test_repeated_headers_are_joined() -> None:
+    """As HTTP reads them."""
+    assert safe_headers((("A", "1"), ("a", "2"))) == {"a": "1, 2"}

@@ -1,0 +1,310 @@
+"""Credentials and addresses."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from enum import Enum
+from typing import Any, cast
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vtex_tracking_ext.config.credentials import (
+    AppKey,
+    Settings,
+    UserToken,
+    credentials_of,
+    merged,
+    server_url,
+    settings_from_env,
+)
+from vtex_tracking_ext.errors import ConfigurationError
+
+SECRET = "TOPSECRETTOPSECRET"
+
+
+class Kind(str, Enum):  # noqa: UP042 - a StrEnum prints what it holds
+    """Text that prints as another text than it holds."""
+
+    MYSTORE = "mystore"
+    BETA = "beta"
+    URL = "https://x.example"
+
+
+def test_each_kind_of_credential_has_its_headers() -> None:
+    """A pair travels in two headers, a user token in one."""
+    assert credentials_of("key", "token").headers() == {"X-VTEX-API-AppKey": "key", "X-VTEX-API-AppToken": "token"}
+    assert credentials_of(user_token="token").headers() == {"VtexIdclientAutCookie": "token"}
+
+
+@pytest.mark.parametrize("credentials", [AppKey(SECRET, SECRET), UserToken(SECRET)])
+def test_credentials_are_not_shown_and_not_pickled(credentials: Any) -> None:
+    """Neither repr nor pickle nor copy gives one away."""
+    assert SECRET not in repr(credentials)
+    for leave in (pickle.dumps, copy.copy):
+        with pytest.raises(TypeError, match="holds a credential"):
+            leave(credentials)
+
+
+@pytest.mark.parametrize(
+    ("given_", "said"),
+    [
+        ({}, "No credentials"),
+        ({"app_key": SECRET}, "app_key without app_token"),
+        ({"app_token": SECRET}, "app_token without app_key"),
+        ({"app_key": SECRET, "app_token": SECRET, "user_token": SECRET}, "Two kinds"),
+        ({"app_key": SECRET, "user_token": SECRET}, "Two kinds of credentials: app_key and user_token. Give either"),
+        ({"app_key": SECRET, "app_token": SECRET + "\n"}, "app_token has a line break"),
+        ({"app_key": SECRET, "app_token": SECRET + "\r\nX: y"}, "app_token has a space, a line break"),
+        ({"app_key": SECRET, "app_token": f"{SECRET}\N{LATIN SMALL LETTER E WITH ACUTE}"}, "outside ASCII"),
+        ({"user_token": ""}, "user_token is empty"),
+        ({"user_token": "  "}, "user_token is empty"),
+        ({"user_token": 5}, "user_token is not text"),
+    ],
+)
+def test_credentials_that_cannot_be_used_are_refused_without_showing_them(given_: dict[str, Any], said: str) -> None:
+    """The message names the argument, never its value."""
+    with pytest.raises(ConfigurationError, match=said) as caught:
+        credentials_of(**given_)
+    assert SECRET not in str(caught.value)
+
+
+def _refusal(token: str) -> str | None:
+    try:
+        credentials_of(user_token=token)
+    except ConfigurationError as error:
+        return str(error)
+    return None
+
+
+@given(st.text(min_size=1))
+def test_any_text_as_token_is_refused_or_fits_a_header(text: str) -> None:
+    """What passes is visible ASCII without spaces; what is refused is refused in words that do not depend on it."""
+    message = _refusal(text)
+    if message is not None:
+        assert message in {_refusal(" "), _refusal("x\n"), _refusal("x y")}
+    else:
+        token = credentials_of(user_token=text).headers()["VtexIdclientAutCookie"]
+        assert token == text
+        assert text.isascii()
+        assert text.isprintable()
+        assert " " not in text
+
+
+def test_the_address_follows_account_and_environment() -> None:
+    """VTEX's host name is made of both."""
+    assert server_url("mystore") == "https://mystore.vtexcommercestable.com.br"
+    assert server_url("my-store2", "vtexcommercebeta") == "https://my-store2.vtexcommercebeta.com.br"
+
+
+@pytest.mark.parametrize(
+    "account", ["evil.com/", "a@b", "a.b", "", "-a", "a-", "a b", "a\n", "x" * 64, None, "\N{CYRILLIC SMALL LETTER A}"]
+)
+def test_an_account_that_would_change_the_host_is_refused(account: Any) -> None:
+    """Anything but one host name part would send the credentials elsewhere."""
+    with pytest.raises(ConfigurationError, match=r"^account "):
+        server_url(account)
+
+
+def test_an_environment_that_would_change_the_host_is_refused() -> None:
+    """The same holds for the other part."""
+    with pytest.raises(ConfigurationError, match=r"^environment "):
+        server_url("mystore", "evil.com/")
+
+
+@given(st.text())
+def test_any_text_as_account_is_refused_or_stays_in_the_host(text: str) -> None:
+    """What passes lands in the first part of VTEX's host name, and nowhere else."""
+    try:
+        url = server_url(text)
+    except ConfigurationError:
+        return
+    assert url == f"https://{text}.vtexcommercestable.com.br"
+    assert set(text) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-")
+
+
+@pytest.mark.parametrize(
+    ("base_url", "used"),
+    [
+        ("https://proxy.example", "https://proxy.example"),
+        ("https://proxy.example:8443/vtex/", "https://proxy.example:8443/vtex"),
+        ("http://127.0.0.1:8000", "http://127.0.0.1:8000"),
+        ("http://localhost:8000/", "http://localhost:8000"),
+        ("http://[::1]:8000", "http://[::1]:8000"),
+        ("HTTPS://Proxy.Example:443/a%20b/", "HTTPS://Proxy.Example:443/a%20b"),
+        ("https://oms_1.internal/v1.2/..a", "https://oms_1.internal/v1.2/..a"),
+        ("https://10.0.0.1/@a;b,c", "https://10.0.0.1/@a;b,c"),
+        ("https://[2001:db8::1]", "https://[2001:db8::1]"),
+        ("https://xn--mnchen-3ya.example", "https://xn--mnchen-3ya.example"),
+        ("https://xn--7a.example", "https://xn--7a.example"),  # text without its prefix, none with it
+    ],
+)
+def test_another_address_is_used_as_given(base_url: str, used: str) -> None:
+    """https anywhere, http on this machine."""
+    assert server_url("mystore", base_url=base_url) == used
+
+
+@pytest.mark.parametrize(
+    ("base_url", "said"),
+    [
+        ("http://proxy.example", "clear text"),
+        ("ftp://proxy.example", "https://"),
+        ("https://", "host name"),
+        ("https://a:b@proxy.example", "no user"),
+        ("https://proxy.example?x=1", "query"),
+        ("https://proxy.example#x", "fragment"),
+        ("https://proxy.example?", "query"),
+        ("https://proxy.example/?", "query"),
+        ("https://proxy.example/a#", "fragment"),
+        ("https://proxy.example:http", "a port from 1 to 65535"),
+        ("https://proxy.example:99999", "a port from 1 to 65535"),
+        ("https://proxy.example:0", "a port from 1 to 65535"),
+        ("https://proxy.example:", "a port from 1 to 65535"),
+        ("https://proxy.example:1:2", "a port from 1 to 65535"),
+        ("https://[", "cannot be used"),
+        ("http://[::1].evil.com", "a port from 1 to 65535"),
+        ("http://evil.com[::1]", "a port from 1 to 65535"),
+        ("https://[1.2.3.4]", "its host"),
+        ("https://[fe80::1%25eth0]", "its host"),
+        ("https://h\\.evil.com", "its host"),
+        ("https://a..b", "its host"),
+        ("https://a.b.", "its host"),
+        ("https://-a.b", "its host"),
+        ("https://a;b", "its host"),
+        ("https://a%2Fb", "its host"),
+        (f"https://{'a' * 64}.example", "its host"),
+        ("https://1.2.3", "its host"),
+        ("https://999.1.1.1", "its host"),
+        ("https://0x7f.1", "its host"),
+        ("https://xn--a.example", "its host"),
+        ("https://xn--zzzzzz999.example", "its host"),
+        ("https://:443", "its host"),
+        ("https:///path", "host name"),
+        ("https://m\u00fcnchen.example", "an international name as xn--"),
+        ("https://a.example/b\\c", "backslash or a control"),
+        ("https://a.example/b%0Ac", "backslash or a control"),
+        ("https://a.example/b/../c", "'.' or '..' part"),
+        ("https://a.example/b/%2e%2E", "'.' or '..' part"),
+        ("https://a.example/.", "'.' or '..' part"),
+        ("https://SECRET:SECRET@a.example", "no user"),
+        ("https://user:SECRET/x@a.example", "a port"),
+        ("https://a b", "not an address"),
+        ("https://a\n", "not an address"),
+        (5, "not an address"),
+    ],
+)
+def test_an_address_that_cannot_be_used_is_refused(base_url: Any, said: str) -> None:
+    """The message says why, and does not quote what may hold a password."""
+    with pytest.raises(ConfigurationError, match=said) as caught:
+        server_url("mystore", base_url=base_url)
+    assert "SECRET" not in str(caught.value)
+
+
+@given(st.from_regex(r"https?://[!-~]{0,30}", fullmatch=True))
+def test_what_passes_is_read_in_the_same_way_by_the_http_library(base_url: str) -> None:
+    """The host that was checked is the one that is called, and no path climbs."""
+    try:
+        address = server_url("mystore", base_url=base_url)
+    except ConfigurationError:
+        return
+    url = httpx.URL(f"{address}/api/oms")
+    host = address.partition("://")[2].partition("/")[0].lower()
+    assert url.netloc.decode() in {host, host.removesuffix(":443"), host.removesuffix(":80"), _short(host)}
+    assert url.query == b""
+    assert url.fragment == ""
+    assert url.path.endswith("/api/oms")
+
+
+def _short(host: str) -> str:
+    """Return a host with its port as a number writes itself."""
+    name, _, number = host.rpartition(":")
+    return f"{name}:{int(number)}" if number.isdigit() else host
+
+
+def test_what_is_checked_is_what_travels() -> None:
+    """A text that prints as another than it holds is made plain."""
+    for address in (server_url(Kind.MYSTORE, Kind.BETA), server_url("mystore", base_url=Kind.URL)):
+        assert type(address) is str
+    assert server_url(Kind.MYSTORE, Kind.BETA) == "https://mystore.beta.com.br"
+    assert server_url("mystore", base_url=Kind.URL) == "https://x.example"
+    for credentials in (credentials_of(Kind.BETA, Kind.BETA), credentials_of(user_token=Kind.BETA)):
+        assert {(value, type(value)) for value in credentials.headers().values()} == {("beta", str)}
+
+
+def test_the_environment_is_read() -> None:
+    """Every variable has its place; an empty one counts as absent."""
+    environ = {
+        "VTEX_ACCOUNT": "mystore",
+        "VTEX_APP_KEY": "key",
+        "VTEX_APP_TOKEN": "token",
+        "VTEX_USER_TOKEN": "",
+        "VTEX_BASE_URL": "https://x.example",
+        "VTEX_ENVIRONMENT": "vtexcommercebeta",
+    }
+    expected = Settings("mystore", "key", "token", None, "https://x.example", "vtexcommercebeta")
+    assert settings_from_env(environ) == expected
+    assert "token" not in repr(expected).replace("app_token", "").replace("user_token", "")
+
+
+def test_settings_fill_each_others_gaps_but_credentials_stay_together() -> None:
+    """A user token of one source is not joined with the key of another."""
+    first = Settings(user_token="mine")
+    second = Settings("mystore", "key", "token", None, "https://x.example", "beta")
+    assert merged(first, second) == Settings("mystore", None, None, "mine", "https://x.example", "beta")
+    assert merged(Settings(account="other"), second) == Settings(
+        "other", "key", "token", None, "https://x.example", "beta"
+    )
+
+
+def test_an_empty_setting_is_no_gap() -> None:
+    """It must not be filled with another store's."""
+    second = Settings("mystore", "key", "token", None, "https://x.example", "beta")
+    first = Settings(account="", base_url="", environment="")
+    assert merged(first, second) == Settings("", "key", "token", None, "", "")
+
+
+@pytest.mark.parametrize(
+    ("base_url", "used"),
+    [
+        ("https://a.example/X/", "https://a.example/X"),
+        ("https://a.example/x://y", "https://a.example/x://y"),
+        ("https://a.example:1", "https://a.example:1"),
+        ("https://a.example:65535", "https://a.example:65535"),
+        ("https://[1::]", "https://[1::]"),
+    ],
+)
+def test_the_edges_of_what_an_address_may_be_pass(base_url: str, used: str) -> None:
+    """Only slashes are taken from its end."""
+    assert server_url("mystore", base_url=base_url) == used
+
+
+@pytest.mark.parametrize("base_url", ["https://a.example:65536", "https://a.example:0", "https://a.0x1f"])
+def test_what_lies_beyond_the_edges_is_refused(base_url: str) -> None:
+    """Ports, and numbers that are no address."""
+    with pytest.raises(ConfigurationError):
+        server_url("mystore", base_url=base_url)
+
+
+def test_a_user_token_is_read_from_the_environment() -> None:
+    """Under its own name."""
+    assert settings_from_env({"VTEX_USER_TOKEN": "MADEUP"}).user_token == "MADEUP"
+
+
+@pytest.mark.parametrize("credentials", [AppKey(SECRET, SECRET), UserToken(SECRET)])
+def test_what_is_not_pickled_is_named(credentials: Any) -> None:
+    """By its kind."""
+    with pytest.raises(TypeError, match=f"^{type(credentials).__name__} is not pickled"):
+        pickle.dumps(credentials)
+
+
+@pytest.mark.parametrize("value", [None, "", 5, b"mystore"])
+def test_an_account_that_is_no_name_is_asked_for(value: Any) -> None:
+    """With what one looks like; an environment too."""
+    with pytest.raises(ConfigurationError) as refused:
+        server_url(value)
+    assert str(refused.value) == "account is missing: give its name, such as mystore, as in mystore.myvtex.com."
+    with pytest.raises(ConfigurationError, match="such as vtexcommercestable"):
+        server_url("mystore", cast("Any", 5) if value is None else value)

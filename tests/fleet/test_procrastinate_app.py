@@ -1,0 +1,49 @@
+"""Procrastinate's own command line on the doorbells."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+import pytest
+
+from vtex_tracking_ext import ConfigurationError
+from vtex_tracking_ext.bulk.journal.entries import PackageKey
+from vtex_tracking_ext.fleet.enqueue import Ringing
+
+if TYPE_CHECKING:
+    from vtex_tracking_ext.bulk.journal.postgres import PostgresJournal
+
+
+def procrastinate(*arguments: str, said: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of Procrastinate's."""
+    command = [sys.executable, "-m", "procrastinate", "--app=vtex_tracking_ext.fleet.procrastinate_app.app", *arguments]
+    return subprocess.run(
+        command, input=said, check=False, capture_output=True, text=True, env={**os.environ, **environment}
+    )
+
+
+def test_its_shell_shows_the_doorbells(journal: PostgresJournal, journal_url: str) -> None:
+    """And its worker would not pretend to deliver."""
+    Ringing(journal.connections).ring([PackageKey("mystore", "o-01", "1")])
+    done = procrastinate("shell", "list_jobs", VTEX_JOURNAL=journal_url)
+    assert done.returncode == 0, done.stderr
+    assert "vtex_tracking.drain on mystore - [todo]" in done.stdout
+    served = procrastinate("worker", "--one-shot", "--queues=mystore", VTEX_JOURNAL=journal_url)
+    assert "use vtex-tracking worker" in served.stderr
+
+
+def test_its_app_needs_the_journal_and_delivers_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says so, and what does."""
+    with pytest.raises(ConfigurationError, match="VTEX_JOURNAL is not set"):
+        import_module("vtex_tracking_ext.fleet.procrastinate_app")
+    monkeypatch.setenv("VTEX_JOURNAL", "postgresql://user@127.0.0.1/database")
+    shell = import_module("vtex_tracking_ext.fleet.procrastinate_app")
+    monkeypatch.delitem(sys.modules, "vtex_tracking_ext.fleet.procrastinate_app")
+    assert {"vtex_tracking.drain", "vtex_tracking.sweep"} <= set(shell.app.tasks)
+    with pytest.raises(ConfigurationError, match="use vtex-tracking worker"):
+        asyncio.run(shell._refuse())

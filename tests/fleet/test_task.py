@@ -1,0 +1,133 @@
+"""The names of queues and locks, when a doorbell rings again, and the app."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from procrastinate.jobs import Job
+
+from vtex_tracking_ext.bulk.journal.entries import PackageKey
+from vtex_tracking_ext.bulk.journal.postgres import PostgresJournal, address_of
+from vtex_tracking_ext.fleet.pace import NotYet, Quiet
+from vtex_tracking_ext.fleet.task import (
+    AFTER_FAILURE,
+    DRAIN,
+    SWEEP,
+    SWEEP_QUEUE,
+    RingAgain,
+    lock_of,
+    make_app,
+    queue_of,
+)
+
+from support.fleets import doorbells, fill, opened, package, ring, take_up
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+#: What PostgreSQL takes for the name of a channel, in bytes, and what Procrastinate calls a queue's.
+CHANNEL = 63
+PREFIX = "procrastinate_queue_v1#"
+
+
+@pytest.mark.parametrize("account", ["mystore", "a" * 40, "mystore@127.0.0.1:8000", "\u00e7" * 20])
+def test_a_queue_is_called_as_its_account(account: str) -> None:
+    """Where that is not too long."""
+    assert queue_of(account) == account
+
+
+@pytest.mark.parametrize(
+    "account",
+    ["a" * 41, "a" * 500, "\u00e7" * 21, "a" + "\u00e7" * 200, "mystore@oms.proxy.warehouse.example.com:8443"],
+)
+def test_a_long_account_has_a_queue_of_its_own(account: str) -> None:
+    """Whose channel has a name that PostgreSQL takes."""
+    queue = queue_of(account)
+    assert len((PREFIX + queue).encode()) <= CHANNEL
+    assert queue.startswith(account[:10])
+    assert queue != queue_of(account + "b")
+    assert queue == queue_of(account)
+
+
+def test_an_account_with_a_long_name_is_rung_for(journal: PostgresJournal) -> None:
+    """Such as one that is called at an address of its own."""
+    account = "mystore@oms.proxy.warehouse.example.com:8443"
+    fill(journal, 1, account=account)
+    fill(journal, 1)
+    assert ring(journal) == 2
+    assert take_up(journal, 2, [queue_of(account)]) == [package(0, account)]
+    assert {bell.queue: bell.status for bell in doorbells(journal)} == {queue_of(account): "doing", "mystore": "todo"}
+
+
+def test_a_lock_is_a_packages_own() -> None:
+    """Its account, order and invoice tell it."""
+    assert lock_of(PackageKey("MyStore", "o-01", "7")) == "vtex/mystore/o-01/7"
+
+
+@pytest.mark.parametrize(
+    ("error", "seconds"),
+    [
+        (NotYet(0, "the worker ends"), 1),
+        (NotYet(1, "soon"), 1),
+        (Quiet(6.5, "429"), 7),
+        (NotYet(60, "429"), 60),
+        (RuntimeError("a mistake"), AFTER_FAILURE),
+        (asyncio.CancelledError(), AFTER_FAILURE),
+    ],
+)
+def test_what_did_not_end_well_rings_again(error: BaseException, seconds: int) -> None:
+    """When it was told to, in whole seconds and never too early; or a little later."""
+    job = Job(id=1, queue="mystore", lock=None, queueing_lock=None, task_name=DRAIN)
+    decision = RingAgain().get_retry_decision(exception=error, job=job)
+    now = decision.retry_at
+    assert now is not None
+    assert seconds - 1 < (now - _now(now)).total_seconds() <= seconds
+
+
+def _now(like: datetime) -> datetime:
+    return type(like).now(like.tzinfo)
+
+
+def test_the_app_does_what_it_is_told(journal: PostgresJournal) -> None:
+    """With packages as they are; the sweep has a queue that no account can have."""
+    done: list[Any] = []
+
+    async def drain(key: PackageKey) -> None:
+        done.append(key)
+
+    async def sweep() -> None:
+        done.append("swept")
+
+    async def run() -> None:
+        app = make_app(journal.address, drain, sweep)
+        assert app.tasks[SWEEP].queue == SWEEP_QUEUE
+        async with app.open_async():
+            await app.tasks[SWEEP].defer_async(timestamp=0)
+            await app.run_worker_async(wait=False, delete_jobs="always", install_signal_handlers=False)
+
+    fill(journal, 1)
+    ring(journal)
+    asyncio.run(run())
+    assert sorted(map(str, set(done))) == sorted([str(package(0)), "swept"])
+    assert doorbells(journal) == []
+
+
+def test_options_of_the_address_are_kept(journal_url: str) -> None:
+    """Beside the schema that doorbells need."""
+    with opened(journal_url):
+        pass
+    address = address_of(f"{journal_url}&options=-c%20statement_timeout%3D12s")
+
+    async def ask() -> list[Any]:
+        app = make_app(address, _nothing, _nothing)
+        async with app.open_async():
+            settings = "SELECT current_setting('statement_timeout') AS timeout, current_schema() AS schema"
+            return [await app.connector.execute_query_one_async(settings)]
+
+    assert asyncio.run(ask()) == [{"timeout": "12s", "schema": address.schema}]
+
+
+async def _nothing(*_: object) -> None:
+    """Do nothing."""

@@ -1,0 +1,177 @@
+"""The sandbox's orders behind a server that misbehaves at random, and that can strike at a request of one's choice."""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+from collections import Counter
+from itertools import cycle
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from attrs import frozen
+
+from vtex_tracking_ext.sandbox import OmsError
+from vtex_tracking_ext.sandbox.bodies import BadBody, check_tracking, read_object
+
+from support.killing.files import POISON
+from wire.server import Peer, Request, Server, again, close, pause, read, reset
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from vtex_tracking_ext.sandbox import Oms
+
+#: What can go wrong with a request. ``dropped``: the connection is cut, nothing was applied. ``cut``, ``torn`` and
+#: ``failed``: applied, and then the connection is cut before the answer or within its head, or the answer is a 500.
+#: ``late``: cut, and applied some seconds later. ``broken``: applied, and the body of the good answer is cut.
+Fault = Literal["", "dropped", "cut", "torn", "failed", "late", "broken"]
+
+#: Everything that can go wrong with an update; most of it after it was applied.
+KINDS: Final[tuple[Fault, ...]] = ("cut", "cut", "torn", "failed", "late", "broken", "dropped")
+
+_OF_READS: Final[tuple[Fault, ...]] = ("dropped", "failed")
+
+#: Requests that are answered well between two whose outcome the client cannot know, so that it seldom pauses.
+_CALM: Final = 4
+
+#: Seconds after which a late update is applied.
+_LATE: Final = 2.0
+
+
+class Faults:
+    """Draws with what something goes wrong. Thread-safe.
+
+    Args:
+        share: Likelihood that something goes wrong with a request, from 0 to 1.
+        seed: Other faults for another number.
+        kinds: What goes wrong with updates, in turn.
+    """
+
+    def __init__(self, share: float, seed: int, kinds: tuple[Fault, ...]) -> None:
+        self.share = share
+        self._chance = random.Random(seed)  # noqa: S311 - the same on every run
+        self._kinds = cycle(kinds)
+        self._calm = 0
+        self._lock = threading.Lock()
+
+    def draw(self, method: str) -> Fault:
+        """Return what goes wrong with a request, or nothing."""
+        with self._lock:
+            self._calm -= 1
+            if self._calm > 0 or self._chance.random() >= self.share:
+                return ""
+            self._calm = _CALM + 1
+            return next(self._kinds) if method == "PUT" else self._chance.choice(_OF_READS)
+
+
+@frozen
+class Strike:
+    """What is done when a request comes.
+
+    Attributes:
+        at: The number of the request, from 1, counted from when the strike was set.
+        after: Whether to do it when the request has been applied, but not answered; else before.
+        act: Does it; the request goes on when it returns.
+    """
+
+    at: int
+    after: bool
+    act: Callable[[], object]
+
+
+class Vtex:
+    """Answers for an OMS, and misbehaves. Use its ``server`` as a context manager.
+
+    Attributes:
+        oms: The truth.
+        server: Listens.
+        puts: How many updates came.
+        gets: How many orders were asked for.
+        throttled: How many of both were answered 429.
+        gone_wrong: Fault -> how often it happened.
+    """
+
+    def __init__(self, oms: Oms, faults: Faults, limit: float) -> None:
+        self.oms = oms
+        self.server = Server([again(read, self._handle)], limit=limit)
+        self.puts = self.gets = self.throttled = 0
+        self.gone_wrong: Counter[Fault] = Counter()
+        self._faults = faults
+        self._lock = threading.Lock()
+        self._count = 0
+        self._strike: Strike | None = None
+
+    def strike(self, strike: Strike | None) -> None:
+        """Set what is done when a request comes; it replaces what was set before."""
+        with self._lock:
+            self._count, self._strike = 0, strike
+
+    def behave(self) -> None:
+        """Let nothing go wrong from now on."""
+        self._faults.share = 0.0
+
+    def quiet(self) -> None:
+        """Wait until nothing is on its way here any more, late updates included."""
+        self.server.wait_until(lambda server: server.open == 0, _LATE + 10)
+
+    def _handle(self, peer: Peer) -> None:
+        request = peer.request
+        assert request is not None
+        fault = self._faults.draw(request.method)
+        with self._lock:
+            self._count += 1
+            strike = self._strike if self._strike and self._strike.at == self._count else None
+            self.puts += request.method == "PUT"
+            self.gets += request.method == "GET"
+            self.gone_wrong += Counter([fault] if fault else [])
+        if strike and not strike.after:
+            strike.act()
+        if fault == "dropped":
+            reset(peer)
+        if fault == "late":
+            peer.socket.close()
+            pause(_LATE)(peer)
+        answer = self._apply(request)
+        if strike and strike.after:
+            strike.act()
+        if fault in {"cut", "late"}:
+            close(peer)
+        if fault == "failed":
+            answer = _refusal(OmsError(500, "1", "An unexpected error happened."))
+        if fault in {"torn", "broken"}:
+            peer.send(answer[: 10 if fault == "torn" else -10])
+            close(peer)
+        peer.send(answer)
+
+    def _apply(self, request: Request) -> bytes:
+        """Do what a request asks, and return the answer."""
+        order_id, *rest = request.target.removeprefix("/api/oms/pvt/orders/").split("/")
+        try:
+            self.oms.count_call()
+            if request.method == "GET":
+                return _answer(200, self.oms.get_order(order_id))
+            document = read_object(request.body)
+            check_tracking(document)
+            if any(POISON in event["description"] for event in document["events"]):
+                raise BadBody("An event cannot be taken.")  # noqa: TRY301 - as those of its own checks
+            return _answer(200, self.oms.update_tracking_status(order_id, rest[1], document))
+        except BadBody as error:
+            return _refusal(OmsError(400, "OMS002", str(error)))
+        except OmsError as error:
+            with self._lock:
+                self.throttled += error.status == 429
+            return _refusal(error)
+
+
+def _refusal(error: OmsError) -> bytes:
+    envelope = {"error": {"code": error.code, "message": error.message, "exception": None}}
+    return _answer(error.status, envelope, error.headers)
+
+
+def _answer(status: int, document: Mapping[str, Any], headers: Mapping[str, str] = MappingProxyType({})) -> bytes:
+    body = json.dumps(document).encode()
+    lines = [f"HTTP/1.1 {status} -", *(f"{name}: {value}" for name, value in headers.items())]
+    lines += ["Content-Type: application/json", f"Content-Length: {len(body)}", "", ""]
+    return "\r\n".join(lines).encode() + body

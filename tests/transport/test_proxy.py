@@ -1,0 +1,78 @@
+"""The way to a server."""
+
+from __future__ import annotations
+
+import base64
+import ssl
+from typing import Any
+
+import pytest
+
+from vtex_tracking_ext import ConfigurationError
+from vtex_tracking_ext.transport.connect import Proxy, Route
+from vtex_tracking_ext.transport.proxy import proxy_of, route_of
+
+TLS = ssl.create_default_context
+
+
+@pytest.fixture(autouse=True)
+def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+def route(base_url: str = "https://mystore.example", proxy: str | None = None, *, trust_env: bool = False) -> Route:
+    """Return the way to an address."""
+    return route_of(base_url, TLS, proxy, trust_env=trust_env)
+
+
+def test_the_scheme_gives_port_and_tls() -> None:
+    """Unless a port is given."""
+    assert route() == Route("mystore.example", 443, TLS)
+    assert route("http://127.0.0.1") == Route("127.0.0.1", 80)
+    assert route("http://[::1]:8080/base") == Route("::1", 8080)
+    assert str(route().origin) == "https://mystore.example:443"
+
+
+def test_the_environment_names_a_proxy_only_where_it_is_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And a given one comes before it."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
+    assert route().proxy is None
+    assert route(trust_env=True).proxy == Proxy("proxy.example", 3128)
+    assert route(proxy="http://other.example", trust_env=True).proxy == Proxy("other.example", 80)
+    assert route("http://127.0.0.1", trust_env=True).proxy is None
+    monkeypatch.setenv("ALL_PROXY", "http://all.example:1")
+    assert route("http://127.0.0.1", trust_env=True).proxy == Proxy("all.example", 1)
+    monkeypatch.setenv("NO_PROXY", "mystore.example")
+    assert route(trust_env=True).proxy is None
+
+
+def test_a_proxys_login_goes_into_a_header_and_into_no_repr() -> None:
+    """Percent-encoded in the address, as characters in the header."""
+    proxy = proxy_of("http://user:p%40ss@proxy.example:3128/")
+    assert proxy.headers == ((b"Proxy-Authorization", b"Basic " + base64.b64encode(b"user:p@ss")),)
+    assert "p@ss" not in repr(proxy)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "",
+        "proxy.example:3128",
+        "https://proxy.example",
+        "socks5://proxy.example",
+        "http://",
+        "http://user:pa/ssword@host:1",
+        "http://proxy.example:99999",
+        "http://proxy.example/path",
+        "http://proxy.example?q",
+        "http://pr\N{LATIN SMALL LETTER O WITH DIAERESIS}xy.example",
+        5,
+    ],
+)
+def test_a_proxy_that_cannot_be_used_is_refused_without_a_word_of_it(address: Any) -> None:
+    """It may hold a password."""
+    with pytest.raises(ConfigurationError, match="proxy cannot be used: give an address") as caught:
+        proxy_of(address)
+    assert "ssword" not in str(caught.value)

@@ -1,0 +1,1 @@
+"""One account's waiting entries to VTEX."""

@@ -1,0 +1,1 @@
+"""Files and programs' data to rows."""

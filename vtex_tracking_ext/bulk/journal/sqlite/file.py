@@ -1,0 +1,347 @@
+"""The file of a journal: made whole or not at all, told from others without touching them, locked; its errors in words.
+
+Nothing here opens the journal but SQLite, since closing a file by other means would drop SQLite's locks on it
+(https://sqlite.org/howtocorrupt.html, 2.2).
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+from contextlib import closing, contextmanager, suppress
+from typing import TYPE_CHECKING, Final
+
+from vtex_tracking_ext.bulk.journal.interface import JournalError, JournalInUseError
+from vtex_tracking_ext.text import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+#: Marks the file's header, so that another program's database is told from a journal.
+APPLICATION_ID: Final = int.from_bytes(b"VTXj")
+
+#: Version of the tables below, kept as SQLite's ``user_version``.
+SCHEMA_VERSION: Final = 2
+
+#: What has something left to do. Compared one by one, because SQLite makes a table in memory of a longer list each time
+#: that an entry is written, which takes more than the writing. (So do tables of version 1, to check a state.)
+_OPEN_ENTRIES: Final = """
+    CREATE INDEX open_entries ON entries (package) WHERE state <> 'applied' AND state <> 'refused'
+"""
+
+#: What leads from a version to the next one; ``MIGRATIONS[1]`` from 1 to 2.
+MIGRATIONS: Final[dict[int, tuple[str, ...]]] = {1: ("DROP INDEX open_entries", _OPEN_ENTRIES)}
+
+#: A key tells its package too; together in one index, new entries stand near each other in it, and the entries of a
+#: package can be found by it. Times are in microseconds since 1970, UTC. An entry without event_date is a delivery.
+SCHEMA: Final = (
+    "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE sources (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)",
+    """CREATE TABLE packages (
+        id INTEGER PRIMARY KEY,
+        account TEXT NOT NULL,
+        order_id TEXT NOT NULL,
+        invoice_number TEXT NOT NULL,
+        UNIQUE (account, order_id, invoice_number)
+    )""",
+    """CREATE TABLE entries (
+        id INTEGER PRIMARY KEY,
+        package INTEGER NOT NULL REFERENCES packages,
+        key BLOB NOT NULL,
+        event_date TEXT,
+        event_city TEXT,
+        event_state TEXT,
+        event_description TEXT,
+        delivered_date TEXT,
+        source INTEGER NOT NULL REFERENCES sources,
+        line INTEGER NOT NULL,
+        state TEXT NOT NULL CHECK (
+            state = 'pending' OR state = 'in_flight' OR state = 'applied' OR state = 'refused' OR state = 'unknown'
+        ),
+        attempts INTEGER NOT NULL DEFAULT 0,
+        status_code INTEGER,
+        receipt TEXT,
+        reason TEXT,
+        added INTEGER NOT NULL,
+        begun INTEGER,
+        settled INTEGER,
+        UNIQUE (package, key)
+    )""",
+    _OPEN_ENTRIES,
+)
+
+#: Seconds to wait for another program that locks the file for a moment: a backup, a database browser.
+PATIENCE: Final = 5.0
+
+#: Seconds to wait for the run lock: enough to tell a run from another one that is just finding out.
+LOCK_PATIENCE: Final = 0.5
+
+#: Has SQLite open the file in earnest and read the tables' definitions.
+_GLANCE: Final = "SELECT count(*) FROM meta"
+
+_MENDING: Final[Mapping[int, str]] = {
+    sqlite3.SQLITE_FULL: "the disk is full; free some space and run again",
+    sqlite3.SQLITE_READONLY: "it cannot be written to; allow it, for the folder too, or name a journal elsewhere",
+    sqlite3.SQLITE_PERM: "it cannot be used; allow it, or name a journal elsewhere",
+    sqlite3.SQLITE_CANTOPEN: "it cannot be opened; see that the folder exists and that you may write to both",
+    sqlite3.SQLITE_BUSY: "another program has locked it; end that, a backup or a database browser say, and run again",
+    sqlite3.SQLITE_IOERR: "the disk failed; see that it is there and sound, and run again",
+    sqlite3.SQLITE_NOTADB: "it is no journal; name another file. If it was one, it is damaged: fetch it from a backup",
+    sqlite3.SQLITE_CORRUPT: (
+        "it is damaged; fetch it from a backup. A new one would not know what was sent, and would send it again"
+    ),
+}
+
+
+def damaged(what: str) -> sqlite3.DatabaseError:
+    """Return the error of contents that make no sense, as SQLite would raise it."""
+    error = sqlite3.DatabaseError(what)
+    error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+    return error
+
+
+def explain(path: Path, error: sqlite3.Error) -> str:
+    """Return what SQLite's error means for the journal at ``path``, and how to mend it."""
+    # What has no code comes from Python's side: text that is not UTF-8, or a connection that has been closed.
+    otherwise = sqlite3.SQLITE_CORRUPT if isinstance(error, sqlite3.OperationalError) else sqlite3.SQLITE_OK
+    code = getattr(error, "sqlite_errorcode", otherwise) & 0xFF  # the low byte of an extended code is the kind
+    mending = _MENDING.get(code, "it cannot be used")
+    return f"The journal file {visible(str(path))}: {mending} ({visible(str(error))})."
+
+
+@contextmanager
+def explaining(path: Path) -> Iterator[None]:
+    """Turn errors of SQLite and of the operating system into JournalError."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise JournalError(explain(path, error)) from None
+    except UnicodeDecodeError as error:  # of a message that quotes what is damaged
+        raise JournalError(explain(path, damaged(str(error)))) from None
+    except OSError as error:
+        message = f"The journal file {visible(str(path))}: {error.strerror}; mend that, or name a journal elsewhere."
+        raise JournalError(message) from None
+
+
+def is_journal(path: Path) -> bool:
+    """Tell whether there is a journal at ``path``; False: nothing, or an empty file. Leaves everything as it is.
+
+    Raises:
+        JournalError: There is something else, or a newer journal, or no such folder.
+    """
+    with explaining(path):
+        try:
+            status = path.stat()
+        except FileNotFoundError:
+            path.parent.stat()
+            return False
+    if not stat.S_ISREG(status.st_mode):
+        raise JournalError(f"{visible(str(path))} is not a file; name another place for the journal.")
+    if not status.st_size:
+        return False
+    # "immutable" reads the file alone: no lock, no recovery, no further file made beside it. "writable_schema" lets
+    # it take a file that is shorter than its header says: what is missing may stand in the log of a killed run.
+    with explaining(path), closing(_connect(path, "mode=ro&immutable=1")) as connection:
+        connection.execute("PRAGMA writable_schema = ON")
+        application_id = _number(connection, "PRAGMA application_id")
+        version = _number(connection, "PRAGMA user_version")
+    if application_id != APPLICATION_ID:
+        raise JournalError(f"The journal file {visible(str(path))}: it is no journal; name another file.")
+    _refuse_newer(path, version)
+    return True
+
+
+def make(path: Path, created: str) -> None:
+    """Make an empty journal, readable by its owner alone because it names orders. It appears whole or not at all."""
+    fresh = path.with_name(f"{path.name}-new")
+    with explaining(path):
+        fresh.unlink(missing_ok=True)  # of a process that was killed right here
+        os.close(os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        with closing(_connect(fresh, "mode=rw")) as connection:
+            connection.execute("PRAGMA journal_mode = MEMORY")
+            connection.execute("BEGIN")
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            for statement in SCHEMA:
+                connection.execute(statement)
+            connection.execute("INSERT INTO meta VALUES ('created', ?)", (created,))
+            connection.execute("COMMIT")
+            connection.execute("PRAGMA journal_mode = WAL")
+        fresh.replace(path)
+        _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Put a folder's list of names on disk, where the system can."""
+    with suppress(OSError):  # Windows cannot open folders; some network file systems cannot do it
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def open_to_write(path: Path, *, is_durable: bool = True) -> sqlite3.Connection:
+    """Open a journal that is there, bring its tables up to date, and return a connection for any thread.
+
+    Args:
+        path: The journal.
+        is_durable: Whether a commit waits for the disk.
+
+    Raises:
+        JournalError: It cannot be used.
+    """
+    with explaining(path):
+        connection = _connect(path, "mode=rw")
+        try:
+            connection.execute(f"PRAGMA synchronous = {'FULL' if is_durable else 'OFF'}")
+            _number(connection, _GLANCE)
+            _migrate(path, connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+def open_to_read(path: Path) -> sqlite3.Connection:
+    """Open a journal that is there to look at, and return a connection for any thread.
+
+    Raises:
+        JournalError: It cannot be used, or is of an older version.
+    """
+    with explaining(path):
+        try:
+            connection = _open_to_read(path, "mode=rw")  # so that whoever closes it last can tidy up
+        except sqlite3.OperationalError as error:
+            cannot_write = error.sqlite_errorcode & 0xFF in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
+            log = path.with_name(f"{path.name}-wal")
+            if not cannot_write or (log.exists() and log.stat().st_size):
+                raise
+            connection = _open_to_read(path, "mode=ro&immutable=1")  # a read-only folder: nobody else writes either
+        version = _number(connection, "PRAGMA user_version")
+        if version != SCHEMA_VERSION:
+            connection.close()
+            _refuse_newer(path, version)
+            raise JournalError(
+                f"The journal {visible(str(path))} is of version {version}, this program reads version "
+                f"{SCHEMA_VERSION}; a push with this program brings it up to date."
+            )
+        return connection
+
+
+def _open_to_read(path: Path, mode: str) -> sqlite3.Connection:
+    connection = _connect(path, mode)
+    try:
+        connection.execute("PRAGMA query_only = ON")
+        _number(connection, _GLANCE)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def take_lock(path: Path, holder: Callable[[], str]) -> sqlite3.Connection:
+    """Take the right to write to a journal; it lasts until the connection is closed or the process dies.
+
+    The lock is SQLite's on an empty file beside the journal. That file stays: removing it would let two in.
+
+    Args:
+        path: The journal.
+        holder: Tells who has the lock, or nothing, if somebody has.
+
+    Raises:
+        JournalInUseError: Somebody has the lock.
+        JournalError: The lock file cannot be used.
+    """
+    with explaining(lock_path(path)):
+        connection = _connect(lock_path(path), "mode=rwc", LOCK_PATIENCE)
+        try:
+            connection.execute("PRAGMA journal_mode = MEMORY")  # no further file for a lock that writes nothing
+            connection.execute("BEGIN EXCLUSIVE")
+        except BaseException as error:
+            connection.close()
+            if getattr(error, "sqlite_errorcode", None) != sqlite3.SQLITE_BUSY:
+                raise
+            raise JournalInUseError(
+                f"The journal {visible(str(path))} is in use by another run{holder()}; wait for its end, or end it."
+            ) from None
+        return connection
+
+
+def is_locked(path: Path) -> bool:
+    """Tell whether somebody has the right to write to a journal, without taking it or making a file.
+
+    Raises:
+        JournalError: The lock file cannot be used.
+    """
+    lock = lock_path(path)
+    if not lock.exists():
+        return False
+    with explaining(lock), closing(_connect(lock, "mode=ro", 0)) as connection:
+        try:
+            _number(connection, "PRAGMA schema_version")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                raise
+            return True
+    return False
+
+
+def lock_path(path: Path) -> Path:
+    """Return the lock file of a journal."""
+    return path.with_name(f"{path.name}-lock")
+
+
+class Whereabouts:
+    """Sees whether open files still stand where they stood: SQLite would go on writing to a deleted one."""
+
+    def __init__(self, *paths: Path) -> None:
+        self._found = {str(path): self._identity(str(path)) for path in paths}
+
+    def check(self) -> None:
+        """Raise JournalError if one of the files was moved, replaced or deleted."""
+        for path, identity in self._found.items():
+            if self._identity(path) != identity:
+                raise JournalError(
+                    f"{visible(path)} was moved or deleted during the run; put it back where it was and run again."
+                )
+
+    @staticmethod
+    def _identity(path: str) -> tuple[int, int] | None:
+        try:
+            status = os.stat(path)  # noqa: PTH116 - before each transaction, and quicker
+        except OSError:
+            return None
+        return status.st_dev, status.st_ino
+
+
+def _connect(path: Path, mode: str, patience: float = PATIENCE) -> sqlite3.Connection:
+    # One thread at a time uses it, but not always the same one. No transaction begins by itself.
+    uri = f"{path.as_uri()}?{mode}"
+    return sqlite3.connect(uri, uri=True, timeout=patience, isolation_level=None, check_same_thread=False)
+
+
+def _number(connection: sqlite3.Connection, sql: str) -> int:
+    return int(connection.execute(sql).fetchone()[0])
+
+
+def _refuse_newer(path: Path, version: int) -> None:
+    if version > SCHEMA_VERSION:
+        raise JournalError(
+            f"The journal {visible(str(path))} is of version {version}, this program knows versions up to "
+            f"{SCHEMA_VERSION}; use a newer vtex-tracking, or another journal."
+        )
+
+
+def _migrate(path: Path, connection: sqlite3.Connection) -> None:
+    """Bring the tables up to date, a version a transaction."""
+    version = _number(connection, "PRAGMA user_version")
+    _refuse_newer(path, version)  # once more: what is not yet in the main file was not seen by is_journal
+    for number in range(version, SCHEMA_VERSION):
+        connection.execute("BEGIN IMMEDIATE")
+        for statement in MIGRATIONS[number]:
+            connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {number + 1}")
+        connection.execute("COMMIT")

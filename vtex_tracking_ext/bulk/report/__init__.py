@@ -1,0 +1,1 @@
+"""A journal as rows and as a page."""

@@ -1,0 +1,1 @@
+"""One call as pure code: operations, checks, steps, outcomes, retries."""

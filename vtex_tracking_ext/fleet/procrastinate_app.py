@@ -1,0 +1,36 @@
+"""The doorbells for Procrastinate's own command line, to look at and to mend: it works on the journal's queue.
+
+::
+
+    export VTEX_JOURNAL=postgresql://user@host/database
+    procrastinate --app=vtex_tracking_ext.fleet.procrastinate_app.app shell
+
+It does not serve doorbells: ``vtex-tracking worker`` does.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, NoReturn
+
+from vtex_tracking_ext.bulk.journal.postgres.address import address_of
+from vtex_tracking_ext.errors import ConfigurationError
+
+from .task import make_app
+
+if TYPE_CHECKING:
+    from procrastinate import App
+
+
+async def _refuse(*_: object) -> NoReturn:
+    raise ConfigurationError("Procrastinate's own worker cannot deliver: use vtex-tracking worker.")
+
+
+def _app() -> App:
+    where = os.environ.get("VTEX_JOURNAL")
+    if not where:
+        raise ConfigurationError("VTEX_JOURNAL is not set: it names the journal, postgresql://USER@HOST/DATABASE.")
+    return make_app(address_of(where), _refuse, _refuse)
+
+
+app = _app()

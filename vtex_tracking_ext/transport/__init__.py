@@ -1,0 +1,1 @@
+"""One request to the server, and its answer: connections, deadlines, HTTP."""
