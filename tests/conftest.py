@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from vtex_tracking_ext.call.retry import PROCESS_BUDGET
+from vtex_tracking_ext.config.retry_policy import PROCESS_BUDGET
 from vtex_tracking_ext.transport import request, transport, transport_async
 
 from cassettes import tally

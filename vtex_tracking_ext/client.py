@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from .call.retry import RetryPolicy
+    from .config.retry_policy import RetryPolicy
     from .events import Package, TrackingEvent, TrackingReceipt, When
 
 T = TypeVar("T")

@@ -8,6 +8,7 @@ from typing import Literal, cast
 
 from attrs import field, frozen
 
+from .errors import VtexTrackingError  # noqa: TC001 - an annotation that attrs keeps
 from .text import plain
 
 #: A day as a caller may write it: a date, a datetime (which is a date to Python), or text.
@@ -147,3 +148,34 @@ class Package:
     finished: bool
     delivered_date: str | None
     events: tuple[PackageEvent, ...]
+
+
+@frozen
+class AttemptEvent:
+    """One request that has ended.
+
+    Attributes:
+        method: HTTP method.
+        path: Path template of openapi.yaml; the ids are not in it.
+        server: Address under which the paths of openapi.yaml begin.
+        attempt: Which try of the call it was, from 1.
+        started: When it began, aware.
+        call_started: When the call began: the first try, or the same time.
+        seconds: How long it took.
+        status_code: HTTP status, or None where no answer came.
+        request_id: What VTEX's support asks for, or None.
+        error: What it ended in, or None where it was accepted. ``error.applied`` tells whether it took effect.
+        retry_in: Seconds until the next try, or None where it was the last.
+    """
+
+    method: str
+    path: str
+    server: str
+    attempt: int
+    started: dt.datetime
+    call_started: dt.datetime
+    seconds: float
+    status_code: int | None = None
+    request_id: str | None = None
+    error: VtexTrackingError | None = field(default=None, repr=False)
+    retry_in: float | None = None

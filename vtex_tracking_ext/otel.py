@@ -20,7 +20,7 @@ from opentelemetry import trace
 if TYPE_CHECKING:
     import datetime as dt
 
-    from .call.hooks import AttemptEvent
+    from .events import AttemptEvent
 
 _PORTS: Final = {"http": 80, "https": 443}
 

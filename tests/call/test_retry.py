@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from vtex_tracking_ext import RetryPolicy, errors
-from vtex_tracking_ext.call.retry import PROCESS_BUDGET, RetryBudget, wait_before_next
+from vtex_tracking_ext.call.retry import wait_before_next
+from vtex_tracking_ext.config.retry_policy import PROCESS_BUDGET, RetryBudget
 from vtex_tracking_ext.text import quoted
 
 

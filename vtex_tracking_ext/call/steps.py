@@ -16,15 +16,17 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 from attrs import frozen
 
 from vtex_tracking_ext.errors import OutcomeUnknownError, ReadFailedError, VtexTrackingError
-from vtex_tracking_ext.events import Package, TrackingReceipt, TrackingUpdate
+from vtex_tracking_ext.events import AttemptEvent, Package, TrackingReceipt, TrackingUpdate
 
-from .hooks import AttemptEvent, log, tell, watched
+from .hooks import log, tell, watched
 from .operations import Call, order_call
 from .order_lookup import packages_of, was_applied
 from .outcome import Answer, accepted, error_of, receipt_of, request_id_of
-from .retry import RetryPolicy, wait_before_next
+from .retry import wait_before_next
 
 if TYPE_CHECKING:
+    from vtex_tracking_ext.config.retry_policy import RetryPolicy
+
     from .faults import Fault
 
 #: What to do with an update that may have been applied or not: say so, read the order back, or send again.

@@ -14,16 +14,15 @@ from vtex_oms_client import constants
 from vtex_oms_client.models import SendTrackingNumberRequest
 
 from vtex_tracking_ext.call import checks
-from vtex_tracking_ext.call.hooks import AttemptEvent, keep_out_of_logs
 from vtex_tracking_ext.call.operations import order_call, tracking_number_call, update_call
-from vtex_tracking_ext.call.retry import RetryPolicy
 from vtex_tracking_ext.call.steps import Conversation, OnUnknown, Rules, changing, checking, reading, sending
 from vtex_tracking_ext.errors import ConfigurationError, InvalidUpdateError, Problem
-from vtex_tracking_ext.events import TrackingUpdate
+from vtex_tracking_ext.events import AttemptEvent, TrackingUpdate
 from vtex_tracking_ext.text import plain, quoted
 
 from .credentials import Settings, credentials_of, merged, server_url, settings_from_env
-from .redaction import Redactor
+from .redaction import Redactor, redact_http_logs
+from .retry_policy import RetryPolicy
 from .server import Wiring
 
 if TYPE_CHECKING:
@@ -73,7 +72,7 @@ class Plans:
         credentials = credentials_of(app_key, app_token, user_token)
         headers = credentials.headers()
         redactor = Redactor(headers.values())
-        keep_out_of_logs(redactor)
+        redact_http_logs(redactor)
         with _redacted(redactor):
             address = server_url(account, environment, base_url)
             if isinstance(timeout, bool) or not (isinstance(timeout, int | float) and 0 < timeout <= LONGEST_TIMEOUT):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
+from weakref import WeakSet
 
 from vtex_tracking_ext.text import CUT
 
@@ -110,3 +112,40 @@ def _coded(character: str) -> str:
     """Return the alternatives for a character that URLs and HTML write as a number."""
     code = ord(character)
     return f"%{code:02x}|&#0*+{code};|&#x0*+{code:x};"
+
+
+#: Loggers of the HTTP libraries, which write the headers of answers at DEBUG. A server may echo a credential there.
+_OTHERS: Final = (
+    "httpcore.connection",
+    "httpcore.http11",
+    "httpcore.http2",
+    "httpcore.proxy",
+    "httpcore.socks",
+    "httpx",
+)
+
+
+class _CredentialFilter(logging.Filter):
+    """Takes the credentials of every living client out of a record."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.redactors: WeakSet[Redactor] = WeakSet()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Rewrite a record; none is dropped."""
+        text = record.getMessage()
+        for redactor in list(self.redactors):
+            text = redactor.text(text)
+        record.msg, record.args = text, None
+        return True
+
+
+_FILTER: Final = _CredentialFilter()
+
+
+def redact_http_logs(redactor: Redactor) -> None:
+    """Keep a client's credentials out of the logs of the HTTP libraries, while the client lives."""
+    _FILTER.redactors.add(redactor)
+    for name in _OTHERS:
+        logging.getLogger(name).addFilter(_FILTER)  # adding it again does nothing
