@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from copy import copy
 from typing import TYPE_CHECKING, Any, Final, Self, get_args
 
-from attrs import asdict, evolve, fields
+from attrs import asdict, evolve
 from vtex_oms_client import constants
 from vtex_oms_client.models import SendTrackingNumberRequest
 
@@ -20,7 +20,7 @@ from vtex_tracking_ext.errors import ConfigurationError, InvalidUpdateError, Pro
 from vtex_tracking_ext.events import AttemptEvent, TrackingUpdate
 from vtex_tracking_ext.text import plain, quoted
 
-from .credentials import Settings, credentials_of, merged, server_url, settings_from_env
+from .credentials import SETTING_NAMES, Settings, credential_headers, server_url, settings_from_env
 from .redaction import Redactor, redact_http_logs
 from .retry_policy import RetryPolicy
 from .server import Wiring
@@ -39,8 +39,6 @@ MAX_CONNECTIONS: Final = 100
 
 #: What is called after each request.
 Hooks = Callable[[AttemptEvent], object] | Iterable[Callable[[AttemptEvent], object]]
-
-_SETTINGS: Final = frozenset(attribute.name for attribute in fields(Settings))
 
 
 class Plans:
@@ -69,8 +67,7 @@ class Plans:
         on_attempt: Hooks,
         own: bool,
     ) -> None:
-        credentials = credentials_of(app_key, app_token, user_token)
-        headers = credentials.headers()
+        headers = credential_headers(app_key, app_token, user_token)
         redactor = Redactor(headers.values())
         redact_http_logs(redactor)
         with _redacted(redactor):
@@ -180,8 +177,8 @@ def _path(ca_file: object) -> str:
 
 def from_env(options: dict[str, Any]) -> dict[str, Any]:
     """Return a client's arguments: those given, the gaps filled from the environment."""
-    known = {name: options[name] for name in _SETTINGS & options.keys()}
-    settings = merged(Settings(**known), settings_from_env(os.environ))
+    known = {name: options[name] for name in SETTING_NAMES if name in options}
+    settings = Settings(**known).with_defaults(settings_from_env(os.environ))
     if settings.account is None:
         raise ConfigurationError("account is missing: set VTEX_ACCOUNT, or give account=.")
     return {**options, **asdict(settings)}
