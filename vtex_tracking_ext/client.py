@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import httpx
 
     from .config.retry_policy import RetryPolicy
-    from .events import Package, TrackingEvent, TrackingReceipt, When
+    from .events import DateLike, Package, TrackingEvent, TrackingReceipt
 
 T = TypeVar("T")
 
@@ -130,7 +130,7 @@ class TrackingClient:
         order_id: str,
         invoice_number: str,
         *,
-        delivered_date: When | None = None,
+        delivered_date: DateLike | None = None,
         events: Iterable[TrackingEvent] = (),
     ) -> TrackingReceipt:
         """Report a package as delivered or picked up, perhaps with its last events. Treat it as final.
@@ -164,7 +164,7 @@ class TrackingClient:
         tracking_number: str,
         tracking_url: str | None = None,
         courier: str | None = None,
-        dispatched_date: When | None = None,
+        dispatched_date: DateLike | None = None,
     ) -> TrackingReceipt:
         """Register the tracking number of a package. Events can be added from then on.
 

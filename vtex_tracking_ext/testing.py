@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from .client import TrackingClient
     from .client_async import AsyncTrackingClient
-    from .events import TrackingEvent, When
+    from .events import DateLike, TrackingEvent
     from .sandbox import Oms, OmsSettings
     from .sandbox.oms import Package
 
@@ -102,7 +102,7 @@ class VtexSandbox:
         wanted = [evolve(event, date=day_text(event.date)) for event in expected]
         assert self.events(order_id, invoice_number) == wanted
 
-    def assert_delivered(self, order_id: str, invoice_number: str, delivered_date: When | None = None) -> None:
+    def assert_delivered(self, order_id: str, invoice_number: str, delivered_date: DateLike | None = None) -> None:
         """Fail unless a package was reported as delivered, on the day or at the minute given if one is.
 
         Args:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from vtex_oms_client import constants
 
 from vtex_tracking_ext.errors import InvalidUpdateError, Problem
-from vtex_tracking_ext.events import TrackingEvent, TrackingUpdate, When
+from vtex_tracking_ext.events import DateLike, TrackingEvent, TrackingUpdate
 from vtex_tracking_ext.text import plain, quoted
 
 if TYPE_CHECKING:
@@ -240,7 +240,7 @@ def moment_text(value: object) -> str:
     return value.isoformat() if isinstance(value, dt.date) else ""
 
 
-def instant_text(value: When | None) -> str | None:
+def instant_text(value: DateLike | None) -> str | None:
     """Return a dispatch date as it travels: ISO 8601, with the offset where the datetime has one.
 
     What is no date comes back as it is, to be refused.

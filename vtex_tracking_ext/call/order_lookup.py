@@ -6,7 +6,7 @@ import unicodedata
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from vtex_tracking_ext.events import Package, PackageEvent, TrackingEvent, TrackingUpdate, When
+from vtex_tracking_ext.events import DateLike, Package, PackageEvent, TrackingEvent, TrackingUpdate
 
 from .checks import day_text, moment_text
 
@@ -84,7 +84,7 @@ class Shown:
         day = day_text(event.date)
         return frozenset(number for number, days in self._recorded.get(texts_of(event), ()) if day in days)
 
-    def is_delivered(self, delivered_date: When | None) -> bool:
+    def is_delivered(self, delivered_date: DateLike | None) -> bool:
         """Tell whether the package is delivered, on the day that is told where both tell one."""
         day = None if delivered_date is None else moment_text(delivered_date)[: len("yyyy-mm-dd")]
         return any(

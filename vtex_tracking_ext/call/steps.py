@@ -18,11 +18,11 @@ from attrs import frozen
 from vtex_tracking_ext.errors import OutcomeUnknownError, ReadFailedError, VtexTrackingError
 from vtex_tracking_ext.events import AttemptEvent, Package, TrackingReceipt, TrackingUpdate
 
-from .hooks import log, tell, watched
+from .hooks import is_observed, log, report_attempt
 from .operations import Call, order_call
 from .order_lookup import packages_of, was_applied
 from .outcome import Answer, accepted, error_of, receipt_of, request_id_of
-from .retry import wait_before_next
+from .retry import retry_delay
 
 if TYPE_CHECKING:
     from vtex_tracking_ext.config.retry_policy import RetryPolicy
@@ -177,7 +177,7 @@ def _settled(
         wait = None if error is None else _wait(error, rules, attempt=attempt, elapsed=after - began, left=ends - after)
         if error is not None:
             error.attempts = attempt
-        if watched(rules.hooks, well=error is None):
+        if is_observed(rules.hooks, succeeded=error is None):
             now = rules.now()
             call_started = call_started or now - dt.timedelta(seconds=after - began)
             event = AttemptEvent(
@@ -193,9 +193,9 @@ def _settled(
                 error=error,
                 retry_in=wait,
             )
-            tell(event, rules.hooks)
+            report_attempt(event, rules.hooks)
         if error is None and answer is not None:
-            rules.policy.budget.give_back(attempt - 1)
+            rules.policy.budget.record_success(attempt - 1)
             return answer, exchange.parsed, attempt
         if isinstance(error, OutcomeUnknownError):
             doubt = error
@@ -207,10 +207,10 @@ def _settled(
 def _wait(error: VtexTrackingError, rules: Rules, *, attempt: int, elapsed: float, left: float) -> float | None:
     """Return the seconds to wait before the next try, or None where there is none."""
     resend = rules.on_unknown == "resend"
-    wait = wait_before_next(rules.policy, error, attempt=attempt, elapsed=elapsed, chance=rules.chance(), resend=resend)
+    wait = retry_delay(rules.policy, error, attempt=attempt, elapsed=elapsed, chance=rules.chance(), resend=resend)
     if wait is None or wait >= left:
         return None
-    return wait if rules.policy.budget.take() else None
+    return wait if rules.policy.budget.try_acquire() else None
 
 
 def _whole_truth(

@@ -26,7 +26,7 @@ from .retry_policy import RetryPolicy
 from .server import Wiring
 
 if TYPE_CHECKING:
-    from vtex_tracking_ext.events import Package, TrackingEvent, TrackingReceipt, When
+    from vtex_tracking_ext.events import DateLike, Package, TrackingEvent, TrackingReceipt
 
 #: Seconds that one call may take, all tries and pauses included, unless the client is told otherwise.
 DEFAULT_TIMEOUT: Final = 120.0
@@ -185,14 +185,14 @@ def from_env(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def delivery(
-    order_id: str, invoice_number: str, delivered_date: When | None, events: Iterable[TrackingEvent]
+    order_id: str, invoice_number: str, delivered_date: DateLike | None, events: Iterable[TrackingEvent]
 ) -> TrackingUpdate:
     """Return the update that reports a delivery."""
     return TrackingUpdate(order_id, invoice_number, events, is_delivered=True, delivered_date=delivered_date)
 
 
 def tracking_number_body(
-    tracking_number: str, tracking_url: str | None, courier: str | None, dispatched_date: When | None
+    tracking_number: str, tracking_url: str | None, courier: str | None, dispatched_date: DateLike | None
 ) -> SendTrackingNumberRequest:
     """Return the body that registers a tracking number."""
     return SendTrackingNumberRequest(
