@@ -88,7 +88,7 @@ def test_a_delivery_without_a_date_is_shown_without_one(run: Callable[..., Ran])
 @pytest.mark.parametrize(
     ("arguments", "status", "said"),
     [
-        (("update", "a b", INVOICE, "--event", "2026-10-05", "x"), 2, "order_id: 'a b' has a space"),
+        (("update", "a b", INVOICE, "--event", "2026-10-05", "x"), 2, "order_id: 'a b' contains a space"),
         (("update", ORDER, INVOICE, "--event", "2026-02-30", "x"), 2, "events[0].date: '2026-02-30' is not a date"),
         (("update", ORDER, INVOICE, "--event", "2026-10-05"), 2, "--event number 1: give DATE DESCRIPTION"),
         (("update", ORDER, INVOICE), 2, "--event"),

@@ -139,7 +139,7 @@ class Plans:
 
     def _check(self, update: TrackingUpdate) -> None:
         with _redacted(self.wiring.redactor):
-            checks.check(update, self.rules.now())
+            checks.check_update(update, self.rules.now())
 
     def _refuse(self, *problems: Problem) -> None:
         if problems:
@@ -199,5 +199,5 @@ def tracking_number_body(
         tracking_number=tracking_number,
         tracking_url=tracking_url,
         courier=courier,
-        dispatched_date=checks.instant_text(dispatched_date),
+        dispatched_date=checks.format_dispatched_date(dispatched_date),
     )

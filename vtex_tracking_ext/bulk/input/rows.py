@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from vtex_tracking_ext.call.checks import problems_of
+from vtex_tracking_ext.call.checks import update_problems
 from vtex_tracking_ext.events import TrackingEvent, TrackingUpdate
 from vtex_tracking_ext.text import quoted
 
@@ -114,7 +114,7 @@ def checked(record: Record | RowProblem, now: dt.datetime) -> tuple[Row] | list[
     )
     events = () if event is None else (event,)
     update = TrackingUpdate(row.order_id, row.invoice_number, events, is_delivered, row.delivered_date)
-    problems = list(problems_of(update, now))
+    problems = list(update_problems(update, now))
     if not faults and not problems:
         return (row,)
     blamed = {column for column, _ in faults}
