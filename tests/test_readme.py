@@ -25,7 +25,7 @@ from vtex_tracking_ext.config.credentials import Settings
 from vtex_tracking_ext.config.options import DEFAULT_TIMEOUT
 from vtex_tracking_ext.config.profiles import load_profiles, profiles_path
 from vtex_tracking_ext.sandbox import APP_KEY, APP_TOKEN, Oms, running
-from vtex_tracking_ext.transport.request import MAX_BODY
+from vtex_tracking_ext.transport.body import MAX_BODY
 
 if TYPE_CHECKING:
     import pytest

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from vtex_oms_client.models import Receipt
 
 from vtex_tracking_ext import errors
 from vtex_tracking_ext.call.faults import Fault
@@ -290,7 +291,7 @@ RECEIPT = {
 
 def test_a_receipt_is_read_seven_fraction_digits_included() -> None:
     """Python keeps six of them."""
-    receipt = receipt_of(Answer(200, JSON), RECEIPT, "v1-01", 2)
+    receipt = receipt_of(Answer(200, JSON), Receipt.from_dict(RECEIPT), "v1-01", 2)
     assert receipt.date == dt.datetime(2017, 3, 29, 18, 4, 31, 52123, tzinfo=dt.UTC)
     assert (receipt.order_id, receipt.receipt) == ("v1-01", RECEIPT["receipt"])
     assert (receipt.applied, receipt.attempts, receipt.note) == (True, 2, None)
@@ -309,14 +310,14 @@ def test_a_receipt_is_read_seven_fraction_digits_included() -> None:
 )
 def test_an_odd_answer_marks_the_receipt(answer: Answer, parsed: dict[str, object] | None, note: str) -> None:
     """It was applied all the same, and the receipt says what is odd."""
-    receipt = receipt_of(answer, parsed, "v1-01", 1)
+    receipt = receipt_of(answer, None if parsed is None else Receipt.from_dict(parsed), "v1-01", 1)
     assert receipt.applied is True
     assert receipt.note == note
 
 
 def test_a_date_that_is_none_is_left_out() -> None:
     """The rest of the receipt stands."""
-    receipt = receipt_of(Answer(200), {**RECEIPT, "date": "soon"}, "v1-01", 1)
+    receipt = receipt_of(Answer(200), Receipt.from_dict({**RECEIPT, "date": "soon"}), "v1-01", 1)
     assert receipt.date is None
     assert receipt.note is None
 

@@ -38,6 +38,8 @@ from .faults import Fault
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from vtex_oms_client.models import Receipt
+
 REQUEST_TIMEOUT = 408
 TOO_MANY_REQUESTS = 429
 NOT_IMPLEMENTED = 501
@@ -256,27 +258,28 @@ def retry_after(headers: Iterable[tuple[str, str]], now: dt.datetime) -> float |
     return seconds if seconds > 0 else None
 
 
-def receipt_of(answer: Answer, parsed: Mapping[str, object] | None, order_id: str, attempts: int) -> TrackingReceipt:
-    """Return the receipt of a change that was accepted, marked where the answer is odd.
+def receipt_of(answer: Answer, parsed: Receipt | None, order_id: str, attempts: int) -> TrackingReceipt:
+    """Return the receipt of an accepted change, with a note if the answer is unusual.
 
     Args:
         answer: A 2xx answer.
-        parsed: Its JSON fields, or None where it could not be read as a receipt.
-        order_id: The order the call was about.
-        attempts: How many requests were begun.
+        parsed: The receipt in the answer, or None if the body is not one.
+        order_id: The order that the call was about.
+        attempts: The number of requests that were begun.
     """
-    said = {name: _shown(v) for name, v in (parsed or {}).items() if isinstance(v, str)}
+    fields = () if parsed is None else (parsed.date, parsed.order_id, parsed.receipt)
+    date, shown_order, receipt = (_shown(each) if isinstance(each, str) else None for each in fields or (None,) * 3)
     notes = []
     if not answer.complete:
         notes.append("the answer broke off")
-    if not (said.get("receipt") and said.get("orderId")):
+    if not (receipt and shown_order):
         notes.append(f"no readable receipt in the answer ({answer.status}, {len(answer.body)} bytes)")
-    elif said["orderId"] != order_id:
-        notes.append(f"the answer speaks of order {said['orderId']}")
+    elif shown_order != order_id:
+        notes.append(f"the answer speaks of order {shown_order}")
     return TrackingReceipt(
-        date=_timestamp(said.get("date")),
-        order_id=said.get("orderId"),
-        receipt=said.get("receipt"),
+        date=_timestamp(date),
+        order_id=shown_order,
+        receipt=receipt,
         headers=safe_headers(answer.headers),
         attempts=attempts,
         note="; ".join(notes) or None,
