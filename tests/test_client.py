@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 import httpx
 import pytest
-from vtex_oms_client.models import Order
 
 from vtex_tracking_ext import (
     AsyncTrackingClient,
@@ -568,17 +567,17 @@ def test_an_update_that_got_no_answer_is_looked_for_however_short_the_time(timeo
         nonlocal now
         step = next(conversation)
         while True:
-            exchange = None
+            result: Answer | Fault | None = None
             if isinstance(step, steps.Pause):
                 seen.append(step.seconds)
                 now += step.seconds
             elif step.call.subject.writes:
                 now += step.seconds
-                exchange = steps.Exchange(Fault("x", sent=True))
+                result = Fault("x", sent=True)
             else:
                 assert step.seconds > 0
-                exchange = steps.Exchange(Answer(200), Order(order_id=ORDER))
-            step = conversation.send(exchange)
+                result = Answer(200, body=json.dumps({"orderId": ORDER}).encode())
+            step = conversation.send(result)
 
     with pytest.raises(OutcomeUnknownError):
         carry_out()
@@ -593,7 +592,7 @@ def test_no_look_is_taken_once_the_time_is_over() -> None:
     next(conversation)
     now = 4.0
     with pytest.raises(OutcomeUnknownError):
-        conversation.send(steps.Exchange(Fault("x", sent=True)))
+        conversation.send(Fault("x", sent=True))
 
 
 def _public(kind: type) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from copy import copy
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from .call import steps
-from .call.steps import Attempt, Exchange, Steps
+from .call.steps import Attempt, Steps
 from .config.options import DEFAULT_TIMEOUT, MAX_CONNECTIONS, Hooks, OnUnknown, arguments_from_env, client_options
 from .events import TrackingUpdate
 from .transport.transport import SyncTransport
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import TracebackType
 
+    from .call.faults import Fault
+    from .call.outcome import Answer
     from .config.retry_policy import RetryPolicy
     from .events import Package, TrackingEvent, TrackingReceipt, When
     from .transport.caller_client import HttpClient
@@ -251,15 +253,15 @@ class TrackingClient:
 
     def _run(self, call: Steps[T]) -> T:
         """Carry out the steps of a call, and return its result."""
-        exchange: Exchange | None = None
+        result: Answer | Fault | None = None
         try:
             while True:
-                step = call.send(exchange)
+                step = call.send(result)
                 if isinstance(step, Attempt):
-                    exchange = self._transport.attempt(step)
+                    result = self._transport.attempt(step)
                 else:
-                    exchange = None
+                    result = None
                     time.sleep(step.seconds)
         except StopIteration as end:
-            result: T = end.value
-            return result
+            value: T = end.value
+            return value

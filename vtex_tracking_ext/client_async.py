@@ -7,7 +7,7 @@ from copy import copy
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from .call import steps
-from .call.steps import Attempt, Exchange, Steps
+from .call.steps import Attempt, Steps
 from .config.options import DEFAULT_TIMEOUT, MAX_CONNECTIONS, Hooks, OnUnknown, arguments_from_env, client_options
 from .events import TrackingUpdate
 from .transport.transport_async import AsyncTransport
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import TracebackType
 
+    from .call.faults import Fault
+    from .call.outcome import Answer
     from .config.retry_policy import RetryPolicy
     from .events import Package, TrackingEvent, TrackingReceipt, When
     from .transport.caller_client_async import AsyncHttpClient
@@ -225,15 +227,15 @@ class AsyncTrackingClient:
 
     async def _run(self, call: Steps[T]) -> T:
         """Carry out the steps of a call, and return its result."""
-        exchange: Exchange | None = None
+        result: Answer | Fault | None = None
         try:
             while True:
-                step = call.send(exchange)
+                step = call.send(result)
                 if isinstance(step, Attempt):
-                    exchange = await self._transport.attempt(step)
+                    result = await self._transport.attempt(step)
                 else:
-                    exchange = None
+                    result = None
                     await asyncio.sleep(step.seconds)
         except StopIteration as end:
-            result: T = end.value
-            return result
+            value: T = end.value
+            return value

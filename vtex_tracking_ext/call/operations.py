@@ -1,4 +1,4 @@
-"""The three operations as calls: what the generated client sends, and the model of its answer.
+"""The three operations as calls: what the generated client sends, and what messages say about it.
 
 The generated functions' own request arguments (``_get_kwargs``) are used directly, without the HTTP client around them.
 Their name is private to the generated modules, but safe to use: the generator's version is pinned, and
@@ -14,7 +14,7 @@ from vtex_oms_client import constants
 from vtex_oms_client.api.invoice import send_tracking_number
 from vtex_oms_client.api.orders import get_order
 from vtex_oms_client.api.tracking import update_tracking_status
-from vtex_oms_client.models import Event, Order, Receipt, SendTrackingNumberRequest, UpdateTrackingStatusRequest
+from vtex_oms_client.models import Event, SendTrackingNumberRequest, UpdateTrackingStatusRequest
 
 from .checks import day_text, moment_text
 from .outcome import Subject
@@ -31,12 +31,10 @@ class Call:
 
     Attributes:
         kwargs: The arguments of the request, as the generated client gives them to httpx: method, url, headers, json.
-        model: The generated model of an accepted answer.
         subject: What the call is about, for messages.
     """
 
     kwargs: Mapping[str, Any]
-    model: type[Receipt | Order]
     subject: Subject
 
 
@@ -52,17 +50,17 @@ def update_call(update: TrackingUpdate) -> Call:
     )
     kwargs = update_tracking_status._get_kwargs(update.order_id, update.invoice_number, body=body)  # noqa: SLF001 - above
     subject = Subject(constants.UPDATE_TRACKING_STATUS_METHOD, constants.UPDATE_TRACKING_STATUS_PATH, writes=True)
-    return Call(kwargs, Receipt, subject)
+    return Call(kwargs, subject)
 
 
 def tracking_number_call(order_id: str, invoice_number: str, body: SendTrackingNumberRequest) -> Call:
     """Return the call that registers a package's tracking number."""
     kwargs = send_tracking_number._get_kwargs(order_id, invoice_number, body=body)  # noqa: SLF001 - above
     subject = Subject(constants.SEND_TRACKING_NUMBER_METHOD, constants.SEND_TRACKING_NUMBER_PATH, writes=True)
-    return Call(kwargs, Receipt, subject)
+    return Call(kwargs, subject)
 
 
 def order_call(order_id: str) -> Call:
     """Return the call that reads an order."""
     kwargs = get_order._get_kwargs(order_id)  # noqa: SLF001 - above
-    return Call(kwargs, Order, Subject(constants.GET_ORDER_METHOD, constants.GET_ORDER_PATH, writes=False))
+    return Call(kwargs, Subject(constants.GET_ORDER_METHOD, constants.GET_ORDER_PATH, writes=False))

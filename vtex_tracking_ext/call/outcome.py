@@ -13,10 +13,11 @@ import math
 import re
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote
 
 from attrs import asdict, field, frozen
+from vtex_oms_client.models import Order, Receipt
 
 from vtex_tracking_ext.errors import (
     AuthenticationError,
@@ -38,7 +39,7 @@ from .faults import Fault
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from vtex_oms_client.models import Receipt
+M = TypeVar("M", Order, Receipt)
 
 REQUEST_TIMEOUT = 408
 TOO_MANY_REQUESTS = 429
@@ -258,17 +259,27 @@ def retry_after(headers: Iterable[tuple[str, str]], now: dt.datetime) -> float |
     return seconds if seconds > 0 else None
 
 
-def receipt_of(answer: Answer, parsed: Receipt | None, order_id: str, attempts: int) -> TrackingReceipt:
+def parse(answer: Answer, model: type[M]) -> M | None:
+    """Return the body of an answer as a generated model, or None if the body is incomplete or of another shape."""
+    if not answer.complete:
+        return None
+    try:
+        return model.from_dict(json.loads(answer.body))
+    except Exception:  # noqa: BLE001 - the generated parser may raise anything for a body of another shape
+        return None
+
+
+def receipt_of(answer: Answer, order_id: str, attempts: int) -> TrackingReceipt:
     """Return the receipt of an accepted change, with a note if the answer is unusual.
 
     Args:
         answer: A 2xx answer.
-        parsed: The receipt in the answer, or None if the body is not one.
         order_id: The order that the call was about.
         attempts: The number of requests that were begun.
     """
-    fields = () if parsed is None else (parsed.date, parsed.order_id, parsed.receipt)
-    date, shown_order, receipt = (_shown(each) if isinstance(each, str) else None for each in fields or (None,) * 3)
+    parsed = parse(answer, Receipt)
+    fields = (None, None, None) if parsed is None else (parsed.date, parsed.order_id, parsed.receipt)
+    date, shown_order, receipt = [visible(each) if isinstance(each, str) and each else None for each in fields]
     notes = []
     if not answer.complete:
         notes.append("the answer broke off")

@@ -9,28 +9,29 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Generator
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from vtex_oms_client.models import Order, SendTrackingNumberRequest
 
-from vtex_tracking_ext.config.options import redacted_errors
 from vtex_tracking_ext.errors import InvalidUpdateError, OutcomeUnknownError, ReadFailedError, VtexTrackingError
 from vtex_tracking_ext.events import AttemptEvent, Package, TrackingReceipt, TrackingUpdate
 from vtex_tracking_ext.text import plain
 
 from . import checks
+from .faults import Fault
 from .hooks import log, tell, watched
 from .operations import Call, order_call, tracking_number_call, update_call
 from .order_lookup import packages_of, was_applied
-from .outcome import Answer, accepted, error_of, receipt_of, request_id_of
+from .outcome import Answer, accepted, error_of, parse, receipt_of, request_id_of
 from .retry import wait_before_next
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from vtex_tracking_ext.config.options import ClientOptions
     from vtex_tracking_ext.errors import Problem
     from vtex_tracking_ext.events import When
 
-    from .faults import Fault
 
 #: Seconds to wait before each look at the order. VTEX shows an accepted change after about 6 s (seen).
 CHECK_PAUSES = (2.0, 5.0, 8.0)
@@ -52,15 +53,8 @@ class Pause(NamedTuple):
     seconds: float
 
 
-class Exchange(NamedTuple):
-    """The result of an :class:`Attempt`: an answer or a fault, and the generated model of an answer, if it is one."""
-
-    result: Answer | Fault
-    parsed: Any = None
-
-
 T = TypeVar("T")
-Steps = Generator[Attempt | Pause, Exchange | None, T]
+Steps = Generator[Attempt | Pause, Answer | Fault | None, T]
 
 
 def send_update(update: TrackingUpdate, options: ClientOptions) -> Steps[TrackingReceipt]:
@@ -69,8 +63,8 @@ def send_update(update: TrackingUpdate, options: ClientOptions) -> Steps[Trackin
     Raises:
         InvalidUpdateError: Something is wrong with the update.
     """
-    with redacted_errors(options.server.redactor):
-        checks.check(update, options.now())
+    if problems := checks.problems_of(update, options.now().astimezone()):
+        raise _invalid(problems, options)
     return _send_update(update, options)
 
 
@@ -94,12 +88,13 @@ def set_tracking_number(
         courier=courier,
         dispatched_date=checks.instant_text(dispatched_date),
     )
-    _raise_problems(
-        options,
+    problems = (
         *checks.order_id_problems(order_id),
         *checks.invoice_number_problems(invoice_number),
         *checks.tracking_number_problems(body.to_dict()),
     )
+    if problems:
+        raise _invalid(problems, options)
     call = tracking_number_call(plain(order_id), plain(invoice_number), body)
     return _change(call, plain(order_id), options, options.clock() + options.timeout)
 
@@ -110,7 +105,8 @@ def get_packages(order_id: str, options: ClientOptions) -> Steps[tuple[Package, 
     Raises:
         InvalidUpdateError: The order id cannot be one.
     """
-    _raise_problems(options, *checks.order_id_problems(order_id))
+    if problems := checks.order_id_problems(order_id):
+        raise _invalid(problems, options)
     return _read_packages(order_call(plain(order_id)), options, options.clock() + options.timeout)
 
 
@@ -120,15 +116,15 @@ def look_up_update(update: TrackingUpdate, options: ClientOptions) -> Steps[bool
     Raises:
         InvalidUpdateError: Something is wrong with the update.
     """
-    with redacted_errors(options.server.redactor):
-        checks.check(update, options.now())
+    if problems := checks.problems_of(update, options.now().astimezone()):
+        raise _invalid(problems, options)
     return _look_up(order_call(update.order_id), update, options, options.clock() + options.timeout)
 
 
-def _raise_problems(options: ClientOptions, *problems: Problem) -> None:
-    if problems:
-        with redacted_errors(options.server.redactor):
-            raise InvalidUpdateError(problems=problems)
+def _invalid(problems: Iterable[Problem], options: ClientOptions) -> InvalidUpdateError:
+    # People paste credentials into the wrong place, and the messages quote the values.
+    redact = options.server.redactor.message
+    return InvalidUpdateError(problems=[each._replace(message=redact(each.message)) for each in problems])
 
 
 def _send_update(update: TrackingUpdate, options: ClientOptions) -> Steps[TrackingReceipt]:
@@ -153,14 +149,15 @@ def _send_update(update: TrackingUpdate, options: ClientOptions) -> Steps[Tracki
 
 def _change(call: Call, order_id: str, options: ClientOptions, deadline: float) -> Steps[TrackingReceipt]:
     """Make a call that changes something, and return its receipt."""
-    answer, parsed, attempts = yield from _call(call, options, deadline)
-    return receipt_of(answer, parsed, order_id, attempts)
+    answer, attempts = yield from _call(call, options, deadline)
+    return receipt_of(answer, order_id, attempts)
 
 
 def _read_packages(call: Call, options: ClientOptions, deadline: float) -> Steps[tuple[Package, ...]]:
     """Read an order, and return its packages."""
-    answer, order, attempts = yield from _call(call, options, deadline)
-    if not (isinstance(order, Order) and isinstance(order.order_id, str)):
+    answer, attempts = yield from _call(call, options, deadline)
+    order = parse(answer, Order)
+    if order is None or not isinstance(order.order_id, str):
         error = ReadFailedError(
             f"{call.subject.line} was answered with {answer.status} and {len(answer.body)} bytes "
             "that are not an order. Nothing was changed.",
@@ -194,8 +191,8 @@ def _is_shown(update: TrackingUpdate, options: ClientOptions, deadline: float) -
     return False
 
 
-def _call(call: Call, options: ClientOptions, deadline: float) -> Steps[tuple[Answer, Any, int]]:
-    """Try until the call is accepted, and return the answer, its model and the number of attempts.
+def _call(call: Call, options: ClientOptions, deadline: float) -> Steps[tuple[Answer, int]]:
+    """Try until the call is accepted, and return the answer and the number of attempts.
 
     Args:
         call: The call.
@@ -211,17 +208,26 @@ def _call(call: Call, options: ClientOptions, deadline: float) -> Steps[tuple[An
     while True:
         attempt += 1
         before = options.clock()
-        exchange = yield Attempt(call, min(deadline - before, options.retry.attempt_timeout))
-        assert exchange is not None  # noqa: S101 - an Attempt is always answered by an Exchange
-        result, after = exchange.result, options.clock()
+        result = yield Attempt(call, min(deadline - before, options.retry.attempt_timeout))
+        assert result is not None  # noqa: S101 - an Attempt always has a result
+        after = options.clock()
         answer = result if isinstance(result, Answer) else None
-        error = None if accepted(result) else error_of(result, call.subject, options.now(), options.server.base_url)
-        wait = None
-        if error is not None:
+        error, wait = None, None
+        if not accepted(result):
+            error = error_of(result, call.subject, options.now().astimezone(), options.server.base_url)
             error.attempts = attempt
-            wait = _retry_delay(error, options, attempt=attempt, elapsed=after - began, left=deadline - after)
+            wait = wait_before_next(
+                options.retry,
+                error,
+                attempt=attempt,
+                elapsed=after - began,
+                chance=options.chance(),
+                resend=options.on_unknown == "resend",
+            )
+            if wait is not None and not (wait < deadline - after and options.retry.budget.take()):
+                wait = None
         if watched(options.hooks, well=error is None):
-            now = options.now()
+            now = options.now().astimezone()
             call_started = call_started or now - dt.timedelta(seconds=after - began)
             event = AttemptEvent(
                 method=call.subject.method,
@@ -239,7 +245,7 @@ def _call(call: Call, options: ClientOptions, deadline: float) -> Steps[tuple[An
             tell(event, options.hooks)
         if error is None and answer is not None:
             options.retry.budget.give_back(attempt - 1)
-            return answer, exchange.parsed, attempt
+            return answer, attempt
         if isinstance(error, OutcomeUnknownError):
             unknown = error
         if wait is None:
@@ -249,16 +255,3 @@ def _call(call: Call, options: ClientOptions, deadline: float) -> Steps[tuple[An
             final.attempts = attempt
             raise final
         yield Pause(wait)
-
-
-def _retry_delay(
-    error: VtexTrackingError, options: ClientOptions, *, attempt: int, elapsed: float, left: float
-) -> float | None:
-    """Return the seconds to wait before the next attempt, or None if there is none."""
-    resend = options.on_unknown == "resend"
-    wait = wait_before_next(
-        options.retry, error, attempt=attempt, elapsed=elapsed, chance=options.chance(), resend=resend
-    )
-    if wait is None or wait >= left:
-        return None
-    return wait if options.retry.budget.take() else None

@@ -53,7 +53,7 @@ class ClientOptions:
         on_unknown: What to do when the outcome of an update is unknown.
         hooks: Called after each request.
         clock: Returns monotonic seconds.
-        now: Returns the current time, aware, in the local time zone.
+        now: Returns the current local time.
         chance: Returns a random number from 0 to 1.
     """
 
@@ -64,7 +64,7 @@ class ClientOptions:
     on_unknown: OnUnknown = "raise"
     hooks: tuple[Callable[[AttemptEvent], object], ...] = ()
     clock: Callable[[], float] = time.monotonic
-    now: Callable[[], dt.datetime] = lambda: dt.datetime.now().astimezone()
+    now: Callable[[], dt.datetime] = dt.datetime.now
     chance: Callable[[], float] = random.random
 
     def without_waiting(self) -> ClientOptions:

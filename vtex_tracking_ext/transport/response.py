@@ -80,13 +80,12 @@ class ResponseReader:
             self._is_interim = False
             if self._head_bytes > MAX_HEAD:
                 violation = f"the head has more than {MAX_HEAD} bytes"
-            if violation is not None:
-                self._end(reusable=False)
-                raise httpcore.RemoteProtocolError(violation)
-        elif violation is not None:
-            self._end(reusable=False)
-        elif self._complete:
-            self._end(reusable=self.reusable)
+        if violation is not None or self._complete:
+            self.ended = True
+            self.reusable = self.reusable and violation is None
+            self._parser = None  # reader and parser refer to each other; this frees both without a garbage collection
+        if violation is not None and self.status is None:
+            raise httpcore.RemoteProtocolError(violation)
 
     def _parse(self, data: bytes) -> str | None:
         """Parse data, and return how it violates HTTP, or None."""
@@ -101,7 +100,7 @@ class ResponseReader:
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            self._end(reusable=False)
+            return "the server switched protocols"
         except httptools.HttpParserError as error:
             if not isinstance(error.__context__, Exception | None):
                 raise error.__context__ from None  # an interruption inside a callback, such as KeyboardInterrupt
@@ -131,10 +130,6 @@ class ResponseReader:
         if self._ends_with_connection and self.body is not None:
             self.body.end()
         return "the response was cut off" if self._received_bytes else "Server disconnected without sending a response."
-
-    def _end(self, *, reusable: bool) -> None:
-        self.ended, self.reusable = True, reusable
-        self._parser = None  # reader and parser refer to each other; this frees both without a garbage collection
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Receive one header. The parser calls this method and the following ones."""

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import functools
 import inspect
-import json
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, cast
 
 import httpx
 
 from vtex_tracking_ext.call.faults import Fault, fault_of
-from vtex_tracking_ext.call.outcome import Answer, accepted
-from vtex_tracking_ext.call.steps import Exchange
+from vtex_tracking_ext.call.outcome import Answer
 from vtex_tracking_ext.errors import ConfigurationError
 
 from .body import Body
@@ -30,7 +28,6 @@ from .response import ResponseReader
 from .tls import tls_context
 
 if TYPE_CHECKING:
-    from vtex_tracking_ext.call.operations import Call
     from vtex_tracking_ext.call.steps import Attempt
     from vtex_tracking_ext.config.redaction import Redactor
     from vtex_tracking_ext.config.server import Server
@@ -60,8 +57,8 @@ class SyncTransport:
         self._origin = origin_of(server.base_url)
         self._pool = Pool(functools.partial(Connection, route), server.max_connections)
 
-    def attempt(self, step: Attempt) -> Exchange:
-        """Make one request.
+    def attempt(self, step: Attempt) -> Answer | Fault:
+        """Make one request, and return the answer or the fault that it ended in.
 
         Raises:
             ConfigurationError: The client is closed.
@@ -69,13 +66,11 @@ class SyncTransport:
         if self._closed or (self._http is not None and self._http.is_closed):
             raise ConfigurationError("This client is closed: make another one.")
         if self._http is not None:
-            result = SyncHttpxExchange(self._server, step.seconds, self._trust).send(self._http, step.call)
-        elif is_own_method(httpx.HTTPTransport.handle_request):
-            result = self._exchange(step)
-        else:
-            with httpx.Client(**substitute_options(self._server)) as substitute:
-                result = SyncHttpxExchange(self._server, step.seconds, "progress").send(substitute, step.call)
-        return Exchange(result, parse(step.call, result))
+            return SyncHttpxExchange(self._server, step.seconds, self._trust).send(self._http, step.call)
+        if is_own_method(httpx.HTTPTransport.handle_request):
+            return self._exchange(step)
+        with httpx.Client(**substitute_options(self._server)) as substitute:
+            return SyncHttpxExchange(self._server, step.seconds, "progress").send(substitute, step.call)
 
     def _exchange(self, step: Attempt) -> Answer | Fault:
         progress, reader = Progress(step.seconds), ResponseReader(Body)
@@ -135,18 +130,7 @@ def result_of(
 ) -> Answer | Fault:
     """Return the answer if its head was received, whatever happened to its body; else the fault."""
     if reader.status is not None and reader.body is not None:
-        body = reader.body
-        headers = redactor.pairs(reader.headers)
-        return Answer(reader.status, headers, redactor.data(body.content), complete=body.complete)
+        complete, content = reader.body.complete, reader.body.content
+        return Answer(reader.status, redactor.pairs(reader.headers), redactor.data(content), complete=complete)
     assert error is not None  # noqa: S101 - without a whole head there is one
     return fault_of(error, redactor.text(str(error)), sent=progress.may_have_left, trust="progress")
-
-
-def parse(call: Call, result: Answer | Fault) -> Any:
-    """Return the generated model of an accepted answer, or None where the body is not one."""
-    if not (isinstance(result, Answer) and accepted(result) and result.complete):
-        return None
-    try:
-        return call.model.from_dict(json.loads(result.body))
-    except Exception:  # noqa: BLE001 - the generated parser may raise anything for a body of another shape
-        return None

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from vtex_tracking_ext.call.steps import Exchange
 from vtex_tracking_ext.errors import ConfigurationError
 
 from .body import Body
@@ -20,7 +19,7 @@ from .progress import Progress
 from .proxy import route_to
 from .request import BUILD_ERRORS, build_request, encode_request
 from .response import ResponseReader
-from .transport import is_own_method, origin_of, parse, result_of, substitute_options, unbuildable
+from .transport import is_own_method, origin_of, result_of, substitute_options, unbuildable
 
 if TYPE_CHECKING:
     from vtex_tracking_ext.call.faults import Fault
@@ -55,8 +54,8 @@ class AsyncTransport:
         self._origin = origin_of(server.base_url)
         self._pool = AsyncPool(functools.partial(AsyncConnection.open, route), server.max_connections)
 
-    async def attempt(self, step: Attempt) -> Exchange:
-        """Make one request.
+    async def attempt(self, step: Attempt) -> Answer | Fault:
+        """Make one request, and return the answer or the fault that it ended in.
 
         Raises:
             ConfigurationError: The client is closed, or asyncio is not running.
@@ -68,13 +67,11 @@ class AsyncTransport:
         except RuntimeError:  # for example under trio
             raise ConfigurationError("AsyncTrackingClient runs under asyncio alone.") from None
         if self._http is not None:
-            result = await AsyncHttpxExchange(self._server, step.seconds, self._trust).send(self._http, step.call)
-        elif is_own_method(httpx.AsyncHTTPTransport.handle_async_request):
-            result = await self._exchange(step)
-        else:
-            async with httpx.AsyncClient(**substitute_options(self._server)) as substitute:
-                result = await AsyncHttpxExchange(self._server, step.seconds, "progress").send(substitute, step.call)
-        return Exchange(result, parse(step.call, result))
+            return await AsyncHttpxExchange(self._server, step.seconds, self._trust).send(self._http, step.call)
+        if is_own_method(httpx.AsyncHTTPTransport.handle_async_request):
+            return await self._exchange(step)
+        async with httpx.AsyncClient(**substitute_options(self._server)) as substitute:
+            return await AsyncHttpxExchange(self._server, step.seconds, "progress").send(substitute, step.call)
 
     async def _exchange(self, step: Attempt) -> Answer | Fault:
         progress, reader = Progress(step.seconds), ResponseReader(Body)
