@@ -10,12 +10,13 @@ from urllib.parse import urlsplit
 import pytest
 
 from vtex_tracking_ext.config.retry_policy import PROCESS_BUDGET
-from vtex_tracking_ext.transport import request, transport, transport_async
+from vtex_tracking_ext.transport import response
 
 from cassettes import tally
 from support.answers import Twin
 from support.contract_check import check_request
 from support.postgres import Databases, Server
+from support.requests import observe_requests
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.pop("COVERAGE_PROCESS_START", None)  # this process is measured already; what it starts need not be
@@ -23,6 +24,9 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from vtex_tracking_ext.config.server import Server as VtexServer
+    from vtex_tracking_ext.transport.request import Request
 
 
 @pytest.fixture(autouse=True)
@@ -55,12 +59,11 @@ def twin() -> Iterator[Callable[..., Twin]]:
         client.end()
 
 
-@pytest.fixture(params=["httpx", "httptools"])
+@pytest.fixture(params=["h11", "httptools"])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let clients of our own go to their server as without the extra ``fast``, and as with it."""
-    if request.param == "httpx":
-        monkeypatch.setattr(transport, "direct", None)
-        monkeypatch.setattr(transport_async, "direct_async", None)
+    """Read responses with each parser: as without the extra ``fast``, and as with it."""
+    if request.param == "h11":
+        monkeypatch.setattr(response, "httptools", None)
 
 
 @pytest.fixture(scope="session")
@@ -90,15 +93,12 @@ def database(postgres: Databases) -> Iterator[str]:
 @pytest.fixture(autouse=True)
 def _requests_conform(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hold every request that is about to leave against openapi.yaml, credentials included."""
-    make = request.Stub._outgoing
 
-    def make_and_check(self: request.Stub, *arguments: Any) -> request.Outgoing:
-        request = make(self, *arguments)
-        path = urlsplit(self._wiring.base_url).path + request.path
+    def check(request: Request, server: VtexServer) -> None:
+        path = urlsplit(server.base_url).path + request.path
         check_request(request.method, path, list(request.headers.items()), request.content)
-        return request
 
-    monkeypatch.setattr(request.Stub, "_outgoing", make_and_check)
+    observe_requests(monkeypatch, check)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -57,7 +57,7 @@ MADE = """
 from vtex_tracking_ext import TrackingClient
 from vtex_tracking_ext.transport import tls
 TrackingClient("mystore", user_token="MADEUP")
-assert tls._usual_tls.cache_info().currsize == 0, "a TLS context was built"
+assert tls._default_context.cache_info().currsize == 0, "a TLS context was built"
 """
 HELP = """
 from contextlib import suppress

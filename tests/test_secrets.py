@@ -174,7 +174,7 @@ def test_a_credential_that_no_header_can_carry(kind: Any, credentials: dict[str,
 def test_a_client_is_not_pickled_and_shows_nothing(credentials: dict[str, Any]) -> None:
     """Nor does anything that it is made of."""
     with TrackingClient("mystore", **credentials) as client:
-        unseen(client, repr(client), repr(client._plans.wiring), repr(client._plans.rules), repr(client._transport))
-        for value in (client, client._plans.wiring):
+        unseen(client, repr(client), repr(client._options.server), repr(client._options), repr(client._transport))
+        for value in (client, client._options.server):
             with pytest.raises(TypeError):
                 pickle.dumps(value)

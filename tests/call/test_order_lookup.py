@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from vtex_oms_client.models import Order
 
 from vtex_tracking_ext import Package, PackageEvent, TrackingEvent, TrackingUpdate
 from vtex_tracking_ext.call import order_lookup
@@ -135,7 +136,7 @@ def test_an_order_is_read() -> None:
             ]
         },
     }
-    assert packages_of(order) == (
+    assert packages_of(Order.from_dict(order)) == (
         Package(
             "000030711",
             "Output",
@@ -156,7 +157,7 @@ def test_an_order_is_read() -> None:
 @pytest.mark.parametrize("order", [{}, {"packageAttachment": None}, {"packageAttachment": {"packages": None}}])
 def test_an_order_without_packages_has_none(order: dict[str, Any]) -> None:
     """An order that was not invoiced yet."""
-    assert packages_of(order) == ()
+    assert packages_of(Order.from_dict(order)) == ()
 
 
 _JSON = st.recursive(
@@ -173,7 +174,7 @@ _JSON = st.recursive(
 @given(st.dictionaries(st.sampled_from(["packageAttachment", "orderId"]), _JSON))
 def test_an_order_of_any_shape_is_read(order: dict[str, Any]) -> None:
     """What is not as expected is passed over."""
-    for found in packages_of(order):
+    for found in packages_of(Order.from_dict(order)):
         assert isinstance(found.finished, bool)
 
 

@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 
     from support.answers import Twin
 
+
+pytestmark = pytest.mark.both_parsers
+
 #: An answer that nobody asked for: as a receipt it would be a lie.
 FORGED = answer(200, receipt(number=666))
 _SECOND = [read, apply, say(answer(200, receipt(number=2))), until_gone]
@@ -325,7 +328,7 @@ def test_a_pool_that_begins_again_closes_what_it_had(serve: Callable[..., Server
     server = serve([again(read, apply, say(OK))])
     with TrackingClient("mystore", user_token="MADEUP", base_url=server.url, retry=ONCE) as client:
         client.send(UPDATE)
-        pool._after_fork()
+        pool._reset_pools()
         server.wait_until(lambda each: each.open == 0)
         assert client.send(UPDATE).applied is True
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from vtex_oms_client import constants
 
-from vtex_tracking_ext.errors import InvalidUpdateError, Problem
+from vtex_tracking_ext.errors import Problem
 from vtex_tracking_ext.events import DateLike, TrackingEvent, TrackingUpdate
 from vtex_tracking_ext.text import plain, quoted
 
@@ -46,23 +46,13 @@ _TRACKING_NUMBER_FIELDS: Final = {
 }
 
 
-def check_update(update: TrackingUpdate, now: dt.datetime) -> None:
-    """Raise InvalidUpdateError unless an update can be sent.
+def update_problems(update: TrackingUpdate, now: dt.datetime) -> list[Problem]:
+    """Return all problems of an update, in the order of its fields.
 
     Args:
-        update: The update. A value of another type is refused like any other mistake.
+        update: The update. A value of another type is a problem like any other.
         now: The current time, with a time zone, in which delivered dates without one are read.
-
-    Raises:
-        InvalidUpdateError: The update has problems; ``problems`` lists them all.
     """
-    problems = update_problems(update, now)
-    if problems:
-        raise InvalidUpdateError(problems=problems)
-
-
-def update_problems(update: TrackingUpdate, now: dt.datetime) -> list[Problem]:
-    """Return all problems of an update, in the order of its fields; see :func:`check_update`."""
     value: object = update  # at runtime it may be anything
     if not isinstance(value, TrackingUpdate):
         return [Problem("update", f"{quoted(value)} is not a TrackingUpdate; make one: TrackingUpdate(order_id, ...)")]

@@ -1,49 +1,65 @@
-"""Read packages from an order, and tell whether the order shows an update. Pure; accepts any JSON."""
+"""Read packages from an order, and tell whether the order shows an update. Pure."""
 
 from __future__ import annotations
 
 import unicodedata
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from vtex_oms_client import models
 
 from vtex_tracking_ext.events import DateLike, Package, PackageEvent, TrackingEvent, TrackingUpdate
 
 from .checks import format_delivered_date, format_event_date
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
+
+M = TypeVar("M", models.Package, models.CourierEvent)
 
 
-def packages_of(order: Mapping[str, Any]) -> tuple[Package, ...]:
-    """Return the packages in an order's JSON. Values of an unexpected type are ignored."""
-    packages = _dict(order.get("packageAttachment")).get("packages")
-    return tuple(_package(entry) for entry in _dicts(packages))
+def packages_of(order: models.Order) -> tuple[Package, ...]:
+    """Return the packages of an order. Parts that do not have the shape of VTEX's contract are left out."""
+    attachment = order.package_attachment
+    packages = attachment.packages if isinstance(attachment, models.PackageAttachment) else None
+    return tuple(_package(entry) for entry in _parsed(packages, models.Package))
 
 
-def _package(entry: Mapping[str, Any]) -> Package:
-    status = _dict(entry.get("courierStatus"))
+def _package(entry: models.Package) -> Package:
+    status = entry.courier_status if isinstance(entry.courier_status, models.CourierStatus) else models.CourierStatus()
     return Package(
-        invoice_number=_text(entry.get("invoiceNumber")),
-        type=_text(entry.get("type")),
-        tracking_number=_text(entry.get("trackingNumber")),
-        tracking_url=_text(entry.get("trackingUrl")),
-        courier=_text(entry.get("courier")),
-        finished=status.get("finished") is True,
-        delivered_date=_text(status.get("deliveredDate")),
-        events=tuple(_event(event) for event in _dicts(status.get("data"))),
+        invoice_number=_text(entry.invoice_number),
+        type=_text(entry.type_),
+        tracking_number=_text(entry.tracking_number),
+        tracking_url=_text(entry.tracking_url),
+        courier=_text(entry.courier),
+        finished=status.finished is True,
+        delivered_date=_text(status.delivered_date),
+        events=tuple(_event(event) for event in _parsed(status.data, models.CourierEvent)),
     )
 
 
-def _event(entry: Mapping[str, Any]) -> PackageEvent:
-    last_change, create_date = _text(entry.get("lastChange")), _text(entry.get("createDate"))
+def _event(entry: models.CourierEvent) -> PackageEvent:
+    last_change, create_date = _text(entry.last_change), _text(entry.create_date)
     return PackageEvent(
         date=(last_change or create_date or "")[: len("yyyy-mm-dd")],
-        description=_text(entry.get("description")) or "",
-        city=_text(entry.get("city")) or "",
-        state=_text(entry.get("state")) or "",
+        description=_text(entry.description) or "",
+        city=_text(entry.city) or "",
+        state=_text(entry.state) or "",
         last_change=last_change,
         create_date=create_date,
     )
+
+
+def _parsed(value: object, model: type[M]) -> list[M]:
+    """Return the elements of a list as generated models.
+
+    If one element has an unexpected shape, the generated parser leaves the whole list as JSON. Each object in the list
+    is then parsed by itself.
+    """
+    entries: list[Any] = value if isinstance(value, list) else []
+    parsed = [model.from_dict(entry) if isinstance(entry, dict) else entry for entry in entries]
+    return [entry for entry in parsed if isinstance(entry, model)]
 
 
 def was_applied(update: TrackingUpdate, packages: Iterable[Package]) -> bool | None:
@@ -130,14 +146,6 @@ def comparison_key(event: TrackingEvent | PackageEvent) -> tuple[str, ...]:
 def normalized(text: str) -> str:
     """Return a text without surrounding whitespace and with composed accents: a shopper sees no difference."""
     return unicodedata.normalize("NFC", text.strip())
-
-
-def _dict(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _dicts(value: object) -> list[Mapping[str, Any]]:
-    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
 
 
 def _text(value: object) -> str | None:

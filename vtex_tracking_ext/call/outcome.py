@@ -12,10 +12,11 @@ import math
 import re
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote
 
 from attrs import field, frozen
+from vtex_oms_client.models import Order, Receipt
 
 from vtex_tracking_ext.errors import (
     AuthenticationError,
@@ -36,6 +37,8 @@ from .faults import Fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+M = TypeVar("M", Order, Receipt)
 
 #: Headers with an id by which VTEX's support can find a request, most useful first.
 _REQUEST_ID_HEADERS = ("x-vtex-operation-id", "x-request-id", "x-vtex-janus-request-id")
@@ -239,27 +242,38 @@ def parse_retry_after(headers: Iterable[tuple[str, str]], now: dt.datetime) -> f
     return seconds if seconds > 0 else None
 
 
-def receipt_of(answer: Answer, parsed: Mapping[str, object] | None, order_id: str, attempts: int) -> TrackingReceipt:
+def parse(answer: Answer, model: type[M]) -> M | None:
+    """Return a response's body as a generated model, or None if the body is incomplete or of another shape."""
+    if not answer.complete:
+        return None
+    try:
+        return model.from_dict(json.loads(answer.body))
+    except Exception:  # noqa: BLE001 - the generated parser may raise anything for a body of another shape
+        return None
+
+
+def receipt_of(answer: Answer, order_id: str, attempts: int) -> TrackingReceipt:
     """Return the receipt of an accepted change, with a note if the response is unusual.
 
     Args:
         answer: A 2xx response.
-        parsed: Its JSON fields, or None if it could not be parsed as a receipt.
         order_id: Id of the order that was changed.
         attempts: Number of requests that were begun.
     """
-    fields = {name: _visible_or_none(value) for name, value in (parsed or {}).items() if isinstance(value, str)}
+    parsed = parse(answer, Receipt)
+    fields = (None, None, None) if parsed is None else (parsed.date, parsed.order_id, parsed.receipt)
+    date, shown_order, receipt = [visible(each) if isinstance(each, str) and each else None for each in fields]
     notes = []
     if not answer.complete:
         notes.append("the response was cut off")
-    if not (fields.get("receipt") and fields.get("orderId")):
+    if not (receipt and shown_order):
         notes.append(f"no readable receipt in the response ({answer.status}, {len(answer.body)} bytes)")
-    elif fields["orderId"] != order_id:
-        notes.append(f"the response names order {fields['orderId']}")
+    elif shown_order != order_id:
+        notes.append(f"the response names order {shown_order}")
     return TrackingReceipt(
-        date=_timestamp(fields.get("date")),
-        order_id=fields.get("orderId"),
-        receipt=fields.get("receipt"),
+        date=_timestamp(date),
+        order_id=shown_order,
+        receipt=receipt,
         headers=merge_headers(answer.headers),
         attempts=attempts,
         note="; ".join(notes) or None,

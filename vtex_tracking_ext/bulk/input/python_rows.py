@@ -33,7 +33,7 @@ def rows_of(given: Iterable[Given], now: dt.datetime) -> Iterator[Row | RowProbl
     Args:
         given: Rows or problems as :func:`~.rows.read_rows` yields them, which pass as they are; mappings with the
             columns of a file, whose dates may be dates and datetimes; or updates, of which each event becomes a row.
-        now: The current time, aware; see :func:`vtex_tracking_ext.call.checks.check`.
+        now: The current time, aware; see :func:`vtex_tracking_ext.call.checks.update_problems`.
     """
     items: Iterable[object] = given  # whatever a program gave
     for number, item in enumerate(items, 1):

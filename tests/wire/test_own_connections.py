@@ -1,4 +1,4 @@
-"""What the extra ``fast`` does itself and httpx would have done: addresses of a host, test tools, memory."""
+"""Connections of our own: addresses of a host, test tools that replace httpx's transport, memory."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ import trustme
 
 from vtex_tracking_ext import AsyncTrackingClient, NotSentError, TrackingClient, TrackingReceipt
 from vtex_tracking_ext.transport import connect as connecting
-from vtex_tracking_ext.transport import connection_async as fast
+from vtex_tracking_ext.transport import connect_async
 from vtex_tracking_ext.transport.body import Body
 from vtex_tracking_ext.transport.pool_async import AsyncPool
-from vtex_tracking_ext.transport.request import Stub
-from vtex_tracking_ext.transport.response import Reading
-from vtex_tracking_ext.transport.transport import sends_itself
+from vtex_tracking_ext.transport.progress import Progress
+from vtex_tracking_ext.transport.response import ResponseReader
+from vtex_tracking_ext.transport.transport import is_own_method
 
 from wire.calls import OK, ONCE, UPDATE, answer, ended, within
 from wire.server import HOST, Server, again, apply, close, handshake, pause, read, reset, say, wait_for
@@ -32,8 +32,6 @@ from wire.server import signal as signal_to
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-
-    from vtex_tracking_ext.transport.connect import Watch
 
     from support.answers import Twin
 
@@ -69,7 +67,7 @@ def test_families_take_turns() -> None:
     """The network of one may be broken."""
     six = [(socket.AF_INET6, socket.SOCK_STREAM, 0, "", (f"::{number}", 443, 0, 0)) for number in (1, 2, 3)]
     four = [(socket.AF_INET, socket.SOCK_STREAM, 0, "", ("192.0.2.1", 443))]
-    assert connecting.in_turn([*six, *four]) == [six[0], four[0], six[1], six[2]]
+    assert connecting.interleave_families([*six, *four]) == [six[0], four[0], six[1], six[2]]
 
 
 def test_an_address_that_refuses_is_passed_over(
@@ -91,7 +89,7 @@ def test_an_address_that_says_nothing_is_left(serve: Callable[..., Server], monk
         await connect(loop, sock, address)
 
     monkeypatch.setattr(asyncio.SelectorEventLoop, "sock_connect", silent)
-    monkeypatch.setattr(fast, "PATIENCE", 0.05)
+    monkeypatch.setattr(connect_async, "ADDRESS_TIMEOUT", 0.05)
     named(monkeypatch, NOBODY, NOBODY, HOST)
     with within(0.1):
         assert asyncio.run(sent(client_of(serve([again(read, apply, say(OK))])))).applied is True
@@ -115,14 +113,14 @@ def test_an_address_that_says_nothing_is_left_by_the_synchronous_client(
     url = server.url.replace(HOST, "localhost")
     with TrackingClient("mystore", user_token="MADEUP", base_url=url, retry=ONCE, timeout=10) as client:
         assert client.send(UPDATE).applied is True
-    assert given == [(NOBODY, connecting.PATIENCE), (HOST, connecting.CONNECT_TIMEOUT)]
+    assert given == [(NOBODY, connecting.ADDRESS_TIMEOUT), (HOST, connecting.CONNECT_TIMEOUT)]
 
 
 def test_an_address_that_is_slow_is_waited_for_if_it_is_the_last(
     serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """There is nothing better to do with the time."""
-    monkeypatch.setattr(fast, "PATIENCE", 0)
+    monkeypatch.setattr(connect_async, "ADDRESS_TIMEOUT", 0)
     named(monkeypatch, NOBODY, HOST)
     assert asyncio.run(sent(client_of(serve([again(read, apply, say(OK))])))).applied is True
 
@@ -138,7 +136,7 @@ def test_a_handshake_may_take_longer_than_an_address_is_given(
     serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch, authority: trustme.CA, ca_file: Path
 ) -> None:
     """What has let itself be reached is not dead."""
-    monkeypatch.setattr(fast, "PATIENCE", 0.1)
+    monkeypatch.setattr(connect_async, "ADDRESS_TIMEOUT", 0.1)
     named(monkeypatch, HOST, NOBODY)
     server = serve([pause(0.3), handshake(context_of(authority)), again(read, apply, say(OK))], scheme="https")
     assert asyncio.run(sent(client_of(server, ca_file=ca_file))).applied is True
@@ -165,23 +163,23 @@ def test_where_no_address_answers_nothing_was_sent(
     gc.collect()
 
 
-def delayed(monkeypatch: pytest.MonkeyPatch, delay: Callable[[Any, Watch], object]) -> None:
+def delayed(monkeypatch: pytest.MonkeyPatch, delay: Callable[[Any, Progress], object]) -> None:
     """Let something happen between a connection and the request over it."""
-    take = AsyncPool.take
+    take = AsyncPool.acquire
 
-    async def taken(pool: AsyncPool[Any], watch: Watch) -> Any:
-        connection = await take(pool, watch)
-        result = delay(connection, watch)
+    async def taken(pool: AsyncPool, progress: Progress) -> Any:
+        connection = await take(pool, progress)
+        result = delay(connection, progress)
         if inspect.isawaitable(result):
             await result
         return connection
 
-    monkeypatch.setattr(AsyncPool, "take", taken)
+    monkeypatch.setattr(AsyncPool, "acquire", taken)
 
 
 def test_nothing_is_sent_after_the_deadline(serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch) -> None:
     """Though the event loop was too busy to end the call in time: its outcome would be unknown."""
-    delayed(monkeypatch, lambda _, watch: setattr(watch, "_ends", 0))
+    delayed(monkeypatch, lambda _, progress: setattr(progress, "_deadline", 0))
     server = serve([again(read, apply, say(OK))])
     with pytest.raises(NotSentError, match="no connection in time"):
         asyncio.run(sent(client_of(server)))
@@ -194,13 +192,13 @@ def test_a_connection_that_is_lost_before_the_request_sent_nothing(
     """A call over it would wait for its deadline, since asyncio says only once that a connection is lost."""
     connected = threading.Event()
 
-    async def lost(connection: Any, _: Watch) -> None:
+    async def lost(connection: Any, _: Progress) -> None:
         connected.set()
         while not connection._transport.is_closing():  # noqa: ASYNC110 - nobody is told
             await asyncio.sleep(0)
 
     delayed(monkeypatch, lost)
-    with within(0), pytest.raises(NotSentError, match="the server hung up before the request"):
+    with within(0), pytest.raises(NotSentError, match="the server closed the connection before the request"):
         asyncio.run(sent(client_of(serve([wait_for(connected), reset]))))
 
 
@@ -213,7 +211,7 @@ def test_what_test_tools_put_in_place_is_told_from_httpxs_own(
 ) -> None:
     """At any time: also where it was there before this package was imported."""
     own = getattr(transport, method)
-    assert sends_itself(own)
+    assert is_own_method(own)
 
     @functools.wraps(own)
     def wrapper(*arguments: Any) -> Any:
@@ -221,7 +219,7 @@ def test_what_test_tools_put_in_place_is_told_from_httpxs_own(
 
     for other in (wrapper, functools.partial(own), None):
         monkeypatch.setattr(transport, method, other)
-        assert not sends_itself(getattr(transport, method))
+        assert not is_own_method(getattr(transport, method))
 
 
 def test_test_tools_see_requests_while_they_are_in_place(
@@ -288,7 +286,7 @@ def test_an_answer_is_not_left_to_the_garbage_collector(
         left = _unreachable()
     finally:
         gc.enable()
-    assert not [each for each in left if isinstance(each, Stub | Reading | Body)]
+    assert not [each for each in left if isinstance(each, ResponseReader | Progress | Body)]
 
 
 def _unreachable() -> list[Any]:

@@ -1,26 +1,22 @@
-"""The way past httpx: when it is taken, the request as bytes, and the addresses of a host."""
+"""The bytes of a request, and failures before it is sent."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
-from typing import Any
 
 import httpx
 import pytest
 
 from vtex_tracking_ext import AsyncTrackingClient, NotSentError, TrackingClient
-from vtex_tracking_ext.transport import direct, transport
-from vtex_tracking_ext.transport.caller_client import SyncHttpxStub
-from vtex_tracking_ext.transport.caller_client_async import AsyncHttpxStub
-from vtex_tracking_ext.transport.connection import Sniffer
-from vtex_tracking_ext.transport.request import Outgoing, json_bytes
+from vtex_tracking_ext.transport.connection import SocketProbe
+from vtex_tracking_ext.transport.request import Origin, Request, encode_json, encode_request
 
 
 def request(headers: dict[str, str], path: str = "", content: bytes = b"") -> bytes:
-    """Return a request as it travels."""
-    outgoing = Outgoing("PUT" if content else "GET", "/api/x", headers, content)
-    return direct.request_bytes(outgoing, direct.Address("a.example", path))
+    """Return the bytes of a request."""
+    built = Request("PUT" if content else "GET", "/api/x", headers, content)
+    return encode_request(built, Origin("a.example", path))
 
 
 def test_a_request_is_one_piece_of_bytes() -> None:
@@ -46,7 +42,7 @@ def test_a_request_without_a_body_says_no_length() -> None:
 def test_json_is_written_as_httpx_writes_it() -> None:
     """Byte for byte."""
     value = {"a": "é", "b": [1, None, True, "\u2028"]}
-    assert json_bytes(value) == httpx.Request("PUT", "https://a.example", json=value).content
+    assert encode_json(value) == httpx.Request("PUT", "https://a.example", json=value).content
 
 
 @pytest.mark.parametrize(
@@ -76,29 +72,8 @@ def test_a_request_that_cannot_be_written_was_not_sent(monkeypatch: pytest.Monke
         client.get_packages("o-01")
 
 
-@pytest.mark.parametrize("way", ["patched", "proxy", "without httptools"])
-def test_requests_go_through_httpx(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where a test tool waits for them there, where a proxy is between, and where httptools is not installed."""
-    options: dict[str, Any] = {"user_token": "MADEUP", "base_url": "http://127.0.0.1:9"}
-    if way == "proxy":
-        options["proxy"] = "http://127.0.0.1:9"
-    elif way == "without httptools":
-        monkeypatch.setattr(transport, "direct", None)
-        monkeypatch.setattr("vtex_tracking_ext.transport.transport_async.direct_async", None)
-    client, other = TrackingClient("mystore", **options), AsyncTrackingClient("mystore", **options)
-    if way == "patched":
-        assert not isinstance(client._transport._stub(1), SyncHttpxStub)
-        assert not isinstance(other._transport._stub(1), AsyncHttpxStub)
-        monkeypatch.setattr(httpx.HTTPTransport, "handle_request", lambda *_: httpx.Response(200))
-        monkeypatch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", lambda *_: httpx.Response(200))
-    assert isinstance(client._transport._stub(1), SyncHttpxStub)
-    assert isinstance(other._transport._stub(1), AsyncHttpxStub)
-    client.close()
-    asyncio.run(other.close())
-
-
-def test_a_name_that_nobody_knows_was_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The system's words say so."""
+def test_a_host_name_without_address_raises_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error carries the message of the system's name look-up."""
 
     def look_up(*_: object, **__: object) -> None:
         raise OSError("Name or service not known")
@@ -112,14 +87,14 @@ def test_a_name_that_nobody_knows_was_not_sent(monkeypatch: pytest.MonkeyPatch) 
         asyncio.run(send())
 
 
-def test_without_poll_sockets_are_looked_at_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Windows has none."""
+def test_a_socket_is_probed_without_poll(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows has no poll; select does the same."""
     monkeypatch.delattr("select.poll")
     near, far = socket.socketpair()
     with near, far:
-        sniffer = Sniffer(near)
-        assert not sniffer.readable()
+        probe = SocketProbe(near)
+        assert not probe.is_readable()
         far.send(b"x")
-        assert sniffer.readable()
+        assert probe.is_readable()
         near.close()
-        assert sniffer.readable()
+        assert probe.is_readable()
