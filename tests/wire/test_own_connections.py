@@ -148,7 +148,7 @@ def test_a_certificate_that_proves_nothing_is_told_whatever_other_addresses_ther
     """The last of them would be told instead, and not what to do about it."""
     named(monkeypatch, HOST, NOBODY)
     server = serve([handshake(context_of(trustme.CA())), read, apply, say(OK)], scheme="https")
-    with pytest.raises(NotSentError, match=r"CERTIFICATE_VERIFY_FAILED.*with ca_file"):
+    with pytest.raises(NotSentError, match=r"CERTIFICATE_VERIFY_FAILED.*set ca_file"):
         asyncio.run(sent(client_of(server, ca_file=ca_file)))
     assert server.connections == 1
 
