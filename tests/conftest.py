@@ -42,7 +42,7 @@ def _environment_is_empty(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
 @pytest.fixture(autouse=True)
 def _retries_are_afforded() -> None:
     """No test finds the process's budget spent by those before it."""
-    PROCESS_BUDGET.give_back(1_000_000)
+    PROCESS_BUDGET.record_success(1_000_000)
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .call.faults import Fault
     from .call.outcome import Answer
     from .config.retry_policy import RetryPolicy
-    from .events import Package, TrackingEvent, TrackingReceipt, When
+    from .events import DateLike, Package, TrackingEvent, TrackingReceipt
     from .transport.caller_client import HttpClient
 
 T = TypeVar("T")
@@ -131,7 +131,7 @@ class TrackingClient:
         order_id: str,
         invoice_number: str,
         *,
-        delivered_date: When | None = None,
+        delivered_date: DateLike | None = None,
         events: Iterable[TrackingEvent] = (),
     ) -> TrackingReceipt:
         """Report a package as delivered or picked up. A delivery cannot be taken back.
@@ -167,7 +167,7 @@ class TrackingClient:
         tracking_number: str,
         tracking_url: str | None = None,
         courier: str | None = None,
-        dispatched_date: When | None = None,
+        dispatched_date: DateLike | None = None,
     ) -> TrackingReceipt:
         """Register the tracking number of a package, which VTEX requires before its first event.
 

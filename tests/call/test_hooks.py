@@ -12,7 +12,7 @@ import pytest
 from attrs import evolve, fields
 
 from vtex_tracking_ext import AttemptEvent, ConfigurationError, NotFoundError, TrackingUpdate
-from vtex_tracking_ext.call.hooks import line
+from vtex_tracking_ext.call.hooks import log_line
 
 from support.answers import APP_KEY, APP_TOKEN, INVOICE, ORDER, RECEIPT, Recorder, Twin, async_client, sync_client
 
@@ -30,14 +30,14 @@ both = pytest.mark.parametrize("kind", [sync_client, async_client])
     ("changes", "expected"),
     [
         ({"status_code": 200, "request_id": "6f0e"}, "200, attempt 1, 34 ms, request id 6f0e"),
-        ({"attempt": 2, "error": NotFoundError("x", status_code=404)}, "no answer, attempt 2, 34 ms, NotFoundError"),
-        ({"status_code": 429, "retry_in": 7.0}, "429, attempt 1, 34 ms, again in 7.0 s"),
+        ({"attempt": 2, "error": NotFoundError("x", status_code=404)}, "no response, attempt 2, 34 ms, NotFoundError"),
+        ({"status_code": 429, "retry_in": 7.0}, "429, attempt 1, 34 ms, retry in 7.0 s"),
         ({"status_code": 200, "request_id": "\x1b"}, r"200, attempt 1, 34 ms, request id \x1b"),
     ],
 )
 def test_a_request_is_one_line(changes: dict[str, Any], expected: str) -> None:
     """Method, path template, status, attempt, milliseconds, request id; then what went wrong."""
-    assert line(evolve(EVENT, **changes)) == f"PUT {PATH}: {expected}"
+    assert log_line(evolve(EVENT, **changes)) == f"PUT {PATH}: {expected}"
 
 
 @both
@@ -56,7 +56,7 @@ def test_hooks_see_each_attempt(kind: Any, twin: Callable[..., Twin], caplog: py
     assert (seen[1].method, seen[1].path, seen[1].request_id) == ("PUT", PATH, "6f0e")
     assert seen[0].server == "https://mystore.vtexcommercestable.com.br"
     assert seen[0].call_started == seen[1].call_started <= seen[0].started <= seen[1].started
-    assert [record.getMessage() for record in caplog.records] == [line(event) for event in seen]
+    assert [record.getMessage() for record in caplog.records] == [log_line(event) for event in seen]
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
     for secret in (APP_KEY, APP_TOKEN, ORDER, INVOICE):
         assert secret not in repr(seen) + caplog.text

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from vtex_tracking_ext import RetryPolicy, errors
-from vtex_tracking_ext.call.retry import wait_before_next
+from vtex_tracking_ext.call.retry import retry_delay
 from vtex_tracking_ext.config.retry_policy import PROCESS_BUDGET, RetryBudget
 from vtex_tracking_ext.text import quoted
 
@@ -23,7 +23,7 @@ def limited(retry_after: float | None) -> errors.RateLimitedError:
 def wait(error: errors.VtexTrackingError, policy: RetryPolicy | None = None, **changes: Any) -> float | None:
     """Return the wait after an error, in a call that has just begun."""
     arguments = {"attempt": 1, "elapsed": 0.0, "chance": 1.0, "resend": False, **changes}
-    return wait_before_next(policy or RetryPolicy(), error, **arguments)
+    return retry_delay(policy or RetryPolicy(), error, **arguments)
 
 
 @pytest.mark.parametrize("error", [errors.NotSentError("x"), errors.ReadFailedError("x")])
@@ -77,32 +77,32 @@ def test_attempts_and_elapsed_time_both_bound() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "wanted"),
     [
-        ("attempts", 0, "a whole number from 1 up"),
-        ("attempts", 2.5, "a whole number from 1 up"),
-        ("attempts", True, "a whole number from 1 up"),
-        ("elapsed", -1, "a number from 0 up"),
-        ("first_wait", -1, "a number from 0 up"),
-        ("attempt_timeout", 0, "a number above 0"),
-        ("longest_wait", "8", "a number from 0 up"),
-        ("retry_after_cap", float("inf"), "a number from 0 up"),
-        ("rate_limit_wait", float("nan"), "a number from 0 up"),
-        ("first_wait", 10**400, "a number from 0 up"),
-        ("first_wait", 1e15, "a number from 0 up"),
-        ("budget", None, "a RetryBudget, or leave it out for the process's"),
+        ("attempts", 0, "a whole number of at least 1 and below 1e+15"),
+        ("attempts", 2.5, "a whole number of at least 1 and below 1e+15"),
+        ("attempts", True, "a whole number of at least 1 and below 1e+15"),
+        ("elapsed", -1, "a number of at least 0 and below 1e+15"),
+        ("first_wait", -1, "a number of at least 0 and below 1e+15"),
+        ("attempt_timeout", 0, "a number above 0 and below 1e+15"),
+        ("longest_wait", "8", "a number of at least 0 and below 1e+15"),
+        ("retry_after_cap", float("inf"), "a number of at least 0 and below 1e+15"),
+        ("rate_limit_wait", float("nan"), "a number of at least 0 and below 1e+15"),
+        ("first_wait", 10**400, "a number of at least 0 and below 1e+15"),
+        ("first_wait", 1e15, "a number of at least 0 and below 1e+15"),
+        ("budget", None, "a RetryBudget"),
     ],
 )
 def test_a_policy_that_makes_no_sense_is_refused(name: str, value: Any, wanted: str) -> None:
     """At once, not at the first failure, by name and with what would do."""
     with pytest.raises(errors.ConfigurationError) as refused:
         RetryPolicy(**{name: value})
-    assert str(refused.value) == f"RetryPolicy: {name} is {quoted(value)}: give {wanted}."
+    assert str(refused.value) == f"RetryPolicy: {name} must be {wanted}, not {quoted(value)}."
 
 
 @pytest.mark.parametrize("name", ["capacity", "cost", "refund"])
 @pytest.mark.parametrize("value", [-1, 0.5, "5", None])
 def test_a_budget_that_makes_no_sense_is_refused(name: str, value: Any) -> None:
     """Not after an update was applied."""
-    with pytest.raises(errors.ConfigurationError, match=f"RetryBudget: {name} is .* a whole number from 0 up"):
+    with pytest.raises(errors.ConfigurationError, match=f"RetryBudget: {name} must be a whole number of at least 0"):
         RetryBudget(**{name: value})
 
 
@@ -114,24 +114,24 @@ def test_the_least_values_are_taken() -> None:
 def test_a_process_affords_a_hundred_retries_at_a_time() -> None:
     """Each costs five of five hundred tokens; one that goes well at once gives one back."""
     budget = RetryBudget()
-    assert [budget.take() for _ in range(101)] == [True] * 100 + [False]
+    assert [budget.try_acquire() for _ in range(101)] == [True] * 100 + [False]
     for _ in range(4):
-        budget.give_back(0)
-    assert not budget.take()
-    budget.give_back(0)
-    assert budget.take()
+        budget.record_success(0)
+    assert not budget.try_acquire()
+    budget.record_success(0)
+    assert budget.try_acquire()
 
 
 def test_a_budget_bounds_the_retries_of_all_who_share_it() -> None:
     """What goes well gives tokens back: a retry's own, or one."""
     budget = RetryBudget(capacity=10, cost=5, refund=1)
-    assert [budget.take() for _ in range(3)] == [True, True, False]
-    budget.give_back(0)
-    assert not budget.take()
-    budget.give_back(1)
-    assert budget.take()
-    budget.give_back(100)
-    assert [budget.take() for _ in range(3)] == [True, True, False]
+    assert [budget.try_acquire() for _ in range(3)] == [True, True, False]
+    budget.record_success(0)
+    assert not budget.try_acquire()
+    budget.record_success(1)
+    assert budget.try_acquire()
+    budget.record_success(100)
+    assert [budget.try_acquire() for _ in range(3)] == [True, True, False]
 
 
 def test_policies_share_the_budget_of_the_process() -> None:
@@ -141,11 +141,11 @@ def test_policies_share_the_budget_of_the_process() -> None:
     assert own.budget is not PROCESS_BUDGET
     copied = pickle.loads(pickle.dumps(own))  # noqa: S301 - our own
     assert copied == own
-    assert [copied.budget.take() for _ in range(2)] == [True, False]
+    assert [copied.budget.try_acquire() for _ in range(2)] == [True, False]
 
 
 @pytest.mark.parametrize("budget", [None, 10, RetryBudget])
 def test_a_budget_of_another_kind_is_refused(budget: Any) -> None:
     """Before the first call: after an answer, it would hide that the update was applied."""
-    with pytest.raises(errors.ConfigurationError, match=r"budget is .*: give a RetryBudget, or leave it out"):
+    with pytest.raises(errors.ConfigurationError, match=r"budget must be a RetryBudget, not "):
         RetryPolicy(budget=budget)

@@ -32,12 +32,12 @@ def test_a_profile_is_named_after_its_account(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("[a", "is not TOML"),
+        ("[a", "is not valid TOML"),
         ('a = "SECRET"', "is not a table"),
-        ('[a]\napp_tokn = "SECRET"', "'app_tokn' is not known; there are account, app_key"),
+        ('[a]\napp_tokn = "SECRET"', "'app_tokn' is not a setting; use account, app_key"),
         ("[a]\napp_token = 5", "app_token is not text"),
-        ("a = " + "[" * 100_000, "nested too deep"),
-        ("[a]\napp_token = " + "5" * 5000, "is not TOML"),
+        ("a = " + "[" * 100_000, "nested too deeply"),
+        ("[a]\napp_token = " + "5" * 5000, "is not valid TOML"),
         ("#" * (1024 * 1024 + 1), "larger than 1048576 bytes"),
     ],
 )
@@ -86,9 +86,9 @@ def test_a_profile_file_that_is_none_is_refused(path: str, said: str) -> None:
 
 def test_a_profile_that_is_not_there_is_named_with_those_that_are(tmp_path: Path) -> None:
     """A typo is found at a glance."""
-    with pytest.raises(ConfigurationError, match=r"No profile 'b' in .*; it has: 'a'"):
+    with pytest.raises(ConfigurationError, match=r"There is no profile 'b' in .* Its profiles: 'a'"):
         load_profile(write(tmp_path, "[a]"), "b")
-    with pytest.raises(ConfigurationError, match="it has: none"):
+    with pytest.raises(ConfigurationError, match="Its profiles: none"):
         load_profile(write(tmp_path, ""), "b")
 
 

@@ -1,4 +1,4 @@
-"""What hooks and the log see of each request. It holds no credential, no body and no id of an order."""
+"""Log each attempt and call the on_attempt hooks."""
 
 from __future__ import annotations
 
@@ -14,38 +14,39 @@ if TYPE_CHECKING:
     from vtex_tracking_ext.events import AttemptEvent
 
 log = logging.getLogger("vtex_tracking_ext")
-log.addHandler(logging.NullHandler())  # whoever wants the lines sets up logging; nobody else's stderr gets them
+log.addHandler(logging.NullHandler())  # without logging set up, Python would print warnings to standard error
 
 
-def watched(hooks: Iterable[Callable[[AttemptEvent], object]], *, well: bool) -> bool:
-    """Tell whether anybody would see a request that has ended, well or not: if not, its event need not be made."""
-    return bool(hooks) or log.isEnabledFor(_level(well=well))
+def is_observed(hooks: Iterable[Callable[[AttemptEvent], object]], *, succeeded: bool) -> bool:
+    """Tell whether a hook or the log would receive an attempt; if not, its AttemptEvent need not be built."""
+    return bool(hooks) or log.isEnabledFor(_level(succeeded=succeeded))
 
 
-def _level(*, well: bool) -> int:
-    return logging.INFO if well else logging.WARNING
+def report_attempt(event: AttemptEvent, hooks: Iterable[Callable[[AttemptEvent], object]]) -> None:
+    """Log an attempt in one line, at INFO or (if it failed) WARNING, and call the hooks.
 
-
-def tell(event: AttemptEvent, hooks: Iterable[Callable[[AttemptEvent], object]]) -> None:
-    """Log a request in one line, and call the hooks. A hook that raises is logged and changes nothing.
-
-    Nor does a filter or handler of the log that raises: an update's outcome must not be lost to an observer.
+    An exception of a hook is logged, and one of a log filter or handler is dropped: the update's outcome must still
+    reach the caller.
     """
     with suppress(Exception):
-        log.log(_level(well=event.error is None), "%s", line(event))
+        log.log(_level(succeeded=event.error is None), "%s", log_line(event))
     for hook in hooks:
         try:
             hook(event)
         except Exception:
             with suppress(Exception):
-                log.exception("An on_attempt hook raised")
+                log.exception("An on_attempt hook raised an exception")
 
 
-def line(event: AttemptEvent) -> str:
-    """Return the line that the log gets."""
-    status = "no answer" if event.status_code is None else str(event.status_code)
+def log_line(event: AttemptEvent) -> str:
+    """Return an attempt as one line for the log."""
+    status = "no response" if event.status_code is None else str(event.status_code)
     request = f", request id {visible(event.request_id)}" if event.request_id else ""
-    outcome = "" if event.error is None else f", {type(event.error).__name__}"
-    again = "" if event.retry_in is None else f", again in {event.retry_in:.1f} s"
+    error = "" if event.error is None else f", {type(event.error).__name__}"
+    retry = "" if event.retry_in is None else f", retry in {event.retry_in:.1f} s"
     milliseconds = f"{event.seconds * 1000:.0f} ms"
-    return f"{event.method} {event.path}: {status}, attempt {event.attempt}, {milliseconds}{request}{outcome}{again}"
+    return f"{event.method} {event.path}: {status}, attempt {event.attempt}, {milliseconds}{request}{error}{retry}"
+
+
+def _level(*, succeeded: bool) -> int:
+    return logging.INFO if succeeded else logging.WARNING

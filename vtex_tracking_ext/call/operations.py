@@ -16,7 +16,7 @@ from vtex_oms_client.api.orders import get_order
 from vtex_oms_client.api.tracking import update_tracking_status
 from vtex_oms_client.models import Event, SendTrackingNumberRequest, UpdateTrackingStatusRequest
 
-from .checks import day_text, moment_text
+from .checks import format_delivered_date, format_event_date
 from .outcome import Subject
 
 if TYPE_CHECKING:
@@ -42,9 +42,9 @@ def update_call(update: TrackingUpdate) -> Call:
     """Return the call that adds an update's events to its package."""
     body = UpdateTrackingStatusRequest(
         is_delivered=update.is_delivered,
-        delivered_date=None if update.delivered_date is None else moment_text(update.delivered_date),
+        delivered_date=None if update.delivered_date is None else format_delivered_date(update.delivered_date),
         events=[
-            Event(city=event.city, state=event.state, description=event.description, date=day_text(event.date))
+            Event(city=event.city, state=event.state, description=event.description, date=format_event_date(event.date))
             for event in update.events
         ],
     )

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from vtex_oms_client import models
 
-from vtex_tracking_ext.events import Package, PackageEvent, TrackingEvent, TrackingUpdate, When
+from vtex_tracking_ext.events import DateLike, Package, PackageEvent, TrackingEvent, TrackingUpdate
 
-from .checks import day_text, moment_text
+from .checks import format_delivered_date, format_event_date
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -97,12 +97,12 @@ class Shown:
     def fitting(self, event: TrackingEvent) -> frozenset[int]:
         """Return which recorded events, by their numbers, tell the same as an event; see :func:`most_matched`."""
         # Which of VTEX's two dates is the event's own is not documented, so either will do.
-        day = day_text(event.date)
+        day = format_event_date(event.date)
         return frozenset(number for number, days in self._recorded.get(texts_of(event), ()) if day in days)
 
-    def is_delivered(self, delivered_date: When | None) -> bool:
+    def is_delivered(self, delivered_date: DateLike | None) -> bool:
         """Tell whether the package is delivered, on the day that is told where both tell one."""
-        day = None if delivered_date is None else moment_text(delivered_date)[: len("yyyy-mm-dd")]
+        day = None if delivered_date is None else format_delivered_date(delivered_date)[: len("yyyy-mm-dd")]
         return any(
             package.finished and (day is None or (package.delivered_date or day)[: len(day)] == day)
             for package in self._mine

@@ -1,4 +1,4 @@
-"""Decide whether to retry, and after how long. Pure: time and chance are parameters."""
+"""Decide whether to retry a call, and after how long. Pure: time and randomness are parameters."""
 
 from __future__ import annotations
 
@@ -11,27 +11,28 @@ if TYPE_CHECKING:
     from vtex_tracking_ext.errors import VtexTrackingError
 
 
-def wait_before_next(
+def retry_delay(
     policy: RetryPolicy, error: VtexTrackingError, *, attempt: int, elapsed: float, chance: float, resend: bool
 ) -> float | None:
-    """Return the seconds to wait before the next try, or None to stop.
+    """Return the retry delay in seconds, or None not to retry.
 
     Args:
-        policy: The bounds.
-        error: What the last try ended in.
-        attempt: How many tries there were.
+        policy: The limits.
+        error: Error of the last attempt.
+        attempt: Number of attempts so far.
         elapsed: Seconds since the call began.
         chance: A random number from 0 to 1.
-        resend: Whether the caller accepts that an update of unknown outcome may be applied twice.
+        resend: Whether to retry an update with an unknown outcome, which may add its events twice.
     """
     if attempt >= policy.attempts:
         return None
     if isinstance(error, RateLimitedError):
-        wait = policy.rate_limit_wait if error.retry_after is None else error.retry_after
-        if wait > policy.retry_after_cap:
+        delay = policy.rate_limit_wait if error.retry_after is None else error.retry_after
+        if delay > policy.retry_after_cap:
             return None
     elif isinstance(error, NotSentError | ReadFailedError) or (resend and isinstance(error, OutcomeUnknownError)):
-        wait = chance * min(policy.longest_wait, policy.first_wait * 2.0 ** min(attempt - 1, 60))
+        # The exponent is bounded because 2.0 ** 1024 overflows.
+        delay = chance * min(policy.longest_wait, policy.first_wait * 2.0 ** min(attempt - 1, 60))
     else:
         return None
-    return wait if elapsed + wait <= policy.elapsed else None
+    return delay if elapsed + delay <= policy.elapsed else None

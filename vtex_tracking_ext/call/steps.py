@@ -19,18 +19,18 @@ from vtex_tracking_ext.text import plain
 
 from . import checks
 from .faults import Fault
-from .hooks import log, tell, watched
+from .hooks import is_observed, log, report_attempt
 from .operations import Call, order_call, tracking_number_call, update_call
 from .order_lookup import packages_of, was_applied
 from .outcome import Answer, accepted, error_of, parse, receipt_of, request_id_of
-from .retry import wait_before_next
+from .retry import retry_delay
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from vtex_tracking_ext.config.options import ClientOptions
     from vtex_tracking_ext.errors import Problem
-    from vtex_tracking_ext.events import When
+    from vtex_tracking_ext.events import DateLike
 
 
 #: Seconds to wait before each look at the order. VTEX shows an accepted change after about 6 s (seen).
@@ -63,7 +63,7 @@ def send_update(update: TrackingUpdate, options: ClientOptions) -> Steps[Trackin
     Raises:
         InvalidUpdateError: Something is wrong with the update.
     """
-    if problems := checks.problems_of(update, options.now().astimezone()):
+    if problems := checks.update_problems(update, options.now().astimezone()):
         raise _invalid(problems, options)
     return _send_update(update, options)
 
@@ -74,7 +74,7 @@ def set_tracking_number(
     tracking_number: str,
     tracking_url: str | None,
     courier: str | None,
-    dispatched_date: When | None,
+    dispatched_date: DateLike | None,
     options: ClientOptions,
 ) -> Steps[TrackingReceipt]:
     """Check a tracking number, and return the steps that register it.
@@ -86,7 +86,7 @@ def set_tracking_number(
         tracking_number=tracking_number,
         tracking_url=tracking_url,
         courier=courier,
-        dispatched_date=checks.instant_text(dispatched_date),
+        dispatched_date=checks.format_dispatched_date(dispatched_date),
     )
     problems = (
         *checks.order_id_problems(order_id),
@@ -116,7 +116,7 @@ def look_up_update(update: TrackingUpdate, options: ClientOptions) -> Steps[bool
     Raises:
         InvalidUpdateError: Something is wrong with the update.
     """
-    if problems := checks.problems_of(update, options.now().astimezone()):
+    if problems := checks.update_problems(update, options.now().astimezone()):
         raise _invalid(problems, options)
     return _look_up(order_call(update.order_id), update, options, options.clock() + options.timeout)
 
@@ -197,7 +197,7 @@ def _call(call: Call, options: ClientOptions, deadline: float) -> Steps[tuple[An
     Args:
         call: The call.
         options: The options of the client.
-        deadline: When the call must have ended, by the options' clock.
+        deadline: DateLike the call must have ended, by the options' clock.
 
     Raises:
         VtexTrackingError: The call was not accepted.
@@ -216,7 +216,7 @@ def _call(call: Call, options: ClientOptions, deadline: float) -> Steps[tuple[An
         if not accepted(result):
             error = error_of(result, call.subject, options.now().astimezone(), options.server.base_url)
             error.attempts = attempt
-            wait = wait_before_next(
+            wait = retry_delay(
                 options.retry,
                 error,
                 attempt=attempt,
@@ -224,9 +224,9 @@ def _call(call: Call, options: ClientOptions, deadline: float) -> Steps[tuple[An
                 chance=options.chance(),
                 resend=options.on_unknown == "resend",
             )
-            if wait is not None and not (wait < deadline - after and options.retry.budget.take()):
+            if wait is not None and not (wait < deadline - after and options.retry.budget.try_acquire()):
                 wait = None
-        if watched(options.hooks, well=error is None):
+        if is_observed(options.hooks, succeeded=error is None):
             now = options.now().astimezone()
             call_started = call_started or now - dt.timedelta(seconds=after - began)
             event = AttemptEvent(
@@ -242,9 +242,9 @@ def _call(call: Call, options: ClientOptions, deadline: float) -> Steps[tuple[An
                 error=error,
                 retry_in=wait,
             )
-            tell(event, options.hooks)
+            report_attempt(event, options.hooks)
         if error is None and answer is not None:
-            options.retry.budget.give_back(attempt - 1)
+            options.retry.budget.record_success(attempt - 1)
             return answer, attempt
         if isinstance(error, OutcomeUnknownError):
             unknown = error

@@ -11,14 +11,14 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, Literal, get_args
 
-from attrs import asdict, evolve, fields, frozen
+from attrs import asdict, evolve, frozen
 from vtex_oms_client import constants
 
-from vtex_tracking_ext.errors import ConfigurationError, InvalidUpdateError
+from vtex_tracking_ext.errors import ConfigurationError
 from vtex_tracking_ext.events import AttemptEvent
 from vtex_tracking_ext.text import plain, quoted
 
-from .credentials import Settings, credentials_of, merged, server_url, settings_from_env
+from .credentials import SETTING_NAMES, Settings, credential_headers, server_url, settings_from_env
 from .redaction import Redactor, redact_http_logs
 from .retry_policy import RetryPolicy
 from .server import Server
@@ -37,8 +37,6 @@ OnUnknown = Literal["raise", "check", "resend"]
 
 #: One function, or several, that are called after each request.
 Hooks = Callable[[AttemptEvent], object] | Iterable[Callable[[AttemptEvent], object]]
-
-_SETTINGS: Final = frozenset(attribute.name for attribute in fields(Settings))
 
 
 @frozen
@@ -101,10 +99,10 @@ def client_options(  # noqa: PLR0913 - the arguments of the clients
     Raises:
         ConfigurationError: An argument cannot be used.
     """
-    headers = credentials_of(app_key, app_token, user_token).headers()
+    headers = credential_headers(app_key, app_token, user_token)
     redactor = Redactor(headers.values())
     redact_http_logs(redactor)
-    with redacted_errors(redactor):
+    with _redacted_errors(redactor):
         address = server_url(account, environment, base_url)
         if isinstance(timeout, bool) or not (isinstance(timeout, int | float) and 0 < timeout <= LONGEST_TIMEOUT):
             what = f"a number of seconds above zero, up to {LONGEST_TIMEOUT} (a week)"
@@ -126,15 +124,12 @@ def client_options(  # noqa: PLR0913 - the arguments of the clients
 
 
 @contextmanager
-def redacted_errors(redactor: Redactor) -> Iterator[None]:
+def _redacted_errors(redactor: Redactor) -> Iterator[None]:
     """Remove the credentials from errors about other values, because people paste them into the wrong place."""
     try:
         yield
     except ConfigurationError as error:
         raise ConfigurationError(redactor.message(str(error))) from None
-    except InvalidUpdateError as error:
-        problems = [problem._replace(message=redactor.message(problem.message)) for problem in error.problems]
-        raise InvalidUpdateError(problems=problems) from None
 
 
 def _checked_hooks(value: object) -> tuple[Callable[[AttemptEvent], object], ...]:
@@ -159,8 +154,8 @@ def arguments_from_env(arguments: dict[str, Any]) -> dict[str, Any]:
     Raises:
         ConfigurationError: The account is missing.
     """
-    known = {name: arguments[name] for name in _SETTINGS & arguments.keys()}
-    settings = merged(Settings(**known), settings_from_env(os.environ))
+    known = {name: arguments[name] for name in SETTING_NAMES if name in arguments}
+    settings = Settings(**known).with_defaults(settings_from_env(os.environ))
     if settings.account is None:
         raise ConfigurationError("account is missing: set VTEX_ACCOUNT, or give account=.")
     return {**arguments, **asdict(settings)}

@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from vtex_tracking_ext.call.checks import day_text, moment_text, problems_of
+from vtex_tracking_ext.call.checks import format_delivered_date, format_event_date, update_problems
 from vtex_tracking_ext.events import TrackingUpdate
 
 from .columns import COLUMNS, Columns
@@ -33,7 +33,7 @@ def rows_of(given: Iterable[Given], now: dt.datetime) -> Iterator[Row | RowProbl
     Args:
         given: Rows or problems as :func:`~.rows.read_rows` yields them, which pass as they are; mappings with the
             columns of a file, whose dates may be dates and datetimes; or updates, of which each event becomes a row.
-        now: The current time, aware; see :func:`vtex_tracking_ext.call.checks.check`.
+        now: The current time, aware; see :func:`vtex_tracking_ext.call.checks.update_problems`.
     """
     items: Iterable[object] = given  # whatever a program gave
     for number, item in enumerate(items, 1):
@@ -50,14 +50,14 @@ def rows_of(given: Iterable[Given], now: dt.datetime) -> Iterator[Row | RowProbl
 
 
 def _of_update(update: TrackingUpdate, place: Place, now: dt.datetime) -> Iterator[Row | RowProblem]:
-    problems = list(problems_of(update, now))
+    problems = list(update_problems(update, now))
     if problems:
         yield from (RowProblem(place, problem.place, problem.message) for problem in problems)
         return
     for event in update.events:
         yield Row(place, "", update.order_id, update.invoice_number, event, is_delivered=False, delivered_date=None)
     if update.is_delivered:
-        moment = None if update.delivered_date is None else moment_text(update.delivered_date)
+        moment = None if update.delivered_date is None else format_delivered_date(update.delivered_date)
         yield Row(place, "", update.order_id, update.invoice_number, None, is_delivered=True, delivered_date=moment)
 
 
@@ -75,5 +75,5 @@ def _of_mapping(item: Mapping[str, Any], place: Place, now: dt.datetime) -> Iter
 def _plain(value: object, *, is_moment: bool) -> object:
     """Return a value as a file of JSON lines would have it."""
     if isinstance(value, dt.date):
-        return moment_text(value) if is_moment else day_text(value)
+        return format_delivered_date(value) if is_moment else format_event_date(value)
     return value

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from vtex_tracking_ext.call.checks import problems_of
+from vtex_tracking_ext.call.checks import update_problems
 from vtex_tracking_ext.events import TrackingEvent, TrackingUpdate
 from vtex_tracking_ext.text import quoted
 
@@ -58,7 +58,7 @@ def read_rows(
 
     Args:
         path: The file; ``-`` for standard input, which is read to its end before the first row.
-        now: The current time, aware; see :func:`vtex_tracking_ext.call.checks.check`.
+        now: The current time, aware; see :func:`vtex_tracking_ext.call.checks.update_problems`.
         format: Its format; otherwise its ending tells, or of standard input its first byte.
         encoding: ``utf-8`` or ``windows-1252``; otherwise told by all of the file's bytes, see
             :func:`~vtex_tracking_ext.bulk.input.source.encoding_of`. Not for XLSX.
@@ -114,7 +114,7 @@ def checked(record: Record | RowProblem, now: dt.datetime) -> tuple[Row] | list[
     )
     events = () if event is None else (event,)
     update = TrackingUpdate(row.order_id, row.invoice_number, events, is_delivered, row.delivered_date)
-    problems = list(problems_of(update, now))
+    problems = list(update_problems(update, now))
     if not faults and not problems:
         return (row,)
     blamed = {column for column, _ in faults}
