@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from vtex_oms_client import constants
 
-from vtex_tracking_ext import TrackingEvent, TrackingUpdate
+from vtex_tracking_ext import InvalidUpdateError, TrackingEvent, TrackingUpdate
 from vtex_tracking_ext.call import checks
 
 BRASILIA = dt.timezone(dt.timedelta(hours=-3), "BRT")
