@@ -1,8 +1,9 @@
-"""What every test shares: each request the package sends is held against openapi.yaml."""
+"""Fixtures of all tests; one of them checks every request of the package against openapi.yaml."""
 
 from __future__ import annotations
 
 import os
+import signal
 from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -19,7 +20,7 @@ from support.postgres import Databases, Server
 from support.requests import observe_requests
 
 if "PYTEST_XDIST_WORKER" in os.environ:
-    os.environ.pop("COVERAGE_PROCESS_START", None)  # this process is measured already; what it starts need not be
+    os.environ.pop("COVERAGE_PROCESS_START", None)  # this process is measured already; its children need not be
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,9 +30,20 @@ if TYPE_CHECKING:
     from vtex_tracking_ext.transport.request import Request
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _default_sigint() -> Iterator[None]:
+    """Restore SIGINT's default effect, for the tests and the processes that they start.
+
+    A shell starts background jobs with SIGINT ignored, which child processes inherit and the package respects.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture(autouse=True)
-def _environment_is_empty(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No test sees the caller's account, credentials or profile file, nor writes to the caller's journal."""
+def _isolated_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Hide the user's account, credentials and profile file from the tests, and their journal from writes."""
     names = ("ACCOUNT", "APP_KEY", "APP_TOKEN", "USER_TOKEN", "BASE_URL", "ENVIRONMENT", "PROFILE", "PROFILES")
     for name in (*names, "JOURNAL"):
         monkeypatch.delenv(f"VTEX_{name}", raising=False)
@@ -40,14 +52,14 @@ def _environment_is_empty(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
 
 
 @pytest.fixture(autouse=True)
-def _retries_are_afforded() -> None:
-    """No test finds the process's budget spent by those before it."""
+def _full_retry_budget() -> None:
+    """Refill the process's retry budget, which earlier tests may have spent."""
     PROCESS_BUDGET.record_success(1_000_000)
 
 
 @pytest.fixture
 def twin() -> Iterator[Callable[..., Twin]]:
-    """Return a function that makes clients of either kind; they are ended with the test."""
+    """Return a function that makes a client of either kind; the client is closed after the test."""
     made: list[Twin] = []
 
     def make(*arguments: Any, **options: Any) -> Twin:
@@ -68,23 +80,22 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Databases]:
-    """Return what makes databases on PostgreSQL: a server that is started when a test first needs one."""
-    given = os.environ.get("VTEX_TEST_DATABASE")
+    """Return a factory of PostgreSQL databases; its server starts when the first test requests it."""
     with ExitStack() as stack:
-        url = given or stack.enter_context(Server()).url
+        url = os.environ.get("VTEX_TEST_DATABASE") or stack.enter_context(Server()).url
         yield stack.enter_context(closing(Databases(url)))
 
 
 @pytest.fixture
 def journal_url(postgres: Databases) -> Iterator[str]:
-    """Return the URL of a journal on PostgreSQL that is not there yet."""
+    """Return the URL of a PostgreSQL journal that does not exist yet."""
     with postgres.schema() as url:
         yield url
 
 
 @pytest.fixture
 def database(postgres: Databases) -> Iterator[str]:
-    """Return the URL of an empty database on PostgreSQL, where a schema is not enough."""
+    """Return the URL of an empty PostgreSQL database, for tests that need more than a schema."""
     url = postgres.new()
     yield url
     postgres.drop(url)
@@ -92,7 +103,7 @@ def database(postgres: Databases) -> Iterator[str]:
 
 @pytest.fixture(autouse=True)
 def _requests_conform(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hold every request that is about to leave against openapi.yaml, credentials included."""
+    """Check every outgoing request against openapi.yaml, credentials included."""
 
     def check(request: Request, server: VtexServer) -> None:
         path = urlsplit(server.base_url).path + request.path
@@ -102,6 +113,6 @@ def _requests_conform(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say where the contract cassettes come from: whose answers the tests believe."""
+    """Report which servers the valid contract cassettes were recorded from."""
     for line in tally().splitlines():
         terminalreporter.write_line(line)

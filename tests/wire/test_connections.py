@@ -157,10 +157,13 @@ def test_a_connection_that_the_server_closed_while_idle_is_replaced(
     make: Callable[..., Twin], serve: Callable[..., Server], end: Any
 ) -> None:
     """Seen before the next request leaves: nothing is lost, nothing is sent twice."""
-    server = serve([read, apply, say(OK), end, until_gone], _SECOND)
+    half_closed = threading.Event()
+    server = serve([read, apply, say(OK), end, signal(half_closed), until_gone], _SECOND)
     client = make(server.url)
     assert ended(client).applied is True
-    if end is not half_close:
+    if end is half_close:
+        assert half_closed.wait(5)
+    else:
         server.wait_until(lambda each: each.open == 0)
     result = ended(client)
     assert result.receipt == _TRUE

@@ -123,7 +123,7 @@ def look_up_update(update: TrackingUpdate, options: ClientOptions) -> Steps[bool
 
 def _invalid(problems: Iterable[Problem], options: ClientOptions) -> InvalidUpdateError:
     # People paste credentials into the wrong place, and the messages quote the values.
-    redact = options.server.redactor.message
+    redact = options.server.redactor.redact_message
     return InvalidUpdateError(problems=[each._replace(message=redact(each.message)) for each in problems])
 
 
@@ -197,7 +197,7 @@ def _call(call: Call, options: ClientOptions, deadline: float) -> Steps[tuple[An
     Args:
         call: The call.
         options: The options of the client.
-        deadline: When the call must have ended, by the options' clock.
+        deadline: DateLike the call must have ended, by the options' clock.
 
     Raises:
         VtexTrackingError: The call was not accepted.

@@ -14,7 +14,7 @@ from typing import Any, Final, Literal, get_args
 from attrs import asdict, evolve, frozen
 from vtex_oms_client import constants
 
-from vtex_tracking_ext.errors import ConfigurationError, InvalidUpdateError
+from vtex_tracking_ext.errors import ConfigurationError
 from vtex_tracking_ext.events import AttemptEvent
 from vtex_tracking_ext.text import plain, quoted
 
@@ -102,7 +102,7 @@ def client_options(  # noqa: PLR0913 - the arguments of the clients
     headers = credential_headers(app_key, app_token, user_token)
     redactor = Redactor(headers.values())
     redact_http_logs(redactor)
-    with redacted_errors(redactor):
+    with _redacted_errors(redactor):
         address = server_url(account, environment, base_url)
         if isinstance(timeout, bool) or not (isinstance(timeout, int | float) and 0 < timeout <= LONGEST_TIMEOUT):
             what = f"a number of seconds above zero, up to {LONGEST_TIMEOUT} (a week)"
@@ -124,15 +124,12 @@ def client_options(  # noqa: PLR0913 - the arguments of the clients
 
 
 @contextmanager
-def redacted_errors(redactor: Redactor) -> Iterator[None]:
+def _redacted_errors(redactor: Redactor) -> Iterator[None]:
     """Remove the credentials from errors about other values, because people paste them into the wrong place."""
     try:
         yield
     except ConfigurationError as error:
-        raise ConfigurationError(redactor.message(str(error))) from None
-    except InvalidUpdateError as error:
-        problems = [problem._replace(message=redactor.message(problem.message)) for problem in error.problems]
-        raise InvalidUpdateError(problems=problems) from None
+        raise ConfigurationError(redactor.redact_message(str(error))) from None
 
 
 def _checked_hooks(value: object) -> tuple[Callable[[AttemptEvent], object], ...]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from .figures import differences, ratios
 from .names import PYTHON
+from .samples import differences, ratios
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

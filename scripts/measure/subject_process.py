@@ -8,16 +8,14 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any, Self
 
-from _environment import ROOT
+from lib.environment import SCRIPTS
 
-from .cores import on_core
+from .cpu_affinity import on_core
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from .names import Kind
-
-SCRIPTS = ROOT / "scripts"
 
 
 class CannotAnswerError(Exception):
@@ -45,7 +43,7 @@ class Subject:
         self.kind, self.name = kind, name
         with on_core(core):
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "_bench.subject", kind, name, url],
+                [sys.executable, "-m", "measure.subject", kind, name, url],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,

@@ -10,17 +10,15 @@ import os
 import shutil
 import socket
 import subprocess
-import sys
 import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from _answers import BODY
-from _environment import ROOT
+from lib.stub_server import BODY, stub_server
 
-from .cores import on_core
+from .cpu_affinity import on_core
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,7 +67,7 @@ def describe() -> str:
     """Name the server that answers at once, with its version."""
     program = nginx()
     if program is None:
-        return "asyncio's (scripts/_answers.py), for want of nginx"
+        return "asyncio's (scripts/lib/stub_server.py), for want of nginx"
     said = subprocess.run([program, "-v"], check=True, capture_output=True, text=True).stderr
     return "nginx " + said.strip().rpartition("/")[2].partition(" ")[0]
 
@@ -102,14 +100,10 @@ def answering(core: int | None) -> Iterator[str]:
 @contextmanager
 def answering_late(delay: float, core: int | None) -> Iterator[str]:
     """Run the server that waits ``delay`` seconds before each answer, and give its address."""
-    command = [sys.executable, str(ROOT / "scripts" / "_answers.py"), str(delay)]
-    with on_core(core):
-        child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    with child:
-        assert child.stdout is not None  # noqa: S101 - for the types
-        yield child.stdout.readline().strip()
-        assert child.stdin is not None  # noqa: S101 - for the types
-        child.stdin.close()
+    with ExitStack() as stack:
+        with on_core(core):
+            url = stack.enter_context(stub_server(delay))
+        yield url
 
 
 def _wait_for(port: int, log: Path) -> None:

@@ -8,10 +8,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .children import environment
-from .cores import on_core
-from .measuring import in_turn
+from .call_costs import in_turn
+from .cpu_affinity import on_core
 from .names import AIOHTTP, BARE, FAST, GENERATOR, HELP, HTTPX, OURS, PYTHON, URLLIB3, VTEXPY
+from .subject_process import environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

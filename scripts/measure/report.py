@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .figures import ratios, spread
 from .names import BARE, DELAY
-from .rendering import cells
+from .readme_section import cells
 from .results import Results
+from .samples import ratios, spread
 from .targets import POSSIBLE, judge
 
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 """The process of one push, or of one plan: does it and says what it cost.
 
-Run as ``python -m _bench.pusher push`` (or ``plan``), with what to do as JSON on its standard input.
+Run as ``python -m measure.push_process push`` (or ``plan``), with what to do as JSON on its standard input.
 """
 # ruff: noqa: PLC0415 - what is blocked must be blocked before anything is imported
 

@@ -11,11 +11,11 @@ from itertools import count, product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from _environment import ROOT
+from lib.environment import ROOT, SCRIPTS
 
-from .children import SCRIPTS, environment
-from .cores import on_core
+from .cpu_affinity import on_core
 from .names import FAST, OURS
+from .subject_process import environment
 from .update import ACCOUNT, APP_KEY, APP_TOKEN
 
 if TYPE_CHECKING:
@@ -121,10 +121,10 @@ def _databases(stack: ExitStack) -> Callable[[], str]:
 
 
 def _ask(what: str, job: dict[str, Any], core: int | None, credentials: dict[str, str]) -> dict[str, Any]:
-    """Have a process of its own do a job; see :mod:`.pusher`."""
+    """Have a process of its own do a job; see :mod:`.push_process`."""
     with on_core(core):
         done = subprocess.run(
-            [sys.executable, "-m", "_bench.pusher", what],
+            [sys.executable, "-m", "measure.push_process", what],
             check=False,
             input=json.dumps(job),
             stdout=subprocess.PIPE,

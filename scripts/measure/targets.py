@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from .figures import ratios, spread
 from .names import AIOHTTP, DELAY, DISTANT_IN_FLIGHT, FAST, GENERATOR, HELP, HTTPX, OURS
+from .samples import ratios, spread
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,9 +6,9 @@ import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from .children import CannotAnswerError, Subject
-from .figures import percentile
 from .names import DELAY, DISTANT_IN_FLIGHT, IN_FLIGHT, SUBJECTS, Kind
+from .samples import percentile
+from .subject_process import CannotAnswerError, Subject
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -5,9 +5,9 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING, Any, Final
 
-from .figures import spread
 from .names import DISTANT_IN_FLIGHT, SUBJECTS
 from .results import Results
+from .samples import spread
 from .targets import POSSIBLE, judge
 
 if TYPE_CHECKING:

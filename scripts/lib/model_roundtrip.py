@@ -1,4 +1,4 @@
-"""Try a freshly generated package: ``python _soundness.py openapi.yaml FOLDER``, in a process of its own.
+"""Try a freshly generated package: ``python model_roundtrip.py openapi.yaml FOLDER``, in a process of its own.
 
 Imports every module and sends a made-up body of each schema through its model and back, because names can collide
 in ways that import well: a field called ``to_dict`` or with a quote in its name, a schema called ``Any``.

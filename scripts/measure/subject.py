@@ -1,6 +1,6 @@
 """The process of one subject: sends updates as it is asked to over its standard input, and says what they cost.
 
-Run as ``python -m _bench.subject KIND NAME URL``. It answers each line of JSON (see :class:`Task`) with one, the first
+Run as ``python -m measure.subject KIND NAME URL``. It answers each line of JSON (see :class:`Task`) with one, the first
 without having been asked: ``{"ready": true}``. It ends with its standard input.
 """
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from _contract import Facts
+    from lib.openapi_facts import Facts
 
 MISSING = "nothing"
 

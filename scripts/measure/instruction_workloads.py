@@ -1,10 +1,10 @@
-"""What ``scripts/instructions`` counts: a program that does one thing some times, or not at all.
+"""The workloads that ``scripts/instructions`` counts: ``python instruction_workloads.py WORKLOAD ARGUMENT TIMES``.
 
-python _counted.py update URL TIMES      updates by one synchronous client, one after the other, as without extras
-python _counted.py fast-update URL TIMES the same with httptools
-python _counted.py plan FILE TIMES       a file's rows into an empty journal, and the outlook on the run
+update URL TIMES        send updates with one synchronous client, without httptools
+fast-update URL TIMES   the same with httptools
+plan FILE TIMES         read a file into an empty journal and plan its delivery
 """
-# ruff: noqa: PLC0415 - what is blocked must be blocked before anything is imported
+# ruff: noqa: PLC0415 - httptools is blocked before the package is imported
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-#: When the plans are made.
+#: Time at which the plans are made.
 NOW: Final = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 
 
 def update(url: str, times: int) -> None:
-    """Send an update and some more; the first, which makes the connection, is the same in every count."""
+    """Send one update, which opens the connection and so is part of every count, and then ``times`` more."""
     from vtex_tracking_ext import TrackingClient, TrackingEvent, TrackingUpdate
 
     event = TrackingEvent(date="2015-06-23", description="Coletado", city="Rio de Janeiro", state="RJ")
@@ -29,31 +29,31 @@ def update(url: str, times: int) -> None:
         for _ in range(1 + times):
             receipt = client.send(TrackingUpdate("1172452900788-01", "000030711", [event]))
             if receipt.note is not None:
-                _wrong(receipt.note)
+                _fail(receipt.note)
 
 
 def plan(file: str, times: int) -> None:
-    """Plan a file that many times, each into a journal of its own, and forget it."""
+    """Plan a file several times, each time with a new journal."""
     from vtex_tracking_ext.bulk.input.rows import read_rows
     from vtex_tracking_ext.bulk.journal.opening import open_journal
     from vtex_tracking_ext.bulk.pipeline import Taking, outlook
 
     for _ in range(times):
         with tempfile.TemporaryDirectory() as folder, open_journal(Path(folder) / "journal.db") as journal:
-            taking = Taking(journal, lambda _: "counted", on_problem=_wrong, on_note=_wrong)
+            taking = Taking(journal, lambda _: "counted", on_problem=_fail, on_note=_fail)
             taking.take(read_rows(file, NOW))
             outlook(journal, ["counted"])
 
 
-def _wrong(*what: object) -> None:
-    raise SystemExit(f"counted for nothing: {what}")
+def _fail(*what: object) -> None:
+    raise SystemExit(f"the workload failed: {what}")
 
 
-def main(what: str, where: str, times: str) -> None:
-    """Do it."""
-    if what == "update":
+def main(workload: str, argument: str, times: str) -> None:
+    """Run a workload."""
+    if workload == "update":
         sys.modules["httptools"] = None  # type: ignore[assignment] # as if it were not installed
-    {"update": update, "fast-update": update, "plan": plan}[what](where, int(times))
+    {"update": update, "fast-update": update, "plan": plan}[workload](argument, int(times))
 
 
 if __name__ == "__main__":

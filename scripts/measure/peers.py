@@ -8,7 +8,7 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
-from _environment import ROOT
+from lib.environment import ROOT
 
 #: Library that the client is made for -> name of the package that is made.
 _PACKAGES = {"urllib3": "oag_urllib3", "asyncio": "oag_asyncio"}
