@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 from enum import Enum
 from typing import Any
 
@@ -78,7 +77,8 @@ def test_all_problems_are_told_at_once_each_with_its_place() -> None:
     """One call lists everything that is wrong, in the order of the fields."""
     events = [EVENT, EVENT, EVENT, TrackingEvent("31/02/2026", "x" * (LONGEST + 213))]
     update = TrackingUpdate("..", "a b", events, is_delivered=False, delivered_date="soon")
-    places = [problem.place for problem in checks.update_problems(update, NOW)]
+    error = InvalidUpdateError(problems=checks.update_problems(update, NOW))
+    places = [problem.place for problem in error.problems]
     assert places == [
         "order_id",
         "invoice_number",
@@ -87,7 +87,6 @@ def test_all_problems_are_told_at_once_each_with_its_place() -> None:
         "delivered_date",
         "delivered_date",
     ]
-    error = InvalidUpdateError(problems=checks.update_problems(update, NOW))
     assert f"events[3].description: {LONGEST + 213} characters, the limit is {LONGEST}" in str(error)
     assert isinstance(error, ValueError)
     assert error.applied is False
@@ -364,9 +363,10 @@ def test_what_is_no_list_of_events_is_named(value: Any, delivered: bool) -> None
 
 @pytest.mark.parametrize("value", [None, {}, "x", EVENT])
 def test_what_is_no_update_is_named(value: Any) -> None:
-    """Not met with an AttributeError."""
+    """A value that is not a TrackingUpdate is a problem, not an AttributeError."""
     (problem,) = checks.update_problems(value, NOW)
-    assert re.match(r"update: .* is not a TrackingUpdate; make one", str(problem))
+    assert problem.place == "update"
+    assert "is not a TrackingUpdate; make one" in problem.message
 
 
 def test_what_is_checked_is_what_travels() -> None:

@@ -66,10 +66,10 @@ def test_a_subclass_means_what_its_base_means() -> None:
 def test_a_timeout_of_our_own_is_one() -> None:
     """asyncio raises Python's."""
     assert fault_of(TimeoutError(), "", sent=True, trust="progress") == Fault(
-        "no answer in time (TimeoutError)", sent=True
+        "no response in time (TimeoutError)", sent=True
     )
     assert fault_of(TimeoutError(), "", sent=False, trust="progress") == Fault(
-        "no connection in time (TimeoutError)", sent=False
+        "connecting timed out (TimeoutError)", sent=False
     )
 
 

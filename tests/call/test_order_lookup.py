@@ -11,7 +11,7 @@ from vtex_oms_client.models import Order
 
 from vtex_tracking_ext import Package, PackageEvent, TrackingEvent, TrackingUpdate
 from vtex_tracking_ext.call import order_lookup
-from vtex_tracking_ext.call.order_lookup import most_matched, packages_of, was_applied
+from vtex_tracking_ext.call.order_lookup import max_matching, packages_of, was_applied
 
 COLLECTED = TrackingEvent("2015-06-23", "Coletado", "Rio de Janeiro", "RJ")
 MOVING = TrackingEvent("2015-06-24", "A caminho")
@@ -97,11 +97,11 @@ def test_what_was_recorded_on_the_day_of_another_event_is_not_taken_for_it() -> 
 def test_each_event_may_have_to_make_room_for_the_next() -> None:
     """As many as can stand there are found, however long the chain; equal ones need one each."""
     chain = [frozenset({number, number + 1}) for number in range(2000)]
-    assert most_matched([*chain, frozenset({0})]) == 2001
-    assert most_matched([*chain[::-1], frozenset({0}), frozenset({0})]) == 2001
-    assert most_matched([frozenset({1})] * 3) == 1
-    assert most_matched([frozenset(), frozenset({1, 2})]) == 1
-    assert most_matched([]) == 0
+    assert max_matching([*chain, frozenset({0})]) == 2001
+    assert max_matching([*chain[::-1], frozenset({0}), frozenset({0})]) == 2001
+    assert max_matching([frozenset({1})] * 3) == 1
+    assert max_matching([frozenset(), frozenset({1, 2})]) == 1
+    assert max_matching([]) == 0
 
 
 def test_an_order_is_read() -> None:
@@ -186,7 +186,7 @@ def test_an_order_of_many_events_is_held_against_them_once(monkeypatch: pytest.M
         looked_at.append(text)
         return text
 
-    monkeypatch.setattr(order_lookup, "as_compared", note)
+    monkeypatch.setattr(order_lookup, "normalized", note)
     events = [TrackingEvent("2015-06-23", f"event {number}") for number in range(100)]
     assert was_applied(update(*events), [package(*reversed(events))])
     assert len(looked_at) <= 2 * 3 * len(events)

@@ -13,7 +13,15 @@ from hypothesis import strategies as st
 
 from vtex_tracking_ext import errors
 from vtex_tracking_ext.call.faults import Fault
-from vtex_tracking_ext.call.outcome import Answer, Subject, accepted, error_of, receipt_of, retry_after, safe_headers
+from vtex_tracking_ext.call.outcome import (
+    Answer,
+    Subject,
+    accepted,
+    error_of,
+    merge_headers,
+    parse_retry_after,
+    receipt_of,
+)
 
 NOW = dt.datetime(2026, 11, 23, 12, 0, tzinfo=dt.UTC)
 WRITE = Subject("PUT", "/path/{orderId}", writes=True)
@@ -109,7 +117,7 @@ def test_the_envelope_of_oms_is_read() -> None:
     assert json.loads(found.body)["error"]["code"] == "OMS007"
     assert str(found) == (
         "PUT /path/{orderId} was refused: 404 Not Found, OMS007 'Invoice Not Found' (request id 6f0e). "
-        "Check the account, the order id and the invoice number: each account has its own."
+        "Check the account, the order id and the invoice number; ids differ between accounts."
     )
     assert "x-track" not in repr(found)
 
@@ -167,14 +175,15 @@ def test_what_a_server_says_is_shown_without_escapes() -> None:
 def test_each_error_says_what_happened_and_what_to_do() -> None:
     """Word for word; a 404 of a read speaks of no invoice, and where there is no advice none is made up."""
     assert str(error_of(Answer(404), READ, NOW)) == (
-        "GET /path/{orderId} was refused: 404 Not Found. Check the account and the order id: each account has its own."
+        "GET /path/{orderId} was refused: 404 Not Found. "
+        "Check the account and the order id; ids differ between accounts."
     )
     assert str(error_of(Answer(400), WRITE, NOW)) == "PUT /path/{orderId} was refused: 400 Bad Request."
     assert str(error_of(Answer(520), WRITE, NOW)) == (
-        "PUT /path/{orderId} may have been applied or not: 520. Read the order before sending again."
+        "PUT /path/{orderId} may or may not have been applied: 520. Read the order before sending it again."
     )
     assert str(error_of(Answer(302), WRITE, NOW)) == (
-        "PUT /path/{orderId} was refused: 302 Found. No redirect is followed; check the account and base_url."
+        "PUT /path/{orderId} was refused: 302 Found. Redirects are not followed; check the account and base_url."
     )
     failed = error_of(Answer(503), READ, NOW)
     assert str(failed) == "GET /path/{orderId} failed: 503 Service Unavailable. Nothing was changed."
@@ -188,7 +197,9 @@ def test_each_error_says_what_happened_and_what_to_do() -> None:
 def test_a_429_advises_to_wait_as_long_as_vtex_says(headers: dict[str, str], wait: str) -> None:
     """Not a minute where a minute is too short."""
     found = str(error_of(Answer(429, tuple(headers.items())), WRITE, NOW))
-    assert found.endswith(f"Too Many Requests. Stop, wait {wait}, and spread the load: the limit is shared.")
+    assert found.endswith(
+        f"Too Many Requests. Wait {wait}, then send more slowly; all systems of the merchant share the limit."
+    )
 
 
 def test_what_was_not_sent_says_where_to() -> None:
@@ -200,7 +211,7 @@ def test_what_was_not_sent_says_where_to() -> None:
     unverified = Fault("no connection could be made (ConnectError: CERTIFICATE_VERIFY_FAILED)", sent=False)
     assert str(error_of(unverified, WRITE, NOW)) == (
         "PUT /path/{orderId} was not sent: no connection could be made (ConnectError: CERTIFICATE_VERIFY_FAILED). "
-        "Name a certificate authority of your own with ca_file."
+        "To trust another certificate authority, set ca_file."
     )
 
 
@@ -212,7 +223,7 @@ def test_a_retry_after_that_is_a_date_is_held_against_the_time() -> None:
     assert isinstance(limited, errors.RateLimitedError)
     assert limited.retry_after == 0.5
     now = (("Retry-After", format_datetime(NOW.replace(microsecond=0), usegmt=True)),)
-    assert retry_after(now, NOW.replace(microsecond=0)) is None
+    assert parse_retry_after(now, NOW.replace(microsecond=0)) is None
 
 
 def test_rate_limited_tells_how_long_to_wait() -> None:
@@ -242,19 +253,19 @@ def test_rate_limited_tells_how_long_to_wait() -> None:
 )
 def test_retry_after_is_read_or_ignored(value: str, expected: float | None) -> None:
     """Seconds or a date ahead; everything absurd counts as absent."""
-    assert retry_after((("retry-after", value),), NOW) == expected
+    assert parse_retry_after((("retry-after", value),), NOW) == expected
 
 
 def test_two_retry_afters_that_differ_count_as_absent() -> None:
     """Nobody knows which one is meant; the same one twice is no contradiction."""
-    assert retry_after((("Retry-After", "1"), ("retry-after", "2")), NOW) is None
-    assert retry_after((("Retry-After", "1"), ("retry-after", "1")), NOW) == 1
+    assert parse_retry_after((("Retry-After", "1"), ("retry-after", "2")), NOW) is None
+    assert parse_retry_after((("Retry-After", "1"), ("retry-after", "1")), NOW) == 1
 
 
 @given(st.lists(st.text(), max_size=3))
 def test_retry_after_is_total(values: list[str]) -> None:
     """Whatever stands there, the result is a finite, positive wait or none."""
-    found = retry_after([("Retry-After", value) for value in values], NOW)
+    found = parse_retry_after([("Retry-After", value) for value in values], NOW)
     assert found is None or 0 <= found < 10**12
 
 
@@ -305,11 +316,11 @@ def test_a_receipt_is_read_seven_fraction_digits_included() -> None:
 @pytest.mark.parametrize(
     ("answer", "note"),
     [
-        (Answer(200, body=b"<html>"), "no readable receipt in the answer (200, 6 bytes)"),
-        (Answer(204), "no readable receipt in the answer (204, 0 bytes)"),
-        (Answer(200, complete=False), "the answer broke off; no readable receipt in the answer (200, 0 bytes)"),
-        (received(receipt=5), "no readable receipt in the answer (200, 79 bytes)"),
-        (received(orderId="v2-01"), "the answer speaks of order v2-01"),
+        (Answer(200, body=b"<html>"), "no readable receipt in the response (200, 6 bytes)"),
+        (Answer(204), "no readable receipt in the response (204, 0 bytes)"),
+        (Answer(200, complete=False), "the response was cut off; no readable receipt in the response (200, 0 bytes)"),
+        (received(receipt=5), "no readable receipt in the response (200, 79 bytes)"),
+        (received(orderId="v2-01"), "the response names order v2-01"),
     ],
 )
 def test_an_odd_answer_marks_the_receipt(answer: Answer, note: str) -> None:
@@ -328,4 +339,4 @@ def test_a_date_that_is_none_is_left_out() -> None:
 
 def test_repeated_headers_are_joined() -> None:
     """As HTTP reads them."""
-    assert safe_headers((("A", "1"), ("a", "2"))) == {"a": "1, 2"}
+    assert merge_headers((("A", "1"), ("a", "2"))) == {"a": "1, 2"}

@@ -125,4 +125,4 @@ def test_an_answer_of_a_test_tool_is_capped_as_well(monkeypatch: pytest.MonkeyPa
     with sync_client(Recorder(httpx.Response(200, json=RECEIPT))) as client:
         receipt = client.send(TrackingUpdate(ORDER, INVOICE, is_delivered=True))
     assert receipt.applied is True
-    assert "the answer broke off" in (receipt.note or "")
+    assert "the response was cut off" in (receipt.note or "")

@@ -106,7 +106,7 @@ def test_a_2xx_that_breaks_off_is_applied(make: Callable[..., Twin], answer: byt
     """The status was said; the receipt says what is odd."""
     with server(answer) as (url, requests):
         receipt = make(url).send(UPDATE)
-    assert "the answer broke off" in (receipt.note or "")
+    assert "the response was cut off" in (receipt.note or "")
     assert len(requests) == 1
 
 
@@ -115,7 +115,7 @@ def test_a_body_beyond_the_cap_is_not_read_whole(make: Callable[..., Twin], monk
     monkeypatch.setattr(body, "MAX_BODY", 1000)
     with server(b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n" + b"x" * 5000) as (url, _):
         receipt = make(url).send(UPDATE)
-    assert "the answer broke off" in (receipt.note or "")
+    assert "the response was cut off" in (receipt.note or "")
     assert "1000 bytes" in (receipt.note or "")
 
 

@@ -50,8 +50,8 @@ def update_problems(update: TrackingUpdate, now: dt.datetime) -> list[Problem]:
     """Return all problems of an update, in the order of its fields.
 
     Args:
-        update: The update about to be sent; a value of another type is a problem as well.
-        now: The current time, aware. Delivered dates without a time zone are read in its time zone.
+        update: The update. A value of another type is a problem like any other.
+        now: The current time, with a time zone, in which delivered dates without one are read.
     """
     value: object = update  # at runtime it may be anything
     if not isinstance(value, TrackingUpdate):
