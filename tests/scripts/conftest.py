@@ -1,7 +1,9 @@
-"""Fixtures of the scripts' tests."""
+"""Fixtures of the tests of scripts/."""
 
 from __future__ import annotations
 
+import importlib
+import sys
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
 from typing import TYPE_CHECKING, Any
@@ -23,14 +25,17 @@ def scratch(tmp_path: Path) -> Scratch:
 
 @pytest.fixture
 def load_script(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:
-    """Return a function that gives a script as a module."""
+    """Return a function that loads a command of scripts/ as a module, which does not enter an environment."""
+    scripts = ROOT / "scripts"
+    monkeypatch.syspath_prepend(str(scripts))
+    monkeypatch.setattr(importlib.import_module("lib.environment"), "enter", lambda _: None)
 
     def load(name: str) -> Any:
-        monkeypatch.syspath_prepend(str(ROOT / "scripts"))
-        loader = SourceFileLoader(name, str(ROOT / "scripts" / name))
+        loader = SourceFileLoader(name, str(scripts / name))
         spec = spec_from_loader(loader.name, loader)
         assert spec is not None
         module = module_from_spec(spec)
+        monkeypatch.setitem(sys.modules, name, module)
         loader.exec_module(module)
         return module
 
