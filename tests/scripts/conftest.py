@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import importlib
 import sys
+from functools import partial
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from support.commands import Ran
 from support.scratch import ROOT, Scratch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-
-
-@pytest.fixture
-def scratch(tmp_path: Path) -> Scratch:
-    """Return a copy of the contract and its generated tree."""
-    return Scratch(tmp_path)
 
 
 @pytest.fixture
@@ -40,3 +36,25 @@ def load_script(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:
         return module
 
     return load
+
+
+@pytest.fixture
+def run_script(load_script: Callable[[str], Any], capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
+    """Return a function that runs the ``main`` of a command, given its name and arguments, in this process."""
+
+    def run(name: str, *arguments: object) -> Ran:
+        try:
+            status = load_script(name).main([str(argument) for argument in arguments])
+        except SystemExit as end:
+            status = end.code if isinstance(end.code, int) else 1
+            if isinstance(end.code, str):
+                sys.stderr.write(f"{end.code}\n")
+        return Ran(status, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def scratch(tmp_path: Path, run_script: Callable[..., Ran]) -> Scratch:
+    """Return a copy of the contract and its generated tree."""
+    return Scratch(tmp_path, partial(run_script, "regenerate"))

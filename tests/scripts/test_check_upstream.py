@@ -10,17 +10,19 @@ import json
 import os
 import subprocess
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
-from support.commands import Ran
 from support.scratch import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from support.commands import Ran
 
     Document = dict[str, Any]
     Run = Callable[..., Ran]
@@ -44,15 +46,9 @@ def upstream(contract: str) -> Document:
 
 
 @pytest.fixture
-def run(load_script: Callable[[str], Any], capsys: pytest.CaptureFixture[str]) -> Run:
-    """Return a function that runs the script's ``main`` with arguments."""
-    script = load_script("check_upstream")
-
-    def run_main(*arguments: object) -> Ran:
-        status = script.main([str(argument) for argument in arguments])
-        return Ran(status, *capsys.readouterr())
-
-    return run_main
+def run(run_script: Run) -> Run:
+    """Return a function that runs the command with arguments."""
+    return partial(run_script, "check_upstream")
 
 
 @pytest.fixture
