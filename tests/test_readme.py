@@ -38,8 +38,6 @@ TELLING = "".join(map(inspect.getsource, (progress, messages)))
 FIRST, TRACING, PUSH, OWN_TEST = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 (FILE,) = re.findall(r"```csv\n(.*?)```", README, re.DOTALL)
 
-#: Pages that are linked before they are written.
-
 
 def test_the_python_example_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first Python example sends an update, a delivery and a read to the sandbox, and each succeeds."""

@@ -104,7 +104,7 @@ def error_of(result: Answer | Fault, subject: Subject, now: dt.datetime, server:
     """Return the error for a result that is not :func:`accepted`.
 
     Args:
-        result: The response, or why there is none.
+        result: The response, or the fault that prevented one.
         subject: The operation that was called.
         now: The current time, with a time zone, for a ``Retry-After`` that is a date.
         server: URL of the server, for the message if nothing was sent.

@@ -123,7 +123,7 @@ def look_up_update(update: TrackingUpdate, options: ClientOptions) -> Steps[bool
 
 def _invalid(problems: Iterable[Problem], options: ClientOptions) -> InvalidUpdateError:
     # People paste credentials into the wrong place, and the messages quote the values.
-    redact = options.server.redactor.message
+    redact = options.server.redactor.redact_message
     return InvalidUpdateError(problems=[each._replace(message=redact(each.message)) for each in problems])
 
 

@@ -129,7 +129,7 @@ def _redacted_errors(redactor: Redactor) -> Iterator[None]:
     try:
         yield
     except ConfigurationError as error:
-        raise ConfigurationError(redactor.message(str(error))) from None
+        raise ConfigurationError(redactor.redact_message(str(error))) from None
 
 
 def _checked_hooks(value: object) -> tuple[Callable[[AttemptEvent], object], ...]:

@@ -33,9 +33,8 @@ class Redactor:
     """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        self._secrets = sorted(
-            {secret for secret in secrets if len(secret) >= MIN_SECRET_LENGTH}, key=len, reverse=True
-        )
+        known = {secret for secret in secrets if len(secret) >= MIN_SECRET_LENGTH}
+        self._secrets = sorted(known, key=len, reverse=True)  # a longer one may contain a shorter one
         self._folded = tuple(secret.lower() for secret in self._secrets)
 
     @cached_property
@@ -43,22 +42,20 @@ class Redactor:
         """Matches credentials in any form. Compiled when first used: it takes milliseconds, and few texts need it."""
         return re.compile("|".join(map(_secret_pattern, self._secrets)), re.IGNORECASE)
 
-    def text(self, text: str) -> str:
+    def redact(self, text: str) -> str:
         """Return ``text`` with each credential replaced by :data:`HIDDEN`."""
         if not self._folded:
             return text
-        if not (
-            "%" in text or "&" in text or _BACKSLASH in text
-        ):  # nothing is escaped, so a plain search is enough, and faster
-            folded = text.lower()
+        if not ("%" in text or "&" in text or _BACKSLASH in text):
+            folded = text.lower()  # nothing is escaped: a plain search is enough, and faster
             if not any(secret in folded for secret in self._folded):
                 return text
         return self._pattern.sub(HIDDEN, text)
 
-    def message(self, text: str) -> str:
+    def redact_message(self, text: str) -> str:
         """Return one of this package's messages without credentials, nor the start of one that a quotation cut off."""
         *cut, rest = text.split(TRUNCATED)
-        return self.text(TRUNCATED.join([*map(self._redact_end, cut), rest]))
+        return self.redact(TRUNCATED.join([*map(self._redact_end, cut), rest]))
 
     def _redact_end(self, text: str) -> str:
         """Return ``text``; if it ends with the start of a credential, with that replaced by :data:`HIDDEN`."""
@@ -71,19 +68,19 @@ class Redactor:
         ]
         return text[: -max(lengths)] + HIDDEN if lengths else text
 
-    def data(self, data: bytes) -> bytes:
+    def redact_bytes(self, data: bytes) -> bytes:
         """Return text in any encoding that extends ASCII, without credentials."""
         text = data.decode("latin-1")
-        redacted = self.text(text)
+        redacted = self.redact(text)
         return data if redacted == text else redacted.encode("latin-1")
 
-    def pairs(self, pairs: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
-        """Return pairs of texts, such as headers, without credentials."""
-        unredacted = tuple(pairs)
+    def redact_headers(self, headers: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+        """Return headers without credentials, in names or in values."""
+        unredacted = tuple(headers)
         joined = "\n".join([text for pair in unredacted for text in pair])
-        if self.text(joined) == joined:  # one search instead of one for each text
+        if self.redact(joined) == joined:  # one search instead of one for each text
             return unredacted
-        return tuple((self.text(name), self.text(value)) for name, value in unredacted)
+        return tuple((self.redact(name), self.redact(value)) for name, value in unredacted)
 
     def __repr__(self) -> str:
         return f"Redactor({len(self._folded)} credentials)"
@@ -135,7 +132,7 @@ _redactors: Final[WeakSet[Redactor]] = WeakSet()
 def _redact_record(record: logging.LogRecord) -> bool:
     text = record.getMessage()
     for redactor in list(_redactors):
-        text = redactor.text(text)
+        text = redactor.redact(text)
     record.msg, record.args = text, None
     return True  # keeps the record
 

@@ -138,15 +138,15 @@ class HttpxExchange:
             self._keep(status, httpx.Headers(headers), Body())
 
     def _fault(self, error: BaseException) -> Fault:
-        text = self._server.redactor.text(str(error))
+        text = self._server.redactor.redact(str(error))
         sent = self._progress.may_have_left if self._progress.observed else None
         return fault_of(error, text, sent=sent, trust=self._trust)
 
     def _keep(self, status: int, headers: httpx.Headers, body: Body) -> None:
         """Keep an answer as far as it was received, without the credentials that it may echo."""
         redactor = self._server.redactor
-        pairs = redactor.pairs(headers.multi_items())
-        self.result = Answer(status, pairs, redactor.data(body.content), complete=body.complete)
+        pairs = redactor.redact_headers(headers.multi_items())
+        self.result = Answer(status, pairs, redactor.redact_bytes(body.content), complete=body.complete)
 
     def _receive_head(self, response: httpx.Response) -> Body:
         """Keep the head of an answer, and return what its body goes into."""

@@ -29,7 +29,7 @@ def route_to(server: Server) -> Route:
     try:
         tls = tls_context(server.ca_file, trust_env=server.trust_env)
     except ConfigurationError as error:  # the message quotes the file's name, which may be a misplaced credential
-        raise ConfigurationError(server.redactor.message(str(error))) from None
+        raise ConfigurationError(server.redactor.redact_message(str(error))) from None
     parts = urlsplit(server.base_url)
     host, proxy = parts.hostname or "", server.proxy
     if proxy is None and server.trust_env and not urllib.request.proxy_bypass(host):

@@ -131,6 +131,8 @@ def result_of(
     """Return the answer if its head was received, whatever happened to its body; else the fault."""
     if reader.status is not None and reader.body is not None:
         complete, content = reader.body.complete, reader.body.content
-        return Answer(reader.status, redactor.pairs(reader.headers), redactor.data(content), complete=complete)
+        return Answer(
+            reader.status, redactor.redact_headers(reader.headers), redactor.redact_bytes(content), complete=complete
+        )
     assert error is not None  # noqa: S101 - without a whole head there is one
-    return fault_of(error, redactor.text(str(error)), sent=progress.may_have_left, trust="progress")
+    return fault_of(error, redactor.redact(str(error)), sent=progress.may_have_left, trust="progress")
