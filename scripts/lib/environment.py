@@ -76,7 +76,8 @@ def _install(home: Path, lock: Path) -> None:
     python = str(_python_of(home))
     pip = [python, "-m", "pip"] if outer_pip.returncode else [sys.executable, "-m", "pip", "--python", python]
     install = [*pip, "install", "--quiet", "--disable-pip-version-check", "--no-input"]
-    _run([*install, "--require-hashes", "--requirement", str(lock)])
+    # Without --no-deps, older versions of pip do not match "psycopg[pool]" with the locked "psycopg".
+    _run([*install, "--no-deps", "--require-hashes", "--requirement", str(lock)])
     _run([*install, "--no-deps", "--no-build-isolation", "--editable", str(ROOT)])
 
 

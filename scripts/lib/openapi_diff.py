@@ -1,4 +1,4 @@
-"""Two lists of facts held against each other: what differs, why that is known, and whether it breaks callers."""
+"""Compare the facts of two OpenAPI documents: differences, known deviations, and consequences for callers."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from lib.openapi_facts import Facts
+    from .openapi_facts import Facts
 
 MISSING = "nothing"
 
-#: Facts that may change without an effect on what may be sent.
+#: Keywords whose changes do not affect which requests are valid.
 HARMLESS = {"operationId", "deprecated", "recursive", "writeOnly"}
 
 
 class Difference(NamedTuple):
-    """One fact on which the two documents differ; a side that says nothing has the value :data:`MISSING`."""
+    """A fact with different values in the two documents; an absent value is :data:`MISSING`."""
 
     place: str
     kind: str
@@ -26,15 +26,15 @@ class Difference(NamedTuple):
     ours: Any
 
     def __str__(self) -> str:
-        return f"{self.place}: VTEX has {shown(self.vtex)}, we have {shown(self.ours)}"
+        return f"{self.place}: VTEX has {as_text(self.vtex)}, we have {as_text(self.ours)}"
 
 
 class Deviation(NamedTuple):
-    """One entry of x-deviations: why the two documents differ at some places.
+    """An entry of x-deviations: a reason for differences at some places.
 
     Attributes:
-        at: Patterns of places, each with VTEX's value there, or :data:`MISSING` where any is covered.
-        kind: ``added``, ``removed`` or ``changed``, as seen from here.
+        at: Pattern of a place -> VTEX's value there, or :data:`MISSING` for any value.
+        kind: ``added``, ``removed`` or ``changed``, from VTEX's document to ours.
         why: The reason.
     """
 
@@ -43,7 +43,7 @@ class Deviation(NamedTuple):
     why: str
 
     def covers(self, pattern: str, difference: Difference) -> bool:
-        """Tell whether it is, by one of its patterns, the reason for a difference."""
+        """Return whether one of its patterns covers a difference."""
         return (
             self.kind == difference.kind
             and self.at[pattern] in (MISSING, difference.vtex)
@@ -56,13 +56,13 @@ class Deviation(NamedTuple):
 
 
 def _regex(pattern: str) -> str:
-    """Return a place's pattern as a regular expression: ``*`` is one step, ``.**`` is any number of them."""
+    """Return a pattern as a regular expression: ``*`` matches one step of a place, ``.**`` any number of steps."""
     escaped = re.escape(pattern).replace(r"\.\*\*", r"(\.[^.#]+)*")
     return escaped.replace(r"\*", r"[^.#]+")
 
 
-def deviations(document: dict[str, Any]) -> list[Deviation]:
-    """Return x-deviations."""
+def parse_deviations(document: dict[str, Any]) -> list[Deviation]:
+    """Return the entries of x-deviations."""
     return [
         Deviation(dict(at) if isinstance(at, dict) else dict.fromkeys(at, MISSING), entry["kind"], entry["why"])
         for entry in document["x-deviations"]
@@ -71,21 +71,20 @@ def deviations(document: dict[str, Any]) -> list[Deviation]:
 
 
 def differences(theirs: Facts, ours: Facts) -> list[Difference]:
-    """Return the facts that differ, in the order of their places.
+    """Return the differences, sorted by place.
 
-    A field of an answer that we do not describe is one difference, whatever stands in it: nobody here reads it.
+    A response field that our document does not describe is one difference, whatever its schema.
     """
     found: list[Difference] = []
     for place in sorted(theirs.keys() | ours.keys()):
         vtex, mine = theirs.get(place, MISSING), ours.get(place, MISSING)
-        if not _same(vtex, mine) and not _unread(place, theirs, ours):
+        if not _same(vtex, mine) and not _is_within_unread_field(place, theirs, ours):
             found.append(Difference(place, _kind(vtex, mine), vtex, mine))
     return found
 
 
 def _same(vtex: Any, ours: Any) -> bool:
-    # Not by ==, to which True is 1.
-    return shown(vtex) == shown(ours)
+    return as_text(vtex) == as_text(ours)  # for ==, True is 1
 
 
 def _kind(vtex: Any, ours: Any) -> str:
@@ -94,51 +93,52 @@ def _kind(vtex: Any, ours: Any) -> str:
     return "removed" if ours == MISSING else "changed"
 
 
-def _unread(place: str, theirs: Facts, ours: Facts) -> bool:
-    """Tell whether a place lies within a field of an answer that ours does not describe."""
+def _is_within_unread_field(place: str, theirs: Facts, ours: Facts) -> bool:
+    """Return whether a place is within a response field that our document does not describe."""
     if ".response." not in place:
         return False
     ends = [found.start() for found in re.finditer(r"[.\[{(#]", place)]
     return any(theirs.get(place[:end]) == "field" and place[:end] not in ours for end in ends)
 
 
-def shown(value: Any) -> str:
-    """Return a value as text."""
+def as_text(value: Any) -> str:
+    """Return a value as JSON."""
     return json.dumps(value, sort_keys=True, default=str)
 
 
-def breaks(difference: Difference) -> str:
-    """Tell why a difference breaks those who call VTEX by our contract, or return an empty text."""
+def consequence(difference: Difference) -> str:
+    """Return why a difference breaks callers that follow our document, or an empty text if it does not."""
     thing, _, keyword = difference.place.partition("#")
     if thing.split(".")[0] in {"servers", "security"} or keyword in {"servers", "security"}:
-        further = keyword == "others" or (thing.startswith("security.") and difference.kind == "removed")
-        return "" if further else "where or as whom to call changed"
+        is_addition = keyword == "others" or (thing.startswith("security.") and difference.kind == "removed")
+        return "" if is_addition else "the server address or the credentials changed"
     if not keyword:
         gone = "VTEX no longer has it" if "." in thing else "VTEX no longer has the operation"
         return gone if difference.kind == "added" else ""
     if keyword in {"type", "mediaType"}:
-        return _breaks_both(difference, keyword)
+        return _consequence_of_type(difference, keyword)
     if ".response." in thing:
-        return _breaks_readers(difference, keyword)
-    return _breaks_senders(difference, keyword)
+        return _consequence_for_response(difference, keyword)
+    return _consequence_for_request(difference, keyword)
 
 
-def _breaks_both(difference: Difference, keyword: str) -> str:
+def _consequence_of_type(difference: Difference, keyword: str) -> str:
     if difference.kind != "changed":
         return ""
     if keyword == "type":
         return "its type changed"
-    return "" if _bare(difference.ours) <= _bare(difference.vtex) else "VTEX no longer speaks our media type"
+    is_supported = _without_parameters(difference.ours) <= _without_parameters(difference.vtex)
+    return "" if is_supported else "VTEX no longer supports our media type"
 
 
-def _bare(media_types: Any) -> set[str]:
+def _without_parameters(media_types: Any) -> set[str]:
     """Return media types without their parameters."""
     return {name.partition(";")[0].strip().lower() for name in media_types}
 
 
-def _breaks_readers(difference: Difference, keyword: str) -> str:
+def _consequence_for_response(difference: Difference, keyword: str) -> str:
     if keyword == "required" and difference.ours is True:
-        return "VTEX may now leave it out"
+        return "VTEX may now omit it"
     if keyword == "nullable" and difference.ours is False and difference.vtex is True:
         return "VTEX may now send null"
     if keyword in {"anyOf", "oneOf"}:
@@ -146,20 +146,20 @@ def _breaks_readers(difference: Difference, keyword: str) -> str:
     return ""
 
 
-def _breaks_senders(difference: Difference, keyword: str) -> str:
+def _consequence_for_request(difference: Difference, keyword: str) -> str:
     if difference.vtex == MISSING or keyword in HARMLESS:
         return ""
     if keyword == "required":
         return "VTEX now requires it" if difference.vtex is True else ""
     if keyword == "nullable":
-        return "VTEX no longer takes null" if difference.ours is True else ""
+        return "VTEX no longer accepts null" if difference.ours is True else ""
     if keyword == "default":
-        return "VTEX fills it in where it is left out"
-    return "VTEX now takes less, or other, values" if _narrower(keyword, difference.vtex, difference.ours) else ""
+        return "VTEX now has a default for it"
+    return "VTEX now accepts fewer or other values" if _is_narrower(keyword, difference.vtex, difference.ours) else ""
 
 
-def _narrower(keyword: str, vtex: Any, ours: Any) -> bool:
-    """Tell whether a limit of VTEX's may refuse what ours lets pass."""
+def _is_narrower(keyword: str, vtex: Any, ours: Any) -> bool:
+    """Return whether VTEX's keyword may reject a value that ours accepts."""
     if ours == MISSING:
         return True
     try:
@@ -172,8 +172,8 @@ def _narrower(keyword: str, vtex: Any, ours: Any) -> bool:
     return not (keyword == "enum" and all(value in vtex for value in ours))
 
 
-def folded(new: list[Difference]) -> Iterator[tuple[Difference, list[Difference]]]:
-    """Yield each difference with those that only follow from it: what is gone has no type either."""
+def group_by_parent(new: list[Difference]) -> Iterator[tuple[Difference, list[Difference]]]:
+    """Yield each difference with those that follow from it, such as the type of a removed field."""
     parts: list[Difference] = []
     head = None
     for difference in new:
@@ -188,4 +188,4 @@ def folded(new: list[Difference]) -> Iterator[tuple[Difference, list[Difference]
 
 
 def _is_within(place: str, thing: str) -> bool:
-    return place.startswith(tuple(f"{thing}{sign}" for sign in ".#[{(")) and "#" not in thing
+    return place.startswith(tuple(f"{thing}{separator}" for separator in ".#[{(")) and "#" not in thing

@@ -1,9 +1,9 @@
-"""An OpenAPI document as flat facts, so that two documents can be held against each other.
+"""Flatten an OpenAPI document into facts, so that two documents can be compared.
 
-A fact is a place and a value: ``updateTrackingStatus.request.events[].city#type`` is ``string``. Places
-begin with the operationId that our document gives to a path and method; what stands before ``#`` is a thing, what
-stands behind it is said of that thing. Prose (descriptions, examples, titles) is no fact; every other keyword is one,
-known here or not. OpenAPI 3.0 and 3.1 come out alike.
+A fact is a place and a value: ``updateTrackingStatus.request.events[].city#type`` is ``string``. A place starts with
+the operationId that openapi.yaml gives to a path and method; a keyword follows after ``#``. Every keyword except prose
+(descriptions, examples, titles) is a fact, whether or not it is known here. The facts of a document are the same in
+OpenAPI 3.0 and 3.1.
 """
 
 from __future__ import annotations
@@ -15,30 +15,30 @@ if TYPE_CHECKING:
 
 METHODS = ("get", "put", "post", "patch", "delete")
 
-#: Keywords of schemas and parameters that tell people something, and machines nothing.
+#: Keywords of schemas and parameters that are documentation only.
 PROSE = {"title", "description", "summary", "example", "examples", "externalDocs", "xml", "$comment", "$schema"}
 
-#: Keywords that become places, or facts of another name.
+#: Keywords that become places, or facts with another name.
 STRUCTURE = {"type", "nullable", "properties", "required", "items", "additionalProperties", "allOf", "anyOf", "oneOf"}
 STRUCTURE |= {"$ref", "$defs", "definitions", "$id", "$anchor", "in", "name", "schema", "content"}
 
-#: Keywords with the value that they have where they are left out.
+#: Keyword -> its default value.
 DEFAULTS: dict[str, Any] = {"style": "simple", "minItems": 0, "minLength": 0, "minProperties": 0}
 DEFAULTS |= dict.fromkeys(("deprecated", "readOnly", "writeOnly", "uniqueItems", "explode", "allowReserved"), False)
 DEFAULTS |= dict.fromkeys(("allowEmptyValue", "exclusiveMinimum", "exclusiveMaximum"), False)
 
-#: How deep schemas are followed; VTEX's deepest has twelve levels, and a cycle must end somewhere.
-DEEPEST = 25
+#: Maximum depth of schemas; VTEX's deepest has twelve levels, and a cycle must end.
+MAX_DEPTH = 25
 
 Facts = dict[str, Any]
 
 
 class UnreadableError(ValueError):
-    """The document is none that can be compared; the text says why."""
+    """The document cannot be compared; the message is the reason."""
 
 
 def operations(document: Mapping[str, Any]) -> dict[tuple[str, str], str]:
-    """Return the operationId of each method and path."""
+    """Return (method, path) -> operationId."""
     return {
         (method, path): operation["operationId"]
         for path, item in _mapping(document, "paths").items()
@@ -48,10 +48,14 @@ def operations(document: Mapping[str, Any]) -> dict[tuple[str, str], str]:
 
 
 def facts(document: Mapping[str, Any], names: Mapping[tuple[str, str], str]) -> Facts:
-    """Return the facts about the operations that ``names`` lists, servers and credentials included.
+    """Return the facts of some operations, and of the servers and credentials.
+
+    Args:
+        document: An OpenAPI document.
+        names: (method, path) -> name of each operation.
 
     Raises:
-        UnreadableError: It is not OpenAPI 3, or a reference in it leads nowhere.
+        UnreadableError: It is not OpenAPI 3, or one of its references cannot be resolved.
     """
     if not str(document.get("openapi", "")).startswith("3."):
         raise UnreadableError("it is not an OpenAPI 3 document")
@@ -80,9 +84,9 @@ def _operation(
     if "security" in operation:
         yield f"{name}#security", _alternatives(operation["security"])
     listed = [resolved(document, parameter) for parameter in [*_parameters(item), *_parameters(operation)]]
-    # An operation's parameter takes the place of its path's.
-    for (where, called), parameter in {(one["in"], one["name"]): one for one in listed}.items():
-        place = f"{name}.parameters.{where}.{called}"
+    # An operation's parameter overrides the path's parameter of the same name.
+    for (location, key), parameter in {(each["in"], each["name"]): each for each in listed}.items():
+        place = f"{name}.parameters.{location}.{key}"
         yield place, "parameter"
         yield f"{place}#required", parameter.get("required") is True
         yield from _keywords(place, parameter)
@@ -107,7 +111,7 @@ def _parameters(holder: Mapping[str, Any]) -> list[Any]:
 
 
 def _content(document: Mapping[str, Any], place: str, holder: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Yield the media types, and what the schema of the JSON among them demands."""
+    """Yield the media types, and the facts of the JSON schema among them."""
     content = holder.get("content", {})
     if content:
         yield f"{place}#mediaType", sorted(content)
@@ -118,7 +122,7 @@ def _content(document: Mapping[str, Any], place: str, holder: Mapping[str, Any])
 def _schema(
     document: Mapping[str, Any], place: str, reference: Any, trail: tuple[str, ...] = ()
 ) -> Iterator[tuple[str, Any]]:
-    """Yield what a schema demands; ``place`` is where it stands, ``trail`` holds the references on the way there."""
+    """Yield the facts of a schema at a place; ``trail`` holds the references that led to it."""
     pointer = reference.get("$ref", "") if isinstance(reference, dict) else ""
     if pointer and pointer in trail:
         yield f"{place}#recursive", True
@@ -133,7 +137,7 @@ def _schema(
         branches = schema.get(keyword, ())
         if branches:
             yield f"{place}#{keyword}", len(branches)
-    if len(trail) > DEEPEST:
+    if len(trail) > MAX_DEPTH:
         return
     for keyword in ("anyOf", "oneOf"):
         for number, branch in enumerate(schema.get(keyword, ()), 1):
@@ -145,7 +149,7 @@ def _schema(
         yield f"{place}#additionalProperties", False
     elif others not in (True, {}):
         yield from _schema(document, f"{place}{{}}", others, trail)
-    # What is required without being described can be anything, but must be there.
+    # A field may be required without a schema of its own.
     properties = {**{name: {} for name in schema.get("required", ())}, **schema.get("properties", {})}
     for name, property_ in properties.items():
         yield f"{place}.{name}", "field"
@@ -160,19 +164,19 @@ def _kinds(schema: Mapping[str, Any]) -> list[str]:
 
 def _keywords(place: str, holder: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for keyword, value in holder.items():
-        silent = keyword in PROSE | STRUCTURE or keyword.startswith("x-")
-        if not silent and (keyword not in DEFAULTS or value != DEFAULTS[keyword]):
+        is_ignored = keyword in PROSE | STRUCTURE or keyword.startswith("x-")
+        if not is_ignored and (keyword not in DEFAULTS or value != DEFAULTS[keyword]):
             yield f"{place}#{keyword}", value
 
 
 def _merged(document: Mapping[str, Any], reference: Any) -> dict[str, Any]:
-    """Return a schema with its references and allOf folded in, and "this or null" as nullable."""
-    if isinstance(reference, bool):  # in 3.1: anything, or nothing at all
+    """Return a schema with its references and allOf merged into it, and an alternative ``null`` as nullable."""
+    if isinstance(reference, bool):  # OpenAPI 3.1: True accepts anything, False nothing
         return {} if reference else {"not": {}}
     schema = dict(reference)
     if "$ref" in schema:
-        beside = {name: value for name, value in schema.items() if name != "$ref"}
-        schema = _both(_merged(document, resolved(document, reference)), beside)
+        siblings = {name: value for name, value in schema.items() if name != "$ref"}
+        schema = _both(_merged(document, resolved(document, reference)), siblings)
     for keyword in ("anyOf", "oneOf"):
         branches = schema.get(keyword, [])
         real = [branch for branch in branches if branch is True or branch.get("type") != "null"]
@@ -187,7 +191,7 @@ def _merged(document: Mapping[str, Any], reference: Any) -> dict[str, Any]:
 
 
 def _both(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
-    """Return what two schemas demand together; a keyword that both have, with two values, gets a list of them."""
+    """Return the conjunction of two schemas; a keyword with two different values gets the list of both."""
     both = {**one, **other}
     for keyword in one.keys() & other.keys():
         mine, theirs = one[keyword], other[keyword]
@@ -208,10 +212,10 @@ def _both(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
 
 
 def resolved(document: Mapping[str, Any], reference: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Follow ``$ref`` within the document.
+    """Resolve ``$ref`` within the document.
 
     Raises:
-        UnreadableError: It leads nowhere, or in a circle.
+        UnreadableError: The reference is unresolvable or circular.
     """
     seen: set[str] = set()
     while "$ref" in reference:
@@ -220,7 +224,7 @@ def resolved(document: Mapping[str, Any], reference: Mapping[str, Any]) -> Mappi
         for step in pointer.removeprefix("#/").split("/"):
             target = target.get(step.replace("~1", "/").replace("~0", "~")) if isinstance(target, dict) else None
         if pointer in seen or not isinstance(target, dict):
-            raise UnreadableError(f"the reference {pointer} leads nowhere")
+            raise UnreadableError(f"the reference {pointer} cannot be resolved")
         seen.add(pointer)
         reference = target
     return reference

@@ -1,4 +1,4 @@
-"""What callers of a package see of it, read from its source: names with their signatures, types or values."""
+"""The public names of a package with their signatures, types or values, read from its source."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def surface(tree: Path) -> dict[str, str]:
-    """Return every public name of a package with what a caller must know of it; an absent package has none."""
+def public_names(tree: Path) -> dict[str, str]:
+    """Return name -> signature, type or value of every public name; a missing folder has none."""
     found: dict[str, str] = {}
     for path in sorted(tree.rglob("*.py")):
         module = ".".join([tree.name, *path.relative_to(tree).with_suffix("").parts]).removesuffix(".__init__")
@@ -32,13 +32,13 @@ def _names(prefix: str, body: list[ast.stmt]) -> Iterator[tuple[str, str]]:
             yield from _names(f"{prefix}.{node.name}", node.body)
 
 
-def _public(prefix: str, name: str, seen: str) -> Iterator[tuple[str, str]]:
+def _public(prefix: str, name: str, signature: str) -> Iterator[tuple[str, str]]:
     if not name.startswith("_"):
-        yield f"{prefix}.{name}", seen
+        yield f"{prefix}.{name}", signature
 
 
 def changes(old: dict[str, str], new: dict[str, str]) -> Iterator[str]:
-    """Yield what changes for callers between two surfaces, a line a name; what goes with its class is not repeated."""
+    """Yield one line for each name that changed; the members of an added or removed class are omitted."""
     for name in sorted(old.keys() | new.keys()):
         before, after = old.get(name), new.get(name)
         parent = name.rpartition(".")[0]
