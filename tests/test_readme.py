@@ -18,7 +18,7 @@ from vtex_tracking_ext.bulk.delivery.batches import EVENTS_PER_CALL
 from vtex_tracking_ext.bulk.delivery.breaker import MOST_UNKNOWN
 from vtex_tracking_ext.bulk.delivery.deliver import LOOKS
 from vtex_tracking_ext.bulk.delivery.pace import DEFAULT_RATE, FIRST_RATE, MOST_FREEZES
-from vtex_tracking_ext.bulk.input.rows import COLUMNS
+from vtex_tracking_ext.bulk.input.columns import COLUMNS
 from vtex_tracking_ext.cli import main, messages, progress
 from vtex_tracking_ext.cli.exit_codes import Status
 from vtex_tracking_ext.config.credentials import Settings

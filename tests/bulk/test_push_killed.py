@@ -32,12 +32,12 @@ import datetime, sys
 from vtex_tracking_ext import TrackingClient
 from vtex_tracking_ext.bulk.delivery.deliver import Choices
 from vtex_tracking_ext.bulk import push
-from vtex_tracking_ext.bulk.input.rows import read_rows
+from vtex_tracking_ext.bulk.input.reader import read_rows
 
 journal, events_per_call, *files = sys.argv[1:]
 rows = [row for file in files for row in read_rows(file, datetime.datetime.now().astimezone())]
 with TrackingClient.from_env() as client:
-    push(rows, client, journal, choices=Choices(events_per_call=int(events_per_call), looks=()), rate=1000)
+    push(rows, client, journal, options=Choices(events_per_call=int(events_per_call), looks=()), rate=1000)
 """
 
 KINDS: tuple[Fault, ...] = ("cut", "torn", "failed", "broken", "dropped")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vtex_tracking_ext.bulk.input.records import Place
+from vtex_tracking_ext.bulk.input.rows import Place
 from vtex_tracking_ext.bulk.journal.classify import weigh
 from vtex_tracking_ext.bulk.journal.entries import Standing, drafts_of
 

@@ -106,7 +106,7 @@ def test_rows_are_pushed_by_way_of_either(where: Where) -> None:
     """From Python."""
     account: Any = Account()
     given = [{"order_id": "o-01", "invoice_number": "1", "date": "2026-10-01", "description": "a"}]
-    result = push(given, account, where, choices=Choices(looks=()))
+    result = push(given, account, where, options=Choices(looks=()))
     assert (result.new, result.applied) == (1, 1)
-    assert push(given, account, where, choices=Choices(looks=())).known == 1
+    assert push(given, account, where, options=Choices(looks=())).known == 1
     assert account.sent == ["a"]
