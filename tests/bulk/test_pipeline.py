@@ -20,9 +20,9 @@ from vtex_tracking_ext import (
 )
 from vtex_tracking_ext.bulk import Result, push
 from vtex_tracking_ext.bulk.delivery.accounts import DeliveryPlan, MultiAccountDelivery, count_states, plan_delivery
-from vtex_tracking_ext.bulk.delivery.deliver import Choices, News, Waiting
+from vtex_tracking_ext.bulk.delivery.deliver import AccountPause, DeliveryOptions, DeliveryResult
 from vtex_tracking_ext.bulk.input.rows import Place, RowProblem
-from vtex_tracking_ext.bulk.journal.account_name import label_of
+from vtex_tracking_ext.bulk.journal.account_name import account_name_of
 from vtex_tracking_ext.bulk.journal.entries import Selection
 from vtex_tracking_ext.bulk.journal.interface import JournalError
 from vtex_tracking_ext.bulk.journal.sqlite import SqliteJournal, SqliteReader
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 EVENT = TrackingEvent("2026-10-01", "Coletado", "Curitiba", "PR")
 FAST = 1000.0
-QUICK = Choices(looks=())
+QUICK = DeliveryOptions(recheck_delays=())
 
 
 def client(account: str = "mystore", **options: Any) -> TrackingClient:
@@ -91,7 +91,7 @@ def store(oms: Oms) -> Iterator[TrackingClient]:
 def test_an_account_elsewhere_has_another_name(account: str, options: dict[str, str], label: str | None) -> None:
     """So that what went to a sandbox does not pass for sent to the store; VTEX's own host is the store itself."""
     expected = label or f"{account}@{options['base_url'].partition('://')[2]}"
-    assert label_of(client(account, **options)) == expected
+    assert account_name_of(client(account, **options)) == expected
 
 
 def test_a_path_in_capitals_is_counted_like_any_other(journal: SqliteJournal) -> None:
@@ -99,7 +99,7 @@ def test_a_path_in_capitals_is_counted_like_any_other(journal: SqliteJournal) ->
     account: Any = Account(base_url="https://gateway.example/Vtex")
     account.answers(errors.OutcomeUnknownError("the connection was cut"))
     given = [{"order_id": "o-01", "invoice_number": "1", "date": "2026-10-01", "description": d} for d in ("a", "b")]
-    result = push(given, account, journal, options=Choices(events_per_call=1, looks=()))
+    result = push(given, account, journal, options=DeliveryOptions(events_per_call=1, recheck_delays=()))
     assert (result.unknown, result.pending) == (1, 1)
 
 
@@ -119,13 +119,13 @@ def test_what_is_new_is_sent_and_what_is_known_is_not(store: TrackingClient, oms
     assert (again.rows, again.new, again.known, again.calls) == (3, 0, 3, 0)
     assert [len(oms.applied(order, "1")) for order in ("1-01", "2-01")] == [1, 1]
     with SqliteReader.open(path) as reader:
-        assert set(reader.counts()) == {label_of(store)}
-        assert label_of(store).startswith("sandbox@127.0.0.1:")
+        assert set(reader.counts()) == {account_name_of(store)}
+        assert account_name_of(store).startswith("sandbox@127.0.0.1:")
 
 
 def test_nothing_given_resumes_an_earlier_push(store: TrackingClient, oms: Oms, journal: SqliteJournal) -> None:
     """A journal that is open already stays open."""
-    list(journal.add([row(1, "a", account=label_of(store), order_id="1-01")], ""))
+    list(journal.add([row(1, "a", account=account_name_of(store), order_id="1-01")], ""))
     assert push([], store, journal).applied == 1
     assert push([], store, journal).calls == 0
     assert len(oms.applied("1-01", "1")) == 1
@@ -134,17 +134,17 @@ def test_nothing_given_resumes_an_earlier_push(store: TrackingClient, oms: Oms, 
 def test_a_429_is_not_waited_out_by_the_call(store: TrackingClient, oms: Oms, journal: SqliteJournal) -> None:
     """It is the whole account that must wait, whatever the client was told."""
     oms.settings = OmsSettings(rate_limit=0, retry_after=1)
-    heard: list[News | Waiting] = []
+    heard: list[DeliveryResult | AccountPause] = []
 
-    def listen(news: News | Waiting) -> None:
+    def listen(news: DeliveryResult | AccountPause) -> None:
         heard.append(news)
         oms.settings = OmsSettings()
 
     assert push([TrackingUpdate("1-01", "1", [EVENT])], store, journal, report=listen).applied == 1
     waiting, applied = heard
-    assert isinstance(waiting, Waiting)
-    assert (waiting.account, round(waiting.seconds)) == (label_of(store), 1)
-    assert isinstance(applied, News)
+    assert isinstance(waiting, AccountPause)
+    assert (waiting.account, round(waiting.seconds)) == (account_name_of(store), 1)
+    assert isinstance(applied, DeliveryResult)
     assert Counter(request.status for request in oms.received) == {429: 1, 200: 1}
 
 
@@ -187,12 +187,12 @@ def test_what_comes_too_late_to_be_sent_is_noted(journal: SqliteJournal) -> None
     notes: list[tuple[Place, str]] = []
     account: Any = Account()
     push([delivery(1)], account, journal, options=QUICK)
-    recorder = RowRecorder(journal, lambda _: label_of(account), print, lambda *note: notes.append(note))
+    recorder = RowRecorder(journal, lambda _: account_name_of(account), print, lambda *note: notes.append(note))
     recorder.record([delivery(2, "2026-10-02", "a")])
     ((place, note),) = notes
     assert place == Place("f.csv", 2)
     assert "2026-10-02 comes too late" in note
-    assert recorder.counts.verdicts == {"new": 1}
+    assert recorder.counts.by_status == {"new": 1}
 
 
 def test_without_a_client_nothing_is_done(journal: SqliteJournal) -> None:
@@ -223,7 +223,7 @@ def test_an_account_that_ends_leaves_the_others_alone(journal: SqliteJournal) ->
     north.answers(error)
     clients: list[Any] = [north, south]
     result = push([row(1, "a"), row(2, "b", account="south")], clients, journal, options=QUICK)
-    assert (result.applied, result.pending, result.ended) == (1, 1, {label_of(clients[0]): error})
+    assert (result.applied, result.pending, result.ended) == (1, 1, {account_name_of(clients[0]): error})
 
 
 def test_a_contradiction_is_a_problem_and_takes_nothing(journal: SqliteJournal) -> None:
@@ -249,7 +249,7 @@ def test_the_sums_of_a_run_that_leaves_doubts(journal: SqliteJournal) -> None:
     account: Any = Account()
     account.answers(account.applied_and_lost, refused(404), errors.OutcomeUnknownError("lost"))
     rows = [row(1, "a"), row(2, "b", "2"), row(3, "c", "3"), row(4, "d", "3")]
-    options = Choices(concurrency=1, events_per_call=1, looks=(0.0,))
+    options = DeliveryOptions(concurrency=1, events_per_call=1, recheck_delays=(0.0,))
     result = push(rows, account, journal, options=options)
     assert (result.applied, result.refused, result.unknown, result.pending) == (1, 1, 1, 1)
     assert (result.calls, result.reads) == (3, 2)
@@ -262,7 +262,10 @@ def test_a_run_counts_as_it_goes(journal: SqliteJournal) -> None:
     list(journal.add([row(1, "a", account="mystore")], ""))
     counts: list[dict[Any, int]] = []
     deliveries = MultiAccountDelivery(
-        {"mystore": account}, journal, lambda _: counts.append(dict(deliveries.outcomes)), Choices(looks=(0.0,))
+        {"mystore": account},
+        journal,
+        lambda _: counts.append(dict(deliveries.outcomes)),
+        DeliveryOptions(recheck_delays=(0.0,)),
     )
     deliveries.run()
     assert counts == [{"unknown": 1}, {"applied": 1, "unknown": 0}]
@@ -272,7 +275,7 @@ def test_a_journal_that_fails_stops_every_account(journal: SqliteJournal) -> Non
     """The error is raised when the others have ended."""
     north, south = Account(), Account()
     begun, failed = threading.Event(), threading.Event()
-    begin = journal.begin
+    begin = journal.mark_in_flight
 
     def fail(ids: Any) -> Any:
         if min(ids) == 1:
@@ -285,7 +288,7 @@ def test_a_journal_that_fails_stops_every_account(journal: SqliteJournal) -> Non
         begun.set()
         failed.wait(10)
 
-    journal.begin = fail  # type: ignore[method-assign]
+    journal.mark_in_flight = fail  # type: ignore[method-assign]
     south.answers(wait)
     list(journal.add([row(1, "a", account="north"), row(2, "b", account="south")], ""))
     clients: dict[str, Any] = {"north": north, "south": south}
@@ -306,7 +309,7 @@ def test_an_interrupt_finishes_what_is_on_its_way(journal: SqliteJournal, monkey
     account.answers(wait)
     list(journal.add([row(1, "a", account="mystore"), row(2, "b", account="mystore")], ""))
     deliveries = MultiAccountDelivery(
-        {"mystore": account}, journal, lambda _: None, Choices(events_per_call=1, looks=())
+        {"mystore": account}, journal, lambda _: None, DeliveryOptions(events_per_call=1, recheck_delays=())
     )
     stop = deliveries.stop
 
@@ -335,7 +338,7 @@ def test_what_a_run_would_do_can_be_known_before(journal: SqliteJournal) -> None
     """Of the accounts that are asked for."""
     rows = [row(1, "a"), row(2, "b"), delivery(3), row(4, "c", "2"), row(5, "x", account="other")]
     list(journal.add(rows, "mystore"))
-    journal.begin([1])
+    journal.mark_in_flight([1])
     assert plan_delivery(journal, ["mystore", "mystore", "nobody"]) == DeliveryPlan(2, 2, 1, 2, 1)
     assert plan_delivery(journal, ["mystore", "other"], 1) == DeliveryPlan(3, 3, 1, 3, 1)
     assert plan_delivery(journal, []) == DeliveryPlan(0, 0, 0, 0, 0)

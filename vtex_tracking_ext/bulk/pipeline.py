@@ -29,7 +29,7 @@ from vtex_tracking_ext.errors import ConfigurationError
 from .delivery.accounts import MultiAccountDelivery, count_states
 from .delivery.pace import DEFAULT_RATE
 from .input.python_rows import check_rows
-from .journal.account_name import label_of
+from .journal.account_name import account_name_of
 from .journal.opening import open_journal
 from .recorder import RowRecorder
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from vtex_tracking_ext.client import TrackingClient
     from vtex_tracking_ext.errors import VtexTrackingError
 
-    from .delivery.deliver import Choices, News, Waiting
+    from .delivery.deliver import AccountPause, DeliveryOptions, DeliveryResult
     from .input.python_rows import RowInput
     from .input.rows import RowProblem
     from .journal.interface import Journal
@@ -84,9 +84,9 @@ def push(
     client: TrackingClient | Iterable[TrackingClient],
     journal: Journal | str | os.PathLike[str],
     *,
-    options: Choices | None = None,
+    options: DeliveryOptions | None = None,
     rate: float = DEFAULT_RATE,
-    report: Callable[[News | Waiting], object] = lambda _: None,
+    report: Callable[[DeliveryResult | AccountPause], object] = lambda _: None,
     now: dt.datetime | None = None,
 ) -> Result:
     """Push rows of carrier events: record the new ones, deliver them, and return the counts.
@@ -120,16 +120,16 @@ def push(
     with open_journal(journal) if isinstance(journal, str | os.PathLike) else nullcontext(journal) as opened:
         recorder = RowRecorder(opened, account_lookup, problems.append, lambda _place, _note: None)
         # Created before rows are recorded, because it checks its arguments.
-        delivery = MultiAccountDelivery({label_of(one): one for one in clients}, opened, report, options, rate)
+        delivery = MultiAccountDelivery({account_name_of(one): one for one in clients}, opened, report, options, rate)
         recorder.record(check_rows(rows, now or dt.datetime.now().astimezone()))
         delivery.run()
         remaining = count_states(opened, delivery.accounts)
     counts = recorder.counts
     return Result(
         rows=counts.rows,
-        new=counts.verdicts["new"],
-        renewed=counts.verdicts["renewed"],
-        known=counts.verdicts["known"],
+        new=counts.by_status["new"],
+        renewed=counts.by_status["renewed"],
+        known=counts.by_status["known"],
         problems=tuple(problems),
         applied=delivery.outcomes["applied"],
         refused=delivery.outcomes["refused"],
@@ -146,7 +146,7 @@ def _account_lookup(clients: tuple[TrackingClient, ...]) -> AccountLookup:
         raise ConfigurationError("client is empty: pass a TrackingClient, or several.")
     if any(isinstance(one, AsyncTrackingClient) for one in clients):
         raise ConfigurationError("client is an AsyncTrackingClient: pass a TrackingClient, and call push in a thread.")
-    names = {one.account.lower(): label_of(one) for one in reversed(clients)}
+    names = {one.account.lower(): account_name_of(one) for one in reversed(clients)}
 
     def look_up(account: str) -> str:
         name = names.get(account.lower() or clients[0].account.lower())

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from .input.rows import Place, Row
-    from .journal.entries import Verdict
+    from .journal.entries import AddStatus
     from .journal.interface import Journal
 
 #: Returns the journal's name of an account that a row names, or of the default account for an empty text; raises
@@ -30,13 +30,13 @@ class RowCounts:
     Attributes:
         rows: Rows that were read.
         invalid: Rows that cannot be sent.
-        verdicts: How many of the others were new, renewed or known to the journal; see
+        by_status: How many of the others were new, renewed or known to the journal; see
             :class:`~vtex_tracking_ext.bulk.journal.entries.Added`.
     """
 
     rows: int = 0
     invalid: int = 0
-    verdicts: Counter[Verdict] = Factory(Counter)
+    by_status: Counter[AddStatus] = Factory(Counter)
 
 
 class RowRecorder:
@@ -76,10 +76,10 @@ class RowRecorder:
         """
         for added in self._journal.add(self._valid_rows(rows), ""):
             row = added.row
-            if added.verdict == "contradicts":
+            if added.status == "contradicts":
                 self._reject(RowProblem(row.place, "delivered_date", added.note, row.raw))
                 continue
-            self.counts.verdicts[added.verdict] += 1
+            self.counts.by_status[added.status] += 1
             if added.note:
                 self._on_note(row.place, added.note)
 

@@ -148,8 +148,7 @@ class Teller:
 
 
 def _rows(counts: RowCounts) -> dict[str, int]:
-    verdicts = counts.verdicts
-    known = {name: verdicts[name] for name in ("new", "renewed", "known")}
+    known = {name: counts.by_status[name] for name in ("new", "renewed", "known")}
     return {"rows": counts.rows, **known, "wrong": counts.invalid}
 
 

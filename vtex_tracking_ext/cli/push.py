@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vtex_tracking_ext.bulk.delivery.accounts import MultiAccountDelivery, count_states, plan_delivery
-from vtex_tracking_ext.bulk.delivery.deliver import Choices, News, Waiting
+from vtex_tracking_ext.bulk.delivery.deliver import AccountPause, DeliveryOptions, DeliveryResult
 from vtex_tracking_ext.bulk.input.reader import read_rows
 from vtex_tracking_ext.bulk.input.rejects import RejectsFile
 from vtex_tracking_ext.bulk.input.rows import InputFileError
-from vtex_tracking_ext.bulk.journal.account_name import label_of
-from vtex_tracking_ext.bulk.journal.entries import OPEN, Selection
-from vtex_tracking_ext.bulk.journal.opening import open_journal, open_trial
+from vtex_tracking_ext.bulk.journal.account_name import account_name_of
+from vtex_tracking_ext.bulk.journal.entries import OPEN_STATES, Selection
+from vtex_tracking_ext.bulk.journal.opening import open_journal, open_temporary_copy
 from vtex_tracking_ext.bulk.journal.sqlite import SqliteJournal
 from vtex_tracking_ext.bulk.recorder import RowCounts, RowRecorder
 from vtex_tracking_ext.config.credentials import server_url
@@ -72,15 +72,17 @@ def push(parsed: argparse.Namespace) -> Status:
     with terminations(), Accounts(parsed) as accounts, _opened(parsed) as journal:
         if parsed.files:
             keep = not (parsed.dry_run or parsed.no_rejects)
-            recorder = RowRecorder(journal, lambda name: label_of(accounts.client(name)), teller.problem, teller.note)
+            recorder = RowRecorder(
+                journal, lambda name: account_name_of(accounts.client(name)), teller.problem, teller.note
+            )
             try:
                 counts = _take_in(parsed, recorder, teller, keep=keep)
             except BaseException:  # an interrupt too: nothing is sent now, but what was noted will be
-                noted = recorder.counts.verdicts["new"] + recorder.counts.verdicts["renewed"]
+                noted = recorder.counts.by_status["new"] + recorder.counts.by_status["renewed"]
                 if noted and not parsed.dry_run:
                     teller.noted(noted)
                 raise
-            clients, left_out = {label_of(client): client for client in accounts.made}, 0
+            clients, left_out = {account_name_of(client): client for client in accounts.made}, 0
         else:
             counts = RowCounts()
             clients, left_out = _resumable(parsed, journal, accounts, teller)
@@ -97,7 +99,7 @@ def _opened(parsed: argparse.Namespace) -> Journal:
     if parsed.enqueue and not parsed.dry_run:
         return fleet_journal(parsed, os.environ)
     if parsed.dry_run:
-        return open_trial(journal_path(parsed, os.environ))
+        return open_temporary_copy(journal_path(parsed, os.environ))
     return open_journal(journal_to_write(parsed, os.environ))
 
 
@@ -157,7 +159,7 @@ def _resumable(
     clients: dict[str, TrackingClient] = {}
     left_out = 0
     for label, counts in journal.counts().items():
-        waiting = sum(counts[state] for state in OPEN)
+        waiting = sum(counts[state] for state in OPEN_STATES)
         account = label.partition("@")[0]
         if not waiting or (parsed.account is not None and account != accounts.own):
             continue
@@ -168,7 +170,7 @@ def _resumable(
                 raise
             why = str(error)
         else:
-            if label_of(client) == label:
+            if account_name_of(client) == label:
                 clients[label] = client
                 continue
             why = f"they were meant for another address than {client.base_url}"
@@ -188,17 +190,17 @@ def _deliver(
     """Deliver what waits for the accounts, and tell what became of it."""
     results = Results()
 
-    def report(news: News | Waiting) -> None:
-        if isinstance(news, News):
+    def report(news: DeliveryResult | AccountPause) -> None:
+        if isinstance(news, DeliveryResult):
             results.add(news)
             shown.show(delivery.outcomes)
         else:
             shown.wait(news)
 
-    choices = Choices(parsed.concurrency, parsed.events_per_call, parsed.send_on)
-    delivery = MultiAccountDelivery(clients, journal, report, choices, parsed.rate)
+    options = DeliveryOptions(parsed.concurrency, parsed.events_per_call, parsed.send_on)
+    delivery = MultiAccountDelivery(clients, journal, report, options, parsed.rate)
     before = count_states(journal, clients)
-    total = sum(before[state] for state in OPEN)
+    total = sum(before[state] for state in OPEN_STATES)
     with progress(total, as_json=parsed.json) as shown, interrupts(delivery.stop) as stopped:
         delivery.run()
     left = count_states(journal, clients)
@@ -207,8 +209,8 @@ def _deliver(
     for label in clients:
         teller.outcomes(journal.entries(Selection(("unknown", "in_flight"), label)), "unknown")
     for label, account in delivery.accounts.items():
-        if account.reason:
-            teller.ended(label, account.reason)
+        if account.stop_reason:
+            teller.ended(label, account.stop_reason)
     teller.summary(counts, delivery, left, left_out)
     return Status.INTERRUPTED if stopped.happened else _status(counts, delivery, left, left_out)
 
@@ -220,7 +222,7 @@ class Results:
         self.refused: list[int] = []
         self.odd: list[int] = []
 
-    def add(self, news: News) -> None:
+    def add(self, news: DeliveryResult) -> None:
         """Take in what became of entries."""
         ids = [entry.id for entry in news.entries]
         if news.outcome == "refused":

@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from .batches import EVENTS_PER_CALL, calls_for
-from .deliver import Delivery, News
+from .batches import EVENTS_PER_CALL, count_calls
+from .deliver import AccountDelivery, DeliveryResult
 from .pace import DEFAULT_RATE, Pace
-from .threads import side_by_side
+from .threads import run_in_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from vtex_tracking_ext.bulk.journal.entries import Load, Settled, State
+    from vtex_tracking_ext.bulk.journal.entries import Backlog, Outcome, State
     from vtex_tracking_ext.bulk.journal.interface import Journal, JournalReader
     from vtex_tracking_ext.client import TrackingClient
     from vtex_tracking_ext.errors import VtexTrackingError
 
-    from .deliver import Choices, Waiting
+    from .deliver import AccountPause, DeliveryOptions
 
 
 class MultiAccountDelivery:
@@ -43,16 +43,16 @@ class MultiAccountDelivery:
         self,
         clients: Mapping[str, TrackingClient],
         journal: Journal,
-        report: Callable[[News | Waiting], object],
-        options: Choices | None = None,
+        report: Callable[[DeliveryResult | AccountPause], object],
+        options: DeliveryOptions | None = None,
         rate: float = DEFAULT_RATE,
     ) -> None:
         self._report = report
         self._lock = threading.Lock()
         self._unknown: set[int] = set()
-        self.outcomes: Counter[Settled] = Counter()
-        self.accounts: dict[str, Delivery] = {
-            account: Delivery(client.paced(), journal, account, Pace(rate=rate), self._count_and_report, options)
+        self.outcomes: Counter[Outcome] = Counter()
+        self.accounts: dict[str, AccountDelivery] = {
+            account: AccountDelivery(client.paced(), journal, account, Pace(rate=rate), self._count_and_report, options)
             for account, client in clients.items()
         }
 
@@ -69,7 +69,7 @@ class MultiAccountDelivery:
     @property
     def stop_errors(self) -> dict[str, VtexTrackingError]:
         """The accounts that were stopped early, with the error that stopped each."""
-        found = {account: delivery.stopped_by for account, delivery in self.accounts.items()}
+        found = {account: delivery.stop_error for account, delivery in self.accounts.items()}
         return {account: error for account, error in found.items() if error is not None}
 
     def run(self) -> None:
@@ -80,16 +80,16 @@ class MultiAccountDelivery:
             KeyboardInterrupt: The user interrupted; calls in progress have been finished and recorded first, unless the
                 user interrupted again.
         """
-        side_by_side({f"account-{account}": delivery.run for account, delivery in self.accounts.items()}, self.stop)
+        run_in_threads({f"account-{account}": delivery.run for account, delivery in self.accounts.items()}, self.stop)
 
     def stop(self) -> None:
         """Start no further calls; those in progress are finished."""
         for delivery in self.accounts.values():
             delivery.stop()
 
-    def _count_and_report(self, news: News | Waiting) -> None:
+    def _count_and_report(self, news: DeliveryResult | AccountPause) -> None:
         with self._lock:
-            if isinstance(news, News):
+            if isinstance(news, DeliveryResult):
                 ids = {entry.id for entry in news.entries}
                 if news.outcome == "unknown":  # by number, because they may become known later
                     self._unknown |= ids
@@ -123,14 +123,14 @@ def plan_delivery(
     journal: JournalReader, accounts: Iterable[str], events_per_call: int = EVENTS_PER_CALL
 ) -> DeliveryPlan:
     """Return what a delivery of some accounts would send, provided that no outcome stays unknown."""
-    loads: Counter[Load] = Counter()
+    loads: Counter[Backlog] = Counter()
     for account in set(accounts):
-        loads.update(journal.loads(account))
+        loads.update(journal.count_backlogs(account))
     return DeliveryPlan(
         packages=loads.total(),
         events=sum(load.events * packages for load, packages in loads.items()),
         deliveries=sum(load.deliveries * packages for load, packages in loads.items()),
-        calls=sum(calls_for(load, events_per_call) * packages for load, packages in loads.items()),
+        calls=sum(count_calls(load, events_per_call) * packages for load, packages in loads.items()),
         in_doubt=sum(load.in_doubt * packages for load, packages in loads.items()),
     )
 
