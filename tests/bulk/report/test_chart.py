@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vtex_tracking_ext.bulk.report.chart import HEIGHT, LEAST, MOST, SMALLEST, Chart, Timeline, nice
+from vtex_tracking_ext.bulk.report.chart import HEIGHT, MAX_BARS, MIN_BARS, MIN_HEIGHT, Chart, Timeline, scale_top
 
 START = dt.datetime(2026, 11, 23, 12, 0, tzinfo=dt.UTC)
 SECOND = dt.timedelta(seconds=1)
@@ -33,21 +33,21 @@ def test_nothing_has_no_chart() -> None:
 def test_a_single_moment_stands_in_the_middle() -> None:
     """Among enough empty bars to look like a chart; it is told to the second."""
     chart = chart_of((0, "applied"), (0.9, "unknown"))
-    assert len(chart.bars) == LEAST
+    assert len(chart.bars) == MIN_BARS
     (bar,) = [bar for bar in chart.bars if bar.parts]
     assert (bar.start, bar.end) == ("2026-11-23 12:00:00", "2026-11-23 12:00:01")
     assert bar.counts == {"applied": 1, "refused": 0, "unknown": 1}
     assert [(part.state, part.y, part.height) for part in bar.parts] == [("unknown", 100, 100), ("applied", 0, 100)]
-    assert (chart.top, chart.middle, chart.each, chart.total) == (2, 1, "1 second", 2)
+    assert (chart.top, chart.half, chart.duration, chart.total) == (2, 1, "1 second", 2)
 
 
 def test_bars_get_wider_and_keep_what_they_hold() -> None:
     """Six hours are bars of fifteen minutes, whose ends are round; they are told to the minute."""
     chart = chart_of(*((minute * 60, "applied" if minute % 9 else "refused") for minute in range(6 * 60)))
-    assert chart.each == "15 minutes"
+    assert chart.duration == "15 minutes"
     assert chart.bars[0].start == "2026-11-23 12:00"
     assert chart.bars[-1].end == "2026-11-23 18:00"
-    assert chart.noon == "2026-11-23 15:00"
+    assert chart.midpoint == "2026-11-23 15:00"
     assert [sum(bar.counts.values()) for bar in chart.bars] == [15] * 24
     assert sum(bar.counts["refused"] for bar in chart.bars) == 40
 
@@ -55,9 +55,9 @@ def test_bars_get_wider_and_keep_what_they_hold() -> None:
 def test_days_begin_at_midnight_and_weeks_on_mondays() -> None:
     """In UTC; they are told to the day."""
     chart = chart_of((0, "applied"), (40 * 86_400, "applied"))
-    assert (chart.each, chart.bars[0].start, chart.bars[-1].end) == ("1 day", "2026-11-23", "2027-01-03")
+    assert (chart.duration, chart.bars[0].start, chart.bars[-1].end) == ("1 day", "2026-11-23", "2027-01-03")
     chart = chart_of((0, "applied"), (100 * 86_400, "applied"))
-    assert chart.each == "7 days"
+    assert chart.duration == "7 days"
     assert {dt.date.fromisoformat(bar.start).weekday() for bar in chart.bars} == {0}
 
 
@@ -66,8 +66,9 @@ def test_a_bar_of_few_among_thousands_is_seen() -> None:
     chart = chart_of(*[(0.0, "applied")] * 8000, (0, "refused"), (1, "unknown"), *[(2.0, "applied")] * 2000)
     first, second, _ = [bar for bar in chart.bars if bar.parts]
     assert chart.top == 10_000
-    assert [(part.state, part.height) for part in first.parts] == [("refused", SMALLEST), ("applied", 160)]
-    assert [(part.state, part.y, part.height) for part in second.parts] == [("unknown", HEIGHT - SMALLEST, SMALLEST)]
+    assert [(part.state, part.height) for part in first.parts] == [("refused", MIN_HEIGHT), ("applied", 160)]
+    (part,) = second.parts
+    assert (part.state, part.y, part.height) == ("unknown", HEIGHT - MIN_HEIGHT, MIN_HEIGHT)
     full = chart_of(*[(0.0, "applied")] * 9999, (0, "refused"))
     assert min(part.y for bar in full.bars for part in bar.parts) == 0
 
@@ -77,12 +78,12 @@ def test_a_bar_of_few_among_thousands_is_seen() -> None:
 )
 def test_the_scale_ends_at_a_round_number(most: int, top: int) -> None:
     """The first that is high enough."""
-    assert nice(most) == top
+    assert scale_top(most) == top
 
 
 def test_half_an_entry_is_not_on_the_scale() -> None:
     """A scale of one has no middle."""
-    assert chart_of((0, "applied")).middle is None
+    assert chart_of((0, "applied")).half is None
 
 
 def test_all_the_years_there_are_fit() -> None:
@@ -101,10 +102,10 @@ def test_whatever_comes_is_counted_once_in_a_few_bars(settled: list[tuple[float,
     """Side by side without a gap, whatever the order they came in."""
     chart = chart_of(*settled)
     assert chart == chart_of(*sorted(settled))
-    assert LEAST <= len(chart.bars) <= MOST
+    assert MIN_BARS <= len(chart.bars) <= MAX_BARS
     for state in STATES:
         assert sum(bar.counts[state] for bar in chart.bars) == sum(state == other for _, other in settled)
     assert all(a.end == b.start and a.x < b.x for a, b in zip(chart.bars, chart.bars[1:], strict=False))
     for bar in chart.bars:
         assert {part.state for part in bar.parts} == {state for state, number in bar.counts.items() if number}
-        assert sum(part.height for part in bar.parts) <= HEIGHT + 2 * SMALLEST
+        assert sum(part.height for part in bar.parts) <= HEIGHT + 2 * MIN_HEIGHT

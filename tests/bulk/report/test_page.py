@@ -19,7 +19,7 @@ from vtex_tracking_ext import TrackingEvent
 from vtex_tracking_ext.bulk.input.rows import Place
 from vtex_tracking_ext.bulk.journal.entries import Backlog, Entry, Meta, PackageKey, Selection, State
 from vtex_tracking_ext.bulk.journal.interface import ALL, JournalReader
-from vtex_tracking_ext.bulk.report.page import ROWS, page, summary_of
+from vtex_tracking_ext.bulk.report.page import MAX_ROWS, Summary, page
 
 from support.entries import ADDED, HOSTILE, SETTLED, entry, hostile
 
@@ -132,7 +132,7 @@ class Page(HTMLParser):
         return self.texts["tr"]
 
 
-def shown(*entries: Entry, selection: Selection | None = None) -> Page:
+def shown(*entries: Entry, selection: Selection = ALL) -> Page:
     """Return the page of entries, held against what must be true of every page."""
     held: JournalReader = Held(entries)
     source = page(held, "journal.db", NOW, selection)
@@ -185,7 +185,7 @@ def check_accessible(found: Page) -> None:
 def test_an_empty_journal_is_told_as_such() -> None:
     """Zeros and no table, no chart."""
     found = shown()
-    assert "there is nothing in the journal yet. A push fills it." in found.text
+    assert "Nothing: the journal is empty. Run a push to fill it." in found.text
     assert found.having("table") == found.having("svg") == []
     assert [text for text in found.texts["li"] if text] == [
         "0unknown",
@@ -193,15 +193,15 @@ def test_an_empty_journal_is_told_as_such() -> None:
         "0pending",
         "0in flight",
         "0applied",
-        "0in all",
+        "0total",
     ]
 
 
 def test_when_all_is_applied_nothing_is_to_be_done() -> None:
     """And no table of others is there."""
     found = shown(entry(1), entry(2))
-    assert "Nothing: all of it was applied." in found.text
-    assert "In all" not in "".join(found.texts["tfoot"])
+    assert "Nothing: all entries were applied." in found.text
+    assert "Total" not in "".join(found.texts["tfoot"])
     assert found.texts["h2"] == ["What to do", "Accounts", "Over time"]
 
 
@@ -213,7 +213,7 @@ def test_the_numbers_are_those_of_the_entries() -> None:
     found = shown(*entries)
     assert "mystore111126" in found.rows()
     assert "otherstore100001" in found.rows()
-    assert found.texts["tfoot"] == ["In all211127"]
+    assert found.texts["tfoot"] == ["Total211127"]
     todo = [text for text in found.texts["li"] if "." in text]
     assert [text.split(".")[0] for text in todo] == ["2 unknown", "1 in flight", "1 pending", "1 refused"]
     assert "vtex-tracking resolve" in todo[0]
@@ -237,7 +237,7 @@ def test_an_entry_is_told_with_all_that_helps() -> None:
     assert (
         "1172452900788-01invoice 000030711mystore Delivery2026-10-08 21:15 HTTP 504 events.csv:6 1 2026-11-23 12:05:00"
     ) in rows
-    assert "1172452900788-01invoice 000030711mystore Deliveryno date told cut off events.csv:7 1" in rows
+    assert "1172452900788-01invoice 000030711mystore Deliveryno date given cut off events.csv:7 1" in rows
 
 
 def test_what_is_unknown_comes_first_and_the_latest_of_it() -> None:
@@ -257,14 +257,14 @@ def test_long_tables_are_cut_and_say_so() -> None:
     """The latest are shown, the others counted, with the way to see them."""
     entries = [
         entry(number, "refused", reason=f"r{number}", settled=SETTLED + dt.timedelta(seconds=number))
-        for number in range(ROWS + 234)
+        for number in range(MAX_ROWS + 234)
     ]
     found = shown(*entries)
     caption = next(text for text in found.texts["caption"] if "refused" in text)
-    assert caption == "The 1,000 of 1,234 refused entries that were settled last, the last one first"
+    assert caption == "The latest 1,000 of 1,234 refused entries, newest first"
     assert "And 234 more: vtex-tracking report --state refused --format csv lists them all." in found.texts["p"]
     reasons = [row.split("SP ")[1].split()[0] for row in found.rows() if "SP " in row]
-    assert reasons == [f"r{number}" for number in reversed(range(234, ROWS + 234))]
+    assert reasons == [f"r{number}" for number in reversed(range(234, MAX_ROWS + 234))]
 
 
 def test_the_chart_has_a_text_beside_it() -> None:
@@ -273,7 +273,7 @@ def test_the_chart_has_a_text_beside_it() -> None:
     found = shown(*entries, entry(5, "pending"), entry(6, "in_flight"))
     (chart,) = [svg for svg in found.having("svg") if svg.get("role") == "img"]
     assert chart["aria-labelledby"] == "chart-title chart-text"
-    assert "4 entries from 2026-11-23 12:05 to 2026-11-23 15:10. A bar is 5 minutes." in found.texts["figcaption"][0]
+    assert "4 entries from 2026-11-23 12:05 to 2026-11-23 15:10. Each bar is 5 minutes." in found.texts["figcaption"][0]
     assert "2026-11-23 12:05 to 2026-11-23 12:10: 2 applied, 1 refused, 0 unknown" in found.texts["title"]
     assert "2026-11-23 15:052026-11-23 15:10001" in found.rows()
     assert found.texts["desc"][0].startswith("A bar chart from 2026-11-23 12:05 to 2026-11-23 15:10")
@@ -285,14 +285,14 @@ def test_the_chart_has_a_text_beside_it() -> None:
     ("selection", "said", "numbers"),
     [
         (Selection(account="OTHERstore"), "account otherstore.", 6),
-        (Selection(("unknown", "refused")), "entries that are unknown or refused.", 3),
-        (Selection(("pending",), account="mystore"), "account mystore, entries that are pending.", 2),
+        (Selection(("unknown", "refused")), "state unknown or refused.", 3),
+        (Selection(("pending",), account="mystore"), "account mystore, state pending.", 2),
     ],
 )
 def test_a_part_of_the_journal_says_which(selection: Selection, said: str, numbers: int) -> None:
     """And shows no numbers of the rest."""
     found = shown(entry(1, "applied"), entry(2, "unknown", package=OTHER), selection=selection)
-    assert f"Only a part of it: {said}" in found.texts["p"]
+    assert f"Filter: {said}" in found.texts["p"]
     assert len([attributes for attributes in found.having("b") if not attributes]) >= numbers
     assert len([text for text in found.texts["li"] if text[:1].isdigit() and "." not in text]) == numbers
 
@@ -301,7 +301,7 @@ def test_an_empty_part_is_no_empty_journal() -> None:
     """Nor is a part without anything open the whole."""
     assert "Nothing: there are no such entries." in shown(entry(), selection=Selection(account="none")).texts["p"]
     part = shown(entry(), selection=Selection(("applied",)))
-    assert "Nothing: nothing of this is open." in part.texts["p"]
+    assert "Nothing: none of these entries is open." in part.texts["p"]
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=lambda text: repr(text[:12]))
@@ -334,13 +334,13 @@ def test_a_letter_that_reads_from_right_to_left_turns_nothing_else() -> None:
 def test_memory_does_not_grow_with_the_number_of_entries() -> None:
     """What is kept of 20,000 entries are numbers and the rows that are shown."""
     long = evolve(entry(1, "refused"), reason="x" * 1000)
-    summary_of([long])
+    Summary([long])
     tracemalloc.start()
     try:
-        summary = summary_of(evolve(long, id=number) for number in range(20_000))
+        summary = Summary(evolve(long, id=number) for number in range(20_000))
         size, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
     assert summary.total() == Counter(refused=20_000)
-    assert size < ROWS * 1000
-    assert sum(summary_of(repeat(long, 3)).total().values()) == 3
+    assert size < MAX_ROWS * 1000
+    assert sum(Summary(repeat(long, 3)).total().values()) == 3

@@ -17,7 +17,7 @@ from vtex_tracking_ext.bulk.input.csv_injection import MARK
 from vtex_tracking_ext.bulk.input.reader import read_rows
 from vtex_tracking_ext.bulk.input.rows import Row
 from vtex_tracking_ext.bulk.journal.entries import PackageKey, drafts_from_row
-from vtex_tracking_ext.bulk.report.rows import BYTE_ORDER_MARK, CELL_LENGTH, FIELDS, csv_lines, json_lines
+from vtex_tracking_ext.bulk.report.rows import BYTE_ORDER_MARK, FIELDS, MAX_CELL_LENGTH, csv_lines, json_lines
 
 from support.entries import ADDED, HOSTILE, entry, hostile
 
@@ -113,7 +113,7 @@ def test_cells_print_and_run_nothing(text: str) -> None:
     for name, cell in row.items():
         assert cell.isprintable(), name
         assert not cell.startswith(("=", "+", "-", "@")), name
-        assert len(cell) <= CELL_LENGTH + 200, name
+        assert len(cell) <= MAX_CELL_LENGTH + 200, name
 
 
 def test_a_row_made_safe_says_so_and_can_be_pushed_again(tmp_path: Path) -> None:

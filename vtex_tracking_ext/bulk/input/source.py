@@ -27,7 +27,7 @@ STDIN_NAME: Final = "<stdin>"
 ENCODINGS: Final = ("utf-8", "windows-1252")
 
 #: The format of each file extension.
-FORMATS: Final[dict[str, Format]] = {
+FORMATS: dict[str, Format] = {
     ".csv": "csv",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
