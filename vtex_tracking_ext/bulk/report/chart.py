@@ -106,13 +106,9 @@ class Timeline:
     def add(self, moment: dt.datetime, state: str) -> None:
         """Count an entry that came into ``state`` at ``moment`` (aware)."""
         number = (moment - _ORIGIN) // _SECOND // self._width
-        known = number in self._counts
+        is_new = number not in self._counts
         self._counts[number][state] += 1
-        if not known:
-            self._widen()
-
-    def _widen(self) -> None:
-        while max(self._counts) - min(self._counts) >= MAX_BARS:
+        while is_new and max(self._counts) - min(self._counts) >= MAX_BARS:
             wider = next(self._widths)
             merged: dict[int, Counter[str]] = defaultdict(Counter)
             for number, counts in self._counts.items():
