@@ -163,7 +163,7 @@ def test_all_problems_of_a_row_are_told(tmp_path: Path) -> None:
         ("order_id,date\n", "events.csv:1: the header lacks invoice_number, description"),
         (
             f'{HEADER}{GOOD}1-01,1,"x\n{GOOD}',
-            "events.csv:3: not CSV: unexpected end of data; look for an unclosed quote",
+            "events.csv:3: not CSV: unexpected end of data; check the quotes",
         ),
         (f"{HEADER}{GOOD}1-01,1,{'x' * 140_000}\n", "events.csv:3: not CSV: field larger than field limit"),
         (b"PK\x03\x04\xff", "events.csv:1: an XLSX file or a ZIP archive; name an XLSX file .xlsx"),

@@ -100,9 +100,7 @@ class Columns:
 
     def field_of(self, name: str) -> str | None:
         """Return the field of a column, :data:`IGNORED`, or None for an unknown column."""
-        field = self._fields.get(name)
-        if field is None:
-            field = self._fields.get(_key(name))
+        field = self._fields.get(name) or self._fields.get(_key(name))
         return IGNORED if field is None and self.ignore_unknown else field
 
     def count_known(self, names: Iterable[str]) -> int:
@@ -163,7 +161,7 @@ def is_reason(name: str) -> bool:
 
 def _key(name: str) -> str:
     """Return the form of a column's name that is compared."""
-    return unescape_name(name).strip().casefold()
+    return (unescape_name(name) if name.startswith("'") else name).strip().casefold()
 
 
 def _mapped_field(source: str, column: str, field: str) -> str:

@@ -65,8 +65,7 @@ def csv_rows(
                 else:
                     yield from check_cells(header, Place(name, start), cells, (), now)
         except csv.Error as error:
-            message = f"{name}:{end + 1}: not CSV: {error}; look for an unclosed quote from this line on."
-            raise InputFileError(message) from None
+            raise InputFileError(f"{name}:{end + 1}: not CSV: {error}; check the quotes from here on.") from None
     if header is None:
         raise InputFileError(f"{name}: empty; the first line must be the header: {','.join(COLUMNS)}.")
 
