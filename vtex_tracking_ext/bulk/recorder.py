@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from .journal.entries import AddStatus
     from .journal.interface import Journal
 
-#: Returns the journal's name of an account that a row names, or of the default account for an empty text; raises
-#: ConfigurationError where there is none.
+#: Returns the journal's name of the account that a row names, or of the default account for an empty text; raises
+#: ConfigurationError for an account without a client.
 AccountLookup: TypeAlias = "Callable[[str], str]"
 
 

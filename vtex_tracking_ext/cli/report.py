@@ -112,7 +112,7 @@ def _page(journal: JournalReader, selection: Selection) -> Iterator[str]:
         ) from None
     from vtex_tracking_ext.bulk.journal.entries import utc_now  # noqa: PLC0415 - so that --help is quick
 
-    text = page.page(journal, journal.name.rpartition(os.sep)[2], utc_now(), selection)
+    text = page.render_page(journal, journal.name.rpartition(os.sep)[2], utc_now(), selection)
     return (text[at : at + _PIECE] for at in range(0, len(text), _PIECE))
 
 

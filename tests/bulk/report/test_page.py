@@ -19,7 +19,7 @@ from vtex_tracking_ext import TrackingEvent
 from vtex_tracking_ext.bulk.input.rows import Place
 from vtex_tracking_ext.bulk.journal.entries import Backlog, Entry, Meta, PackageKey, Selection, State
 from vtex_tracking_ext.bulk.journal.interface import ALL, JournalReader
-from vtex_tracking_ext.bulk.report.page import MAX_ROWS, Summary, page
+from vtex_tracking_ext.bulk.report.page import MAX_ROWS, Summary, render_page
 
 from support.entries import ADDED, HOSTILE, SETTLED, entry, hostile
 
@@ -135,7 +135,7 @@ class Page(HTMLParser):
 def shown(*entries: Entry, selection: Selection = ALL) -> Page:
     """Return the page of entries, after the checks that every page must pass."""
     held: JournalReader = Held(entries)
-    source = page(held, "journal.db", NOW, selection)
+    source = render_page(held, "journal.db", NOW, selection)
     assert source.startswith("<!doctype html>\n")
     assert source.encode("utf-8")
     found = Page(source)
@@ -318,7 +318,7 @@ def test_hostile_texts_add_no_elements(text: str) -> None:
 
 def test_journal_name_is_escaped() -> None:
     """The journal's name is escaped in the title and on the page."""
-    found = Page(page(Held([]), "</title><script>\u202e", NOW))
+    found = Page(render_page(Held([]), "</title><script>\u202e", NOW))
     assert not found.having("script")
     assert found.texts["title"] == [r"Order tracking: </title><script>\u202e"]
 

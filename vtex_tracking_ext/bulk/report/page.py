@@ -79,8 +79,8 @@ class Summary:
         return [entry for _, _, entry in sorted(self._latest[state], reverse=True)]  # ids differ
 
 
-def page(journal: JournalReader, name: str, now: dt.datetime, selection: Selection = ALL) -> str:
-    """Return the page.
+def render_page(journal: JournalReader, name: str, now: dt.datetime, selection: Selection = ALL) -> str:
+    """Return the page as HTML.
 
     Args:
         journal: The journal.

@@ -35,7 +35,7 @@ def _iso(moment: dt.datetime | None) -> str | None:
     return None if moment is None else f"{moment.replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
 
 
-#: The columns, each with its value of an entry; None where there is none.
+#: The columns, each with a function that returns its value of an entry, or None without one.
 _COLUMNS: Final[dict[str, Callable[[Entry], Value]]] = {
     "account": lambda entry: entry.package.account,
     "order_id": lambda entry: entry.package.order_id,
