@@ -75,7 +75,7 @@ def fetch(arguments: argparse.Namespace, server: Server) -> None:
     """Fetch tasks from a short and from a long queue."""
     print(f"\nmedian of {FETCHES} fetches of a task (Procrastinate's fetch_job, round trip included)")
     with PostgresJournal.open(Databases(server.url).new()) as journal:
-        with journal.connections.one() as connection:
+        with journal.connections.connection() as connection:
             prepare(connection)
         ringing, queued = Ringing(journal.connections), 0
         for number in (1000, arguments.tasks):
@@ -83,7 +83,7 @@ def fetch(arguments: argparse.Namespace, server: Server) -> None:
             ringing.ring(PackageKey("big", f"{n}-01", "1") for n in range(queued, number))
             seconds, queued = time.monotonic() - started, number
             print(f"{number:7} queued            {fetch_milliseconds(journal):.2f} ms; enqueuing took {seconds:.1f} s")
-        with journal.connections.one() as connection:
+        with journal.connections.connection() as connection:
             connection.execute("UPDATE procrastinate_jobs SET scheduled_at = now() + interval '1 hour'")
             connection.execute("VACUUM ANALYZE procrastinate_jobs")
         ringing.ring(PackageKey("small", f"{n}-01", "1") for n in range(FETCHES + 10))
@@ -155,7 +155,7 @@ class Fleet:
             with self.workers(workers) as cpu_seconds:
                 while journal.counts()[label]["applied"] < events:
                     time.sleep(POLL_INTERVAL)
-            with journal.connections.one() as connection:
+            with journal.connections.connection() as connection:
                 ((seconds,),) = connection.execute(
                     "SELECT extract(epoch FROM max(settled) - min(begun))::float8 FROM entries"
                 )

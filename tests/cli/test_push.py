@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from vtex_tracking_ext.bulk.delivery import breaker, deliver, pace
-from vtex_tracking_ext.bulk.input.rows import read_rows
+from vtex_tracking_ext.bulk.input.reader import read_rows
 from vtex_tracking_ext.bulk.journal.entries import Selection
 from vtex_tracking_ext.bulk.journal.sqlite import SqliteJournal, SqliteReader
 from vtex_tracking_ext.cli import messages
@@ -170,11 +170,11 @@ class TestReading:
 
 def test_as_many_as_can_be_go_at_once(run: Callable[..., Ran]) -> None:
     """More would wait for a connection until their time is over, or have no thread."""
-    ran = run("push", "--concurrency", bulk_options.MOST_CONCURRENCY + 1, EXAMPLE_FILE)
+    ran = run("push", "--concurrency", bulk_options.MAX_CONCURRENCY + 1, EXAMPLE_FILE)
     assert ran.status == 2
     assert "101 is more than 100" in ran.err
-    assert run("push", "--concurrency", bulk_options.MOST_CONCURRENCY, EXAMPLE_FILE).status == 0
-    assert bulk_options.MOST_CONCURRENCY == deliver.MOST_CONCURRENCY
+    assert run("push", "--concurrency", bulk_options.MAX_CONCURRENCY, EXAMPLE_FILE).status == 0
+    assert bulk_options.MAX_CONCURRENCY == deliver.MAX_CONCURRENCY
 
 
 class TestPush:
@@ -240,7 +240,7 @@ class TestPush:
         good = write(tmp_path, HEADER + ROW)
         run("push", good, "--app-key", "wrong", "--app-token", "wrong")
         with SqliteJournal.open(journal) as opened:
-            opened.begin([1])
+            opened.mark_in_flight([1])
         ran = run("push", "--dry-run", write(tmp_path, HEADER + ROW.replace("2026-10-05", "x"), "bad.csv"), good)
         assert ran.status == 2
         assert "1 in doubt are settled first, by reading." in ran.out
@@ -468,7 +468,7 @@ class TestOutcomes:
         def fail(*_: object) -> dict[str, str]:
             raise RuntimeError("made to fail")
 
-        monkeypatch.setattr(deliver, "LOOKS", ())
+        monkeypatch.setattr(deliver, "RECHECK_DELAYS", ())
         path = write(tmp_path, HEADER + ROW)
         with monkeypatch.context() as patched:
             patched.setattr(Oms, "update_tracking_status", fail)

@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from vtex_tracking_ext.bulk.input.records import Place, RowProblem
+    from vtex_tracking_ext.bulk.delivery.accounts import DeliveryPlan, MultiAccountDelivery
+    from vtex_tracking_ext.bulk.input.rows import Place, RowProblem
     from vtex_tracking_ext.bulk.journal.entries import Entry, State
-    from vtex_tracking_ext.bulk.pipeline import Intake, Outlook, Run
+    from vtex_tracking_ext.bulk.recorder import RowCounts
 
 #: Lines about problems, and about outcomes, that a person gets at most; all of them are in the rejects file and in the
 #: journal.
@@ -100,40 +101,40 @@ class Teller:
         else:
             warn(f"{label}: given up, what waits was not sent: {visible(reason, _REASON_LENGTH)}")
 
-    def plan(self, intake: Intake, planned: Outlook) -> None:
+    def plan(self, counts: RowCounts, planned: DeliveryPlan) -> None:
         """Tell what a push would do."""
         if self.as_json:
-            say_json("plan", {**_rows(intake), **asdict(planned)})
+            say_json("plan", {**_rows(counts), **asdict(planned)})
             return
-        say(_row_line(intake))
+        say(_row_line(counts))
         doubt = f" {planned.in_doubt} in doubt are settled first, by reading." if planned.in_doubt else ""
         say(
             f"To send: {counted(planned.events, 'event')} and {counted(planned.deliveries, 'delivery', 'deliveries')} "
             f"of {counted(planned.packages, 'package')}, in {counted(planned.calls, 'call')}.{doubt}"
         )
 
-    def enqueued(self, intake: Intake, rung: int) -> None:
+    def enqueued(self, counts: RowCounts, rung: int) -> None:
         """Tell for how many packages the workers were rung."""
         if self.as_json:
-            say_json("enqueued", {**_rows(intake), "packages": rung})
+            say_json("enqueued", {**_rows(counts), "packages": rung})
             return
-        if intake.rows:
-            say(_row_line(intake))
+        if counts.rows:
+            say(_row_line(counts))
         say(f"Rang for {counted(rung, 'package')}; the workers send what waits.")
 
-    def summary(self, intake: Intake, run: Run, left: Counter[State], left_out: int) -> None:
+    def summary(self, counts: RowCounts, delivery: MultiAccountDelivery, left: Counter[State], left_out: int) -> None:
         """Tell what a push did and left."""
-        applied, refused = run.outcomes["applied"], run.outcomes["refused"]
+        applied, refused = delivery.outcomes["applied"], delivery.outcomes["refused"]
         unknown, pending = left["unknown"] + left["in_flight"], left["pending"] + left_out
         if self.as_json:
             told = {"applied": applied, "refused": refused, "unknown": unknown, "pending": pending}
-            say_json("summary", {**_rows(intake), **told, "calls": run.calls, "reads": run.reads})
+            say_json("summary", {**_rows(counts), **told, "calls": delivery.calls, "reads": delivery.reads})
             return
-        if intake.rows:
-            say(_row_line(intake))
+        if counts.rows:
+            say(_row_line(counts))
         say(
             f"Events and deliveries: {applied} applied, {refused} refused, {unknown} unknown, {pending} waiting; "
-            f"{counted(run.calls, 'call')}, {counted(run.reads, 'order')} read."
+            f"{counted(delivery.calls, 'call')}, {counted(delivery.reads, 'order')} read."
         )
         if refused:
             say("Mend what the refusals say, and push those rows again.")
@@ -146,14 +147,13 @@ class Teller:
             say(f"What waits goes on with: vtex-tracking push{self._option}")
 
 
-def _rows(intake: Intake) -> dict[str, int]:
-    meanings = intake.meanings
-    known = {name: meanings[name] for name in ("new", "renewed", "known")}
-    return {"rows": intake.rows, **known, "wrong": intake.wrong}
+def _rows(counts: RowCounts) -> dict[str, int]:
+    known = {name: counts.by_status[name] for name in ("new", "renewed", "known")}
+    return {"rows": counts.rows, **known, "wrong": counts.invalid}
 
 
-def _row_line(intake: Intake) -> str:
-    rows = _rows(intake)
+def _row_line(counts: RowCounts) -> str:
+    rows = _rows(counts)
     renewed = f"{rows['renewed']} again after a refusal or with a date, " if rows["renewed"] else ""
     return (
         f"{counted(rows['rows'], 'row')}: {rows['new']} new, {renewed}{rows['known']} known before, "

@@ -7,14 +7,16 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vtex_tracking_ext.bulk.delivery.deliver import Choices, News, Waiting
+from vtex_tracking_ext.bulk.delivery.accounts import MultiAccountDelivery, count_states, plan_delivery
+from vtex_tracking_ext.bulk.delivery.deliver import AccountPause, DeliveryOptions, DeliveryResult
+from vtex_tracking_ext.bulk.input.reader import read_rows
 from vtex_tracking_ext.bulk.input.rejects import RejectsFile
-from vtex_tracking_ext.bulk.input.rows import InputFileError, read_rows
-from vtex_tracking_ext.bulk.journal.account_name import label_of
-from vtex_tracking_ext.bulk.journal.entries import OPEN, Selection
-from vtex_tracking_ext.bulk.journal.opening import open_journal, open_trial
+from vtex_tracking_ext.bulk.input.rows import InputFileError
+from vtex_tracking_ext.bulk.journal.account_name import account_name_of
+from vtex_tracking_ext.bulk.journal.entries import OPEN_STATES, Selection
+from vtex_tracking_ext.bulk.journal.opening import open_journal, open_temporary_copy
 from vtex_tracking_ext.bulk.journal.sqlite import SqliteJournal
-from vtex_tracking_ext.bulk.pipeline import Intake, Run, Taking, outlook, waiting_in
+from vtex_tracking_ext.bulk.recorder import RowCounts, RowRecorder
 from vtex_tracking_ext.config.credentials import server_url
 from vtex_tracking_ext.errors import ConfigurationError
 from vtex_tracking_ext.text import quoted
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Callable, Mapping, Sequence
 
-    from vtex_tracking_ext.bulk.input.records import RowProblem
+    from vtex_tracking_ext.bulk.input.rows import RowProblem
     from vtex_tracking_ext.bulk.journal.entries import State
     from vtex_tracking_ext.bulk.journal.interface import Journal
     from vtex_tracking_ext.client import TrackingClient
@@ -47,10 +49,10 @@ def check(parsed: argparse.Namespace) -> Status:
     teller = Teller(as_json=parsed.json)
     own = settings_from(parsed, os.environ).account or _NO_ACCOUNT
     with SqliteJournal.temporary() as journal:
-        taking = Taking(journal, lambda account: _named(account) or own, teller.problem, teller.note)
-        intake = _take_in(parsed, taking, teller, keep=False)
-        teller.plan(intake, outlook(journal, journal.counts(), parsed.events_per_call))
-    return Status.USAGE if intake.wrong else Status.OK
+        recorder = RowRecorder(journal, lambda account: _named(account) or own, teller.problem, teller.note)
+        counts = _take_in(parsed, recorder, teller, keep=False)
+        teller.plan(counts, plan_delivery(journal, journal.counts(), parsed.events_per_call))
+    return Status.USAGE if counts.invalid else Status.OK
 
 
 def _named(account: str) -> str:
@@ -70,41 +72,43 @@ def push(parsed: argparse.Namespace) -> Status:
     with terminations(), Accounts(parsed) as accounts, _opened(parsed) as journal:
         if parsed.files:
             keep = not (parsed.dry_run or parsed.no_rejects)
-            taking = Taking(journal, lambda name: label_of(accounts.client(name)), teller.problem, teller.note)
+            recorder = RowRecorder(
+                journal, lambda name: account_name_of(accounts.client(name)), teller.problem, teller.note
+            )
             try:
-                intake = _take_in(parsed, taking, teller, keep=keep)
+                counts = _take_in(parsed, recorder, teller, keep=keep)
             except BaseException:  # an interrupt too: nothing is sent now, but what was noted will be
-                noted = taking.intake.meanings["new"] + taking.intake.meanings["renewed"]
+                noted = recorder.counts.by_status["new"] + recorder.counts.by_status["renewed"]
                 if noted and not parsed.dry_run:
                     teller.noted(noted)
                 raise
-            clients, left_out = {label_of(client): client for client in accounts.made}, 0
+            clients, left_out = {account_name_of(client): client for client in accounts.made}, 0
         else:
-            intake = Intake()
+            counts = RowCounts()
             clients, left_out = _resumable(parsed, journal, accounts, teller)
         if parsed.dry_run:
-            teller.plan(intake, outlook(journal, clients, parsed.events_per_call))
-            return Status.USAGE if intake.wrong else Status.OK
+            teller.plan(counts, plan_delivery(journal, clients, parsed.events_per_call))
+            return Status.USAGE if counts.invalid else Status.OK
         if parsed.enqueue:
-            teller.enqueued(intake, ring_for(journal, clients))
-            return Status.USAGE if intake.wrong else Status.OK
-        return _deliver(parsed, journal, clients, teller, intake, left_out)
+            teller.enqueued(counts, ring_for(journal, clients))
+            return Status.USAGE if counts.invalid else Status.OK
+        return _deliver(parsed, journal, clients, teller, counts, left_out)
 
 
 def _opened(parsed: argparse.Namespace) -> Journal:
     if parsed.enqueue and not parsed.dry_run:
         return fleet_journal(parsed, os.environ)
     if parsed.dry_run:
-        return open_trial(journal_path(parsed, os.environ))
+        return open_temporary_copy(journal_path(parsed, os.environ))
     return open_journal(journal_to_write(parsed, os.environ))
 
 
-def _take_in(parsed: argparse.Namespace, taking: Taking, teller: Teller, *, keep: bool) -> Intake:
+def _take_in(parsed: argparse.Namespace, recorder: RowRecorder, teller: Teller, *, keep: bool) -> RowCounts:
     """Read every file to its end before anything is sent, so that one that cannot be used stops the rest too.
 
     Args:
         parsed: The options.
-        taking: Notes rows.
+        recorder: Records rows.
         teller: Tells of problems.
         keep: Whether the bad rows of each file are written to one of their own.
     """
@@ -120,16 +124,16 @@ def _take_in(parsed: argparse.Namespace, taking: Taking, teller: Teller, *, keep
             sheet=parsed.sheet,
         )
         if not keep:
-            taking.take(rows)
+            recorder.record(rows)
             continue
         with RejectsFile(None if parsed.rejects is None else Path(parsed.rejects)) as rejects:
-            taking.on_problem = _both(teller.problem, rejects.add)
-            taking.take(rows)
+            recorder.on_problem = _both(teller.problem, rejects.add)
+            recorder.record(rows)
             kept = rejects.close()
         if kept is not None:
             teller.rejects(kept, rejects.rows)
     teller.end_of_problems()
-    return taking.intake
+    return recorder.counts
 
 
 def _mapping(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
@@ -155,7 +159,7 @@ def _resumable(
     clients: dict[str, TrackingClient] = {}
     left_out = 0
     for label, counts in journal.counts().items():
-        waiting = sum(counts[state] for state in OPEN)
+        waiting = sum(counts[state] for state in OPEN_STATES)
         account = label.partition("@")[0]
         if not waiting or (parsed.account is not None and account != accounts.own):
             continue
@@ -166,7 +170,7 @@ def _resumable(
                 raise
             why = str(error)
         else:
-            if label_of(client) == label:
+            if account_name_of(client) == label:
                 clients[label] = client
                 continue
             why = f"they were meant for another address than {client.base_url}"
@@ -180,34 +184,35 @@ def _deliver(
     journal: Journal,
     clients: Mapping[str, TrackingClient],
     teller: Teller,
-    intake: Intake,
+    counts: RowCounts,
     left_out: int,
 ) -> Status:
     """Deliver what waits for the accounts, and tell what became of it."""
     results = Results()
 
-    def report(news: News | Waiting) -> None:
-        if isinstance(news, News):
+    def report(news: DeliveryResult | AccountPause) -> None:
+        if isinstance(news, DeliveryResult):
             results.add(news)
-            shown.show(run.outcomes)
+            shown.show(delivery.outcomes)
         else:
             shown.wait(news)
 
-    choices = Choices(parsed.concurrency, parsed.events_per_call, parsed.send_on)
-    run = Run(clients, journal, report, choices, parsed.rate)
-    before = waiting_in(journal, clients)
-    with progress(sum(before[state] for state in OPEN), as_json=parsed.json) as shown, interrupts(run.stop) as stopped:
-        run.deliver()
-    left = waiting_in(journal, clients)
+    options = DeliveryOptions(parsed.concurrency, parsed.events_per_call, parsed.send_on)
+    delivery = MultiAccountDelivery(clients, journal, report, options, parsed.rate)
+    before = count_states(journal, clients)
+    total = sum(before[state] for state in OPEN_STATES)
+    with progress(total, as_json=parsed.json) as shown, interrupts(delivery.stop) as stopped:
+        delivery.run()
+    left = count_states(journal, clients)
     for outcome, ids in (("refused", results.refused), ("applied, but", results.odd)):
         teller.outcomes(journal.entries(Selection(ids=ids)), outcome)
     for label in clients:
         teller.outcomes(journal.entries(Selection(("unknown", "in_flight"), label)), "unknown")
-    for label, delivery in run.deliveries.items():
-        if delivery.reason:
-            teller.ended(label, delivery.reason)
-    teller.summary(intake, run, left, left_out)
-    return Status.INTERRUPTED if stopped.happened else _status(intake, run, left, left_out)
+    for label, account in delivery.accounts.items():
+        if account.stop_reason:
+            teller.ended(label, account.stop_reason)
+    teller.summary(counts, delivery, left, left_out)
+    return Status.INTERRUPTED if stopped.happened else _status(counts, delivery, left, left_out)
 
 
 class Results:
@@ -217,7 +222,7 @@ class Results:
         self.refused: list[int] = []
         self.odd: list[int] = []
 
-    def add(self, news: News) -> None:
+    def add(self, news: DeliveryResult) -> None:
         """Take in what became of entries."""
         ids = [entry.id for entry in news.entries]
         if news.outcome == "refused":
@@ -226,15 +231,15 @@ class Results:
             self.odd += ids
 
 
-def _status(intake: Intake, run: Run, left: Counter[State], left_out: int) -> Status:
+def _status(counts: RowCounts, delivery: MultiAccountDelivery, left: Counter[State], left_out: int) -> Status:
     """Return the gravest of what happened."""
-    ends = {status_of(error) for error in run.ended.values()}
+    ends = {status_of(error) for error in delivery.stop_errors.values()}
     if Status.CONFIGURATION in ends:
         return Status.CONFIGURATION
     if left["unknown"] or left["in_flight"]:
         return Status.UNKNOWN
     if left["pending"] or left_out or ends:
         return Status.INCOMPLETE
-    if intake.wrong:
+    if counts.invalid:
         return Status.USAGE
-    return Status.REFUSED if run.outcomes["refused"] else Status.OK
+    return Status.REFUSED if delivery.outcomes["refused"] else Status.OK

@@ -11,8 +11,8 @@ _COLUMNS = (
     "Columns: order_id, invoice_number, date (yyyy-mm-dd), city, state, description, is_delivered (true or false), "
     "delivered_date (yyyy-mm-dd hh:mm), account; VTEX's spellings (orderId) are taken too. "
 )
-#: As in :data:`vtex_tracking_ext.bulk.delivery.deliver.MOST_CONCURRENCY`, which would take long to import.
-MOST_CONCURRENCY = 100
+#: As in :data:`vtex_tracking_ext.bulk.delivery.deliver.MAX_CONCURRENCY`, which would take long to import.
+MAX_CONCURRENCY = 100
 
 _JSON_HELP = "print JSON lines on standard output, for machines"
 
@@ -156,8 +156,8 @@ def address(text: str) -> tuple[str, int]:
 def concurrency(text: str) -> int:
     """Read how many packages go at once."""
     number = positive(text)
-    if number > MOST_CONCURRENCY:
-        raise argparse.ArgumentTypeError(f"{number} is more than {MOST_CONCURRENCY}, the most at once")
+    if number > MAX_CONCURRENCY:
+        raise argparse.ArgumentTypeError(f"{number} is more than {MAX_CONCURRENCY}, the most at once")
     return number
 
 
