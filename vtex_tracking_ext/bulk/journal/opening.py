@@ -72,7 +72,7 @@ def open_temporary_copy(where: Location) -> Journal:
     from .sqlite import SqliteJournal  # noqa: PLC0415
 
     if not is_postgres(where):
-        return SqliteJournal.trial(where)
+        return SqliteJournal.temporary_copy(where)
     from .interface import NoJournalError  # noqa: PLC0415
 
     with ExitStack() as stack:

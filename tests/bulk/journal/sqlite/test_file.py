@@ -21,12 +21,13 @@ from vtex_tracking_ext import TrackingEvent
 from vtex_tracking_ext.bulk.input.rows import Place, Row
 from vtex_tracking_ext.bulk.journal.entries import OPEN_STATES, STATES, Selection
 from vtex_tracking_ext.bulk.journal.interface import JournalError, JournalInUseError
-from vtex_tracking_ext.bulk.journal.sqlite import SqliteJournal, SqliteReader, file, reader
+from vtex_tracking_ext.bulk.journal.sqlite import SqliteJournal, SqliteReader, file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 NOW = dt.datetime(2026, 11, 23, 12, tzinfo=dt.UTC)
+QUERIES = SqliteReader._queries
 needs_permissions = pytest.mark.skipif(os.geteuid() == 0, reason="root may do everything")
 
 
@@ -182,7 +183,7 @@ class TestTrial:
         """And changes nothing of it, nor makes a lock beside it."""
         filled(path, 5)
         before = contents(path.parent)
-        with SqliteJournal.trial(path, lambda: NOW) as trial:
+        with SqliteJournal.temporary_copy(path, lambda: NOW) as trial:
             assert [added.status for added in trial.add(rows(6), "mystore")] == ["known"] * 5 + ["new"]
             trial.mark_in_flight([1])
             assert trial.counts() == {"mystore": {"pending": 5, "in_flight": 1}}
@@ -192,27 +193,27 @@ class TestTrial:
         """What the run has noted is in it."""
         with opened(path) as journal:
             list(journal.add(rows(2), "mystore"))
-            with SqliteJournal.trial(path) as trial:
+            with SqliteJournal.temporary_copy(path) as trial:
                 assert trial.counts() == {"mystore": {"pending": 2}}
 
     def test_without_the_other_it_begins_empty(self, path: Path) -> None:
         """Even without its folder; nothing is made."""
         for place in (path, path.parent / "none" / "journal.db"):
-            with SqliteJournal.trial(place) as trial:
+            with SqliteJournal.temporary_copy(place) as trial:
                 assert trial.counts() == {}
         assert contents(path.parent) == {}
 
     def test_what_is_no_journal_is_refused(self, path: Path) -> None:
         """And leaves no temporary one behind."""
         path.write_bytes(b"something else")
-        assert "it is no journal" in why(lambda: SqliteJournal.trial(path))
+        assert "it is no journal" in why(lambda: SqliteJournal.temporary_copy(path))
 
     def test_a_damaged_one_is_refused(self, path: Path) -> None:
         """By its name, not that of the temporary one."""
         filled(path)
         data = path.read_bytes()
         path.write_bytes(data[: len(data) // 2 // 4096 * 4096])
-        assert str(path) in why(lambda: SqliteJournal.trial(path))
+        assert str(path) in why(lambda: SqliteJournal.temporary_copy(path))
 
 
 class TestLock:
@@ -231,7 +232,7 @@ class TestLock:
 
     def test_a_run_that_is_just_making_it_is_not_known(self, path: Path) -> None:
         """There is nowhere yet to look for its name."""
-        with closing(file.take_lock(path, str)), pytest.raises(JournalInUseError, match=r"by another run; wait"):
+        with closing(file.acquire_lock(path, str)), pytest.raises(JournalInUseError, match=r"by another run; wait"):
             opened(path)
 
     def test_a_run_of_another_process_has_it_until_it_is_killed(self, path: Path) -> None:
@@ -268,7 +269,7 @@ class TestLock:
         filled(path)
         damage(path, file.APPLICATION_ID.to_bytes(4), 200)
         why(lambda: opened(path))
-        file.take_lock(path, str).close()
+        file.acquire_lock(path, str).close()
 
 
 def damage(path: Path, after: bytes, length: int) -> None:
@@ -374,7 +375,7 @@ class TestVersions:
         )
         with opened(path) as journal:
             assert journal.meta().schema_version == now + 2
-            assert journal._fetch("SELECT DISTINCT courier FROM entries") == [("x",)]
+            assert journal._fetch("SELECT DISTINCT courier FROM entries", {}) == [("x",)]
             assert len(list(journal.entries())) == 50
         with SqliteReader.open(path) as journal:
             assert journal.meta().schema_version == now + 2
@@ -388,7 +389,7 @@ class TestVersions:
             open_states = "state IN ('pending', 'in_flight', 'unknown')"
             connection.execute(f"CREATE INDEX open_entries ON entries (package) WHERE {open_states}")
         with opened(path) as journal:
-            ((definition,),) = journal._fetch("SELECT sql FROM sqlite_master WHERE name = 'open_entries'")
+            ((definition,),) = journal._fetch("SELECT sql FROM sqlite_master WHERE name = 'open_entries'", {})
             assert definition in file.SCHEMA[-1]
             assert len(list(journal.open_packages())) == 50
 
@@ -403,7 +404,7 @@ class TestVersions:
             assert "table entries already exists" in why(lambda: opened(path))
         with opened(path) as journal:
             assert journal.meta().schema_version == file.SCHEMA_VERSION
-            assert journal._fetch("SELECT count(*) FROM sqlite_master WHERE name = 'later'") == [(0,)]
+            assert journal._fetch("SELECT count(*) FROM sqlite_master WHERE name = 'later'", {}) == [(0,)]
 
 
 class TestFailures:
@@ -552,9 +553,9 @@ class TestFailures:
             connection.execute(f"UPDATE entries SET {change}")
             connection.commit()
         with opened(path) as journal:
-            before = journal._fetch("SELECT attempts FROM entries")
+            before = journal._fetch("SELECT attempts FROM entries", {})
             assert why(lambda: use(journal)).startswith(f"The journal file {path}: it is damaged; fetch it")
-            assert journal._fetch("SELECT attempts FROM entries") == before
+            assert journal._fetch("SELECT attempts FROM entries", {}) == before
 
     def test_damaged_definitions_that_cannot_even_be_quoted(self, path: Path) -> None:
         """Python cannot decode SQLite's message about them."""
@@ -570,13 +571,13 @@ class TestFailures:
 class TestSpeed:
     """What keeps a large journal quick."""
 
-    @pytest.mark.parametrize("statement", [reader._OPEN_PACKAGES, reader._OPEN_ENTRIES_OF_PACKAGE])
+    @pytest.mark.parametrize("statement", [QUERIES.open_packages, QUERIES.open_entries_of_package])
     def test_open_entries_are_found_by_their_index_and_without_sorting(self, path: Path, statement: str) -> None:
         """However many are settled."""
         filled(path)
-        names = ("account", "order_id", "invoice_number", "states", "last", "page")
+        values = {**dict.fromkeys(("account", "order_id", "invoice_number", "last")), "states": OPEN_STATES}
         with SqliteReader.open(path) as journal:
-            steps = [step for *_, step in journal._fetch(f"EXPLAIN QUERY PLAN {statement}", dict.fromkeys(names))]
+            steps = [step for *_, step in journal._fetch(f"EXPLAIN QUERY PLAN {statement}", values)]
         assert any("USING INDEX open_entries (package" in step for step in steps)
         assert not any("SCAN" in step or "TEMP B-TREE" in step for step in steps)
 
@@ -587,7 +588,7 @@ class TestSpeed:
         condition = " AND ".join(f"e.state <> {state!r}" for state in settled)
         assert all(
             condition in statement
-            for statement in (reader._OPEN_PACKAGES, reader._OPEN_ENTRIES_OF_PACKAGE, reader._LOADS)
+            for statement in (QUERIES.open_packages, QUERIES.open_entries_of_package, QUERIES.backlogs)
         )
         assert all(f"state = '{state}'" in file.SCHEMA[-2] for state in STATES)
 
@@ -597,7 +598,7 @@ def test_a_lock_is_seen_without_being_taken(tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
     assert not file.is_locked(path)
     assert list(tmp_path.iterdir()) == []
-    with closing(file.take_lock(path, str)):
+    with closing(file.acquire_lock(path, str)):
         assert file.is_locked(path)
     assert not file.is_locked(path)
 
@@ -605,13 +606,13 @@ def test_a_lock_is_seen_without_being_taken(tmp_path: Path) -> None:
 def test_a_lock_that_fails_is_neither_held_nor_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is told, with its file."""
     path = tmp_path / "journal.db"
-    file.take_lock(path, str).close()
+    file.acquire_lock(path, str).close()
 
     def failing(*_: object) -> int:
         error = sqlite3.OperationalError("disk I/O error")
         error.sqlite_errorcode = sqlite3.SQLITE_IOERR
         raise error
 
-    monkeypatch.setattr(file, "_number", failing)
+    monkeypatch.setattr(file, "_fetch_int", failing)
     with pytest.raises(JournalError, match=r"journal\.db-lock: the disk failed"):
         file.is_locked(path)

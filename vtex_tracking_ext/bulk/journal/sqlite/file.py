@@ -79,9 +79,9 @@ PATIENCE: Final = 5.0
 LOCK_PATIENCE: Final = 0.5
 
 #: Has SQLite open the file in earnest and read the tables' definitions.
-_GLANCE: Final = "SELECT count(*) FROM meta"
+_FIRST_READ: Final = "SELECT count(*) FROM meta"
 
-_MENDING: Final[Mapping[int, str]] = {
+_ADVICE: Final[Mapping[int, str]] = {
     sqlite3.SQLITE_FULL: "the disk is full; free some space and run again",
     sqlite3.SQLITE_READONLY: "it cannot be written to; allow it, for the folder too, or name a journal elsewhere",
     sqlite3.SQLITE_PERM: "it cannot be used; allow it, or name a journal elsewhere",
@@ -95,31 +95,31 @@ _MENDING: Final[Mapping[int, str]] = {
 }
 
 
-def damaged(what: str) -> sqlite3.DatabaseError:
+def damage(what: str) -> sqlite3.DatabaseError:
     """Return the error of contents that make no sense, as SQLite would raise it."""
     error = sqlite3.DatabaseError(what)
     error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
     return error
 
 
-def explain(path: Path, error: sqlite3.Error) -> str:
+def describe_error(path: Path, error: sqlite3.Error) -> str:
     """Return what SQLite's error means for the journal at ``path``, and how to mend it."""
     # What has no code comes from Python's side: text that is not UTF-8, or a connection that has been closed.
     otherwise = sqlite3.SQLITE_CORRUPT if isinstance(error, sqlite3.OperationalError) else sqlite3.SQLITE_OK
     code = getattr(error, "sqlite_errorcode", otherwise) & 0xFF  # the low byte of an extended code is the kind
-    mending = _MENDING.get(code, "it cannot be used")
-    return f"The journal file {visible(str(path))}: {mending} ({visible(str(error))})."
+    advice = _ADVICE.get(code, "it cannot be used")
+    return f"The journal file {visible(str(path))}: {advice} ({visible(str(error))})."
 
 
 @contextmanager
-def explaining(path: Path) -> Iterator[None]:
+def translated_errors(path: Path) -> Iterator[None]:
     """Turn errors of SQLite and of the operating system into JournalError."""
     try:
         yield
     except sqlite3.Error as error:
-        raise JournalError(explain(path, error)) from None
+        raise JournalError(describe_error(path, error)) from None
     except UnicodeDecodeError as error:  # of a message that quotes what is damaged
-        raise JournalError(explain(path, damaged(str(error)))) from None
+        raise JournalError(describe_error(path, damage(str(error)))) from None
     except OSError as error:
         message = f"The journal file {visible(str(path))}: {error.strerror}; mend that, or name a journal elsewhere."
         raise JournalError(message) from None
@@ -131,7 +131,7 @@ def is_journal(path: Path) -> bool:
     Raises:
         JournalError: There is something else, or a newer journal, or no such folder.
     """
-    with explaining(path):
+    with translated_errors(path):
         try:
             status = path.stat()
         except FileNotFoundError:
@@ -143,20 +143,20 @@ def is_journal(path: Path) -> bool:
         return False
     # "immutable" reads the file alone: no lock, no recovery, no further file made beside it. "writable_schema" lets
     # it take a file that is shorter than its header says: what is missing may stand in the log of a killed run.
-    with explaining(path), closing(_connect(path, "mode=ro&immutable=1")) as connection:
+    with translated_errors(path), closing(_connect(path, "mode=ro&immutable=1")) as connection:
         connection.execute("PRAGMA writable_schema = ON")
-        application_id = _number(connection, "PRAGMA application_id")
-        version = _number(connection, "PRAGMA user_version")
+        application_id = _fetch_int(connection, "PRAGMA application_id")
+        version = _fetch_int(connection, "PRAGMA user_version")
     if application_id != APPLICATION_ID:
         raise JournalError(f"The journal file {visible(str(path))}: it is no journal; name another file.")
     _refuse_newer(path, version)
     return True
 
 
-def make(path: Path, created: str) -> None:
+def create(path: Path, created: str) -> None:
     """Make an empty journal, readable by its owner alone because it names orders. It appears whole or not at all."""
     fresh = path.with_name(f"{path.name}-new")
-    with explaining(path):
+    with translated_errors(path):
         fresh.unlink(missing_ok=True)  # of a process that was killed right here
         os.close(os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         with closing(_connect(fresh, "mode=rw")) as connection:
@@ -193,11 +193,11 @@ def open_to_write(path: Path, *, is_durable: bool = True) -> sqlite3.Connection:
     Raises:
         JournalError: It cannot be used.
     """
-    with explaining(path):
+    with translated_errors(path):
         connection = _connect(path, "mode=rw")
         try:
             connection.execute(f"PRAGMA synchronous = {'FULL' if is_durable else 'OFF'}")
-            _number(connection, _GLANCE)
+            _fetch_int(connection, _FIRST_READ)
             _migrate(path, connection)
         except BaseException:
             connection.close()
@@ -211,7 +211,7 @@ def open_to_read(path: Path) -> sqlite3.Connection:
     Raises:
         JournalError: It cannot be used, or is of an older version.
     """
-    with explaining(path):
+    with translated_errors(path):
         try:
             connection = _open_to_read(path, "mode=rw")  # so that whoever closes it last can tidy up
         except sqlite3.OperationalError as error:
@@ -220,7 +220,7 @@ def open_to_read(path: Path) -> sqlite3.Connection:
             if not cannot_write or (log.exists() and log.stat().st_size):
                 raise
             connection = _open_to_read(path, "mode=ro&immutable=1")  # a read-only folder: nobody else writes either
-        version = _number(connection, "PRAGMA user_version")
+        version = _fetch_int(connection, "PRAGMA user_version")
         if version != SCHEMA_VERSION:
             connection.close()
             _refuse_newer(path, version)
@@ -235,14 +235,14 @@ def _open_to_read(path: Path, mode: str) -> sqlite3.Connection:
     connection = _connect(path, mode)
     try:
         connection.execute("PRAGMA query_only = ON")
-        _number(connection, _GLANCE)
+        _fetch_int(connection, _FIRST_READ)
     except BaseException:
         connection.close()
         raise
     return connection
 
 
-def take_lock(path: Path, holder: Callable[[], str]) -> sqlite3.Connection:
+def acquire_lock(path: Path, holder: Callable[[], str]) -> sqlite3.Connection:
     """Take the right to write to a journal; it lasts until the connection is closed or the process dies.
 
     The lock is SQLite's on an empty file beside the journal. That file stays: removing it would let two in.
@@ -255,7 +255,7 @@ def take_lock(path: Path, holder: Callable[[], str]) -> sqlite3.Connection:
         JournalInUseError: Somebody has the lock.
         JournalError: The lock file cannot be used.
     """
-    with explaining(lock_path(path)):
+    with translated_errors(lock_path(path)):
         connection = _connect(lock_path(path), "mode=rwc", LOCK_PATIENCE)
         try:
             connection.execute("PRAGMA journal_mode = MEMORY")  # no further file for a lock that writes nothing
@@ -279,9 +279,9 @@ def is_locked(path: Path) -> bool:
     lock = lock_path(path)
     if not lock.exists():
         return False
-    with explaining(lock), closing(_connect(lock, "mode=ro", 0)) as connection:
+    with translated_errors(lock), closing(_connect(lock, "mode=ro", 0)) as connection:
         try:
-            _number(connection, "PRAGMA schema_version")
+            _fetch_int(connection, "PRAGMA schema_version")
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
                 raise
@@ -294,7 +294,7 @@ def lock_path(path: Path) -> Path:
     return path.with_name(f"{path.name}-lock")
 
 
-class Whereabouts:
+class FileGuard:
     """Sees whether open files still stand where they stood: SQLite would go on writing to a deleted one."""
 
     def __init__(self, *paths: Path) -> None:
@@ -323,7 +323,7 @@ def _connect(path: Path, mode: str, patience: float = PATIENCE) -> sqlite3.Conne
     return sqlite3.connect(uri, uri=True, timeout=patience, isolation_level=None, check_same_thread=False)
 
 
-def _number(connection: sqlite3.Connection, sql: str) -> int:
+def _fetch_int(connection: sqlite3.Connection, sql: str) -> int:
     return int(connection.execute(sql).fetchone()[0])
 
 
@@ -337,7 +337,7 @@ def _refuse_newer(path: Path, version: int) -> None:
 
 def _migrate(path: Path, connection: sqlite3.Connection) -> None:
     """Bring the tables up to date, a version a transaction."""
-    version = _number(connection, "PRAGMA user_version")
+    version = _fetch_int(connection, "PRAGMA user_version")
     _refuse_newer(path, version)  # once more: what is not yet in the main file was not seen by is_journal
     for number in range(version, SCHEMA_VERSION):
         connection.execute("BEGIN IMMEDIATE")
