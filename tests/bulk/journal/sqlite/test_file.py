@@ -133,7 +133,7 @@ class TestMaking:
 
     def test_it_is_made_only_where_that_is_wanted(self, path: Path) -> None:
         """Looking, or settling what is unknown, needs one that is there."""
-        said = f"There is no journal {path}; a push makes one."
+        said = f"There is no journal {path}; a push creates it."
         assert why(lambda: SqliteJournal.open(path, create=False)) == said
         assert why(lambda: SqliteReader.open(path)) == said
         assert list(path.parent.iterdir()) == []
@@ -206,7 +206,7 @@ class TestTrial:
     def test_what_is_no_journal_is_refused(self, path: Path) -> None:
         """And leaves no temporary one behind."""
         path.write_bytes(b"something else")
-        assert "it is no journal" in why(lambda: SqliteJournal.temporary_copy(path))
+        assert "it is not a journal" in why(lambda: SqliteJournal.temporary_copy(path))
 
     def test_a_damaged_one_is_refused(self, path: Path) -> None:
         """By its name, not that of the temporary one."""
@@ -226,7 +226,7 @@ class TestLock:
                 opened(path)
             assert str(caught.value) == (
                 f"The journal {path} is in use by another run (process {os.getpid()}, "
-                "since 2026-11-23 12:00:00+00:00); wait for its end, or end it."
+                "since 2026-11-23 12:00:00+00:00); wait until it ends, or end it."
             )
         opened(path).close()
 
@@ -261,7 +261,7 @@ class TestLock:
         """And left as it is."""
         lock = path.with_name("journal.db-lock")
         lock.write_text("12345\n" * 1000)
-        assert why(lambda: opened(path)).startswith(f"The journal file {lock}: it is no journal; name another file.")
+        assert why(lambda: opened(path)).startswith(f"The journal file {lock}: it is not a journal; name another file.")
         assert lock.read_text() == "12345\n" * 1000
 
     def test_a_lock_is_free_again_where_opening_fails(self, path: Path) -> None:
@@ -297,7 +297,7 @@ class TestOtherFiles:
     def test_any_file(self, path: Path, use: Callable[[Path], object], content: bytes) -> None:
         """The file of events, say, by a slip."""
         path.write_bytes(content)
-        assert why(lambda: use(path)).startswith(f"The journal file {path}: it is no journal; name another file.")
+        assert why(lambda: use(path)).startswith(f"The journal file {path}: it is not a journal; name another file.")
         assert contents(path.parent) == {"journal.db": content}
 
     @pytest.mark.parametrize("use", [opened, SqliteReader.open])
@@ -308,7 +308,7 @@ class TestOtherFiles:
             connection.execute(f"PRAGMA journal_mode = {mode}")
             connection.execute("CREATE TABLE entries (id)")
         before = contents(path.parent)
-        assert why(lambda: use(path)) == f"The journal file {path}: it is no journal; name another file."
+        assert why(lambda: use(path)) == f"The journal file {path}: it is not a journal; name another file."
         assert contents(path.parent) == before
 
     @pytest.mark.parametrize("use", [opened, SqliteReader.open])
@@ -326,7 +326,7 @@ class TestOtherFiles:
         """A journal makes no folders: a slip would put it where nobody looks for it."""
         inside = path.with_name("none") / "journal.db"
         assert why(lambda: use(inside)) == (
-            f"The journal file {inside}: No such file or directory; mend that, or name a journal elsewhere."
+            f"The journal file {inside}: No such file or directory; fix that, or name a journal elsewhere."
         )
         path.write_text("a file")
         assert "Not a directory" in why(lambda: use(path / "journal.db"))
@@ -349,7 +349,7 @@ class TestVersions:
         path.with_name("journal.db-lock").unlink()
         before = contents(path.parent)
         assert why(lambda: use(path)) == (
-            f"The journal {path} is of version 7, this program knows versions up to {file.SCHEMA_VERSION}; "
+            f"The journal {path} has version 7, but this program supports versions up to {file.SCHEMA_VERSION}; "
             "use a newer vtex-tracking, or another journal."
         )
         assert contents(path.parent) == before
@@ -360,7 +360,7 @@ class TestVersions:
             journal._commits._connection.execute("PRAGMA user_version = 7")
             assert file.is_journal(path)
             for use in (file.open_to_write, file.open_to_read):
-                assert "is of version 7" in why(lambda use=use: use(path))  # type: ignore[misc]
+                assert "has version 7" in why(lambda use=use: use(path))  # type: ignore[misc]
 
     def test_an_older_one_is_brought_up_to_date(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """Version by version, by whoever writes to it; whoever looks at it says what to do."""
@@ -370,7 +370,7 @@ class TestVersions:
         monkeypatch.setitem(file.MIGRATIONS, now, ("ALTER TABLE entries ADD COLUMN courier TEXT",))
         monkeypatch.setitem(file.MIGRATIONS, now + 1, ("UPDATE entries SET courier = 'x'", "CREATE TABLE later (n)"))
         assert why(lambda: SqliteReader.open(path)) == (
-            f"The journal {path} is of version {now}, this program reads version {now + 2}; "
+            f"The journal {path} has version {now}, but this program reads version {now + 2}; "
             "a push with this program brings it up to date."
         )
         with opened(path) as journal:
@@ -428,7 +428,7 @@ class TestFailures:
         with opened(path) as journal:
             list(journal.add(rows(1), "mystore"))
             journal._commits._connection.execute("PRAGMA query_only = ON")
-            assert "it cannot be written to; allow it, for the folder too" in why(lambda: journal.mark_in_flight([1]))
+            assert "it is read-only; allow writing to it and its folder" in why(lambda: journal.mark_in_flight([1]))
             assert [e.state for e in journal.entries()] == ["pending"]
 
     @needs_permissions
@@ -438,7 +438,7 @@ class TestFailures:
         path.chmod(0o400)
         path.parent.chmod(0o500)
         try:
-            assert "it cannot be written to" in why(lambda: opened(path))
+            assert "it is read-only" in why(lambda: opened(path))
             assert "it cannot be opened" in why(lambda: opened(path.with_name("other.db")))
             with SqliteReader.open(path) as journal:
                 assert journal.counts() == {"mystore": {"pending": 50}}
@@ -451,7 +451,7 @@ class TestFailures:
         filled(path)
         path.chmod(0)
         for use in (opened, SqliteReader.open):
-            assert "it cannot be opened; see that the folder" in why(lambda use=use: use(path))  # type: ignore[misc]
+            assert "it cannot be opened; check that the folder" in why(lambda use=use: use(path))  # type: ignore[misc]
 
     def test_a_journal_at_rest_can_be_read_where_nothing_can_be_written(self, path: Path) -> None:
         """A companion of SQLite that cannot be made has the effect of a read-only folder, for root too."""
@@ -474,7 +474,9 @@ class TestFailures:
             pragma(journal, "busy_timeout = 1")
             with closing(sqlite3.connect(path, isolation_level=None)) as other:
                 other.execute("BEGIN IMMEDIATE")
-                assert "another program has locked it; end that, a backup" in why(lambda: journal.mark_in_flight([1]))
+                assert "another program (a backup, a database browser) has locked it" in why(
+                    lambda: journal.mark_in_flight([1])
+                )
             assert len(journal.mark_in_flight([1])) == 1
 
     @pytest.mark.parametrize("companion", ["", "-lock"])
@@ -507,8 +509,8 @@ class TestFailures:
         for use in (opened, SqliteReader.open):
             said = why(lambda use=use: use(path))  # type: ignore[misc]
             assert said.startswith(
-                f"The journal file {path}: it is damaged; fetch it from a backup. "
-                "A new one would not know what was sent, and would send it again ("
+                f"The journal file {path}: it is damaged; restore it from a backup. "
+                "A new journal has no history and would send everything again ("
             )
 
     def test_a_file_that_was_cut(self, path: Path) -> None:
@@ -554,7 +556,7 @@ class TestFailures:
             connection.commit()
         with opened(path) as journal:
             before = journal._fetch("SELECT attempts FROM entries", {})
-            assert why(lambda: use(journal)).startswith(f"The journal file {path}: it is damaged; fetch it")
+            assert why(lambda: use(journal)).startswith(f"The journal file {path}: it is damaged; restore it")
             assert journal._fetch("SELECT attempts FROM entries", {}) == before
 
     def test_damaged_definitions_that_cannot_even_be_quoted(self, path: Path) -> None:

@@ -13,7 +13,7 @@ from . import schema
 from .add_rows import PostgresRowWriter
 from .address import parse_url
 from .connections import Connections, connect
-from .locks import adding_lock
+from .locks import lock_number
 from .reader import PostgresReader, fetch
 
 if TYPE_CHECKING:
@@ -96,10 +96,10 @@ class PostgresJournal(PostgresReader, Journal):
         with connect(address) as connection:
             _check_writable(connection)
             version = schema.migrate(address, connection, clock and clock())
-        now = f"version {schema.SCHEMA_VERSION}"
+        done = "was created with" if not version else f"had version {version}, and now has"
         if version == schema.SCHEMA_VERSION:
-            return f"The journal {address.name} is of {now} already."
-        return f"The journal {address.name} was {f'version {version}, and is now' if version else 'made, of'} {now}."
+            done = "already has"
+        return f"The journal {address.name} {done} version {schema.SCHEMA_VERSION}."
 
     def try_lock(self, package: PackageKey) -> AbstractContextManager[bool]:
         """Lock a package against every other session, in any process on any machine; see :mod:`.connections`."""
@@ -120,7 +120,7 @@ class PostgresJournal(PostgresReader, Journal):
         with self.connections.connection() as connection, connection.transaction():
             # Held until the commit, so that ids become visible in the order in which they are assigned, no two sessions
             # add the same event, and none waits for another in a circle. Adding is short, compared to sending.
-            connection.execute("SELECT pg_advisory_xact_lock(%s)", (adding_lock(self.address.schema),))
+            connection.execute("SELECT pg_advisory_xact_lock(%s)", (lock_number("adding", self.address.schema),))
             return PostgresRowWriter(connection, self._now()).add(rows, account)
 
     def _move(self, ids: Sequence[int], change: Mapping[str, Any]) -> int:
@@ -147,4 +147,4 @@ class PostgresJournal(PostgresReader, Journal):
 def _check_writable(connection: Connection) -> None:
     ((is_read_only,),) = connection.execute("SELECT current_setting('transaction_read_only')::boolean")
     if is_read_only:
-        raise psycopg.errors.ReadOnlySqlTransaction("it is a copy, or its changes are turned off")
+        raise psycopg.errors.ReadOnlySqlTransaction("it is a replica, or its changes are turned off")

@@ -82,7 +82,7 @@ class PostgresReader(JournalReader):
         with self.connections.connection() as connection:
             ((is_replica,),) = connection.execute("SELECT pg_is_in_recovery()")
             if is_replica:
-                return "or not: this server is a copy, and cannot tell"
+                return "or not: this server is a replica and does not know"
             return "; ".join(schema.writers(self.address.schema, connection))
 
     def close(self) -> None:

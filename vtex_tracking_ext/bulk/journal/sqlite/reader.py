@@ -110,7 +110,7 @@ def select_entries(connection: sqlite3.Connection, ids: Sequence[int]) -> list[t
 
 def missing_journal_error(path: Path) -> JournalError:
     """Return the error for a journal that must exist but does not."""
-    return NoJournalError(f"There is no journal {visible(str(path))}; a push makes one.")
+    return NoJournalError(f"There is no journal {visible(str(path))}; a push creates it.")
 
 
 def microseconds(moment: dt.datetime) -> int:
