@@ -173,7 +173,7 @@ class Worker:
         return self._ringing.left_behind(self._journal, self._rhythm.stalled_after)
 
     def _words(self, error: Exception) -> str:
-        return visible(self._journal.address.redacted(str(error.__cause__ or error)), _REASON_LENGTH)
+        return visible(self._journal.address.redact(str(error.__cause__ or error)), _REASON_LENGTH)
 
 
 @contextmanager
