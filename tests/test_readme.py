@@ -14,15 +14,14 @@ from attrs import fields
 
 import vtex_tracking_ext
 from vtex_tracking_ext import RetryPolicy, TrackingClient
-from vtex_tracking_ext.bulk.delivery.batches import EVENTS_PER_CALL
 from vtex_tracking_ext.bulk.delivery.breaker import MOST_UNKNOWN
 from vtex_tracking_ext.bulk.delivery.deliver import LOOKS
-from vtex_tracking_ext.bulk.delivery.pace import DEFAULT_RATE, FIRST_RATE, MOST_FREEZES
+from vtex_tracking_ext.bulk.delivery.pace import FIRST_RATE, MOST_FREEZES
 from vtex_tracking_ext.bulk.input.rows import COLUMNS
 from vtex_tracking_ext.cli import main, messages, progress
-from vtex_tracking_ext.cli.exit_codes import Status
+from vtex_tracking_ext.cli.exit_codes import ExitCode
 from vtex_tracking_ext.config.credentials import Settings
-from vtex_tracking_ext.config.options import DEFAULT_TIMEOUT
+from vtex_tracking_ext.config.defaults import DEFAULT_RATE, DEFAULT_TIMEOUT, EVENTS_PER_CALL
 from vtex_tracking_ext.config.profiles import load_profiles, profiles_path
 from vtex_tracking_ext.sandbox import APP_KEY, APP_TOKEN, Oms, running
 from vtex_tracking_ext.transport.request import MAX_BODY
@@ -196,4 +195,4 @@ def test_the_names_and_numbers_are_true() -> None:
     for kind in re.findall(r'say_json\("(\w+)"', TELLING):
         assert f"`{kind}`" in README
     told = dict(re.findall(r"(\d+) ([a-z]+)", README.split("Exit status, of all commands: ")[1].split(".")[0]))
-    assert {int(number) for number in told} == {status.value for status in Status}
+    assert {int(number) for number in told} == {status.value for status in ExitCode}

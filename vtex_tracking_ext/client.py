@@ -11,7 +11,8 @@ from copy import copy
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from .call.steps import Attempt, Conversation, Exchange, OnUnknown
-from .config.options import DEFAULT_TIMEOUT, MAX_CONNECTIONS, Hooks, Plans, delivery, from_env, tracking_number_body
+from .config.defaults import DEFAULT_TIMEOUT, MAX_CONNECTIONS
+from .config.options import Hooks, Plans, delivery, from_env, tracking_number_body
 from .events import TrackingUpdate
 from .transport.transport import SyncTransport
 

@@ -18,7 +18,7 @@ from vtex_tracking_ext.bulk.journal.entries import Selection
 from vtex_tracking_ext.bulk.journal.sqlite import SqliteJournal, SqliteReader
 from vtex_tracking_ext.cli import messages
 from vtex_tracking_ext.cli import push as cli_push
-from vtex_tracking_ext.cli.parser import bulk_options
+from vtex_tracking_ext.config.defaults import MAX_CONCURRENCY
 from vtex_tracking_ext.sandbox import (
     APP_KEY,
     APP_TOKEN,
@@ -170,11 +170,10 @@ class TestReading:
 
 def test_as_many_as_can_be_go_at_once(run: Callable[..., Ran]) -> None:
     """More would wait for a connection until their time is over, or have no thread."""
-    ran = run("push", "--concurrency", bulk_options.MOST_CONCURRENCY + 1, EXAMPLE_FILE)
+    ran = run("push", "--concurrency", MAX_CONCURRENCY + 1, EXAMPLE_FILE)
     assert ran.status == 2
-    assert "101 is more than 100" in ran.err
-    assert run("push", "--concurrency", bulk_options.MOST_CONCURRENCY, EXAMPLE_FILE).status == 0
-    assert bulk_options.MOST_CONCURRENCY == deliver.MOST_CONCURRENCY
+    assert "101 is more than the maximum, 100" in ran.err
+    assert run("push", "--concurrency", MAX_CONCURRENCY, EXAMPLE_FILE).status == 0
 
 
 class TestPush:

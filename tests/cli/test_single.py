@@ -110,7 +110,7 @@ def test_a_delivery_without_a_date_is_shown_without_one(run: Callable[..., Ran])
         (("packages", ORDER, "--environment", ""), 2, "--environment: it is empty"),
         (("packages", ORDER, "--ca-file", ""), 2, "--ca-file: it is empty"),
         (("packages", ORDER, "--proxy", ""), 2, "--proxy: it is empty"),
-        (("packages", ORDER, "--timeout", "0"), 2, "--timeout: 0 seconds are no time"),
+        (("packages", ORDER, "--timeout", "0"), 2, "--timeout: timeout must be greater than 0"),
         (("deliver", ORDER, ""), 2, "invoice_number: empty; give the number under which the package was invoiced"),
         (("packages", ORDER, "--account", "evil.com/"), 3, "account 'evil.com/' is not one host name part"),
         (("packages", ORDER, "--account", "a@b"), 3, "another host"),
@@ -118,7 +118,7 @@ def test_a_delivery_without_a_date_is_shown_without_one(run: Callable[..., Ran])
         (("packages", ORDER, "--timeout", "x"), 2, "not a number of seconds"),
         (("packages", ORDER, "--profile", "x"), 3, "cannot be read"),
         (("sandbox", "--port", "70000"), 2, "not a port"),
-        (("sandbox", "--rate-limit", "0"), 2, "not a whole number from 1 up"),
+        (("sandbox", "--rate-limit", "0"), 2, "not a whole number of at least 1"),
     ],
 )
 def test_bad_input_is_told_with_its_exit_status(

@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import pytest
 
@@ -16,8 +16,7 @@ from vtex_tracking_ext.bulk.journal.entries import STATES, State
 from vtex_tracking_ext.bulk.journal.interface import JournalError, JournalInUseError
 from vtex_tracking_ext.bulk.journal.sqlite import SqliteJournal
 from vtex_tracking_ext.cli import main, status
-from vtex_tracking_ext.cli.exit_codes import Status, status_of
-from vtex_tracking_ext.cli.parser import journal_options
+from vtex_tracking_ext.cli.exit_codes import ExitCode, exit_code_of
 from vtex_tracking_ext.cli.status import journal_path, journal_to_write
 from vtex_tracking_ext.errors import ConfigurationError
 
@@ -288,13 +287,12 @@ def test_numbers_that_cannot_be_printed_are_incomplete(
 
 def test_a_journal_that_cannot_be_used_is_a_matter_of_configuration() -> None:
     """Like credentials: nothing can be done until somebody mends it."""
-    assert status_of(JournalError("x")) is status_of(JournalInUseError("x")) is Status.CONFIGURATION
+    assert exit_code_of(JournalError("x")) is exit_code_of(JournalInUseError("x")) is ExitCode.CONFIGURATION
 
 
-def test_the_states_of_the_options_are_those_of_the_journal() -> None:
-    """They are written twice so that --help is quick."""
-    assert journal_options.STATES == STATES
-    assert set(status._COLUMNS) == set(STATES)
+def test_every_state_of_the_journal_is_in_the_shared_constants() -> None:
+    """The constants of the options, which load quickly, are the states that the journal's type names."""
+    assert set(get_args(State)) == set(STATES)
 
 
 def test_help_does_not_import_what_is_heavy() -> None:

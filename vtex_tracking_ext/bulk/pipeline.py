@@ -26,11 +26,12 @@ from typing import TYPE_CHECKING, TypeAlias
 from attrs import Factory, define, frozen
 
 from vtex_tracking_ext.client_async import AsyncTrackingClient
+from vtex_tracking_ext.config.defaults import DEFAULT_RATE, EVENTS_PER_CALL
 from vtex_tracking_ext.errors import ConfigurationError
 
-from .delivery.batches import EVENTS_PER_CALL, calls_for
+from .delivery.batches import calls_for
 from .delivery.deliver import Choices, Delivery, News
-from .delivery.pace import DEFAULT_RATE, Pace
+from .delivery.pace import Pace
 from .delivery.threads import side_by_side
 from .input.python_rows import rows_of
 from .input.records import RowProblem

@@ -18,7 +18,7 @@ from vtex_tracking_ext.errors import (
 )
 
 
-class Status(IntEnum):
+class ExitCode(IntEnum):
     """What a command's exit status says."""
 
     OK = 0
@@ -30,22 +30,22 @@ class Status(IntEnum):
     INTERRUPTED = 130
 
 
-_BY_ERROR: tuple[tuple[type[VtexTrackingError], Status], ...] = (
-    (ConfigurationError, Status.CONFIGURATION),
-    (AuthenticationError, Status.CONFIGURATION),
-    (PermissionDeniedError, Status.CONFIGURATION),
-    (InvalidUpdateError, Status.USAGE),
-    (OutcomeUnknownError, Status.UNKNOWN),
-    (RateLimitedError, Status.INCOMPLETE),
-    (NotSentError, Status.INCOMPLETE),
-    (ReadFailedError, Status.INCOMPLETE),
-    (RefusedError, Status.REFUSED),
+_BY_ERROR: tuple[tuple[type[VtexTrackingError], ExitCode], ...] = (
+    (ConfigurationError, ExitCode.CONFIGURATION),
+    (AuthenticationError, ExitCode.CONFIGURATION),
+    (PermissionDeniedError, ExitCode.CONFIGURATION),
+    (InvalidUpdateError, ExitCode.USAGE),
+    (OutcomeUnknownError, ExitCode.UNKNOWN),
+    (RateLimitedError, ExitCode.INCOMPLETE),
+    (NotSentError, ExitCode.INCOMPLETE),
+    (ReadFailedError, ExitCode.INCOMPLETE),
+    (RefusedError, ExitCode.REFUSED),
 )
 
 
-def status_of(error: VtexTrackingError) -> Status:
+def exit_code_of(error: VtexTrackingError) -> ExitCode:
     """Return the exit status of a command that ended in ``error``; what is left over is bad input."""
     from vtex_tracking_ext.bulk.journal.interface import JournalError  # noqa: PLC0415 - so that --help is quick
 
-    kinds = ((JournalError, Status.CONFIGURATION), *_BY_ERROR)
-    return next((status for kind, status in kinds if isinstance(error, kind)), Status.USAGE)
+    kinds = ((JournalError, ExitCode.CONFIGURATION), *_BY_ERROR)
+    return next((status for kind, status in kinds if isinstance(error, kind)), ExitCode.USAGE)

@@ -7,7 +7,7 @@ import signal
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from .exit_codes import Status
+from .exit_codes import ExitCode
 from .output import warn
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Interrupts:
         """Take one: a signal's handler."""
         if self.happened:
             # Whatever is on its way stays in flight in the journal, which is on disk; the next run settles it.
-            os._exit(Status.INTERRUPTED)
+            os._exit(ExitCode.INTERRUPTED)
         self.happened = True
         warn("Interrupted: finishing the calls on their way. Once more ends at once, and the next push settles them.")
         self._stop()

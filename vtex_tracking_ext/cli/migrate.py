@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from vtex_tracking_ext.bulk.journal import opening
 
-from .exit_codes import Status
+from .exit_codes import ExitCode
 from .output import say
 from .status import journal_to_write
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import argparse
 
 
-def migrate(parsed: argparse.Namespace) -> Status:
+def migrate(parsed: argparse.Namespace) -> ExitCode:
     """Make the journal, or bring it up to date, and say so."""
     say(opening.migrate(journal_to_write(parsed, os.environ)))
-    return Status.OK
+    return ExitCode.OK

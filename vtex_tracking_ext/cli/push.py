@@ -22,7 +22,7 @@ from vtex_tracking_ext.text import quoted
 from .accounts import Accounts
 from .connection import settings_from
 from .enqueue import fleet_journal, ring_for
-from .exit_codes import Status, status_of
+from .exit_codes import ExitCode, exit_code_of
 from .interrupts import interrupts, terminations
 from .messages import Teller
 from .progress import progress
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 _NO_ACCOUNT = "(the account of the run)"
 
 
-def check(parsed: argparse.Namespace) -> Status:
+def check(parsed: argparse.Namespace) -> ExitCode:
     """Read and plan files; sends nothing, keeps nothing, needs no credentials."""
     teller = Teller(as_json=parsed.json)
     own = settings_from(parsed, os.environ).account or _NO_ACCOUNT
@@ -50,7 +50,7 @@ def check(parsed: argparse.Namespace) -> Status:
         taking = Taking(journal, lambda account: _named(account) or own, teller.problem, teller.note)
         intake = _take_in(parsed, taking, teller, keep=False)
         teller.plan(intake, outlook(journal, journal.counts(), parsed.events_per_call))
-    return Status.USAGE if intake.wrong else Status.OK
+    return ExitCode.USAGE if intake.wrong else ExitCode.OK
 
 
 def _named(account: str) -> str:
@@ -64,7 +64,7 @@ def _named(account: str) -> str:
     return account.lower()
 
 
-def push(parsed: argparse.Namespace) -> Status:
+def push(parsed: argparse.Namespace) -> ExitCode:
     """Read files into the journal, and deliver what waits there for their accounts; without files, for all of them."""
     teller = Teller(as_json=parsed.json, journal_option=journal_option(parsed))
     with terminations(), Accounts(parsed) as accounts, _opened(parsed) as journal:
@@ -84,10 +84,10 @@ def push(parsed: argparse.Namespace) -> Status:
             clients, left_out = _resumable(parsed, journal, accounts, teller)
         if parsed.dry_run:
             teller.plan(intake, outlook(journal, clients, parsed.events_per_call))
-            return Status.USAGE if intake.wrong else Status.OK
+            return ExitCode.USAGE if intake.wrong else ExitCode.OK
         if parsed.enqueue:
             teller.enqueued(intake, ring_for(journal, clients))
-            return Status.USAGE if intake.wrong else Status.OK
+            return ExitCode.USAGE if intake.wrong else ExitCode.OK
         return _deliver(parsed, journal, clients, teller, intake, left_out)
 
 
@@ -182,7 +182,7 @@ def _deliver(
     teller: Teller,
     intake: Intake,
     left_out: int,
-) -> Status:
+) -> ExitCode:
     """Deliver what waits for the accounts, and tell what became of it."""
     results = Results()
 
@@ -207,7 +207,7 @@ def _deliver(
         if delivery.reason:
             teller.ended(label, delivery.reason)
     teller.summary(intake, run, left, left_out)
-    return Status.INTERRUPTED if stopped.happened else _status(intake, run, left, left_out)
+    return ExitCode.INTERRUPTED if stopped.happened else _status(intake, run, left, left_out)
 
 
 class Results:
@@ -226,15 +226,15 @@ class Results:
             self.odd += ids
 
 
-def _status(intake: Intake, run: Run, left: Counter[State], left_out: int) -> Status:
+def _status(intake: Intake, run: Run, left: Counter[State], left_out: int) -> ExitCode:
     """Return the gravest of what happened."""
-    ends = {status_of(error) for error in run.ended.values()}
-    if Status.CONFIGURATION in ends:
-        return Status.CONFIGURATION
+    ends = {exit_code_of(error) for error in run.ended.values()}
+    if ExitCode.CONFIGURATION in ends:
+        return ExitCode.CONFIGURATION
     if left["unknown"] or left["in_flight"]:
-        return Status.UNKNOWN
+        return ExitCode.UNKNOWN
     if left["pending"] or left_out or ends:
-        return Status.INCOMPLETE
+        return ExitCode.INCOMPLETE
     if intake.wrong:
-        return Status.USAGE
-    return Status.REFUSED if run.outcomes["refused"] else Status.OK
+        return ExitCode.USAGE
+    return ExitCode.REFUSED if run.outcomes["refused"] else ExitCode.OK

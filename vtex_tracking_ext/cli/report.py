@@ -11,7 +11,7 @@ from vtex_tracking_ext.bulk.journal.opening import is_database
 from vtex_tracking_ext.errors import ConfigurationError, VtexTrackingError
 from vtex_tracking_ext.text import visible
 
-from .exit_codes import Status
+from .exit_codes import ExitCode
 from .output import pour, warn
 from .status import journal_path, labels_of, reader_of
 
@@ -40,7 +40,7 @@ _BESIDE: Final = ("", "-wal", "-shm", "-lock")
 _PIECE: Final = 1 << 16
 
 
-def report(parsed: argparse.Namespace) -> Status:
+def report(parsed: argparse.Namespace) -> ExitCode:
     """Write the entries.
 
     Nothing is changed by it, so an output that is lost is all that became of it: incomplete.
@@ -58,8 +58,8 @@ def report(parsed: argparse.Namespace) -> Status:
             name = visible(str(output))
     if not is_whole:
         warn(f"vtex-tracking report: {name} cannot be written.")
-        return Status.INCOMPLETE
-    return Status.OK
+        return ExitCode.INCOMPLETE
+    return ExitCode.OK
 
 
 def _format_of(output: Path | None) -> Format:

@@ -17,7 +17,7 @@ from vtex_tracking_ext.errors import ConfigurationError, VtexTrackingError
 from vtex_tracking_ext.text import visible
 
 from .accounts import Accounts
-from .exit_codes import Status, status_of
+from .exit_codes import ExitCode, exit_code_of
 from .interrupts import interrupts
 from .messages import counted, entry_document, entry_line
 from .output import say, say_json, warn
@@ -41,7 +41,7 @@ class UsageError(VtexTrackingError):
     """The command was not told what it needs."""
 
 
-def resolve(parsed: argparse.Namespace) -> Status:
+def resolve(parsed: argparse.Namespace) -> ExitCode:
     """List what is unknown, or settle some or all of it."""
     if not (parsed.read or parsed.applied or parsed.not_applied or parsed.retry or parsed.withdraw):
         with reader_of(parsed, os.environ) as reader:
@@ -55,10 +55,10 @@ def resolve(parsed: argparse.Namespace) -> Status:
         if parsed.withdraw:
             withdrawn = sum(journal.withdraw(selection, BY_HAND) for selection in chosen)
             _tell(parsed, withdrawn=withdrawn)
-            return Status.OK
+            return ExitCode.OK
         if parsed.retry:
             _tell(parsed, pending=sum(_retry(journal, selection) for selection in chosen))
-            return Status.OK
+            return ExitCode.OK
         if parsed.read:
             return _read(parsed, journal, chosen)
         outcome: Resolved = "applied" if parsed.applied else "pending"
@@ -101,7 +101,7 @@ def _retry(journal: Journal, selection: Selection) -> int:
     return number
 
 
-def _list(parsed: argparse.Namespace, journal: JournalReader) -> Status:
+def _list(parsed: argparse.Namespace, journal: JournalReader) -> ExitCode:
     number = 0
     # What a run has on its way is in flight too, and not in doubt.
     states: tuple[State, ...] = ("unknown",) if journal.at_work() else DOUBT
@@ -115,7 +115,7 @@ def _list(parsed: argparse.Namespace, journal: JournalReader) -> Status:
     if not parsed.json:
         how = "; settle them with --read, or with --applied or --not-applied once you have looked." if number else "."
         say(f"{counted(number, 'entry', 'entries')} unknown{how}")
-    return Status.UNKNOWN if number else Status.OK
+    return ExitCode.UNKNOWN if number else ExitCode.OK
 
 
 def _by_hand(journal: Journal, selection: Selection, state: Resolved) -> int:
@@ -128,10 +128,10 @@ def _by_hand(journal: Journal, selection: Selection, state: Resolved) -> int:
     return journal.resolve(evolve(selection, states=("unknown",)), state, BY_HAND)
 
 
-def _read(parsed: argparse.Namespace, journal: Journal, chosen: list[Selection]) -> Status:
+def _read(parsed: argparse.Namespace, journal: Journal, chosen: list[Selection]) -> ExitCode:
     """Read the orders, the accounts one after the other."""
     applied = 0
-    ends: list[Status] = []
+    ends: list[ExitCode] = []
 
     def report(news: News | Waiting) -> None:
         nonlocal applied
@@ -147,7 +147,7 @@ def _read(parsed: argparse.Namespace, journal: Journal, chosen: list[Selection])
                 client = accounts.client_of_label(label)
             except ConfigurationError as error:
                 warn(f"{label}: not read: {visible(str(error), 600)}")
-                ends.append(Status.CONFIGURATION)
+                ends.append(ExitCode.CONFIGURATION)
                 continue
             delivery = Delivery(client.paced(), journal, label, Pace(rate=parsed.rate), report)
             with interrupts(delivery.stop) as stopped:
@@ -155,20 +155,20 @@ def _read(parsed: argparse.Namespace, journal: Journal, chosen: list[Selection])
                     if selection.account in {None, label}:
                         delivery.settle_all(evolve(selection, account=label))
             if stopped.happened:
-                return Status.INTERRUPTED
+                return ExitCode.INTERRUPTED
             if delivery.stopped_by is not None:
                 warn(f"{label}: given up: {visible(delivery.reason, 600)}")
-                ends.append(status_of(delivery.stopped_by))
+                ends.append(exit_code_of(delivery.stopped_by))
     rest = _tell_rest(parsed, journal, applied=applied)
-    return Status.CONFIGURATION if Status.CONFIGURATION in ends else max([rest, *ends])
+    return ExitCode.CONFIGURATION if ExitCode.CONFIGURATION in ends else max([rest, *ends])
 
 
-def _tell_rest(parsed: argparse.Namespace, journal: JournalReader, **settled: int) -> Status:
+def _tell_rest(parsed: argparse.Namespace, journal: JournalReader, **settled: int) -> ExitCode:
     """Tell what was settled and what is still unknown."""
     counts = journal.counts()
     unknown = sum(counts[label][state] for label in labels_of(parsed.account, counts) for state in DOUBT)
     _tell(parsed, **settled, unknown=unknown)
-    return Status.UNKNOWN if unknown else Status.OK
+    return ExitCode.UNKNOWN if unknown else ExitCode.OK
 
 
 def _tell(parsed: argparse.Namespace, **numbers: int) -> None:

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from vtex_tracking_ext.errors import ConfigurationError
 
-from .exit_codes import Status
+from .exit_codes import ExitCode
 from .output import say, warn
 
 if TYPE_CHECKING:
     import argparse
 
 
-def sandbox(parsed: argparse.Namespace) -> Status:
+def sandbox(parsed: argparse.Namespace) -> ExitCode:
     """Run it until it is told to end."""
     try:
         from vtex_tracking_ext import sandbox as room  # noqa: PLC0415 - an extra
@@ -44,4 +44,4 @@ def sandbox(parsed: argparse.Namespace) -> Status:
     except OSError as error:
         raise ConfigurationError(f"The sandbox cannot use port {parsed.port}: {error.strerror}.") from None
     warn("The sandbox has ended.")
-    return Status.OK
+    return ExitCode.OK

@@ -14,7 +14,7 @@ from vtex_tracking_ext.events import TrackingEvent
 from vtex_tracking_ext.text import visible
 
 from .connection import client_from
-from .exit_codes import Status
+from .exit_codes import ExitCode
 from .output import say, warn
 
 if TYPE_CHECKING:
@@ -27,16 +27,16 @@ if TYPE_CHECKING:
 _EVENT_PARTS = range(2, 5)
 
 
-def update(parsed: argparse.Namespace) -> Status:
+def update(parsed: argparse.Namespace) -> ExitCode:
     """Add events to a package."""
     events = _events(parsed.events)
     with client_from(parsed) as client:
         receipt = client.update(parsed.order_id, parsed.invoice_number, events=events)
     _tell(receipt)
-    return Status.OK
+    return ExitCode.OK
 
 
-def deliver(parsed: argparse.Namespace) -> Status:
+def deliver(parsed: argparse.Namespace) -> ExitCode:
     """Report a package as delivered."""
     events = _events(parsed.events)
     with client_from(parsed) as client:
@@ -44,10 +44,10 @@ def deliver(parsed: argparse.Namespace) -> Status:
             parsed.order_id, parsed.invoice_number, delivered_date=parsed.delivered_date, events=events
         )
     _tell(receipt)
-    return Status.OK
+    return ExitCode.OK
 
 
-def packages(parsed: argparse.Namespace) -> Status:
+def packages(parsed: argparse.Namespace) -> ExitCode:
     """Show the packages of an order.
 
     Nothing is changed, so an output that is lost is what became of the call: incomplete.
@@ -57,8 +57,8 @@ def packages(parsed: argparse.Namespace) -> Status:
     text = _json_text(found) if parsed.json else "\n".join(_timeline(parsed.order_id, found))
     if not say(text):
         warn("vtex-tracking packages: standard output cannot be written.")
-        return Status.INCOMPLETE
-    return Status.OK
+        return ExitCode.INCOMPLETE
+    return ExitCode.OK
 
 
 def _events(given: list[list[str]]) -> list[TrackingEvent]:

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from vtex_tracking_ext.bulk.journal.opening import is_database, open_reader, shown
+from vtex_tracking_ext.config.defaults import STATES
 from vtex_tracking_ext.errors import ConfigurationError, VtexTrackingError
 from vtex_tracking_ext.text import visible
 
-from .exit_codes import Status
+from .exit_codes import ExitCode
 from .output import say, warn
 from .pace import paces_in
 
@@ -30,9 +31,6 @@ if TYPE_CHECKING:
 
 #: Characters of the reason why an account is quiet.
 _REASON_LENGTH: Final = 400
-
-#: The columns of the command status.
-_COLUMNS: Final[tuple[State, ...]] = ("pending", "in_flight", "applied", "refused", "unknown")
 
 
 def journal_path(parsed: argparse.Namespace, environ: Mapping[str, str]) -> Where:
@@ -118,7 +116,7 @@ def labels_of(account: str | None, known: Iterable[str]) -> list[str]:
     return found
 
 
-def status(parsed: argparse.Namespace) -> Status:
+def status(parsed: argparse.Namespace) -> ExitCode:
     """Tell how many entries are in which state, and what is to be done about it."""
     with reader_of(parsed, os.environ) as journal:
         before = journal.at_work()
@@ -137,7 +135,7 @@ def status(parsed: argparse.Namespace) -> Status:
     found = _status(total, is_running=is_running)
     if not say(text):
         warn("vtex-tracking status: standard output cannot be written.")
-        return Status.UNKNOWN if found is Status.UNKNOWN else Status.INCOMPLETE
+        return ExitCode.UNKNOWN if found is ExitCode.UNKNOWN else ExitCode.INCOMPLETE
     return found
 
 
@@ -162,13 +160,13 @@ def _default(environ: Mapping[str, str]) -> Path:
     return folder / "vtex-tracking" / "journal.db"
 
 
-def _status(total: Mapping[State, int], *, is_running: bool) -> Status:
+def _status(total: Mapping[State, int], *, is_running: bool) -> ExitCode:
     """Return the gravest of what there is; what is in flight without a run has an unknown outcome."""
     if total["unknown"] or (total["in_flight"] and not is_running):
-        return Status.UNKNOWN
+        return ExitCode.UNKNOWN
     if total["pending"] or total["in_flight"]:
-        return Status.INCOMPLETE
-    return Status.REFUSED if total["refused"] else Status.OK
+        return ExitCode.INCOMPLETE
+    return ExitCode.REFUSED if total["refused"] else ExitCode.OK
 
 
 def _advice(total: Counter[State], holder: str, option: str, *, has_fleet: bool) -> Iterable[str]:
@@ -206,7 +204,7 @@ def _pace_line(pace: PaceNow) -> str:
 
 def _table(counts: Mapping[str, Mapping[State, int]], total: Counter[State]) -> Iterable[str]:
     """Yield lines with a column for each state, aligned."""
-    rows = [["account", *(state.replace("_", " ") for state in _COLUMNS)]]
+    rows = [["account", *(state.replace("_", " ") for state in STATES)]]
     rows += [_cells(visible(account), states) for account, states in counts.items()]
     if len(counts) != 1:
         rows.append(_cells("in all", total))
@@ -216,7 +214,7 @@ def _table(counts: Mapping[str, Mapping[State, int]], total: Counter[State]) -> 
 
 
 def _cells(name: str, states: Mapping[State, int]) -> list[str]:
-    return [name, *(f"{states[state]:,}" for state in _COLUMNS)]
+    return [name, *(f"{states[state]:,}" for state in STATES)]
 
 
 def _json_text(
@@ -229,7 +227,7 @@ def _json_text(
     is_running: bool,
 ) -> str:
     def numbers(states: Mapping[State, int]) -> dict[State, int]:
-        return {state: states[state] for state in _COLUMNS}
+        return {state: states[state] for state in STATES}
 
     document: dict[str, object] = {
         "journal": name,

@@ -16,7 +16,7 @@ from vtex_tracking_ext.text import visible
 
 from .accounts import Accounts
 from .enqueue import fleet_journal
-from .exit_codes import Status
+from .exit_codes import ExitCode
 from .output import warn
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from vtex_tracking_ext.fleet.worker import Worker
 
 
-def worker(parsed: argparse.Namespace) -> Status:
+def worker(parsed: argparse.Namespace) -> ExitCode:
     """Serve until SIGTERM or SIGINT."""
     with Accounts(parsed) as accounts, ExitStack() as stack:
         labels = _labels(parsed, accounts)
@@ -50,7 +50,7 @@ def worker(parsed: argparse.Namespace) -> Status:
         work = Work(journal, paces, accounts.client_of_label, parsed.rate, choices, watch)
         asyncio.run(_serve(Worker(journal, work, labels, parsed.concurrency), ", ".join(map(visible, labels))))
     warn("The worker has ended.")
-    return Status.OK
+    return ExitCode.OK
 
 
 def _labels(parsed: argparse.Namespace, accounts: Accounts) -> list[str]:

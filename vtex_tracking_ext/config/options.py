@@ -29,14 +29,8 @@ from .server import Wiring
 if TYPE_CHECKING:
     from vtex_tracking_ext.events import Package, TrackingEvent, TrackingReceipt, When
 
-#: Seconds that one call may take, all tries and pauses included, unless the client is told otherwise.
-DEFAULT_TIMEOUT: Final = 120.0
-
 #: Seconds that one call may be given at most, a week: sockets cannot count much further (some systems to 24 days).
 LONGEST_TIMEOUT: Final = 7 * 24 * 3600
-
-#: Connections that one client opens at once at most, unless it is told otherwise.
-MAX_CONNECTIONS: Final = 100
 
 #: What is called after each request.
 Hooks = Callable[[AttemptEvent], object] | Iterable[Callable[[AttemptEvent], object]]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from attrs import frozen
 from procrastinate.exceptions import ConnectorException, ProcrastinateException
 
+from vtex_tracking_ext.config.defaults import WORKER_CONCURRENCY
 from vtex_tracking_ext.errors import VtexTrackingError
 from vtex_tracking_ext.text import visible
 
@@ -31,9 +32,6 @@ if TYPE_CHECKING:
     from .work import Work
 
 LOG: Final = logging.getLogger("vtex_tracking_ext.fleet")
-
-#: Packages that one worker works on at once, unless told otherwise.
-DEFAULT_CONCURRENCY: Final = 16
 
 #: Characters of a reason in the log.
 _REASON_LENGTH: Final = 400
@@ -74,7 +72,7 @@ class Worker:
         journal: PostgresJournal,
         work: Work,
         labels: Iterable[str],
-        concurrency: int = DEFAULT_CONCURRENCY,
+        concurrency: int = WORKER_CONCURRENCY,
         rhythm: Rhythm | None = None,
     ) -> None:
         self._journal = journal

@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vtex_tracking_ext import TrackingUpdate
-from vtex_tracking_ext.bulk.delivery.batches import EVENTS_PER_CALL, batches, calls_for, halves, update_of
+from vtex_tracking_ext.bulk.delivery.batches import batches, calls_for, halves, update_of
 from vtex_tracking_ext.bulk.input.records import Place
 from vtex_tracking_ext.bulk.journal.entries import Entry, Load, PackageKey
+from vtex_tracking_ext.config.defaults import EVENTS_PER_CALL
 
 from support.journaled import START, row
 

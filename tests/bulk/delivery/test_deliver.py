@@ -11,13 +11,12 @@ import pytest
 from attrs import evolve
 
 from vtex_tracking_ext import TrackingEvent, TrackingReceipt, TrackingUpdate, errors
-from vtex_tracking_ext.bulk.delivery.deliver import MOST_CONCURRENCY, Choices, Delivery, News, Waiting
+from vtex_tracking_ext.bulk.delivery.deliver import Choices, Delivery, News, Waiting
 from vtex_tracking_ext.bulk.delivery.doubt import FOUND, NOT_SHOWN
 from vtex_tracking_ext.bulk.delivery.pace import Pace
 from vtex_tracking_ext.bulk.journal.entries import Selection
 from vtex_tracking_ext.bulk.journal.interface import JournalError, WrongStateError
 from vtex_tracking_ext.bulk.journal.sqlite import SqliteJournal, SqliteReader
-from vtex_tracking_ext.config.options import MAX_CONNECTIONS
 
 from support.journaled import Account, Clock, delivery, package, refused, row, told
 
@@ -537,7 +536,6 @@ def test_choices_are_checked() -> None:
         Choices(events_per_call=0)
     with pytest.raises(ValueError, match="<= 100"):
         Choices(concurrency=101)
-    assert MOST_CONCURRENCY == MAX_CONNECTIONS
 
 
 def test_a_batch_that_cannot_begin_though_all_of_it_waits_ends_the_run(

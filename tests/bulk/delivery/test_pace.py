@@ -20,7 +20,6 @@ from vtex_tracking_ext import (
 from vtex_tracking_ext.bulk.delivery.breaker import FIRST_PAUSE, MOST_UNKNOWN, Breaker
 from vtex_tracking_ext.bulk.delivery.pace import (
     DEFAULT_FREEZE,
-    DEFAULT_RATE,
     FIRST_RATE,
     LONGEST_FREEZE,
     MOST_FREEZES,
@@ -28,6 +27,7 @@ from vtex_tracking_ext.bulk.delivery.pace import (
     Pace,
     Throttle,
 )
+from vtex_tracking_ext.config.defaults import DEFAULT_RATE
 
 
 class Clock:

@@ -15,6 +15,7 @@ from attrs import evolve, field, frozen, validators
 
 from vtex_tracking_ext.bulk.journal.entries import OPEN, Selection, utc_now
 from vtex_tracking_ext.bulk.journal.interface import WrongStateError
+from vtex_tracking_ext.config.defaults import DEFAULT_CONCURRENCY, EVENTS_PER_CALL, MAX_CONCURRENCY
 from vtex_tracking_ext.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -27,7 +28,7 @@ from vtex_tracking_ext.errors import (
     VtexTrackingError,
 )
 
-from .batches import EVENTS_PER_CALL, batches, halves, update_of
+from .batches import batches, halves, update_of
 from .doubt import FOUND, NOT_SHOWN, found_among
 from .threads import side_by_side
 
@@ -40,13 +41,6 @@ if TYPE_CHECKING:
     from vtex_tracking_ext.events import Package, TrackingReceipt
 
     from .pace import Pacer
-
-#: Packages of one account that are on their way at once, unless told otherwise: the account's limit is shared with
-#: the merchant.
-DEFAULT_CONCURRENCY: Final = 8
-
-#: Packages of one account at once at most: a client has no more connections, and each package has a thread.
-MOST_CONCURRENCY: Final = 100
 
 #: Seconds between the looks, at the end of a run, at what became doubtful in it. VTEX shows an accepted change after
 #: about six seconds (seen).
@@ -71,13 +65,13 @@ class Choices:
     """How a run delivers.
 
     Attributes:
-        concurrency: Packages of one account at once, from 1 to :data:`MOST_CONCURRENCY`.
+        concurrency: Packages of one account at once, from 1 to :data:`MAX_CONCURRENCY`.
         events_per_call: Events of a package in one call at most, from 1 up; 1 sends each alone.
         send_on: Send what stands behind an unknown outcome too. The shopper can then see events in another order.
         looks: Seconds before each of the looks, at the end, at what became doubtful in the run.
     """
 
-    concurrency: int = field(default=DEFAULT_CONCURRENCY, validator=[validators.ge(1), validators.le(MOST_CONCURRENCY)])
+    concurrency: int = field(default=DEFAULT_CONCURRENCY, validator=[validators.ge(1), validators.le(MAX_CONCURRENCY)])
     events_per_call: int = field(default=EVENTS_PER_CALL, validator=validators.ge(1))
     send_on: bool = False
     looks: tuple[float, ...] = field(factory=lambda: LOOKS)

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 from attrs import evolve, field, frozen
 
 from vtex_tracking_ext.call.checks import day_text, moment_text
+from vtex_tracking_ext.config import defaults
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 #: What is known of an entry. ``in_flight`` after a run has ended means that the run was killed: it may have left.
 State = Literal["pending", "in_flight", "applied", "refused", "unknown"]
-STATES: Final[tuple[State, ...]] = get_args(State)
+STATES: Final[tuple[State, ...]] = defaults.STATES
 
 #: States that leave something to do for a package.
 OPEN: Final[tuple[State, ...]] = ("pending", "in_flight", "unknown")
