@@ -14,9 +14,9 @@ from attrs import fields
 
 import vtex_tracking_ext
 from vtex_tracking_ext import RetryPolicy, TrackingClient
-from vtex_tracking_ext.bulk.delivery.breaker import MOST_UNKNOWN
-from vtex_tracking_ext.bulk.delivery.deliver import LOOKS
-from vtex_tracking_ext.bulk.delivery.pace import FIRST_RATE, MOST_FREEZES
+from vtex_tracking_ext.bulk.delivery.breaker import MAX_UNKNOWN
+from vtex_tracking_ext.bulk.delivery.deliver import RECHECK_DELAYS
+from vtex_tracking_ext.bulk.delivery.pace import INITIAL_RATE, MAX_FREEZES
 from vtex_tracking_ext.bulk.input.rows import COLUMNS
 from vtex_tracking_ext.cli import main, messages, progress
 from vtex_tracking_ext.cli.exit_codes import ExitCode
@@ -112,7 +112,7 @@ def test_the_scripts_it_names_exist_and_take_the_options_it_names() -> None:
 def test_the_numbers_of_its_promises_are_true() -> None:
     """The deadline and the cap."""
     assert f"`timeout=` ({DEFAULT_TIMEOUT:.0f} seconds unless told otherwise)" in README
-    assert (FIRST_RATE, DEFAULT_RATE, MOST_FREEZES) == (10, 25, 5)
+    assert (INITIAL_RATE, DEFAULT_RATE, MAX_FREEZES) == (10, 25, 5)
     assert "ten a second at first and 25 at most" in README
     assert "After five such pauses in a row" in " ".join(README.split())
     assert f"At most {MAX_BODY >> 20} MiB of an answer are decoded" in README
@@ -189,9 +189,9 @@ def test_the_names_and_numbers_are_true() -> None:
     assert f"above the cap ({policy.retry_after_cap:.0f} seconds)" in README
     assert f"for the whole call, {DEFAULT_TIMEOUT:.0f})" in README
     assert f"up to {EVENTS_PER_CALL} in a call" in README
-    assert len(LOOKS) == 3
+    assert len(RECHECK_DELAYS) == 3
     assert "up to three times\n  at its end" in README
-    assert MOST_UNKNOWN == 5
+    assert MAX_UNKNOWN == 5
     for kind in re.findall(r'say_json\("(\w+)"', TELLING):
         assert f"`{kind}`" in README
     told = dict(re.findall(r"(\d+) ([a-z]+)", README.split("Exit status, of all commands: ")[1].split(".")[0]))

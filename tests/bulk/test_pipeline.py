@@ -19,9 +19,9 @@ from vtex_tracking_ext import (
     errors,
 )
 from vtex_tracking_ext.bulk import pipeline as room
-from vtex_tracking_ext.bulk.delivery.deliver import Choices, News, Waiting
+from vtex_tracking_ext.bulk.delivery.deliver import AccountPause, DeliveryOptions, DeliveryResult
 from vtex_tracking_ext.bulk.input.records import Place, RowProblem
-from vtex_tracking_ext.bulk.journal.account_name import label_of
+from vtex_tracking_ext.bulk.journal.account_name import account_name_of
 from vtex_tracking_ext.bulk.journal.entries import Selection
 from vtex_tracking_ext.bulk.journal.interface import JournalError
 from vtex_tracking_ext.bulk.journal.sqlite import SqliteJournal, SqliteReader
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 EVENT = TrackingEvent("2026-10-01", "Coletado", "Curitiba", "PR")
 FAST = 1000.0
-QUICK = Choices(looks=())
+QUICK = DeliveryOptions(recheck_delays=())
 
 
 def client(account: str = "mystore", **options: Any) -> TrackingClient:
@@ -90,7 +90,7 @@ def store(oms: Oms) -> Iterator[TrackingClient]:
 def test_an_account_elsewhere_has_another_name(account: str, options: dict[str, str], label: str | None) -> None:
     """So that what went to a sandbox does not pass for sent to the store; VTEX's own host is the store itself."""
     expected = label or f"{account}@{options['base_url'].partition('://')[2]}"
-    assert label_of(client(account, **options)) == expected
+    assert account_name_of(client(account, **options)) == expected
 
 
 def test_a_path_in_capitals_is_counted_like_any_other(journal: SqliteJournal) -> None:
@@ -98,7 +98,7 @@ def test_a_path_in_capitals_is_counted_like_any_other(journal: SqliteJournal) ->
     account: Any = Account(base_url="https://gateway.example/Vtex")
     account.answers(errors.OutcomeUnknownError("the connection was cut"))
     given = [{"order_id": "o-01", "invoice_number": "1", "date": "2026-10-01", "description": d} for d in ("a", "b")]
-    result = push(given, account, journal, choices=Choices(events_per_call=1, looks=()))
+    result = push(given, account, journal, options=DeliveryOptions(events_per_call=1, recheck_delays=()))
     assert (result.unknown, result.pending) == (1, 1)
 
 
@@ -118,13 +118,13 @@ def test_what_is_new_is_sent_and_what_is_known_is_not(store: TrackingClient, oms
     assert (again.rows, again.new, again.known, again.calls) == (3, 0, 3, 0)
     assert [len(oms.applied(order, "1")) for order in ("1-01", "2-01")] == [1, 1]
     with SqliteReader.open(path) as reader:
-        assert set(reader.counts()) == {label_of(store)}
-        assert label_of(store).startswith("sandbox@127.0.0.1:")
+        assert set(reader.counts()) == {account_name_of(store)}
+        assert account_name_of(store).startswith("sandbox@127.0.0.1:")
 
 
 def test_nothing_given_resumes_an_earlier_push(store: TrackingClient, oms: Oms, journal: SqliteJournal) -> None:
     """A journal that is open already stays open."""
-    list(journal.add([row(1, "a", account=label_of(store), order_id="1-01")], ""))
+    list(journal.add([row(1, "a", account=account_name_of(store), order_id="1-01")], ""))
     assert push([], store, journal).applied == 1
     assert push([], store, journal).calls == 0
     assert len(oms.applied("1-01", "1")) == 1
@@ -133,17 +133,17 @@ def test_nothing_given_resumes_an_earlier_push(store: TrackingClient, oms: Oms, 
 def test_a_429_is_not_waited_out_by_the_call(store: TrackingClient, oms: Oms, journal: SqliteJournal) -> None:
     """It is the whole account that must wait, whatever the client was told."""
     oms.settings = OmsSettings(rate_limit=0, retry_after=1)
-    heard: list[News | Waiting] = []
+    heard: list[DeliveryResult | AccountPause] = []
 
-    def listen(news: News | Waiting) -> None:
+    def listen(news: DeliveryResult | AccountPause) -> None:
         heard.append(news)
         oms.settings = OmsSettings()
 
     assert push([TrackingUpdate("1-01", "1", [EVENT])], store, journal, report=listen).applied == 1
     waiting, applied = heard
-    assert isinstance(waiting, Waiting)
-    assert (waiting.account, round(waiting.seconds)) == (label_of(store), 1)
-    assert isinstance(applied, News)
+    assert isinstance(waiting, AccountPause)
+    assert (waiting.account, round(waiting.seconds)) == (account_name_of(store), 1)
+    assert isinstance(applied, DeliveryResult)
     assert Counter(request.status for request in oms.received) == {429: 1, 200: 1}
 
 
@@ -184,8 +184,8 @@ def test_what_comes_too_late_to_be_sent_is_noted(journal: SqliteJournal) -> None
     """The row is taken all the same, for its event."""
     notes: list[tuple[Place, str]] = []
     account: Any = Account()
-    push([delivery(1)], account, journal, choices=QUICK)
-    taking = room.Taking(journal, lambda _: label_of(account), print, lambda *note: notes.append(note))
+    push([delivery(1)], account, journal, options=QUICK)
+    taking = room.Taking(journal, lambda _: account_name_of(account), print, lambda *note: notes.append(note))
     taking.take([delivery(2, "2026-10-02", "a")])
     ((place, note),) = notes
     assert place == Place("f.csv", 2)
@@ -220,8 +220,8 @@ def test_an_account_that_ends_leaves_the_others_alone(journal: SqliteJournal) ->
     error = refused(401)
     north.answers(error)
     clients: list[Any] = [north, south]
-    result = push([row(1, "a"), row(2, "b", account="south")], clients, journal, choices=QUICK)
-    assert (result.applied, result.pending, result.ended) == (1, 1, {label_of(clients[0]): error})
+    result = push([row(1, "a"), row(2, "b", account="south")], clients, journal, options=QUICK)
+    assert (result.applied, result.pending, result.ended) == (1, 1, {account_name_of(clients[0]): error})
 
 
 def test_a_contradiction_is_a_problem_and_takes_nothing(journal: SqliteJournal) -> None:
@@ -235,7 +235,7 @@ def test_a_contradiction_is_a_problem_and_takes_nothing(journal: SqliteJournal) 
         evolve(wrong, column="city"),
         row(4, "d"),
     ]
-    result = push(rows, account, journal, choices=QUICK)
+    result = push(rows, account, journal, options=QUICK)
     assert account.sent == ["d D"]
     assert [problem.place.line for problem in result.problems] == [3, 3, 2]
     assert "a package has one delivery" in result.problems[2].message
@@ -247,8 +247,8 @@ def test_the_sums_of_a_run_that_leaves_doubts(journal: SqliteJournal) -> None:
     account: Any = Account()
     account.answers(account.applied_and_lost, refused(404), errors.OutcomeUnknownError("lost"))
     rows = [row(1, "a"), row(2, "b", "2"), row(3, "c", "3"), row(4, "d", "3")]
-    choices = Choices(concurrency=1, events_per_call=1, looks=(0.0,))
-    result = push(rows, account, journal, choices=choices)
+    options = DeliveryOptions(concurrency=1, events_per_call=1, recheck_delays=(0.0,))
+    result = push(rows, account, journal, options=options)
     assert (result.applied, result.refused, result.unknown, result.pending) == (1, 1, 1, 1)
     assert (result.calls, result.reads) == (3, 2)
 
@@ -259,7 +259,12 @@ def test_a_run_counts_as_it_goes(journal: SqliteJournal) -> None:
     account.answers(account.applied_and_lost)
     list(journal.add([row(1, "a", account="mystore")], ""))
     counts: list[dict[Any, int]] = []
-    run = Run({"mystore": account}, journal, lambda _: counts.append(dict(run.outcomes)), Choices(looks=(0.0,)))
+    run = Run(
+        {"mystore": account},
+        journal,
+        lambda _: counts.append(dict(run.outcomes)),
+        DeliveryOptions(recheck_delays=(0.0,)),
+    )
     run.deliver()
     assert counts == [{"unknown": 1}, {"applied": 1, "unknown": 0}]
 
@@ -268,7 +273,7 @@ def test_a_journal_that_fails_stops_every_account(journal: SqliteJournal) -> Non
     """The error is raised when the others have ended."""
     north, south = Account(), Account()
     begun, failed = threading.Event(), threading.Event()
-    begin = journal.begin
+    begin = journal.mark_in_flight
 
     def fail(ids: Any) -> Any:
         if min(ids) == 1:
@@ -281,7 +286,7 @@ def test_a_journal_that_fails_stops_every_account(journal: SqliteJournal) -> Non
         begun.set()
         failed.wait(10)
 
-    journal.begin = fail  # type: ignore[method-assign]
+    journal.mark_in_flight = fail  # type: ignore[method-assign]
     south.answers(wait)
     list(journal.add([row(1, "a", account="north"), row(2, "b", account="south")], ""))
     clients: dict[str, Any] = {"north": north, "south": south}
@@ -301,7 +306,7 @@ def test_an_interrupt_finishes_what_is_on_its_way(journal: SqliteJournal, monkey
 
     account.answers(wait)
     list(journal.add([row(1, "a", account="mystore"), row(2, "b", account="mystore")], ""))
-    run = Run({"mystore": account}, journal, lambda _: None, Choices(events_per_call=1, looks=()))
+    run = Run({"mystore": account}, journal, lambda _: None, DeliveryOptions(events_per_call=1, recheck_delays=()))
     stop = run.stop
 
     def stop_and_let_go() -> None:
@@ -329,7 +334,7 @@ def test_what_a_run_would_do_can_be_known_before(journal: SqliteJournal) -> None
     """Of the accounts that are asked for."""
     rows = [row(1, "a"), row(2, "b"), delivery(3), row(4, "c", "2"), row(5, "x", account="other")]
     list(journal.add(rows, "mystore"))
-    journal.begin([1])
+    journal.mark_in_flight([1])
     assert outlook(journal, ["mystore", "mystore", "nobody"]) == Outlook(2, 2, 1, 2, 1)
     assert outlook(journal, ["mystore", "other"], 1) == Outlook(3, 3, 1, 3, 1)
     assert outlook(journal, []) == Outlook(0, 0, 0, 0, 0)
@@ -344,8 +349,8 @@ def test_two_pushes_may_share_a_journal(journal: SqliteJournal) -> None:
     account.shows = False
     others: list[room.Result] = []
     given = [{"order_id": "o-01", "invoice_number": "1", "date": "2026-10-01", "description": "a"}]
-    account.answers(lambda _: others.append(push(given, account, journal, choices=QUICK)))
-    result = push(given, account, journal, choices=QUICK)
+    account.answers(lambda _: others.append(push(given, account, journal, options=QUICK)))
+    result = push(given, account, journal, options=QUICK)
     assert (result.applied, [(other.applied, other.calls, other.reads) for other in others]) == (1, [(0, 0, 0)])
     assert account.sent == ["a"]
 

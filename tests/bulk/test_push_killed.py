@@ -30,14 +30,15 @@ if TYPE_CHECKING:
 PROGRAM = """
 import datetime, sys
 from vtex_tracking_ext import TrackingClient
-from vtex_tracking_ext.bulk.delivery.deliver import Choices
+from vtex_tracking_ext.bulk.delivery.deliver import DeliveryOptions
 from vtex_tracking_ext.bulk import push
 from vtex_tracking_ext.bulk.input.rows import read_rows
 
 journal, events_per_call, *files = sys.argv[1:]
 rows = [row for file in files for row in read_rows(file, datetime.datetime.now().astimezone())]
 with TrackingClient.from_env() as client:
-    push(rows, client, journal, choices=Choices(events_per_call=int(events_per_call), looks=()), rate=1000)
+    options = DeliveryOptions(events_per_call=int(events_per_call), recheck_delays=())
+    push(rows, client, journal, options=options, rate=1000)
 """
 
 KINDS: tuple[Fault, ...] = ("cut", "torn", "failed", "broken", "dropped")

@@ -69,9 +69,9 @@ def test_what_is_unknown_is_settled_by_hand(run: Callable[..., Ran], urls: str) 
     """Also while a run is at work: what it has in flight is left to it."""
     with PostgresJournal.open(urls) as journal:
         list(journal.add([row(1, "a"), row(2, "b", "2"), row(3, "c", "3"), row(4, "d", "4")], "mystore"))
-        journal.begin([1, 2, 3])
-        journal.settle([3], "unknown")
-        with journal.hold(package()):
+        journal.mark_in_flight([1, 2, 3])
+        journal.record_outcome([3], "unknown")
+        with journal.try_lock(package()):
             ran = unseen(run("status", "--journal", urls))
             assert "A push is running (vtex-tracking, process " in ran.out
             assert "--journal postgresql://" in ran.out.replace("'", "")
@@ -89,14 +89,14 @@ def test_what_is_settled_meanwhile_is_left_as_it_is(
     """Between the list and the lock."""
     with PostgresJournal.open(urls) as journal:
         list(journal.add([row(1, "a")], "mystore"))
-        journal.begin([1])
-        hold = PostgresJournal.hold
+        journal.mark_in_flight([1])
+        hold = PostgresJournal.try_lock
 
         def late(self: PostgresJournal, key: object) -> object:
-            journal.settle([1], "refused")
+            journal.record_outcome([1], "refused")
             return hold(self, key)  # type: ignore[arg-type]
 
-        monkeypatch.setattr(PostgresJournal, "hold", late)
+        monkeypatch.setattr(PostgresJournal, "try_lock", late)
         assert run("resolve", "--applied", "--all").status == 0
         assert told(journal) == [(1, "a", "refused")]
 

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from vtex_tracking_ext.bulk.delivery.deliver import Waiting
+from vtex_tracking_ext.bulk.delivery.deliver import AccountPause
 from vtex_tracking_ext.cli.progress import progress
 
 if TYPE_CHECKING:
-    from vtex_tracking_ext.bulk.journal.entries import Settled
+    from vtex_tracking_ext.bulk.journal.entries import Outcome
 
-WAITING = Waiting("mystore", 59.6, "429 \x1b[31mToo Many")
+WAITING = AccountPause("mystore", 59.6, "429 \x1b[31mToo Many")
 
 
-def counted(applied: int, refused: int = 0, unknown: int = 0) -> Counter[Settled]:
+def counted(applied: int, refused: int = 0, unknown: int = 0) -> Counter[Outcome]:
     """Return outcomes."""
     return Counter({"applied": applied, "refused": refused, "unknown": unknown})
 

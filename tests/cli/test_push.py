@@ -239,7 +239,7 @@ class TestPush:
         good = write(tmp_path, HEADER + ROW)
         run("push", good, "--app-key", "wrong", "--app-token", "wrong")
         with SqliteJournal.open(journal) as opened:
-            opened.begin([1])
+            opened.mark_in_flight([1])
         ran = run("push", "--dry-run", write(tmp_path, HEADER + ROW.replace("2026-10-05", "x"), "bad.csv"), good)
         assert ran.status == 2
         assert "1 in doubt are settled first, by reading." in ran.out
@@ -467,7 +467,7 @@ class TestOutcomes:
         def fail(*_: object) -> dict[str, str]:
             raise RuntimeError("made to fail")
 
-        monkeypatch.setattr(deliver, "LOOKS", ())
+        monkeypatch.setattr(deliver, "RECHECK_DELAYS", ())
         path = write(tmp_path, HEADER + ROW)
         with monkeypatch.context() as patched:
             patched.setattr(Oms, "update_tracking_status", fail)

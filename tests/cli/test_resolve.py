@@ -40,8 +40,8 @@ def ledger(usual: Path, label: str) -> Path:
     rows = [row(1, "a"), row(2, "b"), delivery(3, "2026-10-02"), row(4, "c", account="north")]
     with SqliteJournal.open(usual) as journal:
         list(journal.add([evolve(one, order_id=ORDER, invoice_number=INVOICE) for one in rows], label))
-        journal.begin([1, 2, 4])
-        journal.settle([1, 4], "unknown", reason="the connection was cut")
+        journal.mark_in_flight([1, 2, 4])
+        journal.record_outcome([1, 4], "unknown", reason="the connection was cut")
     return usual
 
 
@@ -172,8 +172,8 @@ class TestRetrying:
         with SqliteJournal.open(ledger) as journal:
             rows = [row(line, f"r{line}", order_id=ORDER, invoice_number=INVOICE) for line in (5, 6)]
             list(journal.add(rows, label))
-            journal.begin([5])
-            journal.settle([5], "refused", status_code=404, reason="no such invoice")
+            journal.mark_in_flight([5])
+            journal.record_outcome([5], "refused", status_code=404, reason="no such invoice")
         assert run("resolve", "--withdraw", 6).out == "1 withdrawn\n"
         ran = run("resolve", "--retry", "--all")
         assert (ran.status, ran.out) == (0, "1 to be sent again by the next push\n")

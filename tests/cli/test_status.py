@@ -203,13 +203,13 @@ def test_a_look_does_not_keep_a_push_out(usual: Path) -> None:
     fill(usual, {"mystore": {"applied": 1}})
     usual.with_name("journal.db-lock").unlink()
     with status.reader_of(options(), os.environ) as journal:
-        assert journal.at_work() == ""
+        assert journal.active_writers() == ""
         assert not usual.with_name("journal.db-lock").exists()
         with SqliteJournal.open(usual):
-            assert journal.at_work().startswith(f"process {os.getpid()}, since 2")
+            assert journal.active_writers().startswith(f"process {os.getpid()}, since 2")
             with pytest.raises(JournalInUseError):
                 SqliteJournal.open(usual)
-        assert journal.at_work() == ""
+        assert journal.active_writers() == ""
         SqliteJournal.open(usual).close()
 
 

@@ -47,9 +47,9 @@ with PostgresJournal.open(url) as journal, ThreadPoolExecutor(4) as pool:
     paces.change = keep
 
     def call(_):
-        assert pace.wait()
+        assert pace.wait_for_turn()
         moment = time.time()
-        pace.learn(None)
+        pace.record_result(None)
         return moment
 
     moments = list(pool.map(call, range(calls)))

@@ -44,7 +44,7 @@ def test_an_old_doubt_waits_for_a_person(journal: PostgresJournal) -> None:
     move(journal, "in_flight", package(2), "11 minutes")
     fill(journal, 1, "behind")
     fill(journal, 1, "behind", first=1)
-    with journal.connections.one() as connection:
+    with journal.connections.connection() as connection:
         connection.execute("UPDATE entries SET added = added - interval '11 minutes' WHERE package = 1")
     assert lacking(journal) == [package(1), package(2)]
 
@@ -88,7 +88,7 @@ def test_a_package_is_looked_up_by_the_index(journal: PostgresJournal) -> None:
     """And not among all doorbells: a sweep of many packages would take hours."""
     fill(journal, 1500)
     assert ring(journal) == 1500
-    with journal.connections.one() as connection:
+    with journal.connections.connection() as connection:
         values = "(0::bigint, 1000::bigint, NULL::text[])"
         names = {"%(last)s": "$1", "%(page)s": "$2", "%(labels)s": "$3"}
         sql = module._LACKING
@@ -119,7 +119,7 @@ def test_those_of_the_dead_are_left_behind(journal: PostgresJournal) -> None:
     first, second, _ = doorbells(journal)
     assert ringing.left_behind(journal) == []
     assert ringing.left_behind(journal, 0) == [first.id, second.id]
-    with journal.hold(package(0)):
+    with journal.try_lock(package(0)):
         assert elsewhere(journal, ringing) == [second.id]
     assert ringing.left_behind(journal, 0) == [first.id, second.id]
 
@@ -130,7 +130,7 @@ def test_a_clock_that_is_set_back_keeps_no_doorbell(journal: PostgresJournal) ->
     fill(journal, 1)
     ring(journal)
     take_up(journal)
-    with journal.connections.one() as connection:
+    with journal.connections.connection() as connection:
         connection.execute("UPDATE procrastinate_events SET at = at + interval '1 day'")
     assert ringing.left_behind(journal) == [doorbells(journal)[0].id]
 
@@ -144,7 +144,7 @@ def elsewhere(journal: PostgresJournal, ringing: Ringing) -> list[int]:
 def test_a_database_that_cannot_ring_is_told_of(journal: PostgresJournal) -> None:
     """In the journal's words, and not in Procrastinate's."""
     fill(journal, 1)
-    with journal.connections.one() as connection:
+    with journal.connections.connection() as connection:
         connection.execute("ALTER TABLE procrastinate_jobs ADD CHECK (priority > 0)")
     with pytest.raises(JournalError, match="priority"):
         ring(journal)

@@ -12,7 +12,7 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from vtex_tracking_ext import RateLimitedError
-from vtex_tracking_ext.bulk.delivery.deliver import News, Waiting
+from vtex_tracking_ext.bulk.delivery.deliver import AccountPause, DeliveryResult
 from vtex_tracking_ext.bulk.journal.entries import Selection
 from vtex_tracking_ext.bulk.journal.interface import JournalError
 from vtex_tracking_ext.fleet.account_pace import Paces
@@ -69,10 +69,10 @@ def metrics(journal: PostgresJournal, clock: Clock) -> Metrics:
     return Metrics(journal, Paces(journal.connections).all, clock)
 
 
-def news(journal: PostgresJournal, outcome: str, *, is_call: bool) -> News:
+def news(journal: PostgresJournal, outcome: str, *, is_call: bool) -> DeliveryResult:
     """Return what became of the entries of a package."""
     entries = tuple(journal.entries(Selection(package=package(0))))
-    return News(entries, outcome, "", is_call=is_call)  # type: ignore[arg-type]
+    return DeliveryResult(entries, outcome, "", is_call=is_call)  # type: ignore[arg-type]
 
 
 def test_outcomes_calls_and_pauses_are_counted(journal: PostgresJournal, metrics: Metrics) -> None:
@@ -81,7 +81,7 @@ def test_outcomes_calls_and_pauses_are_counted(journal: PostgresJournal, metrics
     metrics.watch(news(journal, "applied", is_call=True))
     metrics.watch(news(journal, "applied", is_call=False))
     metrics.watch(news(journal, "unknown", is_call=True))
-    metrics.watch(Waiting("mystore", 60.0, "429"))
+    metrics.watch(AccountPause("mystore", 60.0, "429"))
     found = told(metrics)
     assert found["vtex_tracking_events_total", "mystore", "applied"] == 4
     assert found["vtex_tracking_events_total", "mystore", "unknown"] == 2
@@ -158,7 +158,7 @@ def test_who_asks_while_another_counts_does_not_wait(
     journal: PostgresJournal, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """For a database that does not answer, say."""
-    metrics.watch(Waiting("mystore", 60.0, "429"))
+    metrics.watch(AccountPause("mystore", 60.0, "429"))
     begun, end = threading.Event(), threading.Event()
 
     def hanging() -> Mapping[str, Counter[State]]:

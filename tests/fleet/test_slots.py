@@ -8,8 +8,8 @@ from itertools import pairwise
 import pytest
 
 from vtex_tracking_ext import AuthenticationError, NotFoundError, NotSentError, OutcomeUnknownError, RateLimitedError
-from vtex_tracking_ext.bulk.delivery.breaker import FIRST_PAUSE, MOST_UNKNOWN, Breaker
-from vtex_tracking_ext.bulk.delivery.pace import MOST_FREEZES, Throttle
+from vtex_tracking_ext.bulk.delivery.breaker import FIRST_PAUSE, MAX_UNKNOWN, Breaker
+from vtex_tracking_ext.bulk.delivery.pace import MAX_FREEZES, Throttle
 from vtex_tracking_ext.fleet.slots import ASK_AGAIN, LEASE_SECONDS, LONGEST_WAIT, REST, TRIAL, Answer, Lease, SharedPace
 
 NOW = 1_764_000_000.0
@@ -82,7 +82,7 @@ def test_429s_without_end_let_the_account_rest() -> None:
     """Not for ever: then one call tries the ground, and if it is answered the others go on."""
     shared = steady()
     now = NOW
-    for _ in range(MOST_FREEZES + 1):
+    for _ in range(MAX_FREEZES + 1):
         shared.report(now, (), now, limited(1))
         now += max(1.0, shared.throttle.frozen_until - now)
     lease = shared.lease(now, 9, 20)
@@ -122,7 +122,7 @@ def test_while_a_call_tries_the_ground_the_others_ask_again_soon() -> None:
     assert shared.lease(now, 9, 20).is_trial
     assert shared.lease(now, 9, 20).quiet == ASK_AGAIN
     shared = steady()
-    for _ in range(MOST_UNKNOWN):
+    for _ in range(MAX_UNKNOWN):
         shared.report(NOW, (), NOW, UNKNOWN)
     assert shared.lease(NOW + FIRST_PAUSE, 9, 20).is_trial
     assert shared.lease(NOW + FIRST_PAUSE, 9, 20).quiet == ASK_AGAIN
@@ -161,7 +161,7 @@ def test_a_clock_that_is_set_back_keeps_nobody_waiting() -> None:
     assert shared.throttle.recent == [NOW - day]
     shared.report(NOW, (), NOW, limited(30))
     assert shared.lease(NOW - day, 9, 20).quiet == 30
-    for _ in range(MOST_UNKNOWN):
+    for _ in range(MAX_UNKNOWN):
         shared.report(NOW, (), NOW, UNKNOWN)
     assert shared.lease(NOW - day, 9, 20).quiet == FIRST_PAUSE
     rested(shared)
@@ -175,7 +175,7 @@ def test_a_clock_that_is_set_back_keeps_nobody_waiting() -> None:
 def test_unknown_outcomes_pause_the_account_and_then_let_it_rest() -> None:
     """One call tries the ground after each pause."""
     shared = steady()
-    for _ in range(MOST_UNKNOWN - 1):
+    for _ in range(MAX_UNKNOWN - 1):
         assert shared.report(NOW, (), NOW, UNKNOWN) == 0
     assert shared.report(NOW, (), NOW, UNKNOWN) == FIRST_PAUSE
     assert shared.why() == "too many outcomes are unknown"
@@ -195,7 +195,7 @@ def test_unknown_outcomes_pause_the_account_and_then_let_it_rest() -> None:
 def test_what_was_on_its_way_does_not_end_a_pause() -> None:
     """Its answer says nothing about the time after it began."""
     shared = steady()
-    for _ in range(MOST_UNKNOWN):
+    for _ in range(MAX_UNKNOWN):
         shared.report(NOW, (), NOW - 1, UNKNOWN)
     shared.report(NOW + 1, [answered(NOW + 1, after=2)])
     assert shared.quiet(NOW + 1) == FIRST_PAUSE - 1

@@ -43,7 +43,7 @@ def parts(connection: Connection) -> set[tuple[str, str]]:
 
 def test_they_are_made_once(journal_url: str) -> None:
     """The second time nothing is to be done."""
-    with PostgresJournal.open(journal_url) as journal, journal.connections.one() as connection:
+    with PostgresJournal.open(journal_url) as journal, journal.connections.connection() as connection:
         assert prepare(connection)
         assert said(connection) == migration_names()[-1]
         before = parts(connection)
@@ -58,7 +58,7 @@ def test_two_that_start_at_once_are_no_matter(journal_url: str) -> None:
     with PostgresJournal.open(journal_url) as journal, ThreadPoolExecutor(2) as pool:
 
         def start() -> bool:
-            with journal.connections.one() as connection:
+            with journal.connections.connection() as connection:
                 barrier.wait(30)
                 return prepare(connection)
 
@@ -67,7 +67,7 @@ def test_two_that_start_at_once_are_no_matter(journal_url: str) -> None:
 
 def test_those_of_an_older_procrastinate_are_brought_up_to_date(journal_url: str) -> None:
     """They are then the same as new ones, and work."""
-    with PostgresJournal.open(journal_url) as journal, journal.connections.one() as connection:
+    with PostgresJournal.open(journal_url) as journal, journal.connections.connection() as connection:
         for name in migration_names():
             if name <= OLD:
                 connection.execute((migrations_path / name).read_text("utf-8"))
@@ -81,13 +81,13 @@ def test_those_of_an_older_procrastinate_are_brought_up_to_date(journal_url: str
         fill(journal, 2)
         assert ring(journal) == 2
         assert len(take_up(journal, 3)) == 2
-    with opened(f"{journal_url}_new") as journal, journal.connections.one() as connection:
+    with opened(f"{journal_url}_new") as journal, journal.connections.connection() as connection:
         assert parts(connection) - updated == set()
 
 
 def test_those_of_a_newer_procrastinate_are_left_alone(journal_url: str) -> None:
     """An older program may be at work beside a newer one."""
-    with opened(journal_url) as journal, journal.connections.one() as connection:
+    with opened(journal_url) as journal, journal.connections.connection() as connection:
         connection.execute("UPDATE meta SET value = '99.00.00_01_x.sql' WHERE name = 'procrastinate_migration'")
         assert not prepare(connection)
         assert said(connection) == "99.00.00_01_x.sql"

@@ -9,7 +9,7 @@ import pytest
 from procrastinate.jobs import Job
 
 from vtex_tracking_ext.bulk.journal.entries import PackageKey
-from vtex_tracking_ext.bulk.journal.postgres import PostgresJournal, address_of
+from vtex_tracking_ext.bulk.journal.postgres import PostgresJournal, parse_url
 from vtex_tracking_ext.fleet.pace import NotYet, Quiet
 from vtex_tracking_ext.fleet.task import (
     AFTER_FAILURE,
@@ -118,7 +118,7 @@ def test_options_of_the_address_are_kept(journal_url: str) -> None:
     """Beside the schema that doorbells need."""
     with opened(journal_url):
         pass
-    address = address_of(f"{journal_url}&options=-c%20statement_timeout%3D12s")
+    address = parse_url(f"{journal_url}&options=-c%20statement_timeout%3D12s")
 
     async def ask() -> list[Any]:
         app = make_app(address, _nothing, _nothing)

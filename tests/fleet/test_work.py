@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from vtex_tracking_ext import ConfigurationError, OutcomeUnknownError
-from vtex_tracking_ext.bulk.delivery.deliver import Choices
+from vtex_tracking_ext.bulk.delivery.deliver import DeliveryOptions
 from vtex_tracking_ext.bulk.journal.entries import Selection
 from vtex_tracking_ext.bulk.journal.interface import JournalError
 from vtex_tracking_ext.fleet.account_pace import Paces
@@ -38,10 +38,12 @@ class Bench:
         self.seen = Seen()
         self.work = self.another()
 
-    def another(self, choices: Choices | None = None, client_of: Callable[[str], Any] | None = None) -> Work:
+    def another(self, options: DeliveryOptions | None = None, client_of: Callable[[str], Any] | None = None) -> Work:
         """Return the work of another worker, or of one that was told otherwise."""
         given: Callable[[str], Any] = client_of or (lambda _: self.account)
-        return Work(self.journal, Paces(self.journal.connections), given, 200.0, choices or Choices(), self.seen)
+        return Work(
+            self.journal, Paces(self.journal.connections), given, 200.0, options or DeliveryOptions(), self.seen
+        )
 
     def add(self, *texts: str) -> None:
         """Add events of one package."""
@@ -106,7 +108,7 @@ def test_a_doubt_is_looked_at_again(bench: Bench) -> None:
         assert caught.value.seconds == LOOK_AGAIN
     assert states(bench.journal) == {"unknown": 1}
     bench.add("b")
-    with bench.journal.connections.one() as connection:
+    with bench.journal.connections.connection() as connection:
         connection.execute("UPDATE entries SET begun = begun - interval '2 minutes'")
     bench.work.drain(package())
     assert states(bench.journal) == {"unknown": 1, "pending": 1}
@@ -181,7 +183,7 @@ def test_sending_on_leaves_the_doubt_behind(bench: Bench) -> None:
     bench.account.shows = False
     bench.account.answers(UNKNOWN)
     bench.add("a", "b")
-    work = bench.another(Choices(events_per_call=1, send_on=True))
+    work = bench.another(DeliveryOptions(events_per_call=1, send_after_unknown=True))
     with pytest.raises(NotYet, match="may yet show"):
         work.drain(package())
     assert bench.account.sent == ["a", "b"]

@@ -16,7 +16,7 @@ import pytest
 from attrs import evolve
 from procrastinate.exceptions import ConnectorException
 
-from vtex_tracking_ext.bulk.delivery.deliver import Choices
+from vtex_tracking_ext.bulk.delivery.deliver import DeliveryOptions
 from vtex_tracking_ext.bulk.journal.interface import JournalError
 from vtex_tracking_ext.fleet import pace, task
 from vtex_tracking_ext.fleet import worker as module
@@ -112,7 +112,7 @@ def test_stopping_finishes_what_is_on_its_way(journal: PostgresJournal, oms: Oms
     """And begins nothing more: nothing is left in flight, and doorbells ring for other workers."""
     vtex = vtex_of(oms)
     with vtex.server:
-        fleet = Fleet(journal, vtex.server.url, concurrency=3, choices=Choices(events_per_call=1), rhythm=LAZY)
+        fleet = Fleet(journal, vtex.server.url, concurrency=3, options=DeliveryOptions(events_per_call=1), rhythm=LAZY)
         fill(journal, 12, "one", "two", account=fleet.label)
         ring(journal)
         ends = threading.Event()
@@ -203,7 +203,7 @@ def test_an_account_that_is_quiet_is_left_alone(
 
 def attempts(journal: PostgresJournal) -> int:
     """Return how many doorbells rang in vain so far."""
-    with journal.connections.one() as connection:
+    with journal.connections.connection() as connection:
         ((number,),) = connection.execute("SELECT count(*) FROM procrastinate_jobs WHERE attempts > 0")
     return int(number)
 
@@ -264,7 +264,7 @@ def test_it_goes_on_when_its_database_comes_back(
     oms = orders(30, settings=OmsSettings(show_after=0))
     vtex = vtex_of(oms)
     with Server() as server, opened(Databases(server.url).new()) as journal, vtex.server:
-        fleet = Fleet(journal, vtex.server.url, choices=Choices(events_per_call=1))
+        fleet = Fleet(journal, vtex.server.url, options=DeliveryOptions(events_per_call=1))
         fill(journal, 30, "one", "two", account=fleet.label)
         ring(journal)
         is_time = threading.Event()
@@ -285,7 +285,7 @@ def test_another_worker_takes_over_from_one_that_was_killed(journal: PostgresJou
     oms = orders(4)
     vtex = vtex_of(oms)
     with vtex.server:
-        fleet = Fleet(journal, vtex.server.url, choices=Choices(events_per_call=1))
+        fleet = Fleet(journal, vtex.server.url, options=DeliveryOptions(events_per_call=1))
         fill(journal, 4, "one", "two", account=fleet.label)
         ring(journal)
         child = start_worker(journal_url, vtex.server.url)

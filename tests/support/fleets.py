@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from vtex_tracking_ext import TrackingClient
-from vtex_tracking_ext.bulk.delivery.deliver import Choices, News, Waiting
-from vtex_tracking_ext.bulk.journal.account_name import label_of
+from vtex_tracking_ext.bulk.delivery.deliver import AccountPause, DeliveryOptions, DeliveryResult
+from vtex_tracking_ext.bulk.journal.account_name import account_name_of
 from vtex_tracking_ext.bulk.journal.entries import PackageKey, Selection
 from vtex_tracking_ext.bulk.journal.postgres import PostgresJournal
 from vtex_tracking_ext.fleet.account_pace import Paces
@@ -51,7 +51,7 @@ class Doorbell(NamedTuple):
 def opened(url: str) -> Iterator[PostgresJournal]:
     """Open a journal with the fleet's tables beside it."""
     with PostgresJournal.open(url) as journal:
-        with journal.connections.one() as connection:
+        with journal.connections.connection() as connection:
             prepare(connection)
         yield journal
 
@@ -80,10 +80,10 @@ def fill(journal: PostgresJournal, packages: int, *texts: str, account: str = "m
 def move(journal: PostgresJournal, state: State, key: PackageKey, begun: str = "0 seconds") -> None:
     """Bring a package's pending entries to a state, as if their call had begun a while ago."""
     ids = [entry.id for entry in journal.entries(Selection(("pending",), package=key))]
-    journal.begin(ids)
+    journal.mark_in_flight(ids)
     if state != "in_flight":
-        journal.settle(ids, state)
-    with journal.connections.one() as connection:
+        journal.record_outcome(ids, state)
+    with journal.connections.connection() as connection:
         connection.execute(
             "UPDATE entries SET begun = begun - %s::interval, added = added - %s::interval WHERE id = ANY(%s)",
             (begun, begun, ids),
@@ -97,7 +97,7 @@ def states(journal: PostgresJournal, account: str = "mystore") -> Counter[State]
 
 def doorbells(journal: PostgresJournal) -> list[Doorbell]:
     """Return all doorbells, in the order in which they were rung; the sweep's are left out."""
-    with journal.connections.one() as connection:
+    with journal.connections.connection() as connection:
         found = connection.execute(
             "SELECT id, queue_name, lock, priority, status::text, args ->> 'order_id' FROM procrastinate_jobs "
             "WHERE task_name = 'vtex_tracking.drain' ORDER BY id"
@@ -150,14 +150,14 @@ class Seen:
     """What a worker told, to wait for."""
 
     def __init__(self) -> None:
-        self.news: list[News] = []
-        self.pauses: list[Waiting] = []
+        self.news: list[DeliveryResult] = []
+        self.pauses: list[AccountPause] = []
         self._changed = threading.Condition()
 
-    def __call__(self, news: News | Waiting) -> None:
+    def __call__(self, news: DeliveryResult | AccountPause) -> None:
         """Take in what happened."""
         with self._changed:
-            if isinstance(news, News):
+            if isinstance(news, DeliveryResult):
                 self.news.append(news)
             else:
                 self.pauses.append(news)
@@ -187,16 +187,16 @@ class Fleet:
         url: str,
         *,
         rate: float = 200.0,
-        choices: Choices | None = None,
+        options: DeliveryOptions | None = None,
         concurrency: int = 4,
         rhythm: Rhythm = HASTY,
     ) -> None:
         self.journal = journal
         self.seen = Seen()
         self.client = client_at(url)
-        self.label = label_of(self.client)
+        self.label = account_name_of(self.client)
         store = Paces(journal.connections)
-        self.work = Work(journal, store, lambda _: self.client, rate, choices or Choices(), self.seen)
+        self.work = Work(journal, store, lambda _: self.client, rate, options or DeliveryOptions(), self.seen)
         self.worker = Worker(journal, self.work, [self.label], concurrency, rhythm)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._began = threading.Event()

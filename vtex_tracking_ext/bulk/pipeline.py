@@ -29,13 +29,13 @@ from vtex_tracking_ext.client_async import AsyncTrackingClient
 from vtex_tracking_ext.config.defaults import DEFAULT_RATE, EVENTS_PER_CALL
 from vtex_tracking_ext.errors import ConfigurationError
 
-from .delivery.batches import calls_for
-from .delivery.deliver import Choices, Delivery, News
+from .delivery.batches import count_calls
+from .delivery.deliver import AccountDelivery, DeliveryOptions, DeliveryResult
 from .delivery.pace import Pace
-from .delivery.threads import side_by_side
+from .delivery.threads import run_in_threads
 from .input.python_rows import rows_of
 from .input.records import RowProblem
-from .journal.account_name import label_of
+from .journal.account_name import account_name_of
 from .journal.opening import open_journal
 
 if TYPE_CHECKING:
@@ -44,10 +44,10 @@ if TYPE_CHECKING:
     from vtex_tracking_ext.client import TrackingClient
     from vtex_tracking_ext.errors import VtexTrackingError
 
-    from .delivery.deliver import Waiting
+    from .delivery.deliver import AccountPause
     from .input.python_rows import Given
     from .input.records import Place, Row
-    from .journal.entries import Load, Settled, State, Verdict
+    from .journal.entries import AddStatus, Backlog, Outcome, State
     from .journal.interface import Journal, JournalReader
 
 #: Gives the journal's name of an account that a row names, and for an empty text that of rows which name none; raises
@@ -68,7 +68,7 @@ class Intake:
 
     rows: int = 0
     wrong: int = 0
-    meanings: Counter[Verdict] = Factory(Counter)
+    meanings: Counter[AddStatus] = Factory(Counter)
 
 
 class Taking:
@@ -104,11 +104,11 @@ class Taking:
             ConfigurationError: A row names no account, and there is none for such rows.
         """
         for added in self._journal.add(self._sendable(rows), ""):
-            if added.verdict == "contradicts":
+            if added.status == "contradicts":
                 row = added.row
                 self._wrong(RowProblem(row.place, "delivered_date", added.note, row.raw))
                 continue
-            self.intake.meanings[added.verdict] += 1
+            self.intake.meanings[added.status] += 1
             if added.note:
                 self._on_note(added.row.place, added.note)
 
@@ -152,7 +152,7 @@ class Run:
         clients: Account's name in the journal -> its client.
         journal: What waits.
         report: Called with what happens, by one thread at a time.
-        choices: How to deliver.
+        options: How to deliver.
         rate: Calls a second to one account at most.
 
     Attributes:
@@ -164,16 +164,16 @@ class Run:
         self,
         clients: Mapping[str, TrackingClient],
         journal: Journal,
-        report: Callable[[News | Waiting], object],
-        choices: Choices | None = None,
+        report: Callable[[DeliveryResult | AccountPause], object],
+        options: DeliveryOptions | None = None,
         rate: float = DEFAULT_RATE,
     ) -> None:
         self._report = report
         self._reporting = threading.Lock()
         self._unknown: set[int] = set()
-        self.outcomes: Counter[Settled] = Counter()
-        self.deliveries: dict[str, Delivery] = {
-            label: Delivery(client.paced(), journal, label, Pace(rate=rate), self._take_note, choices)
+        self.outcomes: Counter[Outcome] = Counter()
+        self.deliveries: dict[str, AccountDelivery] = {
+            label: AccountDelivery(client.paced(), journal, label, Pace(rate=rate), self._take_note, options)
             for label, client in clients.items()
         }
 
@@ -190,7 +190,7 @@ class Run:
     @property
     def ended(self) -> dict[str, VtexTrackingError]:
         """The accounts that were ended early, with the error that did it."""
-        found = {label: delivery.stopped_by for label, delivery in self.deliveries.items()}
+        found = {label: delivery.stop_error for label, delivery in self.deliveries.items()}
         return {label: error for label, error in found.items() if error is not None}
 
     def deliver(self) -> None:
@@ -201,20 +201,20 @@ class Run:
             KeyboardInterrupt: The user interrupted; what was on its way has been finished and noted first, unless the
                 user interrupted again.
         """
-        side_by_side({f"account-{label}": delivery.run for label, delivery in self.deliveries.items()}, self.stop)
+        run_in_threads({f"account-{label}": delivery.run for label, delivery in self.deliveries.items()}, self.stop)
 
     def stop(self) -> None:
         """Begin no other call; those on their way are finished."""
         for delivery in self.deliveries.values():
             delivery.stop()
 
-    def _take_note(self, news: News | Waiting) -> None:
+    def _take_note(self, news: DeliveryResult | AccountPause) -> None:
         with self._reporting:
-            if isinstance(news, News):
+            if isinstance(news, DeliveryResult):
                 self._count(news)
             self._report(news)
 
-    def _count(self, news: News) -> None:
+    def _count(self, news: DeliveryResult) -> None:
         """Count an outcome; one that was unknown may become known, so the unknown ones are kept by number."""
         ids = {entry.id for entry in news.entries}
         if news.outcome == "unknown":
@@ -246,14 +246,14 @@ class Outlook:
 
 def outlook(journal: JournalReader, labels: Iterable[str], events_per_call: int = EVENTS_PER_CALL) -> Outlook:
     """Look at what waits for some accounts in a journal; what is in doubt is taken to be settled."""
-    loads: Counter[Load] = Counter()
+    loads: Counter[Backlog] = Counter()
     for label in set(labels):
-        loads.update(journal.loads(label))
+        loads.update(journal.count_backlogs(label))
     return Outlook(
         packages=loads.total(),
         events=sum(load.events * packages for load, packages in loads.items()),
         deliveries=sum(load.deliveries * packages for load, packages in loads.items()),
-        calls=sum(calls_for(load, events_per_call) * packages for load, packages in loads.items()),
+        calls=sum(count_calls(load, events_per_call) * packages for load, packages in loads.items()),
         in_doubt=sum(load.in_doubt * packages for load, packages in loads.items()),
     )
 
@@ -302,9 +302,9 @@ def push(
     client: TrackingClient | Iterable[TrackingClient],
     journal: Journal | str | os.PathLike[str],
     *,
-    choices: Choices | None = None,
+    options: DeliveryOptions | None = None,
     rate: float = DEFAULT_RATE,
-    report: Callable[[News | Waiting], object] = lambda _: None,
+    report: Callable[[DeliveryResult | AccountPause], object] = lambda _: None,
     now: dt.datetime | None = None,
 ) -> Result:
     """Push rows of carrier events: note what is new, send it, and say what became of it.
@@ -318,7 +318,7 @@ def push(
         client: The client of the account, or several: the first is for rows that name no account.
         journal: A journal, or where it is: a file, which one run at a time can use, or the URL of a PostgreSQL
             database (``postgresql://...``), which many can. It is made where there is none.
-        choices: How to deliver.
+        options: How to deliver.
         rate: Calls a second to one account at most.
         report: Called with what happens, by one thread at a time.
         now: The current time, aware, to tell whether a delivered date lies in the future; unless given, the machine's.
@@ -338,7 +338,9 @@ def push(
         if isinstance(journal, str | os.PathLike):
             journal = stack.enter_context(open_journal(journal))
         taking = Taking(journal, _labels_of(clients), problems.append, lambda _place, _note: None)
-        run = Run({label_of(one): one for one in clients}, journal, report, choices, rate)  # refuses before rows wait
+        run = Run(
+            {account_name_of(one): one for one in clients}, journal, report, options, rate
+        )  # refuses before rows wait
         taking.take(rows_of(rows, now or dt.datetime.now().astimezone()))
         run.deliver()
         left = waiting_in(journal, run.deliveries)
@@ -364,7 +366,7 @@ def _labels_of(clients: tuple[TrackingClient, ...]) -> LabelOf:
         raise ConfigurationError("client is empty: give a TrackingClient, or several.")
     if any(isinstance(one, AsyncTrackingClient) for one in clients):
         raise ConfigurationError("client is an AsyncTrackingClient: give a TrackingClient, and call push in a thread.")
-    by_account = {one.account.lower(): label_of(one) for one in reversed(clients)}
+    by_account = {one.account.lower(): account_name_of(one) for one in reversed(clients)}
 
     def label_of_account(account: str) -> str:
         found = by_account.get(account.lower() or clients[0].account.lower())

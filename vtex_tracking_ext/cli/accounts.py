@@ -6,7 +6,7 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
-from vtex_tracking_ext.bulk.journal.account_name import label_at, label_of
+from vtex_tracking_ext.bulk.journal.account_name import account_name_at, account_name_of
 from vtex_tracking_ext.config.credentials import server_url
 from vtex_tracking_ext.config.profiles import load_profiles
 from vtex_tracking_ext.errors import ConfigurationError
@@ -75,7 +75,7 @@ class Accounts:
             ConfigurationError: There are no credentials for it, or they are for another address.
         """
         client = self.client(label.partition("@")[0])
-        if label_of(client) != label:
+        if account_name_of(client) != label:
             raise ConfigurationError(f"they were meant for another address than {client.base_url}")
         return client
 
@@ -137,4 +137,4 @@ class Accounts:
     def _label(self, account: str) -> str:
         """Return an account's name in the journal; it costs no client."""
         settings = self._own if account == self.own else self._profile(account)
-        return label_at(account, server_url(account, settings.environment, settings.base_url))
+        return account_name_at(account, server_url(account, settings.environment, settings.base_url))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vtex_tracking_ext.bulk.journal.opening import is_database
+from vtex_tracking_ext.bulk.journal.opening import is_postgres
 from vtex_tracking_ext.errors import ConfigurationError
 
 from .status import journal_path
@@ -25,7 +25,7 @@ def fleet_journal(parsed: argparse.Namespace, environ: Mapping[str, str]) -> Pos
         JournalError: It cannot be used.
     """
     where = journal_path(parsed, environ)
-    if not is_database(where):
+    if not is_postgres(where):
         raise ConfigurationError(
             "A fleet needs a journal that several machines can share: name one on PostgreSQL, --journal "
             "postgresql://USER@HOST/DATABASE, or by VTEX_JOURNAL."
@@ -39,7 +39,7 @@ def fleet_journal(parsed: argparse.Namespace, environ: Mapping[str, str]) -> Pos
         ) from None
     journal = PostgresJournal.open(str(where))
     try:
-        with journal.connections.one() as connection:
+        with journal.connections.connection() as connection:
             prepare(connection)
     except BaseException:
         journal.close()

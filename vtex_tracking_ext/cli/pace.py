@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from vtex_tracking_ext.bulk.journal.opening import is_database
+from vtex_tracking_ext.bulk.journal.opening import is_postgres
 
 if TYPE_CHECKING:
     from vtex_tracking_ext.bulk.journal.interface import JournalReader
@@ -35,7 +35,7 @@ def paces_in(journal: JournalReader) -> list[PaceNow]:
     Raises:
         JournalError: They cannot be read.
     """
-    if not is_database(journal.name):
+    if not is_postgres(journal.name):
         return []
     from vtex_tracking_ext.bulk.journal.postgres import PostgresReader  # noqa: PLC0415 - an extra
     from vtex_tracking_ext.fleet.account_pace import Paces  # noqa: PLC0415 - an extra

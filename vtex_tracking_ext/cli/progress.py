@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Callable, Iterator, Mapping
 
-    from vtex_tracking_ext.bulk.delivery.deliver import Waiting
-    from vtex_tracking_ext.bulk.journal.entries import Settled
+    from vtex_tracking_ext.bulk.delivery.deliver import AccountPause
+    from vtex_tracking_ext.bulk.journal.entries import Outcome
 
 #: How often a run tells of its progress where there is no terminal.
 _STEPS: Final = 10
@@ -24,10 +24,10 @@ _STEPS: Final = 10
 class Progress(Protocol):
     """Shows how far a run is. Called by one thread at a time."""
 
-    def show(self, outcomes: Counter[Settled]) -> None:
+    def show(self, outcomes: Counter[Outcome]) -> None:
         """Show what became of the entries so far."""
 
-    def wait(self, waiting: Waiting) -> None:
+    def wait(self, waiting: AccountPause) -> None:
         """Show that an account is left alone for a while."""
 
 
@@ -55,11 +55,11 @@ class _Bar:
     def __init__(self, bar: Any) -> None:
         self._bar = bar
 
-    def show(self, outcomes: Counter[Settled]) -> None:
+    def show(self, outcomes: Counter[Outcome]) -> None:
         self._bar.set_postfix_str(_listed(_plain(outcomes)), refresh=False)
         self._bar.update(_done(outcomes) - self._bar.n)
 
-    def wait(self, waiting: Waiting) -> None:
+    def wait(self, waiting: AccountPause) -> None:
         with self._bar.external_write_mode(file=sys.stderr):
             warn(wait_line(waiting))
 
@@ -71,21 +71,21 @@ class _Steps:
         self,
         total: int,
         tell: Callable[[int, int, Mapping[str, int]], object],
-        wait: Callable[[Waiting], object],
+        wait: Callable[[AccountPause], object],
     ) -> None:
         self._total = total
         self._marks = sorted({-(-total * part // _STEPS) for part in range(1, _STEPS + 1)} - {0}, reverse=True)
         self._tell = tell
         self._wait = wait
 
-    def show(self, outcomes: Counter[Settled]) -> None:
+    def show(self, outcomes: Counter[Outcome]) -> None:
         done = _done(outcomes)
         if self._marks and done >= self._marks[-1]:
             while self._marks and done >= self._marks[-1]:
                 self._marks.pop()
             self._tell(done, self._total, _plain(outcomes))
 
-    def wait(self, waiting: Waiting) -> None:
+    def wait(self, waiting: AccountPause) -> None:
         self._wait(waiting)
 
 
@@ -97,24 +97,24 @@ def _json(done: int, total: int, counts: Mapping[str, int]) -> None:
     say_json("progress", {"done": done, "total": total, **counts})
 
 
-def _wait_line(waiting: Waiting) -> None:
+def _wait_line(waiting: AccountPause) -> None:
     warn(wait_line(waiting))
 
 
-def _wait_json(waiting: Waiting) -> None:
+def _wait_json(waiting: AccountPause) -> None:
     say_json("waiting", {"account": waiting.account, "seconds": waiting.seconds, "reason": waiting.reason})
 
 
-def wait_line(waiting: Waiting) -> str:
+def wait_line(waiting: AccountPause) -> str:
     """Return a line about an account that is left alone for a while."""
     return f"{waiting.account}: no calls for {waiting.seconds:.0f} s: {visible(waiting.reason, 400)}"
 
 
-def _done(outcomes: Counter[Settled]) -> int:
+def _done(outcomes: Counter[Outcome]) -> int:
     return outcomes["applied"] + outcomes["refused"]
 
 
-def _plain(outcomes: Counter[Settled]) -> dict[str, int]:
+def _plain(outcomes: Counter[Outcome]) -> dict[str, int]:
     return {"applied": outcomes["applied"], "refused": outcomes["refused"], "unknown": outcomes["unknown"]}
 
 

@@ -7,12 +7,12 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vtex_tracking_ext.bulk.delivery.deliver import Choices, News, Waiting
+from vtex_tracking_ext.bulk.delivery.deliver import AccountPause, DeliveryOptions, DeliveryResult
 from vtex_tracking_ext.bulk.input.rejects import RejectsFile
 from vtex_tracking_ext.bulk.input.rows import InputFileError, read_rows
-from vtex_tracking_ext.bulk.journal.account_name import label_of
-from vtex_tracking_ext.bulk.journal.entries import OPEN, Selection
-from vtex_tracking_ext.bulk.journal.opening import open_journal, open_trial
+from vtex_tracking_ext.bulk.journal.account_name import account_name_of
+from vtex_tracking_ext.bulk.journal.entries import OPEN_STATES, Selection
+from vtex_tracking_ext.bulk.journal.opening import open_journal, open_temporary_copy
 from vtex_tracking_ext.bulk.journal.sqlite import SqliteJournal
 from vtex_tracking_ext.bulk.pipeline import Intake, Run, Taking, outlook, waiting_in
 from vtex_tracking_ext.config.credentials import server_url
@@ -70,7 +70,7 @@ def push(parsed: argparse.Namespace) -> ExitCode:
     with terminations(), Accounts(parsed) as accounts, _opened(parsed) as journal:
         if parsed.files:
             keep = not (parsed.dry_run or parsed.no_rejects)
-            taking = Taking(journal, lambda name: label_of(accounts.client(name)), teller.problem, teller.note)
+            taking = Taking(journal, lambda name: account_name_of(accounts.client(name)), teller.problem, teller.note)
             try:
                 intake = _take_in(parsed, taking, teller, keep=keep)
             except BaseException:  # an interrupt too: nothing is sent now, but what was noted will be
@@ -78,7 +78,7 @@ def push(parsed: argparse.Namespace) -> ExitCode:
                 if noted and not parsed.dry_run:
                     teller.noted(noted)
                 raise
-            clients, left_out = {label_of(client): client for client in accounts.made}, 0
+            clients, left_out = {account_name_of(client): client for client in accounts.made}, 0
         else:
             intake = Intake()
             clients, left_out = _resumable(parsed, journal, accounts, teller)
@@ -95,7 +95,7 @@ def _opened(parsed: argparse.Namespace) -> Journal:
     if parsed.enqueue and not parsed.dry_run:
         return fleet_journal(parsed, os.environ)
     if parsed.dry_run:
-        return open_trial(journal_path(parsed, os.environ))
+        return open_temporary_copy(journal_path(parsed, os.environ))
     return open_journal(journal_to_write(parsed, os.environ))
 
 
@@ -155,7 +155,7 @@ def _resumable(
     clients: dict[str, TrackingClient] = {}
     left_out = 0
     for label, counts in journal.counts().items():
-        waiting = sum(counts[state] for state in OPEN)
+        waiting = sum(counts[state] for state in OPEN_STATES)
         account = label.partition("@")[0]
         if not waiting or (parsed.account is not None and account != accounts.own):
             continue
@@ -166,7 +166,7 @@ def _resumable(
                 raise
             why = str(error)
         else:
-            if label_of(client) == label:
+            if account_name_of(client) == label:
                 clients[label] = client
                 continue
             why = f"they were meant for another address than {client.base_url}"
@@ -186,17 +186,20 @@ def _deliver(
     """Deliver what waits for the accounts, and tell what became of it."""
     results = Results()
 
-    def report(news: News | Waiting) -> None:
-        if isinstance(news, News):
+    def report(news: DeliveryResult | AccountPause) -> None:
+        if isinstance(news, DeliveryResult):
             results.add(news)
             shown.show(run.outcomes)
         else:
             shown.wait(news)
 
-    choices = Choices(parsed.concurrency, parsed.events_per_call, parsed.send_on)
-    run = Run(clients, journal, report, choices, parsed.rate)
+    options = DeliveryOptions(parsed.concurrency, parsed.events_per_call, parsed.send_on)
+    run = Run(clients, journal, report, options, parsed.rate)
     before = waiting_in(journal, clients)
-    with progress(sum(before[state] for state in OPEN), as_json=parsed.json) as shown, interrupts(run.stop) as stopped:
+    with (
+        progress(sum(before[state] for state in OPEN_STATES), as_json=parsed.json) as shown,
+        interrupts(run.stop) as stopped,
+    ):
         run.deliver()
     left = waiting_in(journal, clients)
     for outcome, ids in (("refused", results.refused), ("applied, but", results.odd)):
@@ -204,8 +207,8 @@ def _deliver(
     for label in clients:
         teller.outcomes(journal.entries(Selection(("unknown", "in_flight"), label)), "unknown")
     for label, delivery in run.deliveries.items():
-        if delivery.reason:
-            teller.ended(label, delivery.reason)
+        if delivery.stop_reason:
+            teller.ended(label, delivery.stop_reason)
     teller.summary(intake, run, left, left_out)
     return ExitCode.INTERRUPTED if stopped.happened else _status(intake, run, left, left_out)
 
@@ -217,7 +220,7 @@ class Results:
         self.refused: list[int] = []
         self.odd: list[int] = []
 
-    def add(self, news: News) -> None:
+    def add(self, news: DeliveryResult) -> None:
         """Take in what became of entries."""
         ids = [entry.id for entry in news.entries]
         if news.outcome == "refused":

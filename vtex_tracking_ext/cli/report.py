@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-from vtex_tracking_ext.bulk.journal.opening import is_database
+from vtex_tracking_ext.bulk.journal.opening import is_postgres
 from vtex_tracking_ext.errors import ConfigurationError, VtexTrackingError
 from vtex_tracking_ext.text import visible
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from vtex_tracking_ext.bulk.journal.entries import Selection
     from vtex_tracking_ext.bulk.journal.interface import JournalReader
-    from vtex_tracking_ext.bulk.journal.opening import Where
+    from vtex_tracking_ext.bulk.journal.opening import Location
 
 Format: TypeAlias = Literal["jsonl", "csv", "html"]
 
@@ -116,9 +116,9 @@ def _page(journal: JournalReader, selection: Selection) -> Iterator[str]:
     return (text[at : at + _PIECE] for at in range(0, len(text), _PIECE))
 
 
-def _spare_journal(output: Path, where: Where) -> None:
+def _spare_journal(output: Path, where: Location) -> None:
     """Refuse to write over the only record of what was sent."""
-    if is_database(where):
+    if is_postgres(where):
         return
     journal = Path(os.path.realpath(where))
     if Path(os.path.realpath(output)) in {journal.with_name(journal.name + ending) for ending in _BESIDE}:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import evolve
 
-from vtex_tracking_ext.bulk.delivery.deliver import Delivery, News, Waiting
+from vtex_tracking_ext.bulk.delivery.deliver import AccountDelivery, AccountPause, DeliveryResult
 from vtex_tracking_ext.bulk.delivery.pace import Pace
 from vtex_tracking_ext.bulk.journal.entries import Selection
 from vtex_tracking_ext.bulk.journal.interface import BATCH
@@ -27,7 +27,7 @@ from .status import journal_path, labels_of, reader_of
 if TYPE_CHECKING:
     import argparse
 
-    from vtex_tracking_ext.bulk.journal.entries import Resolved, State
+    from vtex_tracking_ext.bulk.journal.entries import Resolution, State
     from vtex_tracking_ext.bulk.journal.interface import Journal, JournalReader
 
 #: States that nobody knows the truth of once no run is on its way.
@@ -61,7 +61,7 @@ def resolve(parsed: argparse.Namespace) -> ExitCode:
             return ExitCode.OK
         if parsed.read:
             return _read(parsed, journal, chosen)
-        outcome: Resolved = "applied" if parsed.applied else "pending"
+        outcome: Resolution = "applied" if parsed.applied else "pending"
         settled = sum(_by_hand(journal, selection, outcome) for selection in chosen)
         return _tell_rest(parsed, journal, applied=settled * parsed.applied, pending=settled * parsed.not_applied)
 
@@ -104,7 +104,7 @@ def _retry(journal: Journal, selection: Selection) -> int:
 def _list(parsed: argparse.Namespace, journal: JournalReader) -> ExitCode:
     number = 0
     # What a run has on its way is in flight too, and not in doubt.
-    states: tuple[State, ...] = ("unknown",) if journal.at_work() else DOUBT
+    states: tuple[State, ...] = ("unknown",) if journal.active_writers() else DOUBT
     for selection in _chosen(parsed, journal):
         for entry in journal.entries(evolve(selection, states=states)):
             number += 1
@@ -118,13 +118,13 @@ def _list(parsed: argparse.Namespace, journal: JournalReader) -> ExitCode:
     return ExitCode.UNKNOWN if number else ExitCode.OK
 
 
-def _by_hand(journal: Journal, selection: Selection, state: Resolved) -> int:
+def _by_hand(journal: Journal, selection: Selection, state: Resolution) -> int:
     """Take a person's word; what a killed run left in flight is unknown first. A run that is at work is left alone."""
     for entry in journal.entries(evolve(selection, states=("in_flight",))):
-        with journal.hold(entry.package) as is_mine:
+        with journal.try_lock(entry.package) as is_mine:
             # Looked at again under the lock: a run may have learnt meanwhile what became of it.
             if is_mine and any(journal.entries(Selection(("in_flight",), ids=(entry.id,)))):
-                journal.settle([entry.id], "unknown")
+                journal.record_outcome([entry.id], "unknown")
     return journal.resolve(evolve(selection, states=("unknown",)), state, BY_HAND)
 
 
@@ -133,9 +133,9 @@ def _read(parsed: argparse.Namespace, journal: Journal, chosen: list[Selection])
     applied = 0
     ends: list[ExitCode] = []
 
-    def report(news: News | Waiting) -> None:
+    def report(news: DeliveryResult | AccountPause) -> None:
         nonlocal applied
-        if isinstance(news, Waiting):
+        if isinstance(news, AccountPause):
             warn(wait_line(news))
         elif news.outcome == "applied":
             applied += len(news.entries)
@@ -149,16 +149,16 @@ def _read(parsed: argparse.Namespace, journal: Journal, chosen: list[Selection])
                 warn(f"{label}: not read: {visible(str(error), 600)}")
                 ends.append(ExitCode.CONFIGURATION)
                 continue
-            delivery = Delivery(client.paced(), journal, label, Pace(rate=parsed.rate), report)
+            delivery = AccountDelivery(client.paced(), journal, label, Pace(rate=parsed.rate), report)
             with interrupts(delivery.stop) as stopped:
                 for selection in chosen:
                     if selection.account in {None, label}:
-                        delivery.settle_all(evolve(selection, account=label))
+                        delivery.resolve_unknown(evolve(selection, account=label))
             if stopped.happened:
                 return ExitCode.INTERRUPTED
-            if delivery.stopped_by is not None:
-                warn(f"{label}: given up: {visible(delivery.reason, 600)}")
-                ends.append(exit_code_of(delivery.stopped_by))
+            if delivery.stop_error is not None:
+                warn(f"{label}: given up: {visible(delivery.stop_reason, 600)}")
+                ends.append(exit_code_of(delivery.stop_error))
     rest = _tell_rest(parsed, journal, applied=applied)
     return ExitCode.CONFIGURATION if ExitCode.CONFIGURATION in ends else max([rest, *ends])
 

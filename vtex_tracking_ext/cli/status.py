@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from vtex_tracking_ext.bulk.journal.opening import is_database, open_reader, shown
+from vtex_tracking_ext.bulk.journal.opening import display_name, is_postgres, open_reader
 from vtex_tracking_ext.config.defaults import STATES
 from vtex_tracking_ext.errors import ConfigurationError, VtexTrackingError
 from vtex_tracking_ext.text import visible
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from vtex_tracking_ext.bulk.journal.entries import State
     from vtex_tracking_ext.bulk.journal.interface import JournalReader
-    from vtex_tracking_ext.bulk.journal.opening import Where
+    from vtex_tracking_ext.bulk.journal.opening import Location
 
     from .pace import PaceNow
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 _REASON_LENGTH: Final = 400
 
 
-def journal_path(parsed: argparse.Namespace, environ: Mapping[str, str]) -> Where:
+def journal_path(parsed: argparse.Namespace, environ: Mapping[str, str]) -> Location:
     """Return where the journal is: ``--journal``, else ``VTEX_JOURNAL``, else in the folder of the user's state.
 
     Either names a file, or a database by its URL.
@@ -44,7 +44,7 @@ def journal_path(parsed: argparse.Namespace, environ: Mapping[str, str]) -> Wher
     return _named(parsed, environ) or _default(environ)
 
 
-def journal_to_write(parsed: argparse.Namespace, environ: Mapping[str, str]) -> Where:
+def journal_to_write(parsed: argparse.Namespace, environ: Mapping[str, str]) -> Location:
     """Return where the journal is, and make the folder of the usual place; a folder that was named must be there.
 
     Raises:
@@ -76,12 +76,12 @@ def reader_of(parsed: argparse.Namespace, environ: Mapping[str, str]) -> Journal
     named = _named(parsed, environ)
     if named is not None:
         return open_reader(named)
-    from vtex_tracking_ext.bulk.journal.sqlite.reader import no_journal  # noqa: PLC0415 - so that --help is quick
+    from vtex_tracking_ext.bulk.journal.sqlite.reader import missing_journal_error  # noqa: PLC0415 - so that --help is quick
 
     path = _default(environ)
     with suppress(PermissionError):  # opening it will tell
         if not path.parent.exists():
-            raise no_journal(path)  # that the folder is missing is no mistake of the user's
+            raise missing_journal_error(path)  # that the folder is missing is no mistake of the user's
     return open_reader(path)
 
 
@@ -92,7 +92,7 @@ def journal_option(parsed: argparse.Namespace) -> str:
         JournalError: It is no URL of a database that can be read.
         ConfigurationError: It is in a database, and the extra is missing.
     """
-    return f" --journal {shlex.quote(visible(shown(parsed.journal)))}" if parsed.journal else ""
+    return f" --journal {shlex.quote(visible(display_name(parsed.journal)))}" if parsed.journal else ""
 
 
 def labels_of(account: str | None, known: Iterable[str]) -> list[str]:
@@ -119,9 +119,9 @@ def labels_of(account: str | None, known: Iterable[str]) -> list[str]:
 def status(parsed: argparse.Namespace) -> ExitCode:
     """Tell how many entries are in which state, and what is to be done about it."""
     with reader_of(parsed, os.environ) as journal:
-        before = journal.at_work()
+        before = journal.active_writers()
         counts = journal.counts()
-        holder = journal.at_work() or before  # it may have begun, or ended, in between
+        holder = journal.active_writers() or before  # it may have begun, or ended, in between
         name, paces = journal.name, paces_in(journal)
     is_running = bool(holder)
     counts = {label: counts[label] for label in labels_of(parsed.account, counts)}
@@ -139,9 +139,9 @@ def status(parsed: argparse.Namespace) -> ExitCode:
     return found
 
 
-def _named(parsed: argparse.Namespace, environ: Mapping[str, str]) -> Where | None:
+def _named(parsed: argparse.Namespace, environ: Mapping[str, str]) -> Location | None:
     name = parsed.journal or environ.get("VTEX_JOURNAL")
-    return (name if is_database(name) else Path(name)) if name else None
+    return (name if is_postgres(name) else Path(name)) if name else None
 
 
 def _default(environ: Mapping[str, str]) -> Path:

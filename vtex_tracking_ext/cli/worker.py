@@ -10,7 +10,7 @@ import sys
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
-from vtex_tracking_ext.bulk.delivery.deliver import Choices
+from vtex_tracking_ext.bulk.delivery.deliver import DeliveryOptions
 from vtex_tracking_ext.errors import ConfigurationError
 from vtex_tracking_ext.text import visible
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterator
 
-    from vtex_tracking_ext.bulk.delivery.deliver import News, Waiting
+    from vtex_tracking_ext.bulk.delivery.deliver import AccountPause, DeliveryResult
     from vtex_tracking_ext.bulk.journal.postgres import PostgresJournal
     from vtex_tracking_ext.fleet.account_pace import Paces
     from vtex_tracking_ext.fleet.worker import Worker
@@ -46,8 +46,8 @@ def worker(parsed: argparse.Namespace) -> ExitCode:
             paces.change(label, lambda shared, now: shared.wake(now))
         watch = _metrics(parsed.metrics, journal, paces, stack) if parsed.metrics else lambda _: None
         stack.enter_context(_logged(quiet=parsed.quiet))
-        choices = Choices(events_per_call=parsed.events_per_call, send_on=parsed.send_on)
-        work = Work(journal, paces, accounts.client_of_label, parsed.rate, choices, watch)
+        options = DeliveryOptions(events_per_call=parsed.events_per_call, send_after_unknown=parsed.send_on)
+        work = Work(journal, paces, accounts.client_of_label, parsed.rate, options, watch)
         asyncio.run(_serve(Worker(journal, work, labels, parsed.concurrency), ", ".join(map(visible, labels))))
     warn("The worker has ended.")
     return ExitCode.OK
@@ -109,7 +109,7 @@ def _logged(*, quiet: bool) -> Iterator[None]:
 
 def _metrics(
     where: tuple[str, int], journal: PostgresJournal, paces: Paces, stack: ExitStack
-) -> Callable[[News | Waiting], None]:
+) -> Callable[[DeliveryResult | AccountPause], None]:
     try:
         from vtex_tracking_ext.fleet.metrics import Metrics, serve  # noqa: PLC0415 - an extra
     except ImportError as error:

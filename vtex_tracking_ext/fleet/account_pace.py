@@ -35,7 +35,7 @@ class Paces:
 
     def change(self, account: str, act: Callable[[SharedPace, float], T]) -> T:
         """Change an account's pace; whoever comes meanwhile, on whatever machine, waits for the end of it."""
-        with self._connections.one() as connection, connection.transaction():
+        with self._connections.connection() as connection, connection.transaction():
             found = connection.execute(_TAKE, (account,)).fetchone()
             if found is None:
                 connection.execute(_MAKE, (account,))
@@ -49,7 +49,7 @@ class Paces:
 
     def all(self) -> Mapping[str, tuple[SharedPace, float]]:
         """Return the pace of each account, and the time; none where there is no fleet, or this user may not look."""
-        with self._connections.one() as connection:
+        with self._connections.connection() as connection:
             ((may_read,),) = connection.execute(_MAY_READ)
             if not may_read:
                 return {}

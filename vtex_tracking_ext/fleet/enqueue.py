@@ -92,7 +92,7 @@ class Ringing:
         """
         values: dict[str, Any] = {"last": 0, "page": _BATCH, "labels": None if labels is None else sorted(labels)}
         while True:
-            with self._connections.one() as connection:
+            with self._connections.connection() as connection:
                 found = connection.execute(_LACKING, values).fetchall()
             values["last"] = found[0][0]
             if values["last"] is None:
@@ -101,7 +101,7 @@ class Ringing:
 
     def ring(self, packages: Iterable[PackageKey]) -> int:
         """Ring for packages, each with a priority by how many wait at its account; return how many there were."""
-        with self._connections.one() as connection:
+        with self._connections.connection() as connection:
             waiting = Counter(dict(connection.execute(_WAITING).fetchall()))
         number, remaining = 0, iter(packages)
         while batch := list(islice(remaining, _BATCH)):
@@ -110,7 +110,7 @@ class Ringing:
                 queue = queue_of(package.account)
                 jobs.append(_job(package, queue, -waiting[queue]))
                 waiting[queue] += 1
-            with self._connections.one() as connection:
+            with self._connections.connection() as connection:
                 try:
                     _JOBS.batch_defer_jobs(jobs, connection)
                 except ConnectorException as error:
@@ -122,11 +122,11 @@ class Ringing:
 
     def left_behind(self, journal: Journal, seconds: float = STALLED_AFTER) -> list[int]:
         """Return the doorbells whose worker died or lost its database: taken up a while ago, and nobody at work."""
-        with self._connections.one() as connection:
+        with self._connections.connection() as connection:
             taken_up = connection.execute(_TAKEN_UP, (DRAIN, seconds)).fetchall()
         stalled = []
         for id_, *package in taken_up:
-            with journal.hold(PackageKey(*package)) as is_free:
+            with journal.try_lock(PackageKey(*package)) as is_free:
                 if is_free:
                     stalled.append(int(id_))
         return stalled

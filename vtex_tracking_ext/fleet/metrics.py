@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from prometheus_client import CollectorRegistry, Counter, start_http_server
 from prometheus_client.core import GaugeMetricFamily
 
-from vtex_tracking_ext.bulk.delivery.deliver import News, Waiting
+from vtex_tracking_ext.bulk.delivery.deliver import AccountPause, DeliveryResult
 from vtex_tracking_ext.bulk.journal.interface import JournalError
 
 if TYPE_CHECKING:
@@ -61,9 +61,9 @@ class Metrics:
         self._families: list[GaugeMetricFamily] = []
         self.registry.register(self)
 
-    def watch(self, news: News | Waiting) -> None:
+    def watch(self, news: DeliveryResult | AccountPause) -> None:
         """Count what happened."""
-        if isinstance(news, Waiting):
+        if isinstance(news, AccountPause):
             self._pauses.labels(news.account).inc()
             return
         account = news.entries[0].package.account

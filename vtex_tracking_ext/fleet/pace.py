@@ -7,7 +7,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
-from vtex_tracking_ext.bulk.delivery.pace import TOO_LATE
+from vtex_tracking_ext.bulk.delivery.pace import MAX_TURN_AGE
 from vtex_tracking_ext.errors import AuthenticationError, PermissionDeniedError, RateLimitedError, RefusedError
 
 from .slots import LONGEST_WAIT
@@ -97,16 +97,16 @@ class FleetPace:
         self._mine = threading.local()
 
     @property
-    def reason(self) -> str:
-        """An empty text: nothing ends an account here. It rests, and :meth:`wait` says for how long."""
+    def stop_reason(self) -> str:
+        """An empty text: nothing ends an account here. It rests, and :meth:`wait_for_turn` says for how long."""
         return ""
 
     @property
-    def stopped_by(self) -> None:
+    def stop_error(self) -> None:
         """None, likewise."""
         return None
 
-    def wait(self) -> bool:
+    def wait_for_turn(self) -> bool:
         """Return when a call may be made.
 
         Returns:
@@ -141,11 +141,11 @@ class FleetPace:
             with self._state:
                 self._waiting -= 1
 
-    def is_late(self) -> bool:
+    def is_turn_stale(self) -> bool:
         """Tell whether this thread's turn was too long ago: others had theirs meanwhile, and all would call at once."""
-        return self._clock() - float(self._mine.started) > TOO_LATE
+        return self._clock() - float(self._mine.started) > MAX_TURN_AGE
 
-    def learn(self, error: VtexTrackingError | None) -> float:
+    def record_result(self, error: VtexTrackingError | None) -> float:
         """Draw the conclusions from a call of this thread.
 
         Args:

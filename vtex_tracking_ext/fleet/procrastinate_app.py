@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, NoReturn
 
-from vtex_tracking_ext.bulk.journal.postgres.address import address_of
+from vtex_tracking_ext.bulk.journal.postgres.address import parse_url
 from vtex_tracking_ext.errors import ConfigurationError
 
 from .task import make_app
@@ -30,7 +30,7 @@ def _app() -> App:
     where = os.environ.get("VTEX_JOURNAL")
     if not where:
         raise ConfigurationError("VTEX_JOURNAL is not set: it names the journal, postgresql://USER@HOST/DATABASE.")
-    return make_app(address_of(where), _refuse, _refuse)
+    return make_app(parse_url(where), _refuse, _refuse)
 
 
 app = _app()

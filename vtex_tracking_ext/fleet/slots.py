@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from attrs import Factory, asdict, define, evolve, fields_dict, frozen
 
-from vtex_tracking_ext.bulk.delivery.breaker import ANSWERS_PER_UNKNOWN, MOST_UNKNOWN, Breaker
+from vtex_tracking_ext.bulk.delivery.breaker import ANSWERS_PER_UNKNOWN, MAX_UNKNOWN, Breaker
 from vtex_tracking_ext.bulk.delivery.pace import Throttle
 from vtex_tracking_ext.errors import RateLimitedError, RefusedError
 
@@ -50,7 +50,7 @@ _TOLERANCE: Final = 1.0
 
 #: The breaker's strain after a rest: once the call that tries the ground is answered, the next unknown outcome pauses
 #: the account again.
-_ON_TRIAL: Final = (MOST_UNKNOWN - 1) * ANSWERS_PER_UNKNOWN + 1
+_ON_TRIAL: Final = (MAX_UNKNOWN - 1) * ANSWERS_PER_UNKNOWN + 1
 
 
 @frozen
@@ -158,20 +158,20 @@ class SharedPace:
         """
         self._follow(now)
         for began, answered in answers:
-            self.throttle.accepted(answered)
-            self.breaker.learn(answered, began, None)
+            self.throttle.record_accepted(answered)
+            self.breaker.record_result(answered, began, None)
             if self._is_trial(began):
                 self.reason, self.trying = "", False
         if error is not None and self._is_trial(started):
             self.trying = False
         if isinstance(error, RateLimitedError):
-            if not self.throttle.refused(now, started, error.retry_after):
+            if not self.throttle.record_rate_limited(now, started, error.retry_after):
                 self._rest(now, f"the account stays over its limit, however long nobody calls: {error}")
                 self.throttle.freezes = 0
         elif error is not None:
             if isinstance(error, RefusedError):
-                self.throttle.accepted(now)
-            self.breaker.learn(now, started, error)
+                self.throttle.record_accepted(now)
+            self.breaker.record_result(now, started, error)
             if self.breaker.reason:
                 self._rest(now, self.breaker.reason)
                 self.breaker = evolve(Breaker(), strain=_ON_TRIAL)

@@ -7,8 +7,8 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from vtex_tracking_ext.bulk.delivery.deliver import Choices, Delivery, News, Waiting
-from vtex_tracking_ext.bulk.journal.entries import OPEN, Selection
+from vtex_tracking_ext.bulk.delivery.deliver import AccountDelivery, AccountPause, DeliveryOptions, DeliveryResult
+from vtex_tracking_ext.bulk.journal.entries import OPEN_STATES, Selection
 from vtex_tracking_ext.bulk.journal.interface import JournalError
 from vtex_tracking_ext.text import visible
 
@@ -41,7 +41,7 @@ class Work:
         store: Where the paces are.
         client_of: Gives the client of an account by its name in the journal.
         rate: Calls a second to one account, of all workers together, at most.
-        choices: How to deliver.
+        options: How to deliver.
         watch: Called with what happens, by one thread at a time for each account.
     """
 
@@ -51,17 +51,17 @@ class Work:
         store: PaceStore,
         client_of: Callable[[str], TrackingClient],
         rate: float,
-        choices: Choices,
-        watch: Callable[[News | Waiting], None],
+        options: DeliveryOptions,
+        watch: Callable[[DeliveryResult | AccountPause], None],
     ) -> None:
         self._journal = journal
         self._store = store
         self._client_of = client_of
         self._rate = rate
-        self._choices = choices
+        self._options = options
         self._watch = watch
         self._making = threading.Lock()
-        self._accounts: dict[str, tuple[Delivery, FleetPace]] = {}
+        self._accounts: dict[str, tuple[AccountDelivery, FleetPace]] = {}
         self._stopped = False
 
     def drain(self, package: PackageKey) -> None:
@@ -74,9 +74,9 @@ class Work:
             JournalError: The journal cannot be used.
         """
         delivery, pace = self._account(package.account)
-        delivery.drain(package)
-        looks_again = delivery.looks_again(package)
-        left = {entry.state for entry in self._journal.entries(Selection(OPEN, package=package))}
+        delivery.deliver_package(package)
+        looks_again = delivery.pop_recheck(package)
+        left = {entry.state for entry in self._journal.entries(Selection(OPEN_STATES, package=package))}
         if left and self._stopped:
             raise NotYet(0, "the worker ends")
         if left and looks_again:
@@ -99,19 +99,19 @@ class Work:
             for _, pace in self._accounts.values():
                 pace.flush()
 
-    def _account(self, label: str) -> tuple[Delivery, FleetPace]:
+    def _account(self, label: str) -> tuple[AccountDelivery, FleetPace]:
         with self._making:
             if label not in self._accounts:
                 client = self._client_of(label).paced()
                 pace = FleetPace(label, self._store, self._rate)
-                delivery = Delivery(client, self._journal, label, pace, self._tell, self._choices)
+                delivery = AccountDelivery(client, self._journal, label, pace, self._tell, self._options)
                 if self._stopped:
                     delivery.stop()
                 self._accounts[label] = delivery, pace
             return self._accounts[label]
 
-    def _tell(self, news: News | Waiting) -> None:
-        if isinstance(news, Waiting):
+    def _tell(self, news: DeliveryResult | AccountPause) -> None:
+        if isinstance(news, AccountPause):
             LOG.warning("%s: no calls for %.0f s: %s", news.account, news.seconds, visible(news.reason, 400))
         else:
             level = logging.INFO if news.outcome == "applied" else logging.WARNING

@@ -17,7 +17,7 @@ from attrs import evolve
 
 from vtex_tracking_ext import TrackingEvent
 from vtex_tracking_ext.bulk.input.rows import Place
-from vtex_tracking_ext.bulk.journal.entries import Entry, Load, Meta, PackageKey, Selection, State
+from vtex_tracking_ext.bulk.journal.entries import Backlog, Entry, Meta, PackageKey, Selection, State
 from vtex_tracking_ext.bulk.journal.interface import ALL, JournalReader
 from vtex_tracking_ext.bulk.report.page import ROWS, page, summary_of
 
@@ -49,13 +49,13 @@ class Held:
         """Be of no use here."""
         raise NotImplementedError(account)
 
-    def loads(self, account: str) -> Mapping[Load, int]:
+    def count_backlogs(self, account: str) -> Mapping[Backlog, int]:
         """Be of no use here."""
         raise NotImplementedError(account)
 
     def entries(self, selection: Selection = ALL) -> Iterator[Entry]:
         """Yield the selected entries."""
-        return filter(selection.has, self._entries)
+        return filter(selection.matches, self._entries)
 
     def counts(self) -> Mapping[str, Counter[State]]:
         """Be of no use here."""
@@ -63,7 +63,7 @@ class Held:
 
     name = "journal.db"
 
-    def at_work(self) -> str:
+    def active_writers(self) -> str:
         """Return nobody."""
         return ""
 

@@ -15,7 +15,7 @@ import pytest
 from vtex_tracking_ext import TrackingEvent
 from vtex_tracking_ext.bulk.input.csv_injection import MARK
 from vtex_tracking_ext.bulk.input.rows import Row, read_rows
-from vtex_tracking_ext.bulk.journal.entries import PackageKey, drafts_of
+from vtex_tracking_ext.bulk.journal.entries import PackageKey, drafts_from_row
 from vtex_tracking_ext.bulk.report.rows import BYTE_ORDER_MARK, CELL_LENGTH, FIELDS, csv_lines, json_lines
 
 from support.entries import ADDED, HOSTILE, entry, hostile
@@ -128,7 +128,7 @@ def test_a_row_made_safe_says_so_and_can_be_pushed_again(tmp_path: Path) -> None
     path.write_text("".join(csv_lines([plain, formula, entry(3, event=None, reason="=x")])), "utf-8", newline="")
     read = [row for row in read_rows(path, ADDED, ignore_unknown=True) if isinstance(row, Row)]
     assert [row.event for row in read] == [plain.event, formula.event, None]
-    drafts = [draft for row in read for draft in drafts_of(row, "")]
+    drafts = [draft for row in read for draft in drafts_from_row(row, "")]
     assert [draft.package for draft in drafts] == [PackageKey("mystore", "1172452900788-01", "000030711")] * 3
 
 

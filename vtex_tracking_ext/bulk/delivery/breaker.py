@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 #: Outcomes unknown in a row after which the account pauses. Three may be chance where one call in twenty fails (once in
 #: 8,000 calls; five, once in three million), and what lies between costs two more packages to settle.
-MOST_UNKNOWN: Final = 5
+MAX_UNKNOWN: Final = 5
 
 #: Answered calls that make up for one unknown outcome, so that a VTEX that is out of order in part is noticed as well:
 #: where one call in three fails, a pause comes after about 25 calls, one in ten about a thousand, one in fifty never.
@@ -43,7 +43,7 @@ ANSWERS_PER_UNKNOWN: Final = 5
 FIRST_PAUSE: Final = 60.0
 
 #: Pauses in a row, a call of unknown outcome after each, after which the account ends: seven minutes of trouble.
-MOST_PAUSES: Final = 3
+MAX_PAUSES: Final = 3
 
 #: What ends an account at once.
 _ENDS: Final = (AuthenticationError, PermissionDeniedError, NotSentError, ConfigurationError)
@@ -54,12 +54,12 @@ class Breaker:
     """The state of one account. Holds numbers and a text alone, so that it can be stored and shared as JSON.
 
     Times are seconds of any clock that does not go back and is above 0; all who share a state share its clock.
-    Use: ask :meth:`delay`; at 0 call :meth:`start` and make the call; then tell :meth:`learn`, and look at ``reason``.
+    Use: ask :meth:`delay`; at 0 call :meth:`start` and make the call; then :meth:`record_result`, and check ``reason``.
 
     Attributes:
-        most_unknown: Outcomes unknown in a row after which the account pauses.
+        max_unknown: Outcomes unknown in a row after which the account pauses.
         first_pause: Seconds of the first pause.
-        most_pauses: Pauses in a row after which the account ends.
+        max_pauses: Pauses in a row after which the account ends.
         reason: Why the account has ended, or an empty text.
         strain: How much of the trouble that leads to a pause there was; an unknown outcome adds five, an answer takes
             one off.
@@ -69,9 +69,9 @@ class Breaker:
         paused_until: When the next call may begin.
     """
 
-    most_unknown: int = field(default=MOST_UNKNOWN, validator=validators.ge(1))
+    max_unknown: int = field(default=MAX_UNKNOWN, validator=validators.ge(1))
     first_pause: float = FIRST_PAUSE
-    most_pauses: int = MOST_PAUSES
+    max_pauses: int = MAX_PAUSES
     reason: str = ""
     strain: int = 0
     pauses: int = 0
@@ -88,7 +88,7 @@ class Breaker:
         if self.paused:
             self.paused_until = now + self._pause()
 
-    def learn(self, now: float, started: float, error: VtexTrackingError | None) -> None:
+    def record_result(self, now: float, started: float, error: VtexTrackingError | None) -> None:
         """Draw the conclusions from a call.
 
         Args:
@@ -109,7 +109,7 @@ class Breaker:
     def _answered(self) -> None:
         if self.paused:
             self.paused = False
-            self.strain = (self.most_unknown - 1) * ANSWERS_PER_UNKNOWN  # on trial: the next unknown pauses again
+            self.strain = (self.max_unknown - 1) * ANSWERS_PER_UNKNOWN  # on trial: the next unknown pauses again
         else:
             self.strain = max(0, self.strain - 1)
             if not self.strain:
@@ -117,12 +117,12 @@ class Breaker:
 
     def _unknown(self, now: float, error: OutcomeUnknownError | ReadFailedError) -> None:
         self.strain += ANSWERS_PER_UNKNOWN
-        if self.strain < self.most_unknown * ANSWERS_PER_UNKNOWN:
+        if self.strain < self.max_unknown * ANSWERS_PER_UNKNOWN:
             return
         self.pauses += 1
-        if self.pauses > self.most_pauses:
+        if self.pauses > self.max_pauses:
             self.reason = (
-                f"too many outcomes are unknown, and {self.most_pauses} pauses did not help; push again once VTEX "
+                f"too many outcomes are unknown, and {self.max_pauses} pauses did not help; push again once VTEX "
                 f"answers, and what may have been applied is settled first. The last: {error}"
             )
             return

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import evolve, field, frozen, validators
 
-from vtex_tracking_ext.bulk.journal.entries import OPEN, Selection, utc_now
+from vtex_tracking_ext.bulk.journal.entries import OPEN_STATES, Selection, utc_now
 from vtex_tracking_ext.bulk.journal.interface import WrongStateError
 from vtex_tracking_ext.config.defaults import DEFAULT_CONCURRENCY, EVENTS_PER_CALL, MAX_CONCURRENCY
 from vtex_tracking_ext.errors import (
@@ -28,14 +28,14 @@ from vtex_tracking_ext.errors import (
     VtexTrackingError,
 )
 
-from .batches import batches, halves, update_of
+from .batches import batches, build_update, halves
 from .doubt import FOUND, NOT_SHOWN, found_among
-from .threads import side_by_side
+from .threads import run_in_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from vtex_tracking_ext.bulk.journal.entries import Clock, Entry, PackageKey, Settled, State
+    from vtex_tracking_ext.bulk.journal.entries import Clock, Entry, Outcome, PackageKey, State
     from vtex_tracking_ext.bulk.journal.interface import Journal
     from vtex_tracking_ext.client import TrackingClient
     from vtex_tracking_ext.events import Package, TrackingReceipt
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 #: Seconds between the looks, at the end of a run, at what became doubtful in it. VTEX shows an accepted change after
 #: about six seconds (seen).
-LOOKS: Final = (2.0, 5.0, 8.0)
+RECHECK_DELAYS: Final = (2.0, 5.0, 8.0)
 
 #: For how long after its call an entry in doubt may still come to be shown.
 _SETTLING: Final = dt.timedelta(seconds=60)
@@ -61,24 +61,25 @@ _LATER: Final = (RateLimitedError, AuthenticationError, PermissionDeniedError, N
 
 
 @frozen
-class Choices:
+class DeliveryOptions:
     """How a run delivers.
 
     Attributes:
         concurrency: Packages of one account at once, from 1 to :data:`MAX_CONCURRENCY`.
         events_per_call: Events of a package in one call at most, from 1 up; 1 sends each alone.
-        send_on: Send what stands behind an unknown outcome too. The shopper can then see events in another order.
-        looks: Seconds before each of the looks, at the end, at what became doubtful in the run.
+        send_after_unknown: Send later events of a package although an earlier outcome is unknown. The shopper can
+            then see events in another order.
+        recheck_delays: Seconds before each of the looks, at the end, at what became doubtful in the run.
     """
 
     concurrency: int = field(default=DEFAULT_CONCURRENCY, validator=[validators.ge(1), validators.le(MAX_CONCURRENCY)])
     events_per_call: int = field(default=EVENTS_PER_CALL, validator=validators.ge(1))
-    send_on: bool = False
-    looks: tuple[float, ...] = field(factory=lambda: LOOKS)
+    send_after_unknown: bool = False
+    recheck_delays: tuple[float, ...] = field(factory=lambda: RECHECK_DELAYS)
 
 
 @frozen
-class News:
+class DeliveryResult:
     """What became of some entries of one package.
 
     Attributes:
@@ -89,13 +90,13 @@ class News:
     """
 
     entries: tuple[Entry, ...]
-    outcome: Settled
+    outcome: Outcome
     reason: str
     is_call: bool
 
 
 @frozen
-class Waiting:
+class AccountPause:
     """The account is left alone for a while.
 
     Attributes:
@@ -109,7 +110,7 @@ class Waiting:
     reason: str
 
 
-class Delivery:
+class AccountDelivery:
     """One run over one account's part of a journal. Stops early where going on is pointless, or when told to.
 
     Args:
@@ -119,7 +120,7 @@ class Delivery:
         account: The account's name in the journal.
         pace: Keeps all packages from calling while they should not.
         report: Called with what happens, by one thread at a time.
-        choices: How to deliver.
+        options: How to deliver.
         clock: Gives the current time.
 
     Attributes:
@@ -133,8 +134,8 @@ class Delivery:
         journal: Journal,
         account: str,
         pace: Pacer,
-        report: Callable[[News | Waiting], None],
-        choices: Choices | None = None,
+        report: Callable[[DeliveryResult | AccountPause], None],
+        options: DeliveryOptions | None = None,
         clock: Clock = utc_now,
     ) -> None:
         self._client = client
@@ -142,7 +143,7 @@ class Delivery:
         self._account = account
         self._pace = pace
         self._report = report
-        self._choices = choices or Choices()
+        self._options = options or DeliveryOptions()
         self._clock = clock
         self._telling = threading.Lock()
         self._stopped = threading.Event()
@@ -151,14 +152,14 @@ class Delivery:
         self.reads = 0
 
     @property
-    def stopped_by(self) -> VtexTrackingError | None:
+    def stop_error(self) -> VtexTrackingError | None:
         """The error that ended the account, or None."""
-        return self._pace.stopped_by
+        return self._pace.stop_error
 
     @property
-    def reason(self) -> str:
+    def stop_reason(self) -> str:
         """Why the account was ended, or an empty text."""
-        return self._pace.reason
+        return self._pace.stop_reason
 
     def stop(self) -> None:
         """Begin no other call; those on their way are finished."""
@@ -172,14 +173,14 @@ class Delivery:
             JournalError: The journal cannot be used any more. What was on its way then stays in flight, and the next
                 run finds out about it.
         """
-        self._side_by_side(self._journal.open_packages(self._account), self.drain)
-        for seconds in self._choices.looks:
+        self._side_by_side(self._journal.open_packages(self._account), self.deliver_package)
+        for seconds in self._options.recheck_delays:
             again, self._doubtful = self._doubtful, {}
             if not again or self._stopped.wait(seconds):
                 return
-            self._side_by_side(iter(again), self.drain)
+            self._side_by_side(iter(again), self.deliver_package)
 
-    def settle_all(self, selection: Selection) -> None:
+    def resolve_unknown(self, selection: Selection) -> None:
         """Look once at what is in doubt among some entries, by reading their orders; nothing is sent.
 
         Raises:
@@ -189,7 +190,7 @@ class Delivery:
         packages = dict.fromkeys(entry.package for entry in self._journal.entries(doubtful))
 
         def look(package: PackageKey) -> None:
-            with self._journal.hold(package) as is_mine:
+            with self._journal.try_lock(package) as is_mine:
                 if is_mine:
                     self.settle(package, tuple(self._journal.entries(evolve(doubtful, package=package))))
 
@@ -206,31 +207,31 @@ class Delivery:
                     return
                 act(package)
 
-        side_by_side({f"deliver-{number}": work for number in range(self._choices.concurrency)}, self.stop)
+        run_in_threads({f"deliver-{number}": work for number in range(self._options.concurrency)}, self.stop)
 
-    def drain(self, package: PackageKey) -> None:
+    def deliver_package(self, package: PackageKey) -> None:
         """Settle what is in doubt of a package, then send what waits, in order.
 
         A refusal does not stop what comes after it; an outcome that stays unknown does, unless told otherwise. A
         package that somebody else works on is left to them.
         """
-        with self._journal.hold(package) as is_mine:
+        with self._journal.try_lock(package) as is_mine:
             if is_mine:
                 self._drain(package)
 
-    def looks_again(self, package: PackageKey) -> bool:
+    def pop_recheck(self, package: PackageKey) -> bool:
         """Tell, once, whether a package that was drained should be drained again: its order may yet show a doubt."""
         is_doubtful = package in self._doubtful
         self._doubtful.pop(package, None)
         return is_doubtful
 
     def _drain(self, package: PackageKey) -> None:
-        entries = tuple(self._journal.entries(Selection(OPEN, package=package)))
+        entries = tuple(self._journal.entries(Selection(OPEN_STATES, package=package)))
         doubtful = tuple(entry for entry in entries if entry.state != "pending")
-        if doubtful and not self.settle(package, doubtful) and not self._choices.send_on:
+        if doubtful and not self.settle(package, doubtful) and not self._options.send_after_unknown:
             return
         waiting = (entry for entry in entries if entry.state == "pending")
-        for batch in batches(waiting, self._choices.events_per_call):
+        for batch in batches(waiting, self._options.events_per_call):
             if not self._send(batch):
                 return
 
@@ -258,9 +259,11 @@ class Delivery:
         missing = tuple(entry for entry in doubtful if entry.id not in found)
         in_flight = _in_state(missing, "in_flight")
         if in_flight:
-            self._journal.settle(_ids(in_flight), "unknown", reason=f"the run that sent it was killed, and {why}")
+            self._journal.record_outcome(
+                _ids(in_flight), "unknown", reason=f"the run that sent it was killed, and {why}"
+            )
         if missing:
-            self._tell(News(missing, "unknown", why, is_call=False))
+            self._tell(DeliveryResult(missing, "unknown", why, is_call=False))
             if any(self._may_yet_show(entry) for entry in missing):
                 self._doubtful[package] = None
         return not missing
@@ -270,17 +273,17 @@ class Delivery:
             return
         in_flight, unknown = _in_state(entries, "in_flight"), _in_state(entries, "unknown")
         if in_flight:
-            self._journal.settle(_ids(in_flight), "applied", reason=FOUND)
+            self._journal.record_outcome(_ids(in_flight), "applied", reason=FOUND)
         if unknown:
             self._journal.resolve(Selection(ids=_ids(unknown)), "applied", FOUND)
-        self._tell(News(entries, "applied", FOUND, is_call=False))
+        self._tell(DeliveryResult(entries, "applied", FOUND, is_call=False))
 
     def _may_yet_show(self, entry: Entry) -> bool:
         return entry.begun is not None and self._clock() - entry.begun < _SETTLING
 
     def _read(self, package: PackageKey) -> tuple[Package, ...] | VtexTrackingError | None:
         """Return an order's packages, or why they cannot be read, or None where nobody may call any more."""
-        while self._pace.wait():
+        while self._pace.wait_for_turn():
             error: VtexTrackingError
             with self._telling:
                 self.reads += 1
@@ -307,21 +310,21 @@ class Delivery:
     def _send(self, batch: Sequence[Entry]) -> bool:
         """Send a batch, waiting while the account is over its limit; tell whether what comes after it may be sent."""
         was_late = False
-        while self._pace.wait():
+        while self._pace.wait_for_turn():
             # On disk before the request leaves: whatever happens from here on, it is known that it may have.
             entries = self._begin(batch)
             if not entries:
                 return True
-            if self._pace.is_late() and not was_late:
+            if self._pace.is_turn_stale() and not was_late:
                 # The journal was held up, as for the others whose turns have passed. A journal that is always slow
                 # makes no crowd, so once is enough.
-                self._journal.settle(_ids(entries), "pending")
+                self._journal.record_outcome(_ids(entries), "pending")
                 was_late = True
                 continue
             with self._telling:
                 self.calls += 1
             try:
-                receipt = self._client.send(update_of(entries))
+                receipt = self._client.send(build_update(entries))
             except VtexTrackingError as error:
                 is_over = self._note_failure(entries, error)
             else:
@@ -335,7 +338,7 @@ class Delivery:
         """Note that a batch leaves, without what somebody has withdrawn since it was read."""
         while True:
             try:
-                return self._journal.begin(_ids(batch))
+                return self._journal.mark_in_flight(_ids(batch))
             except WrongStateError:
                 pending = tuple(self._journal.entries(Selection(("pending",), ids=_ids(batch))))
                 if len(pending) == len(batch):
@@ -344,21 +347,21 @@ class Delivery:
 
     def _note_receipt(self, entries: tuple[Entry, ...], receipt: TrackingReceipt) -> None:
         reason = receipt.note or ""
-        self._journal.settle(_ids(entries), "applied", receipt=receipt.receipt, reason=reason)
+        self._journal.record_outcome(_ids(entries), "applied", receipt=receipt.receipt, reason=reason)
         self._learn(None)
-        self._tell(News(entries, "applied", reason, is_call=True))
+        self._tell(DeliveryResult(entries, "applied", reason, is_call=True))
 
     def _note_failure(self, entries: tuple[Entry, ...], error: VtexTrackingError) -> bool | None:
         """Note what an error means; tell whether what comes after may be sent, or None to send the same again."""
         reason, status = str(error), getattr(error, "status_code", None)
         is_one_events_fault = status in _ONE_EVENTS_FAULT or isinstance(error, InvalidUpdateError)
-        outcome: Settled = "refused"
+        outcome: Outcome = "refused"
         if isinstance(error, _LATER) or (is_one_events_fault and len(entries) > 1):
             outcome = "pending"
         elif isinstance(error, OutcomeUnknownError):
             outcome = "unknown"
-        seconds = self._pace.learn(error)  # before anything that takes time, in which others would begin a call
-        self._journal.settle(_ids(entries), outcome, status_code=status, reason=reason)
+        seconds = self._pace.record_result(error)  # before anything that takes time, in which others would begin a call
+        self._journal.record_outcome(_ids(entries), outcome, status_code=status, reason=reason)
         self._heed(seconds, error)
         if isinstance(error, _LATER):
             return None if isinstance(error, RateLimitedError) else False
@@ -366,20 +369,20 @@ class Delivery:
             return all(self._send(half) for half in halves(entries))
         if outcome == "unknown":
             self._doubtful[entries[0].package] = None
-        self._tell(News(entries, outcome, reason, is_call=True))
-        return outcome == "refused" or self._choices.send_on
+        self._tell(DeliveryResult(entries, outcome, reason, is_call=True))
+        return outcome == "refused" or self._options.send_after_unknown
 
     def _learn(self, error: VtexTrackingError | None) -> None:
-        self._heed(self._pace.learn(error), error)
+        self._heed(self._pace.record_result(error), error)
 
     def _heed(self, seconds: float, error: VtexTrackingError | None) -> None:
         """Do what follows from a call: end, or tell that nobody may call for some seconds."""
-        if self._pace.reason:
+        if self._pace.stop_reason:
             self.stop()
         elif seconds > _WORTH_TELLING:
-            self._tell(Waiting(self._account, seconds, str(error)))
+            self._tell(AccountPause(self._account, seconds, str(error)))
 
-    def _tell(self, news: News | Waiting) -> None:
+    def _tell(self, news: DeliveryResult | AccountPause) -> None:
         with self._telling:
             self._report(news)
 

@@ -33,19 +33,19 @@ if TYPE_CHECKING:
     from vtex_tracking_ext.errors import VtexTrackingError
 
 #: Calls a second to begin with: slow enough for small limits, and not long from the default ceiling.
-FIRST_RATE: Final = 10.0
+INITIAL_RATE: Final = 10.0
 
 #: Calls a second below which no 429 takes the rate: one call every ten seconds.
-SLOWEST_RATE: Final = 0.1
+MIN_RATE: Final = 0.1
 
 #: Seconds of quiet after a 429 that does not say how long (VTEX's guide: one minute).
 DEFAULT_FREEZE: Final = 60.0
 
 #: Longest freeze that is taken from ``Retry-After``, in seconds.
-LONGEST_FREEZE: Final = 600.0
+MAX_FREEZE: Final = 600.0
 
 #: Freezes in a row, with no call let through in between, after which the run gives up.
-MOST_FREEZES: Final = 5
+MAX_FREEZES: Final = 5
 
 #: Calls a second that each call let through adds before the first 429: about 40 % more every second. More would send
 #: many calls past the limit while the first 429 is on its way back.
@@ -75,7 +75,7 @@ _CALLS_MEASURED: Final = 10
 _FREEZE_GROWTH: Final = 4.0
 
 #: Seconds after its turn at which a call is so late that it waits for another turn.
-TOO_LATE: Final = 1.0
+MAX_TURN_AGE: Final = 1.0
 
 #: Seconds by which a call may begin late without delaying the next, because its thread woke up late. A call that begins
 #: later comes after idleness, for which nothing is given back.
@@ -87,11 +87,12 @@ class Throttle:
     """The state of one account's pace. Holds numbers alone, so that it can be stored and shared as JSON.
 
     Times are seconds of any clock that does not go back and is above 0; all who share a state share its clock.
-    Use: ask :meth:`delay`; at 0 call :meth:`start` and make the call; then tell :meth:`accepted` or :meth:`refused`.
+    Use: ask :meth:`delay`; at 0 call :meth:`start` and make the call; then :meth:`record_accepted` or
+    :meth:`record_rate_limited`.
 
     Attributes:
         ceiling: Calls a second at most.
-        most_freezes: Freezes in a row after which :meth:`refused` says to give up.
+        max_freezes: Freezes in a row after which :meth:`record_rate_limited` says to give up.
         rate: Calls a second now.
         next_start: When the next call may begin, freezes aside.
         frozen_until: When the last freeze ends or ended.
@@ -106,8 +107,8 @@ class Throttle:
     """
 
     ceiling: float = field(default=DEFAULT_RATE, validator=validators.gt(0))
-    most_freezes: int = MOST_FREEZES
-    rate: float = field(default=FIRST_RATE, validator=validators.gt(0))
+    max_freezes: int = MAX_FREEZES
+    rate: float = field(default=INITIAL_RATE, validator=validators.gt(0))
     next_start: float = 0.0
     frozen_until: float = 0.0
     freezes: int = 0
@@ -136,7 +137,7 @@ class Throttle:
             self.rate = min(self.ceiling, self.plateau * (1 + (self.climbed / self.scale) ** 3))
         self.next_start = now + interval - (min(late, interval) if late < _LATENESS else 0.0)
 
-    def accepted(self, now: float) -> None:
+    def record_accepted(self, now: float) -> None:
         """Note that a call was let through, whatever else became of it."""
         self.freezes = 0
         self.accepted_since += 1
@@ -145,7 +146,7 @@ class Throttle:
         if self.busy and not self.plateau:
             self.rate = min(self.ceiling, self.rate + _GROWTH)
 
-    def refused(self, now: float, started: float, retry_after: float | None) -> bool:
+    def record_rate_limited(self, now: float, started: float, retry_after: float | None) -> bool:
         """Freeze the account after a 429, and go on more slowly.
 
         Args:
@@ -157,18 +158,18 @@ class Throttle:
         Returns:
             False where it has happened too often to go on.
         """
-        told = min(DEFAULT_FREEZE if retry_after is None else retry_after, LONGEST_FREEZE)
+        told = min(DEFAULT_FREEZE if retry_after is None else retry_after, MAX_FREEZE)
         if started < self.frozen_until:
             if retry_after is not None:
                 self.frozen_until = max(self.frozen_until, now + told)
-            return self.freezes <= self.most_freezes
+            return self.freezes <= self.max_freezes
         seconds = max(told, min(told * _FREEZE_GROWTH**self.freezes, DEFAULT_FREEZE))
         self.freezes += 1
         self.frozen_until = now + seconds
         self._slow_down(now, seconds)
         self.accepted_since = 0
         self.last_freeze = seconds
-        return self.freezes <= self.most_freezes
+        return self.freezes <= self.max_freezes
 
     @property
     def _due(self) -> float:
@@ -184,7 +185,7 @@ class Throttle:
         # VTEX may have saved up for a burst, is surely not. The truth lies between: take their geometric mean.
         forgone = self.last_freeze * let_through
         share = (self.accepted_since / (self.accepted_since + forgone)) ** 0.5
-        self.rate = min(self.ceiling, max(SLOWEST_RATE, let_through * max(_LOWEST, min(_BELOW, share))))
+        self.rate = min(self.ceiling, max(MIN_RATE, let_through * max(_LOWEST, min(_BELOW, share))))
         self.plateau = _PLATEAU * let_through
         self.scale = _PATIENCE * max(freeze, _SHORT_FREEZE)
         self.climbed = -self.scale * max(0.0, 1 - self.rate / self.plateau) ** (1 / 3)
@@ -200,20 +201,20 @@ class Pacer(Protocol):
     """Lets threads wait for their turn to call one account. Thread-safe."""
 
     @property
-    def reason(self) -> str:
+    def stop_reason(self) -> str:
         """Why nobody may call any more, or an empty text."""
 
     @property
-    def stopped_by(self) -> VtexTrackingError | None:
+    def stop_error(self) -> VtexTrackingError | None:
         """The error that ended the account, or None."""
 
-    def wait(self) -> bool:
+    def wait_for_turn(self) -> bool:
         """Return when a call may be made: True, and it is to be made now; or False, and nobody may call any more."""
 
-    def is_late(self) -> bool:
+    def is_turn_stale(self) -> bool:
         """Tell whether this thread's turn was too long ago: others had theirs meanwhile, and all would call at once."""
 
-    def learn(self, error: VtexTrackingError | None) -> float:
+    def record_result(self, error: VtexTrackingError | None) -> float:
         """Draw the conclusions from a call of this thread, and return the seconds of quiet that it brings, or 0."""
 
     def cancel(self) -> None:
@@ -223,49 +224,49 @@ class Pacer(Protocol):
 class Pace:
     """Lets the threads that call one account wait for their turn. Thread-safe; share one per account.
 
-    A thread asks :meth:`wait`, makes its call, and then tells :meth:`learn` what became of it.
+    A thread asks :meth:`wait_for_turn`, makes its call, and then tells :meth:`record_result` what became of it.
 
     Args:
         clock: Seconds that only ever go up.
-        most_freezes: Freezes in a row after which the account ends.
+        max_freezes: Freezes in a row after which the account ends.
         rate: Calls a second at most.
-        first_rate: Calls a second to begin with.
+        initial_rate: Calls a second to begin with.
         breaker: What ends or pauses an account that is in trouble.
         changed: What the waiting is done with; tests hand in one that lets their own clock go on.
 
     Attributes:
-        reason: Why nobody may call any more, or an empty text.
-        stopped_by: The error that ended the account, or None.
+        stop_reason: Why nobody may call any more, or an empty text.
+        stop_error: The error that ended the account, or None.
     """
 
     def __init__(
         self,
         clock: Callable[[], float] = time.monotonic,
-        most_freezes: int = MOST_FREEZES,
+        max_freezes: int = MAX_FREEZES,
         *,
         rate: float = DEFAULT_RATE,
-        first_rate: float = FIRST_RATE,
+        initial_rate: float = INITIAL_RATE,
         breaker: Breaker | None = None,
         changed: threading.Condition | None = None,
     ) -> None:
         self._clock = clock
-        self._throttle = Throttle(rate, most_freezes, first_rate)
+        self._throttle = Throttle(rate, max_freezes, initial_rate)
         self._breaker = breaker or Breaker()
-        self.reason = self._breaker.reason
-        self.stopped_by: VtexTrackingError | None = None
+        self.stop_reason = self._breaker.reason
+        self.stop_error: VtexTrackingError | None = None
         self._cancelled = False
         self._turn = threading.Lock()
         self._changed = changed or threading.Condition()
         self._mine = threading.local()
 
-    def wait(self) -> bool:
+    def wait_for_turn(self) -> bool:
         """Return when a call may be made.
 
         Returns:
             True, and the call is to be made now; or False, at once, after :meth:`cancel` or when the account was ended.
         """
         with self._turn, self._changed:  # one thread watches the clock, the others queue behind it
-            while not (self._cancelled or self.reason):
+            while not (self._cancelled or self.stop_reason):
                 now = self._clock()
                 seconds = max(self._throttle.delay(now), self._breaker.delay(now))
                 if seconds <= 0:
@@ -276,12 +277,12 @@ class Pace:
                 self._changed.wait(seconds)
             return False
 
-    def is_late(self) -> bool:
+    def is_turn_stale(self) -> bool:
         """Tell whether this thread's turn was too long ago: others had theirs meanwhile, and all would call at once."""
         now = self._clock()
-        return now - self._started(now) > TOO_LATE
+        return now - self._started(now) > MAX_TURN_AGE
 
-    def learn(self, error: VtexTrackingError | None) -> float:
+    def record_result(self, error: VtexTrackingError | None) -> float:
         """Draw the conclusions from a call of this thread: all is well, slow down, pause, or end the account.
 
         Args:
@@ -293,12 +294,12 @@ class Pace:
         with self._changed:
             now, before = self._clock(), self._quiet_until()
             if isinstance(error, RateLimitedError):
-                if not self._throttle.refused(now, self._started(now), error.retry_after):
+                if not self._throttle.record_rate_limited(now, self._started(now), error.retry_after):
                     self._stop(f"the account stays over its limit, however long nobody calls: {error}", error)
             else:
                 if error is None or isinstance(error, RefusedError):  # a refusal was let through as well
-                    self._throttle.accepted(now)
-                self._breaker.learn(now, self._started(now), error)
+                    self._throttle.record_accepted(now)
+                self._breaker.record_result(now, self._started(now), error)
                 if self._breaker.reason:
                     self._stop(self._breaker.reason, error)
             self._changed.notify_all()
@@ -323,6 +324,6 @@ class Pace:
 
     def _stop(self, reason: str, error: VtexTrackingError | None) -> None:
         with self._changed:
-            if not self.reason:
-                self.reason, self.stopped_by = reason, error
+            if not self.stop_reason:
+                self.stop_reason, self.stop_error = reason, error
             self._changed.notify_all()

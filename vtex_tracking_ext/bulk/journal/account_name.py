@@ -18,12 +18,12 @@ _OWN_HOST: Final = constants.SERVER_URL.partition("://")[2]
 _USUAL_PORTS: Final = {"http": 80, "https": 443}
 
 
-def label_of(client: TrackingClient) -> str:
-    """Return the name under which a journal keeps a client's account; see :func:`label_at`."""
-    return label_at(client.account, client.base_url)
+def account_name_of(client: TrackingClient) -> str:
+    """Return the name under which a journal keeps a client's account; see :func:`account_name_at`."""
+    return account_name_at(client.account, client.base_url)
 
 
-def label_at(account: str, base_url: str) -> str:
+def account_name_at(account: str, base_url: str) -> str:
     """Return the name under which a journal keeps an account that is called at an address.
 
     It is the account's; where another address is called, such as a sandbox's, that is added

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from attrs import Factory, define
 
-from .entries import Added, Draft, Standing, gravest, judge
+from .entries import Added, Draft, Existing, classify_draft, gravest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @define
-class Weighed:
+class Classification:
     """What is to be done.
 
     Attributes:
@@ -29,16 +29,16 @@ class Weighed:
     renewed: dict[bytes, Draft] = Factory(dict)
 
 
-def weigh(rows: Iterable[tuple[Row, tuple[Draft, ...]]], standings: Mapping[bytes, Standing]) -> Weighed:
+def classify_rows(rows: Iterable[tuple[Row, tuple[Draft, ...]]], standings: Mapping[bytes, Existing]) -> Classification:
     """Judge rows one after the other, each by what the journal holds and what those before it bring.
 
     Args:
         rows: Rows with the entries that they ask for.
         standings: What the journal holds under their keys.
     """
-    weighed, known = Weighed(), dict(standings)
+    weighed, known = Classification(), dict(standings)
     for row, drafts in rows:
-        verdicts = [judge(draft, known.get(draft.key)) for draft in drafts]
+        verdicts = [classify_draft(draft, known.get(draft.key)) for draft in drafts]
         verdict, note = gravest(verdicts)
         weighed.added.append(Added(row, verdict, note))
         if verdict == "contradicts":
@@ -46,5 +46,5 @@ def weigh(rows: Iterable[tuple[Row, tuple[Draft, ...]]], standings: Mapping[byte
         for draft, (meaning, _) in zip(drafts, verdicts, strict=True):
             if meaning in {"new", "renewed"}:
                 (weighed.renewed if draft.key in standings else weighed.new)[draft.key] = draft
-                known[draft.key] = Standing("pending", draft.delivered_date, draft.place)
+                known[draft.key] = Existing("pending", draft.delivered_date, draft.place)
     return weighed

@@ -33,17 +33,17 @@ State = Literal["pending", "in_flight", "applied", "refused", "unknown"]
 STATES: Final[tuple[State, ...]] = defaults.STATES
 
 #: States that leave something to do for a package.
-OPEN: Final[tuple[State, ...]] = ("pending", "in_flight", "unknown")
+OPEN_STATES: Final[tuple[State, ...]] = ("pending", "in_flight", "unknown")
 
 #: What can be learnt of an entry in flight; ``pending``: it was not sent.
-Settled = Literal["applied", "refused", "unknown", "pending"]
+Outcome = Literal["applied", "refused", "unknown", "pending"]
 
 #: What an unknown outcome can turn out to be; ``pending``: it was not applied and is to be sent again.
-Resolved = Literal["applied", "pending"]
+Resolution = Literal["applied", "pending"]
 
 #: What a row meant to the journal, from the gravest to the least; see :class:`Added`.
-Verdict = Literal["contradicts", "new", "renewed", "known"]
-_VERDICTS: Final[tuple[Verdict, ...]] = get_args(Verdict)
+AddStatus = Literal["contradicts", "new", "renewed", "known"]
+_VERDICTS: Final[tuple[AddStatus, ...]] = get_args(AddStatus)
 
 Kind = Literal["event", "delivery"]
 
@@ -92,7 +92,7 @@ class Draft:
 
     Attributes:
         package: Whose it is.
-        key: Equal for whatever must not be sent twice; see :func:`key_of`.
+        key: Equal for whatever must not be sent twice; see :func:`entry_key`.
         event: The event as it will be sent, its date as text; None for the delivery.
         delivered_date: When it was delivered, as it will be sent; None for an event, or where nobody told.
         place: Where the row stands.
@@ -106,7 +106,7 @@ class Draft:
 
 
 @frozen
-class Standing:
+class Existing:
     """What a journal holds under a draft's key, as far as it matters to a row that says the same again."""
 
     state: State
@@ -120,14 +120,14 @@ class Added:
 
     Attributes:
         row: The row.
-        verdict: ``new``: it brought an entry. ``renewed``: it woke a refused entry, or dated a delivery that was
+        status: ``new``: it brought an entry. ``renewed``: it woke a refused entry, or dated a delivery that was
             waiting. ``known``: it said nothing new, and sends nothing. ``contradicts``: it dates the delivery
             otherwise than an earlier row; nothing of it was taken, so it can be mended and pushed again.
         note: Why it contradicts, or which part of it comes too late to be sent; else empty.
     """
 
     row: Row
-    verdict: Verdict
+    status: AddStatus
     note: str = ""
 
 
@@ -187,7 +187,7 @@ class Selection:
     package: PackageKey | None = None
     ids: tuple[int, ...] | None = field(default=None, converter=_sorted_if_given)
 
-    def has(self, entry: Entry) -> bool:
+    def matches(self, entry: Entry) -> bool:
         """Tell whether an entry is among them."""
         return (
             entry.state in self.states
@@ -198,7 +198,7 @@ class Selection:
 
 
 @frozen
-class Load:
+class Backlog:
     """What is open in a package.
 
     Attributes:
@@ -225,7 +225,7 @@ class Meta:
     created: dt.datetime
 
 
-def drafts_of(row: Row, account: str) -> tuple[Draft, ...]:
+def drafts_from_row(row: Row, account: str) -> tuple[Draft, ...]:
     """Return the entries that a row asks for: its event, then its delivery.
 
     Args:
@@ -236,14 +236,14 @@ def drafts_of(row: Row, account: str) -> tuple[Draft, ...]:
     drafts = []
     if row.event is not None:
         event = row.event if isinstance(row.event.date, str) else evolve(row.event, date=day_text(row.event.date))
-        drafts.append(Draft(package, key_of(package, event), event, None, row.place))
+        drafts.append(Draft(package, entry_key(package, event), event, None, row.place))
     if row.is_delivered:
         moment = None if row.delivered_date is None else moment_text(row.delivered_date)
-        drafts.append(Draft(package, key_of(package, None), None, moment, row.place))
+        drafts.append(Draft(package, entry_key(package, None), None, moment, row.place))
     return tuple(drafts)
 
 
-def key_of(package: PackageKey, event: TrackingEvent | None) -> bytes:
+def entry_key(package: PackageKey, event: TrackingEvent | None) -> bytes:
     """Return the key of an event, or of the package's one delivery (None).
 
     Spaces at the ends of a text and the ways to write an accent (NFC, NFD) make no other event of it: a shopper
@@ -267,7 +267,7 @@ def _composed(text: str) -> str:
     return text if text.isascii() else unicodedata.normalize("NFC", text)  # quick for what most texts are
 
 
-def judge(draft: Draft, standing: Standing | None) -> tuple[Verdict, str]:
+def classify_draft(draft: Draft, standing: Existing | None) -> tuple[AddStatus, str]:
     """Return what a draft means to a journal that holds ``standing`` under its key, with a note or an empty text.
 
     - Refused, and met again: it is renewed, as this row says it. VTEX's no is definite, so nothing is doubled, and
@@ -292,12 +292,12 @@ def judge(draft: Draft, standing: Standing | None) -> tuple[Verdict, str]:
     return "known", f"{later} comes too late: the delivery of {standing.place} was sent {told}, and there is only one"
 
 
-def gravest(verdicts: Sequence[tuple[Verdict, str]]) -> tuple[Verdict, str]:
+def gravest(verdicts: Sequence[tuple[AddStatus, str]]) -> tuple[AddStatus, str]:
     """Return a row's verdict from those on its drafts: the gravest of them, with all notes."""
     if len(verdicts) == 1:
         return verdicts[0]
     found = {verdict for verdict, _ in verdicts}
-    known: Verdict = "known"
+    known: AddStatus = "known"
     return next((verdict for verdict in _VERDICTS if verdict in found), known), "; ".join(
         note for _, note in verdicts if note
     )

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from vtex_tracking_ext.bulk.input.rows import Row
 
-    from .entries import Added, Entry, Load, Meta, PackageKey, Resolved, Settled, State
+    from .entries import Added, Backlog, Entry, Meta, Outcome, PackageKey, Resolution, State
 
 #: All entries of a journal.
 ALL = Selection()
@@ -38,10 +38,10 @@ RECEIPT_LENGTH: Final = 100
 
 
 class JournalError(VtexTrackingError):
-    """A journal cannot be used; the message names it, and says how to mend it.
+    """A journal cannot be used; the message names it and says what to do.
 
-    Nothing is sent that the journal has not noted, so where :meth:`Journal.begin` raises it, nothing was sent. Where
-    :meth:`Journal.settle` does, the entries stay in flight, and the next run finds out about them.
+    If :meth:`Journal.mark_in_flight` raises it, nothing was sent. If :meth:`Journal.record_outcome` raises it, the
+    entries stay in flight, and the next run finds out what became of them.
     """
 
 
@@ -71,7 +71,7 @@ class JournalReader(Protocol):
     def meta(self) -> Meta:
         """Return what the journal says of itself."""
 
-    def at_work(self) -> str:
+    def active_writers(self) -> str:
         """Return who has the journal open to write to it, in words, or an empty text.
 
         While somebody has, what is in flight may be awaited, and not left behind by a run that was killed.
@@ -84,7 +84,7 @@ class JournalReader(Protocol):
             account: Only those of this account.
         """
 
-    def loads(self, account: str) -> Mapping[Load, int]:
+    def count_backlogs(self, account: str) -> Mapping[Backlog, int]:
         """Return how many packages of an account have how much left to do; those with nothing are left out."""
 
     def entries(self, selection: Selection = ALL) -> Iterator[Entry]:
@@ -104,8 +104,8 @@ class JournalReader(Protocol):
 class Journal(JournalReader, Protocol):
     """A journal to write to. Many threads may use it at once.
 
-    What a method has changed is on disk when it returns. :meth:`begin` and :meth:`settle` change all of their entries
-    or none; the others work by the thousand, and can be called again after an error.
+    Changes are on disk when a method returns. :meth:`mark_in_flight` and :meth:`record_outcome` change all of their
+    entries or none; the other methods work in batches of :data:`BATCH` and can be called again after an error.
     """
 
     def add(self, rows: Iterable[Row], account: str) -> Iterator[Added]:
@@ -119,14 +119,14 @@ class Journal(JournalReader, Protocol):
             account: The account of rows that name none.
         """
 
-    def hold(self, package: PackageKey) -> AbstractContextManager[bool]:
+    def try_lock(self, package: PackageKey) -> AbstractContextManager[bool]:
         """Work on a package alone, as long as the context lasts: give whether nobody else does.
 
         Who holds a package knows that whatever is in flight in it was left behind by somebody who has died. What a
         thread asks for while it holds one raises :class:`JournalError` if somebody else could have come to hold it.
         """
 
-    def begin(self, ids: Iterable[int]) -> tuple[Entry, ...]:
+    def mark_in_flight(self, ids: Iterable[int]) -> tuple[Entry, ...]:
         """Note that pending entries are about to leave: ``in_flight``, with one more attempt.
 
         Returns:
@@ -137,10 +137,10 @@ class Journal(JournalReader, Protocol):
             WrongStateError: One of them is not pending.
         """
 
-    def settle(
+    def record_outcome(
         self,
         ids: Iterable[int],
-        state: Settled,
+        state: Outcome,
         *,
         status_code: int | None = None,
         receipt: str | None = None,
@@ -159,7 +159,7 @@ class Journal(JournalReader, Protocol):
             WrongStateError: One of them is not in flight.
         """
 
-    def resolve(self, selection: Selection, state: Resolved, reason: str = "") -> int:
+    def resolve(self, selection: Selection, state: Resolution, reason: str = "") -> int:
         """Note what unknown outcomes turned out to be, and return how many there were.
 
         Args:
@@ -183,7 +183,7 @@ class Journal(JournalReader, Protocol):
 
 
 def outcome(
-    origin: State, state: Settled, status_code: int | None = None, receipt: str | None = None, reason: str = ""
+    origin: State, state: Outcome, status_code: int | None = None, receipt: str | None = None, reason: str = ""
 ) -> dict[str, Any]:
     """Return the values of a move between states; what others wrote becomes text that can be kept and shown."""
     return {

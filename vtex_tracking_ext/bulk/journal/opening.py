@@ -13,38 +13,38 @@ if TYPE_CHECKING:
 
     from .interface import Journal, JournalReader
 
-#: Where a journal is: the path of its file, or ``postgresql://user:password@host:port/database``.
-Where: TypeAlias = "str | os.PathLike[str]"
+#: Location a journal is: the path of its file, or ``postgresql://user:password@host:port/database``.
+Location: TypeAlias = "str | os.PathLike[str]"
 
 _DATABASE: Final = ("postgresql://", "postgres://")
 
 
-def is_database(where: Where) -> bool:
+def is_postgres(where: Location) -> bool:
     """Tell whether a journal is in a database, and not in a file."""
     return isinstance(where, str) and where.startswith(_DATABASE)
 
 
-def shown(where: Where) -> str:
+def display_name(where: Location) -> str:
     """Return where a journal is without what is secret. Raises as :func:`open_journal` does, but asks no server."""
-    if not is_database(where):
+    if not is_postgres(where):
         return str(where)
-    from .postgres import address_of  # noqa: PLC0415
+    from .postgres import parse_url  # noqa: PLC0415
 
-    return address_of(str(where)).name
+    return parse_url(str(where)).name
 
 
-def open_journal(where: Where, *, create: bool = True) -> Journal:
+def open_journal(where: Location, *, create: bool = True) -> Journal:
     """Open a journal to write to it.
 
     Args:
-        where: Where it is.
+        where: Location it is.
         create: Whether to make one where there is none.
 
     Raises:
         JournalError: It cannot be used.
         ConfigurationError: It is in a database, and the extra ``postgres`` is missing.
     """
-    if is_database(where):
+    if is_postgres(where):
         from .postgres import PostgresJournal  # noqa: PLC0415
 
         return PostgresJournal.open(str(where), create=create)
@@ -53,9 +53,9 @@ def open_journal(where: Where, *, create: bool = True) -> Journal:
     return SqliteJournal.open(where, create=create)
 
 
-def open_reader(where: Where) -> JournalReader:
+def open_reader(where: Location) -> JournalReader:
     """Open a journal to look at it, also while somebody writes to it. Raises as :func:`open_journal` does."""
-    if is_database(where):
+    if is_postgres(where):
         from .postgres import PostgresReader  # noqa: PLC0415
 
         return PostgresReader.open(str(where))
@@ -64,14 +64,14 @@ def open_reader(where: Where) -> JournalReader:
     return SqliteReader.open(where)
 
 
-def open_trial(where: Where) -> Journal:
+def open_temporary_copy(where: Location) -> Journal:
     """Make a temporary journal with what a journal holds, or an empty one where there is none.
 
     To see what a push would do; the journal itself is only read. Raises as :func:`open_journal` does.
     """
     from .sqlite import SqliteJournal  # noqa: PLC0415
 
-    if not is_database(where):
+    if not is_postgres(where):
         return SqliteJournal.trial(where)
     from .interface import NoJournalError  # noqa: PLC0415
 
@@ -83,9 +83,9 @@ def open_trial(where: Where) -> Journal:
     return trial
 
 
-def migrate(where: Where) -> str:
+def migrate(where: Location) -> str:
     """Make a journal, or bring its tables up to date, and say what was done. Raises as :func:`open_journal` does."""
-    if is_database(where):
+    if is_postgres(where):
         from .postgres import PostgresJournal  # noqa: PLC0415
 
         return PostgresJournal.migrate(str(where))

@@ -16,7 +16,7 @@ from attrs import Factory, define, frozen
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from vtex_tracking_ext.bulk.journal.entries import OPEN, STATES, Selection
+from vtex_tracking_ext.bulk.journal.entries import OPEN_STATES, STATES, Selection
 from vtex_tracking_ext.text import visible
 
 from .chart import BAR, HEIGHT, STACK, STEP, Timeline
@@ -139,7 +139,7 @@ def page(journal: JournalReader, name: str, now: dt.datetime, selection: Selecti
         states=[state for state in ("unknown", "refused", "pending", "in_flight", "applied") if state in chosen.states],
         accounts=sorted(summary.counts.items()),
         total=summary.total(),
-        is_open=any(summary.total()[state] for state in OPEN),
+        is_open=any(summary.total()[state] for state in OPEN_STATES),
         chart=summary.timeline.chart(),
         stack=STACK,
         height=HEIGHT,

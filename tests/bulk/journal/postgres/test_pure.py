@@ -15,7 +15,7 @@ from vtex_tracking_ext import ConfigurationError
 from vtex_tracking_ext.bulk.journal.entries import PackageKey
 from vtex_tracking_ext.bulk.journal.interface import JournalError
 from vtex_tracking_ext.bulk.journal.postgres import encoding
-from vtex_tracking_ext.bulk.journal.postgres.address import address_of
+from vtex_tracking_ext.bulk.journal.postgres.address import parse_url
 from vtex_tracking_ext.bulk.journal.postgres.errors import explain
 from vtex_tracking_ext.bulk.journal.postgres.locks import adding_lock, package_lock, writing_lock
 
@@ -41,7 +41,7 @@ SECRET = "TOPSECRET+TOP/SECRET=="
 )
 def test_a_url_is_taken_apart(url: str, name: str, schema: str) -> None:
     """Libpq's parameters, the schema, and a name that can be shown."""
-    address = address_of(url)
+    address = parse_url(url)
     assert (address.name, address.schema) == (name, schema)
     assert "SECRET" not in repr(address) + address.name
     assert "schema" not in address.parameters
@@ -49,8 +49,8 @@ def test_a_url_is_taken_apart(url: str, name: str, schema: str) -> None:
 
 def test_what_the_url_says_prevails() -> None:
     """Over what is usual."""
-    assert address_of("postgresql://h/d").parameters["connect_timeout"] == "10"
-    assert address_of("postgresql://h/d?connect_timeout=3").parameters["connect_timeout"] == "3"
+    assert parse_url("postgresql://h/d").parameters["connect_timeout"] == "10"
+    assert parse_url("postgresql://h/d?connect_timeout=3").parameters["connect_timeout"] == "3"
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_what_the_url_says_prevails() -> None:
 def test_what_is_no_url_is_not_shown(url: str) -> None:
     """It may hold a password."""
     with pytest.raises(JournalError, match=r"write postgresql://USER:PASSWORD@HOST:PORT/DATABASE") as caught:
-        address_of(url)
+        parse_url(url)
     assert "SECRET" not in f"{caught.value!r} {caught.value.__cause__}"
     assert caught.value.__suppress_context__ or caught.value.__context__ is None
 
@@ -79,7 +79,7 @@ def test_what_is_no_url_is_not_shown(url: str) -> None:
 def test_a_schema_has_a_plain_name(schema: str) -> None:
     """Which needs no quotes."""
     with pytest.raises(JournalError, match="lower case letters, digits and underscores"):
-        address_of(f"postgresql://h/d?schema={schema}")
+        parse_url(f"postgresql://h/d?schema={schema}")
 
 
 @given(st.text(st.characters(codec=None)))
@@ -127,14 +127,14 @@ def test_locks_differ_by_whatever_matters() -> None:
 )
 def test_errors_are_told_in_words(error: psycopg.Error, words: str) -> None:
     """With the journal's name, and how to mend it."""
-    text = explain(address_of(f"postgresql://ana:{SECRET.replace('/', '%2F')}@h/d"), error)
+    text = explain(parse_url(f"postgresql://ana:{SECRET.replace('/', '%2F')}@h/d"), error)
     assert text.startswith("The journal postgresql://ana@h/d: ")
     assert words in text
 
 
 def test_what_a_server_says_is_shown_safely() -> None:
     """On one line, without escapes, without the password."""
-    address = address_of("postgresql://ana:TOP%2FSECRET@h/d?sslpassword=TOPTOO")
+    address = parse_url("postgresql://ana:TOP%2FSECRET@h/d?sslpassword=TOPTOO")
     text = explain(address, psycopg.OperationalError("said:\n\x1b[31m TOP/SECRET TOPTOO"))
     assert text.endswith(r"(said: \x1b[31m *** ***).")
 

@@ -13,7 +13,7 @@ import pytest
 
 from vtex_tracking_ext.bulk.journal.entries import Meta
 from vtex_tracking_ext.bulk.journal.interface import JournalError, JournalInUseError, NoJournalError
-from vtex_tracking_ext.bulk.journal.postgres import PostgresJournal, PostgresReader, address_of, connections, schema
+from vtex_tracking_ext.bulk.journal.postgres import PostgresJournal, PostgresReader, connections, parse_url, schema
 
 from support.journaled import START, Clock, package, row, told
 from support.postgres import PASSWORD, Server, execute, until, url_of
@@ -67,7 +67,7 @@ def test_two_journals_share_a_database(journal_url: str) -> None:
     with PostgresJournal.open(journal_url) as one, PostgresJournal.open(f"{journal_url}_b") as two:
         list(one.add([row(1, "a")], "mystore"))
         list(two.add([row(1, "b")], "mystore"))
-        with one.hold(package()) as mine, two.hold(package()) as mine_too:
+        with one.try_lock(package()) as mine, two.try_lock(package()) as mine_too:
             assert (mine, mine_too) == (True, True)
         assert (told(one), told(two)) == ([(1, "a", "pending")], [(1, "b", "pending")])
     execute(journal_url, f"DROP SCHEMA {name_of(journal_url)}_b CASCADE")
@@ -134,7 +134,7 @@ def test_an_older_journal_is_brought_up_to_date(journal_url: str, monkeypatch: p
 def test_a_change_of_the_tables_during_a_run_is_noticed(journal_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """By the next connection that is made."""
     monkeypatch.setattr(connections, "PATIENCE", 0.2)
-    with PostgresJournal.open(journal_url) as journal, journal.hold(package()):
+    with PostgresJournal.open(journal_url) as journal, journal.try_lock(package()):
         execute(journal_url, f"UPDATE {name_of(journal_url)}.meta SET value = '2' WHERE name = 'schema_version'")
         found: list[object] = []
 
@@ -169,8 +169,8 @@ def test_a_user_without_rights_is_told(postgres: Databases) -> None:
             "GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA vtex_tracking TO vtex_tests_ana",
         )
         with PostgresJournal.open(url) as journal:
-            assert [added.verdict for added in journal.add([row(1, "a")], "mystore")] == ["new"]
-            journal.begin([1])
+            assert [added.status for added in journal.add([row(1, "a")], "mystore")] == ["new"]
+            journal.mark_in_flight([1])
         execute(
             database, "DROP SCHEMA vtex_tracking CASCADE", "CREATE SCHEMA vtex_tracking AUTHORIZATION vtex_tests_ana"
         )
@@ -215,7 +215,7 @@ def test_a_server_that_goes_while_a_journal_is_opened_is_told(monkeypatch: pytes
     """After it was asked for the version."""
     monkeypatch.setattr(connections, "PATIENCE", 0.1)
     with pytest.raises(JournalError, match="no connection; see that the server runs"):
-        connections.Connections(address_of("postgresql://ana@127.0.0.1:1/d"), is_writing=False)
+        connections.Connections(parse_url("postgresql://ana@127.0.0.1:1/d"), is_writing=False)
 
 
 def test_a_database_of_another_encoding_is_refused(postgres: Databases) -> None:
@@ -239,7 +239,7 @@ def test_a_server_that_has_run_out_of_something_is_told(journal_url: str, code: 
             f"CREATE TRIGGER no_space BEFORE INSERT OR UPDATE ON {name}.entries EXECUTE FUNCTION {name}.fail()",
         )
         words = "disk is full; free some space there" if code == "53100" else "has run out of something"
-        for use in (lambda: list(journal.add([row(2, "b")], "mystore")), lambda: journal.begin([1])):
+        for use in (lambda: list(journal.add([row(2, "b")], "mystore")), lambda: journal.mark_in_flight([1])):
             with pytest.raises(JournalError, match=words):
                 use()
         assert told(journal) == [(1, "a", "pending")]
@@ -250,7 +250,7 @@ def test_a_commit_waits_for_the_disk(journal_url: str, postgres: Databases) -> N
     lax = changed(journal_url, options="-c synchronous_commit=off -c default_transaction_isolation=serializable")
     strict = changed(journal_url, options="-c synchronous_commit=remote_apply")
     for url, kept in ((lax, "on"), (strict, "remote_apply")):
-        with PostgresJournal.open(url) as journal, journal.connections.one() as connection:
+        with PostgresJournal.open(url) as journal, journal.connections.connection() as connection:
             assert connection.execute("SHOW synchronous_commit").fetchone() == (kept,)
             assert connection.execute("SHOW transaction_isolation").fetchone() == ("read committed",)
     assert postgres
@@ -259,7 +259,7 @@ def test_a_commit_waits_for_the_disk(journal_url: str, postgres: Databases) -> N
 def test_a_session_that_waits_for_a_call_is_not_ended(journal_url: str) -> None:
     """Whatever is usual for this user: the lock of its package would be lost."""
     url = changed(journal_url, options="-c idle_session_timeout=5s")
-    with PostgresJournal.open(url) as journal, journal.connections.one() as connection:
+    with PostgresJournal.open(url) as journal, journal.connections.connection() as connection:
         assert connection.execute("SHOW idle_session_timeout").fetchone() == ("0",)
 
 
@@ -272,7 +272,7 @@ def test_many_connections_that_were_ended_are_no_matter(
         together = threading.Barrier(8)
 
         def use() -> int:
-            with journal.connections.one() as connection:
+            with journal.connections.connection() as connection:
                 together.wait(30)
                 return connection.info.backend_pid
 
@@ -290,7 +290,7 @@ def test_an_interrupt_keeps_no_connection(journal_url: str) -> None:
         def interrupt(_: str) -> None:
             raise KeyboardInterrupt
 
-        with journal.connections.one() as connection:
+        with journal.connections.connection() as connection:
             connection.execute = interrupt  # type: ignore[method-assign,assignment]
         with pytest.raises(KeyboardInterrupt):
             told(journal)
@@ -306,21 +306,21 @@ def test_a_server_that_restarts_is_gone_for_a_moment(
     monkeypatch.setattr(connections, "PATIENCE", 0.5)
     with PostgresJournal.open(server.url) as journal:
         list(journal.add([row(1, "a"), row(2, "b")], "mystore"))
-        with journal.hold(package()) as is_mine:
+        with journal.try_lock(package()) as is_mine:
             assert is_mine
-            journal.begin([1])
+            journal.mark_in_flight([1])
             server.stop()
             with pytest.raises(JournalError, match="ended the connection"):
-                journal.settle([1], "applied")
+                journal.record_outcome([1], "applied")
             with pytest.raises(JournalError):
-                journal.begin([2])
+                journal.mark_in_flight([2])
         with pytest.raises(JournalError, match="no connection; see that the server runs"):
-            journal.begin([2])
+            journal.mark_in_flight([2])
         server.start()
         until(lambda: works(lambda: told(journal) == [(1, "a", "in_flight"), (2, "b", "pending")]))
-        with journal.hold(package()) as is_mine:
+        with journal.try_lock(package()) as is_mine:
             assert is_mine
-            journal.settle([1], "unknown")
+            journal.record_outcome([1], "unknown")
     assert "SECRET" not in caplog.text
 
 
@@ -332,7 +332,7 @@ def test_a_copy_can_be_read(server: Server) -> None:
     url = f"{server.url}?schema=copied"
     with PostgresReader.open(url) as reader:
         assert told(reader) == [(1, "a", "pending")]
-        assert reader.at_work() == "or not: this server is a copy, and cannot tell"
+        assert reader.active_writers() == "or not: this server is a copy, and cannot tell"
     with pytest.raises(JournalError, match="it can only be read there; name the server that takes changes"):
         PostgresJournal.open(url)
 

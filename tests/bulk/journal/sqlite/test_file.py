@@ -19,7 +19,7 @@ import pytest
 
 from vtex_tracking_ext import TrackingEvent
 from vtex_tracking_ext.bulk.input.rows import Place, Row
-from vtex_tracking_ext.bulk.journal.entries import OPEN, STATES, Selection
+from vtex_tracking_ext.bulk.journal.entries import OPEN_STATES, STATES, Selection
 from vtex_tracking_ext.bulk.journal.interface import JournalError, JournalInUseError
 from vtex_tracking_ext.bulk.journal.sqlite import SqliteJournal, SqliteReader, file, reader
 
@@ -90,7 +90,7 @@ def read_one(journal: SqliteJournal) -> object:
 
 def begin_one(journal: SqliteJournal) -> object:
     """Begin to send the first entry."""
-    return journal.begin([1])
+    return journal.mark_in_flight([1])
 
 
 class TestMaking:
@@ -183,8 +183,8 @@ class TestTrial:
         filled(path, 5)
         before = contents(path.parent)
         with SqliteJournal.trial(path, lambda: NOW) as trial:
-            assert [added.verdict for added in trial.add(rows(6), "mystore")] == ["known"] * 5 + ["new"]
-            trial.begin([1])
+            assert [added.status for added in trial.add(rows(6), "mystore")] == ["known"] * 5 + ["new"]
+            trial.mark_in_flight([1])
             assert trial.counts() == {"mystore": {"pending": 5, "in_flight": 1}}
         assert contents(path.parent) == before
 
@@ -417,7 +417,7 @@ class TestFailures:
             said = why(lambda: list(journal.add(rows(1000, 500), "mystore")))
             assert said.startswith(f"The journal file {path}: the disk is full; free some space and run again (")
             assert journal.counts() == {"mystore": {"pending": 20}}
-            (entry,) = journal.begin([1])
+            (entry,) = journal.mark_in_flight([1])
             assert entry.state == "in_flight"
             pragma(journal, "max_page_count = 100000")
             assert len(list(journal.add(rows(1000, 500), "mystore"))) == 1000
@@ -427,7 +427,7 @@ class TestFailures:
         with opened(path) as journal:
             list(journal.add(rows(1), "mystore"))
             journal._commits._connection.execute("PRAGMA query_only = ON")
-            assert "it cannot be written to; allow it, for the folder too" in why(lambda: journal.begin([1]))
+            assert "it cannot be written to; allow it, for the folder too" in why(lambda: journal.mark_in_flight([1]))
             assert [e.state for e in journal.entries()] == ["pending"]
 
     @needs_permissions
@@ -473,8 +473,8 @@ class TestFailures:
             pragma(journal, "busy_timeout = 1")
             with closing(sqlite3.connect(path, isolation_level=None)) as other:
                 other.execute("BEGIN IMMEDIATE")
-                assert "another program has locked it; end that, a backup" in why(lambda: journal.begin([1]))
-            assert len(journal.begin([1])) == 1
+                assert "another program has locked it; end that, a backup" in why(lambda: journal.mark_in_flight([1]))
+            assert len(journal.mark_in_flight([1])) == 1
 
     @pytest.mark.parametrize("companion", ["", "-lock"])
     def test_a_file_that_is_taken_away(self, path: Path, companion: str) -> None:
@@ -484,18 +484,18 @@ class TestFailures:
             list(journal.add(rows(1), "mystore"))
             taken.rename(path.with_name("elsewhere"))
             said = f"{taken} was moved or deleted during the run; put it back where it was and run again."
-            assert why(lambda: journal.begin([1])) == said
+            assert why(lambda: journal.mark_in_flight([1])) == said
             taken.touch()
-            assert why(lambda: journal.begin([1])) == said
+            assert why(lambda: journal.mark_in_flight([1])) == said
             path.with_name("elsewhere").replace(taken)
-            assert len(journal.begin([1])) == 1
+            assert len(journal.mark_in_flight([1])) == 1
 
     def test_a_folder_that_is_deleted(self, path: Path) -> None:
         """With all that is in it."""
         with opened(path) as journal:
             list(journal.add(rows(1), "mystore"))
             shutil.rmtree(path.parent)
-            assert "was moved or deleted during the run" in why(lambda: journal.begin([1]))
+            assert "was moved or deleted during the run" in why(lambda: journal.mark_in_flight([1]))
 
     def test_damage_in_the_middle(self, path: Path) -> None:
         """SQLite sees it; the message warns of beginning anew."""
@@ -582,7 +582,7 @@ class TestSpeed:
 
     def test_open_states_are_those_of_the_index(self) -> None:
         """Else entries would be left behind."""
-        settled = [state for state in STATES if state not in OPEN]
+        settled = [state for state in STATES if state not in OPEN_STATES]
         assert f"WHERE {' AND '.join(f'state <> {state!r}' for state in settled)}" in file.SCHEMA[-1]
         condition = " AND ".join(f"e.state <> {state!r}" for state in settled)
         assert all(

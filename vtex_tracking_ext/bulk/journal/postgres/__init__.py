@@ -10,7 +10,7 @@ It needs a connection that stays the same one: PostgreSQL itself, or a pooler in
 from vtex_tracking_ext.errors import ConfigurationError
 
 try:
-    from .address import address_of
+    from .address import parse_url
     from .journal import PostgresJournal
     from .reader import PostgresReader
 except ImportError as error:
@@ -20,4 +20,4 @@ except ImportError as error:
         "pip install 'vtex-tracking[postgres]'."
     ) from None
 
-__all__ = ["PostgresJournal", "PostgresReader", "address_of"]
+__all__ = ["PostgresJournal", "PostgresReader", "parse_url"]

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 from attrs import astuple
 
 from vtex_tracking_ext.bulk.input.records import Place
-from vtex_tracking_ext.bulk.journal.classify import weigh
-from vtex_tracking_ext.bulk.journal.entries import Standing, drafts_of
+from vtex_tracking_ext.bulk.journal.classify import classify_rows
+from vtex_tracking_ext.bulk.journal.entries import Existing, drafts_from_row
 
 from . import encoding
 from .locks import adding_lock
@@ -86,11 +86,11 @@ def add(connection: Connection, schema: str, rows: Iterable[Row], account: str, 
 class _Batch:
     def __init__(self, connection: Connection, rows: Iterable[Row], account: str) -> None:
         self._connection = connection
-        self._rows = [(row, drafts_of(row, account)) for row in rows]
+        self._rows = [(row, drafts_from_row(row, account)) for row in rows]
         self._drafts = [draft for _, drafts in self._rows for draft in drafts]
         self._packages: dict[PackageKey, int] = {}
         self._ids: dict[bytes, int] = {}
-        self._standings: dict[bytes, Standing] = {}
+        self._standings: dict[bytes, Existing] = {}
 
     def add(self, now: dt.datetime | None) -> list[Added]:
         self._find_packages([draft.package for draft in self._drafts])
@@ -98,13 +98,13 @@ class _Batch:
         if known:
             packages = [self._packages[draft.package] for draft in known]
             self._learn(_STANDINGS, packages, [draft.key for draft in known])
-        weighed = weigh(self._rows, self._standings)
+        weighed = classify_rows(self._rows, self._standings)
         locked: set[bytes] = set()
         while not weighed.renewed.keys() <= locked:
             # What is to be renewed may be begun or withdrawn by somebody else just now: with the lock, look again.
             locked |= weighed.renewed.keys()
             self._learn(_LOCK, [self._ids[key] for key in locked])
-            weighed = weigh(self._rows, self._standings)
+            weighed = classify_rows(self._rows, self._standings)
         new, renewed = weighed.new.values(), weighed.renewed.values()
         self._make_packages([draft.package for draft in new])
         if new:
@@ -127,7 +127,7 @@ class _Batch:
     def _learn(self, sql: str, *values: Any) -> None:
         for key, id_, state, delivered_date, source, line in self._connection.execute(sql, values):
             self._ids[key] = id_
-            self._standings[key] = Standing(state, delivered_date, Place(encoding.read(source), line))
+            self._standings[key] = Existing(state, delivered_date, Place(encoding.read(source), line))
 
     def _source_ids(self, names: Iterable[str]) -> dict[str, int]:
         wanted = list(dict.fromkeys(names))

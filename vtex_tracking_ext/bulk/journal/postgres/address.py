@@ -66,7 +66,7 @@ class Address:
         return text
 
 
-def address_of(url: str) -> Address:
+def parse_url(url: str) -> Address:
     """Take a URL apart: libpq's, and ``schema=`` among its options for tables in another schema.
 
     Raises:

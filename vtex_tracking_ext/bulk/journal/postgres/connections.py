@@ -63,7 +63,7 @@ logging.getLogger("psycopg").addHandler(logging.NullHandler())
 
 
 @contextmanager
-def connected(address: Address) -> Iterator[Connection]:
+def connect(address: Address) -> Iterator[Connection]:
     """Give a connection of its own, in no transaction; PostgreSQL's errors become JournalError."""
     with explaining(address, is_connecting=True):
         connection = psycopg.connect(**_arguments(address))
@@ -106,7 +106,7 @@ class Connections:
         self._pool.close()
 
     @contextmanager
-    def one(self) -> Iterator[Connection]:
+    def connection(self) -> Iterator[Connection]:
         """Give a connection in no transaction: the one with which this thread holds a package, or any.
 
         PostgreSQL's errors become JournalError.
@@ -117,7 +117,7 @@ class Connections:
             yield self._held or stack.enter_context(self._taken())
 
     @contextmanager
-    def hold(self, package: PackageKey) -> Iterator[bool]:
+    def try_lock(self, package: PackageKey) -> Iterator[bool]:
         """Take a package's lock, as long as the context lasts, and give whether it was free.
 
         A thread that holds several has all the locks with one connection; the server would give it the same one twice.
@@ -187,7 +187,7 @@ class Connections:
     def _why_none(self) -> JournalError:
         """Return why the pool has no connection to give: it cannot be asked itself."""
         try:
-            with connected(self._address) as looking:
+            with connect(self._address) as looking:
                 check_version(self._address, version_of(self._address, looking))
         except JournalError as error:
             return error

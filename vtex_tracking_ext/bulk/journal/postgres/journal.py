@@ -11,8 +11,8 @@ from attrs import evolve
 from vtex_tracking_ext.bulk.journal.interface import BATCH, WrongStateError, outcome
 
 from . import add_rows, schema
-from .address import address_of
-from .connections import Connections, connected
+from .address import parse_url
+from .connections import Connections, connect
 from .reader import COLUMNS, PostgresReader, entry_of
 
 if TYPE_CHECKING:
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
         Added,
         Clock,
         Entry,
+        Outcome,
         PackageKey,
-        Resolved,
+        Resolution,
         Selection,
-        Settled,
         State,
     )
 
@@ -84,8 +84,8 @@ class PostgresJournal(PostgresReader):
         Raises:
             JournalError: It cannot be used, or there is none and ``create`` is False.
         """
-        address = address_of(url)
-        with connected(address) as connection:
+        address = parse_url(url)
+        with connect(address) as connection:
             _expect_writable(connection)
             version = schema.version_of(address, connection)
             if create and not version:
@@ -102,8 +102,8 @@ class PostgresJournal(PostgresReader):
             JournalInUseError: It is older, and somebody is writing to it.
             JournalError: It is newer than this program, or cannot be changed.
         """
-        address = address_of(url)
-        with connected(address) as connection:
+        address = parse_url(url)
+        with connect(address) as connection:
             _expect_writable(connection)
             version = schema.migrate(address, connection, clock and clock())
         now = f"version {schema.SCHEMA_VERSION}"
@@ -115,34 +115,34 @@ class PostgresJournal(PostgresReader):
         """Add rows as they are iterated over, and yield what each meant."""
         remaining = iter(rows)
         while batch := tuple(islice(remaining, BATCH)):
-            with self.connections.one() as connection:
+            with self.connections.connection() as connection:
                 added = add_rows.add(connection, self.address.schema, batch, account, self._now())
             yield from added
 
-    def hold(self, package: PackageKey) -> AbstractContextManager[bool]:
+    def try_lock(self, package: PackageKey) -> AbstractContextManager[bool]:
         """Work on a package alone: give whether nobody else does, in any process on any machine.
 
         The lock is the session's of one connection, and all that this thread does meanwhile goes through it. So a
         process that is killed lets go at once, and where the connection is lost, so is the right to begin: whatever
         the thread asks for then raises JournalError.
         """
-        return self.connections.hold(package)
+        return self.connections.try_lock(package)
 
-    def begin(self, ids: Iterable[int]) -> tuple[Entry, ...]:
+    def mark_in_flight(self, ids: Iterable[int]) -> tuple[Entry, ...]:
         """Note that pending entries are about to leave, and return them as they now stand."""
         wanted = sorted(set(ids))
         while True:
             values = {"ids": wanted, "number": len(wanted), "from": "pending", "now": self._now()}
-            with self.connections.one() as connection:
+            with self.connections.connection() as connection:
                 begun = connection.execute(_BEGIN, values).fetchall()
                 if len(begun) == len(wanted):
                     return tuple(map(entry_of, begun))
                 self._complain("pending", wanted, connection)
 
-    def settle(
+    def record_outcome(
         self,
         ids: Iterable[int],
-        state: Settled,
+        state: Outcome,
         *,
         status_code: int | None = None,
         receipt: str | None = None,
@@ -152,12 +152,12 @@ class PostgresJournal(PostgresReader):
         wanted = sorted(set(ids))
         values = {"number": len(wanted), **outcome("in_flight", state, status_code, receipt, reason)}
         while True:
-            with self.connections.one() as connection:
+            with self.connections.connection() as connection:
                 if self._move(connection, _SETTLE, wanted, values) == len(wanted):
                     return
                 self._complain("in_flight", wanted, connection)
 
-    def resolve(self, selection: Selection, state: Resolved, reason: str = "") -> int:
+    def resolve(self, selection: Selection, state: Resolution, reason: str = "") -> int:
         """Note what unknown outcomes turned out to be."""
         return self._move_selected(selection, outcome("unknown", state, reason=reason))
 
@@ -179,7 +179,7 @@ class PostgresJournal(PostgresReader):
         moved = 0
         found = (entry.id for entry in self.entries(evolve(selection, states=(values["from"],))))
         while ids := list(islice(found, BATCH)):
-            with self.connections.one() as connection:
+            with self.connections.connection() as connection:
                 moved += self._move(connection, _MOVE, ids, values)
         return moved
 

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, Final
 from attrs import asdict, evolve
 
 from vtex_tracking_ext.bulk.input.records import Place
-from vtex_tracking_ext.bulk.journal.entries import OPEN, Entry, Load, Meta, PackageKey, Selection
+from vtex_tracking_ext.bulk.journal.entries import OPEN_STATES, Backlog, Entry, Meta, PackageKey, Selection
 from vtex_tracking_ext.bulk.journal.interface import ALL
 from vtex_tracking_ext.events import TrackingEvent
 
 from . import encoding, schema
-from .address import address_of
-from .connections import Connections, connected
+from .address import parse_url
+from .connections import Connections, connect
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -112,8 +112,8 @@ class PostgresReader:
         Raises:
             JournalError: There is none, or it cannot be used.
         """
-        address = address_of(url)
-        with connected(address) as connection:
+        address = parse_url(url)
+        with connect(address) as connection:
             schema.check_version(address, schema.version_of(address, connection))
         return cls(address, Connections(address, is_writing=False))
 
@@ -122,9 +122,9 @@ class PostgresReader:
         said = dict(self._fetch("SELECT name, value FROM meta"))
         return Meta(int(said["schema_version"]), dt.datetime.fromisoformat(said["created"]))
 
-    def at_work(self) -> str:
+    def active_writers(self) -> str:
         """Return who has the journal open to write to it, or an empty text."""
-        with self.connections.one() as connection:
+        with self.connections.connection() as connection:
             ((is_copy,),) = connection.execute("SELECT pg_is_in_recovery()")
             if is_copy:
                 return "or not: this server is a copy, and cannot tell"
@@ -135,17 +135,17 @@ class PostgresReader:
         for _, *names in self._pages(_OPEN_PACKAGES, {"account": account and encoding.kept(account.lower())}):
             yield PackageKey(*map(encoding.read, names))
 
-    def loads(self, account: str) -> Mapping[Load, int]:
+    def count_backlogs(self, account: str) -> Mapping[Backlog, int]:
         """Return how many packages of an account have how much left to do."""
-        with self.connections.one() as connection, connection.transaction():
+        with self.connections.connection() as connection, connection.transaction():
             connection.execute(_TO_COUNT)
             found = connection.execute(_LOADS, (encoding.kept(account.lower()),)).fetchall()
-        return {Load(*load): number for *load, number in found}
+        return {Backlog(*load): number for *load, number in found}
 
     def entries(self, selection: Selection = ALL) -> Iterator[Entry]:
         """Yield the selected entries, in the order of their arrival."""
         if selection.ids is not None:
-            yield from filter(evolve(selection, ids=None).has, self._by_id(selection.ids))
+            yield from filter(evolve(selection, ids=None).matches, self._by_id(selection.ids))
             return
         account = selection.account
         values: dict[str, Any] = {"states": list(selection.states), "account": account and encoding.kept(account)}
@@ -154,14 +154,14 @@ class PostgresReader:
         elif account not in {None, selection.package.account}:
             return
         else:
-            sql = _OPEN_ENTRIES_OF_PACKAGE if set(selection.states) <= set(OPEN) else _ENTRIES_OF_PACKAGE
+            sql = _OPEN_ENTRIES_OF_PACKAGE if set(selection.states) <= set(OPEN_STATES) else _ENTRIES_OF_PACKAGE
             values |= {name: encoding.kept(text) for name, text in asdict(selection.package).items()}
         yield from map(entry_of, self._pages(sql, values))
 
     def counts(self) -> Mapping[str, Counter[State]]:
         """Return how many entries of each account are in each state."""
         counts: defaultdict[str, Counter[State]] = defaultdict(Counter)
-        with self.connections.one() as connection, connection.transaction():
+        with self.connections.connection() as connection, connection.transaction():
             connection.execute(_TO_COUNT)
             for account, state, number in connection.execute(_COUNTS):
                 counts[encoding.read(account)][state] = number
@@ -193,7 +193,7 @@ class PostgresReader:
             last = page[-1][0]
 
     def _fetch(self, sql: str, values: Any = ()) -> list[tuple[Any, ...]]:
-        with self.connections.one() as connection:
+        with self.connections.connection() as connection:
             return connection.execute(sql, values).fetchall()
 
 

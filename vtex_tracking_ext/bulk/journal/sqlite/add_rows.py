@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from vtex_tracking_ext.bulk.input.rows import Place
-from vtex_tracking_ext.bulk.journal.classify import weigh
-from vtex_tracking_ext.bulk.journal.entries import Draft, Standing, drafts_of, key_of
+from vtex_tracking_ext.bulk.journal.classify import classify_rows
+from vtex_tracking_ext.bulk.journal.entries import Draft, Existing, drafts_from_row, entry_key
 
-from .lookup import looked_up
+from .lookup import select_many
 from .reader import stamp_of
 
 if TYPE_CHECKING:
@@ -68,9 +68,9 @@ class Adding:
 
     def add(self, rows: Iterable[Row], account: str) -> list[Added]:
         """Add rows, each but those that contradict, and return what each meant."""
-        pairs = [(row, drafts_of(row, account)) for row in rows]
+        pairs = [(row, drafts_from_row(row, account)) for row in rows]
         ids, standings = self._standings([draft for _, drafts in pairs for draft in drafts])
-        weighed = weigh(pairs, standings)
+        weighed = classify_rows(pairs, standings)
         now = (self._now,)
         self._connection.executemany(_INSERT, [values + now for values in self._values(weighed.new.values())])
         renewed = zip(self._values(weighed.renewed.values()), weighed.renewed, strict=True)
@@ -81,7 +81,7 @@ class Adding:
         """Add entries as they stand, with their numbers; what became of their calls is left out."""
         given = tuple(entries)
         drafts = [
-            Draft(entry.package, key_of(entry.package, entry.event), entry.event, entry.delivered_date, entry.place)
+            Draft(entry.package, entry_key(entry.package, entry.event), entry.event, entry.delivered_date, entry.place)
             for entry in given
         ]
         self._find_packages(entry.package for entry in given)
@@ -90,16 +90,16 @@ class Adding:
             _COPY, [(*values, stamp_of(entry.added), entry.id, entry.state, entry.attempts) for values, entry in told]
         )
 
-    def _standings(self, drafts: Collection[Draft]) -> tuple[dict[bytes, int], dict[bytes, Standing]]:
+    def _standings(self, drafts: Collection[Draft]) -> tuple[dict[bytes, int], dict[bytes, Existing]]:
         """Return the numbers of the entries under the keys of drafts, and what is known of each."""
         self._find_packages(draft.package for draft in drafts)
         wanted = {draft.key: (id_, draft.key) for draft in drafts if (id_ := self._packages.get(draft.package))}
         ids: dict[bytes, int] = {}
-        standings: dict[bytes, Standing] = {}
-        for key, id_, state, delivered_date, source, line in looked_up(
+        standings: dict[bytes, Existing] = {}
+        for key, id_, state, delivered_date, source, line in select_many(
             self._connection, _STANDINGS, [*wanted.values()]
         ):
-            ids[key], standings[key] = id_, Standing(state, delivered_date, Place(source, line))
+            ids[key], standings[key] = id_, Existing(state, delivered_date, Place(source, line))
         return ids, standings
 
     def _values(self, drafts: Collection[Draft]) -> Iterator[tuple[Any, ...]]:
@@ -124,7 +124,7 @@ class Adding:
 
     def _find_packages(self, packages: Iterable[PackageKey]) -> None:
         wanted = {(key.account, key.order_id, key.invoice_number): key for key in packages}
-        for *names, id_ in looked_up(self._connection, _PACKAGES, [*wanted]):
+        for *names, id_ in select_many(self._connection, _PACKAGES, [*wanted]):
             self._packages[wanted[tuple(names)]] = id_
 
     def _make_packages(self, packages: Iterable[PackageKey]) -> None:

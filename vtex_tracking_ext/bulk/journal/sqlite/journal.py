@@ -21,8 +21,8 @@ from vtex_tracking_ext.text import visible
 from . import file
 from .add_rows import Adding
 from .commits import GroupCommit
-from .lookup import looked_up
-from .reader import ENTRIES_BY_ID, SqliteReader, entry_of, no_journal, stamp_of
+from .lookup import select_many
+from .reader import ENTRIES_BY_ID, SqliteReader, entry_of, missing_journal_error, stamp_of
 
 if TYPE_CHECKING:
     import sqlite3
@@ -34,10 +34,10 @@ if TYPE_CHECKING:
         Added,
         Clock,
         Entry,
+        Outcome,
         PackageKey,
-        Resolved,
+        Resolution,
         Selection,
-        Settled,
         State,
     )
 
@@ -88,7 +88,7 @@ class SqliteJournal(SqliteReader):
         """
         real = Path(os.path.realpath(path))
         if not (file.is_journal(real) or create):
-            raise no_journal(real)
+            raise missing_journal_error(real)
         with ExitStack() as resources:
             resources.enter_context(closing(file.take_lock(real, partial(_holder, real))))
             if not file.is_journal(real):  # looked at again, now that nobody else can make it
@@ -156,7 +156,7 @@ class SqliteJournal(SqliteReader):
             self._commits.do(partial(self._copy, batch))
 
     @contextmanager
-    def hold(self, package: PackageKey) -> Iterator[bool]:
+    def try_lock(self, package: PackageKey) -> Iterator[bool]:
         """Give whether nobody else in this process works on a package; no other process writes to this journal."""
         with self._holding:
             is_mine = package not in self._held
@@ -167,14 +167,14 @@ class SqliteJournal(SqliteReader):
             if is_mine:
                 self._held.discard(package)
 
-    def begin(self, ids: Iterable[int]) -> tuple[Entry, ...]:
+    def mark_in_flight(self, ids: Iterable[int]) -> tuple[Entry, ...]:
         """Note that pending entries are about to leave, and return them as they now stand."""
         return self._commits.do(partial(self._begin, sorted(set(ids))))
 
-    def settle(
+    def record_outcome(
         self,
         ids: Iterable[int],
-        state: Settled,
+        state: Outcome,
         *,
         status_code: int | None = None,
         receipt: str | None = None,
@@ -184,7 +184,7 @@ class SqliteJournal(SqliteReader):
         values = self._outcome("in_flight", state, status_code, receipt, reason)
         self._commits.do(partial(self._settle, sorted(set(ids)), values))
 
-    def resolve(self, selection: Selection, state: Resolved, reason: str = "") -> int:
+    def resolve(self, selection: Selection, state: Resolution, reason: str = "") -> int:
         """Note what unknown outcomes turned out to be."""
         return self._move(selection, self._outcome("unknown", state, reason=reason))
 
@@ -199,7 +199,7 @@ class SqliteJournal(SqliteReader):
     def _outcome(
         self,
         origin: State,
-        state: Settled,
+        state: Outcome,
         status_code: int | None = None,
         receipt: str | None = None,
         reason: str = "",
@@ -216,7 +216,7 @@ class SqliteJournal(SqliteReader):
     def _begin(self, ids: Sequence[int], connection: sqlite3.Connection) -> tuple[Entry, ...]:
         now = stamp_of(self._clock())
         self._expect("pending", [id_ for id_ in ids if not connection.execute(_BEGIN, (now, id_)).rowcount], connection)
-        return tuple(map(entry_of, looked_up(connection, ENTRIES_BY_ID, ids)))
+        return tuple(map(entry_of, select_many(connection, ENTRIES_BY_ID, ids)))
 
     def _settle(self, ids: Iterable[int], values: Mapping[str, Any], connection: sqlite3.Connection) -> None:
         self._expect("in_flight", _unmoved(ids, values, connection), connection)
@@ -224,7 +224,7 @@ class SqliteJournal(SqliteReader):
     def _expect(self, state: State, others: Sequence[int], connection: sqlite3.Connection) -> None:
         """Refuse if there are entries that could not be moved, because they are in another state."""
         if others:
-            found = dict(looked_up(connection, _STATES_BY_ID, others))
+            found = dict(select_many(connection, _STATES_BY_ID, others))
             told = ", ".join(f"entry {id_} is {found.get(id_, 'not there')}" for id_ in others)
             raise WrongStateError(f"The journal {visible(str(self.path))}: {told}, where {state} was expected.")
 

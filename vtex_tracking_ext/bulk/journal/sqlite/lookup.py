@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 #: Values that are given to one statement at most: older SQLite takes 999.
-MOST_VALUES: Final = 900
+MAX_PARAMETERS: Final = 900
 
 
-def looked_up(
+def select_many(
     connection: sqlite3.Connection, sql: str, wanted: Sequence[int] | Sequence[tuple[Any, ...]]
 ) -> list[tuple[Any, ...]]:
     """Return what a query finds for each of these values, or rows of values.
@@ -26,7 +26,7 @@ def looked_up(
     """
     found: list[tuple[Any, ...]] = []
     width = len(wanted[0]) if wanted and isinstance(wanted[0], tuple) else 0
-    most = MOST_VALUES // max(width, 1)
+    most = MAX_PARAMETERS // max(width, 1)
     for start in range(0, len(wanted), most):
         page: Sequence[Any] = wanted[start : start + most]
         values = list(chain.from_iterable(page)) if width else page

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, Final
 from attrs import evolve
 
 from vtex_tracking_ext.bulk.input.rows import Place
-from vtex_tracking_ext.bulk.journal.entries import OPEN, STATES, Entry, Load, Meta, PackageKey, Selection
+from vtex_tracking_ext.bulk.journal.entries import OPEN_STATES, STATES, Backlog, Entry, Meta, PackageKey, Selection
 from vtex_tracking_ext.bulk.journal.interface import ALL, JournalError, NoJournalError
 from vtex_tracking_ext.events import TrackingEvent
 from vtex_tracking_ext.text import visible
 
 from . import file
-from .lookup import looked_up
+from .lookup import select_many
 
 if TYPE_CHECKING:
     import sqlite3
@@ -95,7 +95,7 @@ class SqliteReader:
         """
         real = Path(os.path.realpath(path))
         if not file.is_journal(real):
-            raise no_journal(real)
+            raise missing_journal_error(real)
         return cls(real, file.open_to_read(real), threading.Lock())
 
     def meta(self) -> Meta:
@@ -111,7 +111,7 @@ class SqliteReader:
         """Tell whether a run is writing to it."""
         return file.is_locked(self.path)
 
-    def at_work(self) -> str:
+    def active_writers(self) -> str:
         """Return the run that is writing to it, or an empty text."""
         return (self.word("holder") or "it has just begun") if self.has_writer() else ""
 
@@ -120,14 +120,14 @@ class SqliteReader:
         for page in self._pages(_OPEN_PACKAGES, {"account": account and account.lower()}):
             yield from [PackageKey(*row[1:]) for row in page]
 
-    def loads(self, account: str) -> Mapping[Load, int]:
+    def count_backlogs(self, account: str) -> Mapping[Backlog, int]:
         """Return how many packages of an account have how much left to do."""
-        return {Load(*load): number for *load, number in self._fetch(_LOADS, (account.lower(),))}
+        return {Backlog(*load): number for *load, number in self._fetch(_LOADS, (account.lower(),))}
 
     def entries(self, selection: Selection = ALL) -> Iterator[Entry]:
         """Yield the selected entries, in the order of their arrival."""
         if selection.ids is not None:
-            selected = evolve(selection, ids=None).has
+            selected = evolve(selection, ids=None).matches
             for start in range(0, len(selection.ids), PAGE):
                 yield from filter(selected, self._read(self._by_id(selection.ids[start : start + PAGE])))
             return
@@ -137,7 +137,7 @@ class SqliteReader:
         elif selection.account not in {None, selection.package.account}:
             return
         else:
-            sql = _OPEN_ENTRIES_OF_PACKAGE if set(selection.states) <= set(OPEN) else _ENTRIES_OF_PACKAGE
+            sql = _OPEN_ENTRIES_OF_PACKAGE if set(selection.states) <= set(OPEN_STATES) else _ENTRIES_OF_PACKAGE
             package = selection.package
             values |= {"account": package.account, "order_id": package.order_id}
             values["invoice_number"] = package.invoice_number
@@ -169,7 +169,7 @@ class SqliteReader:
 
     def _by_id(self, ids: Sequence[int]) -> list[tuple[Any, ...]]:
         with self._lock, file.explaining(self.path):
-            return looked_up(self._connection, ENTRIES_BY_ID, ids)
+            return select_many(self._connection, ENTRIES_BY_ID, ids)
 
     def _pages(self, sql: str, values: Mapping[str, Any]) -> Iterator[list[tuple[Any, ...]]]:
         """Yield the rows of a query whose first column grows, a page at a time."""
@@ -186,7 +186,7 @@ class SqliteReader:
             return self._connection.execute(sql, values).fetchall()
 
 
-def no_journal(path: Path) -> JournalError:
+def missing_journal_error(path: Path) -> JournalError:
     """Return the error of whoever wants a journal that is there."""
     return NoJournalError(f"There is no journal {visible(str(path))}; a push makes one.")
 
