@@ -90,7 +90,7 @@ def test_a_delivery_without_a_date_is_shown_without_one(run: Callable[..., Ran])
     [
         (("update", "a b", INVOICE, "--event", "2026-10-05", "x"), 2, "order_id: 'a b' has a space"),
         (("update", ORDER, INVOICE, "--event", "2026-02-30", "x"), 2, "events[0].date: '2026-02-30' is not a date"),
-        (("update", ORDER, INVOICE, "--event", "2026-10-05"), 2, "--event number 1: give DATE DESCRIPTION"),
+        (("update", ORDER, INVOICE, "--event", "2026-10-05"), 2, "--event number 1: expected DATE DESCRIPTION"),
         (("update", ORDER, INVOICE), 2, "--event"),
         (("deliver", ORDER, INVOICE, "--delivered-date", "2999-01-01"), 2, "in the future"),
         (("update", ORDER, "9", "--event", "2026-10-05", "x"), 1, "'Invoice Not Found'"),

@@ -15,24 +15,19 @@ from vtex_tracking_ext.errors import ConfigurationError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Mapping
 
 
-def client_from(parsed: argparse.Namespace) -> TrackingClient:
-    """Return a client as the options say.
+def make_client(parsed: argparse.Namespace, settings: Settings | None = None) -> TrackingClient:
+    """Return a client that is connected as the options say.
+
+    Args:
+        parsed: The command's options.
+        settings: The account and its credentials; by default, those of the options.
 
     Raises:
         ConfigurationError: Something is missing or cannot be used; the message says where to get it.
     """
-    return client_of(settings_from(parsed, os.environ), parsed)
-
-
-def client_of(settings: Settings, parsed: argparse.Namespace) -> TrackingClient:
-    """Return the client of an account, connected as the options say.
-
-    Raises:
-        ConfigurationError: As for :func:`client_from`.
-    """
+    settings = settings or read_settings(parsed)
     if settings.account is None:
         raise ConfigurationError(
             "account is missing: give --account or --profile, or set VTEX_ACCOUNT. "
@@ -41,28 +36,26 @@ def client_of(settings: Settings, parsed: argparse.Namespace) -> TrackingClient:
     if not settings.has_credentials():
         raise ConfigurationError(
             "No credentials: give --app-key and --app-token, or --user-token; or set VTEX_APP_KEY and VTEX_APP_TOKEN, "
-            f"or VTEX_USER_TOKEN; or write them into the profile file, {profile_file(parsed, os.environ)}. "
-            f"{WHERE_TO_GET}."
+            f"or VTEX_USER_TOKEN; or write them into the profile file, {profile_file(parsed)}. {WHERE_TO_GET}."
         )
     options: dict[str, Any] = {name: getattr(parsed, name) for name in ("timeout", "ca_file", "proxy")}
     options = {name: value for name, value in options.items() if value is not None}
     return TrackingClient(**asdict(settings), **options)
 
 
-def settings_from(parsed: argparse.Namespace, environ: Mapping[str, str]) -> Settings:
-    """Merge options with the profile that was named, else with the environment and the account's own profile."""
-    given = Settings(**{attribute.name: getattr(parsed, attribute.name) for attribute in fields(Settings)})
-    path = profile_file(parsed, environ)
-    name = parsed.profile or environ.get("VTEX_PROFILE")
+def read_settings(parsed: argparse.Namespace) -> Settings:
+    """Return the options, completed from the named profile, or else from the environment and the account's profile."""
+    options = Settings(**{attribute.name: getattr(parsed, attribute.name) for attribute in fields(Settings)})
+    path = profile_file(parsed)
+    name = parsed.profile or os.environ.get("VTEX_PROFILE")
     if name:
-        return merged(given, load_profile(path, name))
-    settings = merged(given, settings_from_env(environ))
+        return merged(options, load_profile(path, name))
+    settings = merged(options, settings_from_env(os.environ))
     if settings.account is not None and not settings.has_credentials() and (parsed.profiles or path.exists()):
-        profile = load_profiles(path).get(settings.account, Settings())
-        return merged(settings, profile)
+        return merged(settings, load_profiles(path).get(settings.account, Settings()))
     return settings
 
 
-def profile_file(parsed: argparse.Namespace, environ: Mapping[str, str]) -> Path:
-    """Return where the profile file is looked for."""
-    return profiles_path(environ) if parsed.profiles is None else Path(parsed.profiles)
+def profile_file(parsed: argparse.Namespace) -> Path:
+    """Return the path of the profile file."""
+    return profiles_path(os.environ) if parsed.profiles is None else Path(parsed.profiles)

@@ -1,4 +1,4 @@
-"""Exit statuses, the same for every command."""
+"""The exit statuses of all commands."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from vtex_tracking_ext.errors import (
 
 
 class ExitCode(IntEnum):
-    """What a command's exit status says."""
+    """Exit status of a command."""
 
     OK = 0
     REFUSED = 1
@@ -44,8 +44,8 @@ _BY_ERROR: tuple[tuple[type[VtexTrackingError], ExitCode], ...] = (
 
 
 def exit_code_of(error: VtexTrackingError) -> ExitCode:
-    """Return the exit status of a command that ended in ``error``; what is left over is bad input."""
-    from vtex_tracking_ext.bulk.journal.interface import JournalError  # noqa: PLC0415 - so that --help is quick
+    """Return the exit status for an error. Other errors than those listed come from invalid input."""
+    from vtex_tracking_ext.bulk.journal.interface import JournalError  # noqa: PLC0415 - for quick --help
 
     kinds = ((JournalError, ExitCode.CONFIGURATION), *_BY_ERROR)
     return next((status for kind, status in kinds if isinstance(error, kind)), ExitCode.USAGE)

@@ -1,4 +1,4 @@
-"""The journal of a fleet: on PostgreSQL, with the fleet's tables beside it."""
+"""What the commands for a fleet of workers share: its journal in PostgreSQL, with the fleet's tables beside it."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ from typing import TYPE_CHECKING
 from vtex_tracking_ext.bulk.journal.opening import is_postgres
 from vtex_tracking_ext.errors import ConfigurationError
 
-from .status import journal_path
+from .journal_location import journal_location
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from vtex_tracking_ext.bulk.journal.interface import Journal
     from vtex_tracking_ext.bulk.journal.postgres import PostgresJournal
 
 
-def fleet_journal(parsed: argparse.Namespace, environ: Mapping[str, str]) -> PostgresJournal:
-    """Open the journal, and make the fleet's tables or bring them up to date.
+def open_fleet_journal(parsed: argparse.Namespace) -> PostgresJournal:
+    """Open the journal, and create or upgrade the fleet's tables.
 
     Raises:
         ConfigurationError: It is in a file, or an extra is missing.
         JournalError: It cannot be used.
     """
-    where = journal_path(parsed, environ)
-    if not is_postgres(where):
+    location = journal_location(parsed)
+    if not is_postgres(location):
         raise ConfigurationError(
-            "A fleet needs a journal that several machines can share: name one on PostgreSQL, --journal "
-            "postgresql://USER@HOST/DATABASE, or by VTEX_JOURNAL."
+            "A fleet needs a journal that several machines can share: name one in PostgreSQL with --journal "
+            "postgresql://USER@HOST/DATABASE or VTEX_JOURNAL."
         )
     try:
         from vtex_tracking_ext.bulk.journal.postgres import PostgresJournal  # noqa: PLC0415 - an extra
@@ -37,7 +37,7 @@ def fleet_journal(parsed: argparse.Namespace, environ: Mapping[str, str]) -> Pos
         raise ConfigurationError(
             f"A fleet needs an extra ({error.name} is missing): pip install 'vtex-tracking[postgres]'."
         ) from None
-    journal = PostgresJournal.open(str(where))
+    journal = PostgresJournal.open(str(location))
     try:
         with journal.connections.connection() as connection:
             prepare(connection)
@@ -47,16 +47,16 @@ def fleet_journal(parsed: argparse.Namespace, environ: Mapping[str, str]) -> Pos
     return journal
 
 
-def ring_for(journal: Journal, labels: Iterable[str]) -> int:
-    """Ring for the packages of some accounts that have something to do, and return for how many.
+def notify_workers(journal: Journal, accounts: Iterable[str]) -> int:
+    """Add a task for each package that needs one, and return their number.
 
     Args:
-        journal: As :func:`fleet_journal` opened it.
-        labels: The accounts, by their names in the journal.
+        journal: The journal, as :func:`open_fleet_journal` returns it.
+        accounts: The accounts whose packages are meant, as the journal names them.
     """
     from vtex_tracking_ext.bulk.journal.postgres import PostgresJournal  # noqa: PLC0415 - an extra
     from vtex_tracking_ext.fleet.enqueue import Ringing  # noqa: PLC0415 - an extra
 
     assert isinstance(journal, PostgresJournal)  # noqa: S101 - see above
     ringing = Ringing(journal.connections)
-    return ringing.ring(ringing.lacking(labels))
+    return ringing.ring(ringing.lacking(accounts))
