@@ -2,7 +2,7 @@
 
 python _counted.py update URL TIMES      updates by one synchronous client, one after the other, as without extras
 python _counted.py fast-update URL TIMES the same with httptools
-python _counted.py plan FILE TIMES       a file's rows into an empty journal, and the outlook on the run
+python _counted.py plan FILE TIMES       a file's rows into an empty journal, and the plan of its delivery
 """
 # ruff: noqa: PLC0415 - what is blocked must be blocked before anything is imported
 
@@ -34,15 +34,16 @@ def update(url: str, times: int) -> None:
 
 def plan(file: str, times: int) -> None:
     """Plan a file that many times, each into a journal of its own, and forget it."""
-    from vtex_tracking_ext.bulk.input.rows import read_rows
+    from vtex_tracking_ext.bulk.delivery.accounts import plan_delivery
+    from vtex_tracking_ext.bulk.input.reader import read_rows
     from vtex_tracking_ext.bulk.journal.opening import open_journal
-    from vtex_tracking_ext.bulk.pipeline import Taking, outlook
+    from vtex_tracking_ext.bulk.recorder import RowRecorder
 
     for _ in range(times):
         with tempfile.TemporaryDirectory() as folder, open_journal(Path(folder) / "journal.db") as journal:
-            taking = Taking(journal, lambda _: "counted", on_problem=_wrong, on_note=_wrong)
-            taking.take(read_rows(file, NOW))
-            outlook(journal, ["counted"])
+            recorder = RowRecorder(journal, lambda _: "counted", on_problem=_wrong, on_note=_wrong)
+            recorder.record(read_rows(file, NOW))
+            plan_delivery(journal, ["counted"])
 
 
 def _wrong(*what: object) -> None:

@@ -17,7 +17,7 @@ from vtex_tracking_ext import RetryPolicy, TrackingClient
 from vtex_tracking_ext.bulk.delivery.breaker import MAX_UNKNOWN
 from vtex_tracking_ext.bulk.delivery.deliver import RECHECK_DELAYS
 from vtex_tracking_ext.bulk.delivery.pace import INITIAL_RATE, MAX_FREEZES
-from vtex_tracking_ext.bulk.input.rows import COLUMNS
+from vtex_tracking_ext.bulk.input.columns import COLUMNS
 from vtex_tracking_ext.cli import main, messages, progress
 from vtex_tracking_ext.cli.exit_codes import ExitCode
 from vtex_tracking_ext.config.credentials import Settings

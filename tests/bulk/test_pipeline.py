@@ -18,14 +18,15 @@ from vtex_tracking_ext import (
     TrackingUpdate,
     errors,
 )
-from vtex_tracking_ext.bulk import pipeline as room
+from vtex_tracking_ext.bulk import Result, push
+from vtex_tracking_ext.bulk.delivery.accounts import DeliveryPlan, MultiAccountDelivery, count_states, plan_delivery
 from vtex_tracking_ext.bulk.delivery.deliver import AccountPause, DeliveryOptions, DeliveryResult
-from vtex_tracking_ext.bulk.input.records import Place, RowProblem
+from vtex_tracking_ext.bulk.input.rows import Place, RowProblem
 from vtex_tracking_ext.bulk.journal.account_name import account_name_of
 from vtex_tracking_ext.bulk.journal.entries import Selection
 from vtex_tracking_ext.bulk.journal.interface import JournalError
 from vtex_tracking_ext.bulk.journal.sqlite import SqliteJournal, SqliteReader
-from vtex_tracking_ext.bulk.pipeline import Outlook, Run, outlook, push, waiting_in
+from vtex_tracking_ext.bulk.recorder import RowRecorder
 from vtex_tracking_ext.sandbox import APP_KEY, APP_TOKEN, Oms, OmsSettings, running
 
 from support.journaled import Account, delivery, refused, row, told
@@ -110,7 +111,7 @@ def test_what_is_new_is_sent_and_what_is_known_is_not(store: TrackingClient, oms
         TrackingUpdate("2-01", "1", [EVENT], is_delivered=True, delivered_date="2026-10-02"),
     ]
     first = push(given, store, path, rate=FAST)
-    assert first == room.Result(
+    assert first == Result(
         rows=3, new=3, renewed=0, known=0, problems=(), applied=3, refused=0, unknown=0, pending=0, calls=2, reads=0,
         ended={},
     )  # fmt: skip
@@ -156,7 +157,8 @@ def test_rows_go_to_the_account_they_name(journal: SqliteJournal) -> None:
     assert (north.sent, south.sent) == (["a"], ["b"])
     assert (result.rows, result.applied) == (4, 2)
     assert [str(problem) for problem in result.problems] == [
-        f"f.csv:{line}: column account: there is no client for it; there are: north, south" for line in (3, 4)
+        f"f.csv:{line}: column account: no client for this account; accounts with a client: north, south"
+        for line in (3, 4)
     ]
     assert set(journal.counts()) == {
         "north@mystore.vtexcommercestable.com.br",
@@ -168,16 +170,16 @@ def test_rows_that_name_no_account_need_one(journal: SqliteJournal) -> None:
     """It is no problem of a row but of the run; what names a wrong account twice is looked up once."""
     asked: list[str] = []
 
-    def label_of_account(account: str) -> str:
+    def account_lookup(account: str) -> str:
         asked.append(account)
         raise errors.ConfigurationError("no such account")
 
     problems: list[RowProblem] = []
-    taking = room.Taking(journal, label_of_account, problems.append, print)
-    taking.take([row(1, "a", account="west"), row(2, "b", account="west")])
-    assert (asked, len(problems), taking.intake.wrong) == (["west"], 2, 2)
+    recorder = RowRecorder(journal, account_lookup, problems.append, print)
+    recorder.record([row(1, "a", account="west"), row(2, "b", account="west")])
+    assert (asked, len(problems), recorder.counts.invalid) == (["west"], 2, 2)
     with pytest.raises(errors.ConfigurationError):
-        taking.take([row(3, "c")])
+        recorder.record([row(3, "c")])
 
 
 def test_what_comes_too_late_to_be_sent_is_noted(journal: SqliteJournal) -> None:
@@ -185,12 +187,12 @@ def test_what_comes_too_late_to_be_sent_is_noted(journal: SqliteJournal) -> None
     notes: list[tuple[Place, str]] = []
     account: Any = Account()
     push([delivery(1)], account, journal, options=QUICK)
-    taking = room.Taking(journal, lambda _: account_name_of(account), print, lambda *note: notes.append(note))
-    taking.take([delivery(2, "2026-10-02", "a")])
+    recorder = RowRecorder(journal, lambda _: account_name_of(account), print, lambda *note: notes.append(note))
+    recorder.record([delivery(2, "2026-10-02", "a")])
     ((place, note),) = notes
     assert place == Place("f.csv", 2)
     assert "2026-10-02 comes too late" in note
-    assert taking.intake.meanings == {"new": 1}
+    assert recorder.counts.by_status == {"new": 1}
 
 
 def test_without_a_client_nothing_is_done(journal: SqliteJournal) -> None:
@@ -209,7 +211,7 @@ def test_a_rate_that_is_none_leaves_nothing_waiting(store: TrackingClient, journ
 def test_an_asynchronous_client_is_refused(journal: SqliteJournal) -> None:
     """It would send nothing, and leave what it was given in flight."""
     wrong: Any = AsyncTrackingClient("mystore", app_key="k", app_token="t")
-    with pytest.raises(ConfigurationError, match="give a TrackingClient, and call push in a thread"):
+    with pytest.raises(ConfigurationError, match="pass a TrackingClient, and call push in a thread"):
         push([{"order_id": "1-01", "invoice_number": "1", "date": "2026-10-01", "description": "a"}], wrong, journal)
     assert told(journal) == []
 
@@ -259,13 +261,13 @@ def test_a_run_counts_as_it_goes(journal: SqliteJournal) -> None:
     account.answers(account.applied_and_lost)
     list(journal.add([row(1, "a", account="mystore")], ""))
     counts: list[dict[Any, int]] = []
-    run = Run(
+    deliveries = MultiAccountDelivery(
         {"mystore": account},
         journal,
-        lambda _: counts.append(dict(run.outcomes)),
+        lambda _: counts.append(dict(deliveries.outcomes)),
         DeliveryOptions(recheck_delays=(0.0,)),
     )
-    run.deliver()
+    deliveries.run()
     assert counts == [{"unknown": 1}, {"applied": 1, "unknown": 0}]
 
 
@@ -291,7 +293,7 @@ def test_a_journal_that_fails_stops_every_account(journal: SqliteJournal) -> Non
     list(journal.add([row(1, "a", account="north"), row(2, "b", account="south")], ""))
     clients: dict[str, Any] = {"north": north, "south": south}
     with pytest.raises(JournalError, match="disk is full"):
-        Run(clients, journal, lambda _: None).deliver()
+        MultiAccountDelivery(clients, journal, lambda _: None).run()
     assert [state for _, _, state in told(journal)] == ["pending", "applied"]
 
 
@@ -306,14 +308,16 @@ def test_an_interrupt_finishes_what_is_on_its_way(journal: SqliteJournal, monkey
 
     account.answers(wait)
     list(journal.add([row(1, "a", account="mystore"), row(2, "b", account="mystore")], ""))
-    run = Run({"mystore": account}, journal, lambda _: None, DeliveryOptions(events_per_call=1, recheck_delays=()))
-    stop = run.stop
+    deliveries = MultiAccountDelivery(
+        {"mystore": account}, journal, lambda _: None, DeliveryOptions(events_per_call=1, recheck_delays=())
+    )
+    stop = deliveries.stop
 
     def stop_and_let_go() -> None:
         stop()
         interrupted.set()
 
-    monkeypatch.setattr(run, "stop", stop_and_let_go)
+    monkeypatch.setattr(deliveries, "stop", stop_and_let_go)
     join = threading.Thread.join
     joined: list[threading.Thread] = []
 
@@ -326,7 +330,7 @@ def test_an_interrupt_finishes_what_is_on_its_way(journal: SqliteJournal, monkey
 
     monkeypatch.setattr(threading.Thread, "join", interrupt_the_first)
     with pytest.raises(KeyboardInterrupt):
-        run.deliver()
+        deliveries.run()
     assert told(journal) == [(1, "a", "applied"), (2, "b", "pending")]
 
 
@@ -335,11 +339,11 @@ def test_what_a_run_would_do_can_be_known_before(journal: SqliteJournal) -> None
     rows = [row(1, "a"), row(2, "b"), delivery(3), row(4, "c", "2"), row(5, "x", account="other")]
     list(journal.add(rows, "mystore"))
     journal.mark_in_flight([1])
-    assert outlook(journal, ["mystore", "mystore", "nobody"]) == Outlook(2, 2, 1, 2, 1)
-    assert outlook(journal, ["mystore", "other"], 1) == Outlook(3, 3, 1, 3, 1)
-    assert outlook(journal, []) == Outlook(0, 0, 0, 0, 0)
-    assert waiting_in(journal, ["mystore", "nobody"]) == {"in_flight": 1, "pending": 3}
-    assert waiting_in(journal, []) == {}
+    assert plan_delivery(journal, ["mystore", "mystore", "nobody"]) == DeliveryPlan(2, 2, 1, 2, 1)
+    assert plan_delivery(journal, ["mystore", "other"], 1) == DeliveryPlan(3, 3, 1, 3, 1)
+    assert plan_delivery(journal, []) == DeliveryPlan(0, 0, 0, 0, 0)
+    assert count_states(journal, ["mystore", "nobody"]) == {"in_flight": 1, "pending": 3}
+    assert count_states(journal, []) == {}
     assert list(journal.entries(Selection(("in_flight",)))) != []
 
 
@@ -347,7 +351,7 @@ def test_two_pushes_may_share_a_journal(journal: SqliteJournal) -> None:
     """What one has on its way is not taken for left behind by the other, and is sent once."""
     account: Any = Account()
     account.shows = False
-    others: list[room.Result] = []
+    others: list[Result] = []
     given = [{"order_id": "o-01", "invoice_number": "1", "date": "2026-10-01", "description": "a"}]
     account.answers(lambda _: others.append(push(given, account, journal, options=QUICK)))
     result = push(given, account, journal, options=QUICK)

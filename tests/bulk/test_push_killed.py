@@ -32,7 +32,7 @@ import datetime, sys
 from vtex_tracking_ext import TrackingClient
 from vtex_tracking_ext.bulk.delivery.deliver import DeliveryOptions
 from vtex_tracking_ext.bulk import push
-from vtex_tracking_ext.bulk.input.rows import read_rows
+from vtex_tracking_ext.bulk.input.reader import read_rows
 
 journal, events_per_call, *files = sys.argv[1:]
 rows = [row for file in files for row in read_rows(file, datetime.datetime.now().astimezone())]

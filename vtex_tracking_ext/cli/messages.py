@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from vtex_tracking_ext.bulk.input.records import Place, RowProblem
+    from vtex_tracking_ext.bulk.delivery.accounts import DeliveryPlan, MultiAccountDelivery
+    from vtex_tracking_ext.bulk.input.rows import Place, RowProblem
     from vtex_tracking_ext.bulk.journal.entries import Entry, State
-    from vtex_tracking_ext.bulk.pipeline import Intake, Outlook, Run
+    from vtex_tracking_ext.bulk.recorder import RowCounts
 
 #: Lines about problems, and about outcomes, that are printed for people at most. The rejects file and the journal have
 #: all of them.
@@ -100,41 +101,41 @@ class Console:
         else:
             warn(f"{account}: stopped; pending events were not sent: {visible(reason, _REASON_LENGTH)}")
 
-    def plan(self, intake: Intake, outlook: Outlook) -> None:
+    def plan(self, rows: RowCounts, plan: DeliveryPlan) -> None:
         """Print what a push would do."""
         if self.as_json:
-            say_json("plan", {**_row_counts(intake), **asdict(outlook)})
+            say_json("plan", {**_row_counts(rows), **asdict(plan)})
             return
-        say(_rows_line(intake))
-        doubt = outlook.in_doubt
+        say(_rows_line(rows))
+        doubt = plan.in_doubt
         check = f" {counted(doubt, 'unknown outcome')} will be checked first, by reading the orders." if doubt else ""
         say(
-            f"To send: {counted(outlook.events, 'event')} and {counted(outlook.deliveries, 'delivery', 'deliveries')} "
-            f"of {counted(outlook.packages, 'package')}, in {counted(outlook.calls, 'call')}.{check}"
+            f"To send: {counted(plan.events, 'event')} and {counted(plan.deliveries, 'delivery', 'deliveries')} "
+            f"of {counted(plan.packages, 'package')}, in {counted(plan.calls, 'call')}.{check}"
         )
 
-    def enqueued(self, intake: Intake, packages: int) -> None:
+    def enqueued(self, rows: RowCounts, packages: int) -> None:
         """Print for how many packages the workers were notified."""
         if self.as_json:
-            say_json("enqueued", {**_row_counts(intake), "packages": packages})
+            say_json("enqueued", {**_row_counts(rows), "packages": packages})
             return
-        if intake.rows:
-            say(_rows_line(intake))
+        if rows.rows:
+            say(_rows_line(rows))
         say(f"Notified the workers of {counted(packages, 'package')}.")
 
-    def summary(self, intake: Intake, run: Run, remaining: Counter[State], left_out: int) -> None:
+    def summary(self, rows: RowCounts, delivery: MultiAccountDelivery, left: Counter[State], left_out: int) -> None:
         """Print what a push did, and what remains."""
-        applied, refused = run.outcomes["applied"], run.outcomes["refused"]
-        unknown, pending = remaining["unknown"] + remaining["in_flight"], remaining["pending"] + left_out
+        applied, refused = delivery.outcomes["applied"], delivery.outcomes["refused"]
+        unknown, pending = left["unknown"] + left["in_flight"], left["pending"] + left_out
         if self.as_json:
             document = {"applied": applied, "refused": refused, "unknown": unknown, "pending": pending}
-            say_json("summary", {**_row_counts(intake), **document, "calls": run.calls, "reads": run.reads})
+            say_json("summary", {**_row_counts(rows), **document, "calls": delivery.calls, "reads": delivery.reads})
             return
-        if intake.rows:
-            say(_rows_line(intake))
+        if rows.rows:
+            say(_rows_line(rows))
         say(
             f"Events and deliveries: {applied} applied, {refused} refused, {unknown} unknown, {pending} pending; "
-            f"{counted(run.calls, 'call')}, {counted(run.reads, 'order')} read."
+            f"{counted(delivery.calls, 'call')}, {counted(delivery.reads, 'order')} read."
         )
         if refused:
             say("Fix the refused rows and push them again.")
@@ -147,19 +148,15 @@ class Console:
             say(f"To send the pending events: vtex-tracking push{self._option}")
 
 
-def _row_counts(intake: Intake) -> dict[str, int]:
-    meanings = intake.meanings
-    known = {name: meanings[name] for name in ("new", "renewed", "known")}
-    return {"rows": intake.rows, **known, "wrong": intake.wrong}
+def _row_counts(rows: RowCounts) -> dict[str, int]:
+    known = {name: rows.by_status[name] for name in ("new", "renewed", "known")}
+    return {"rows": rows.rows, **known, "wrong": rows.invalid}
 
 
-def _rows_line(intake: Intake) -> str:
-    rows = _row_counts(intake)
-    retried = f"{rows['renewed']} retried, " if rows["renewed"] else ""
-    return (
-        f"{counted(rows['rows'], 'row')}: {rows['new']} new, {retried}{rows['known']} already known, "
-        f"{rows['wrong']} invalid."
-    )
+def _rows_line(rows: RowCounts) -> str:
+    new, retried, known = (rows.by_status[name] for name in ("new", "renewed", "known"))
+    also = f"{retried} retried, " if retried else ""
+    return f"{counted(rows.rows, 'row')}: {new} new, {also}{known} already known, {rows.invalid} invalid."
 
 
 def entry_line(entry: Entry) -> str:

@@ -7,14 +7,16 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vtex_tracking_ext.bulk.delivery.accounts import MultiAccountDelivery, count_states, plan_delivery
 from vtex_tracking_ext.bulk.delivery.deliver import AccountPause, DeliveryOptions, DeliveryResult
+from vtex_tracking_ext.bulk.input.reader import read_rows
 from vtex_tracking_ext.bulk.input.rejects import RejectsFile
-from vtex_tracking_ext.bulk.input.rows import InputFileError, read_rows
+from vtex_tracking_ext.bulk.input.rows import InputFileError
 from vtex_tracking_ext.bulk.journal.account_name import account_name_of
 from vtex_tracking_ext.bulk.journal.entries import OPEN_STATES, Selection
 from vtex_tracking_ext.bulk.journal.opening import open_journal, open_temporary_copy
 from vtex_tracking_ext.bulk.journal.sqlite import SqliteJournal
-from vtex_tracking_ext.bulk.pipeline import Intake, Run, Taking, outlook, waiting_in
+from vtex_tracking_ext.bulk.recorder import RowCounts, RowRecorder
 from vtex_tracking_ext.config.credentials import server_url
 from vtex_tracking_ext.errors import ConfigurationError
 from vtex_tracking_ext.text import quoted
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Mapping, Sequence
 
-    from vtex_tracking_ext.bulk.input.records import RowProblem
+    from vtex_tracking_ext.bulk.input.rows import RowProblem
     from vtex_tracking_ext.bulk.journal.entries import State
     from vtex_tracking_ext.bulk.journal.interface import Journal
     from vtex_tracking_ext.client import TrackingClient
@@ -50,26 +52,27 @@ def check(parsed: argparse.Namespace) -> ExitCode:
         return account.lower() or own_account
 
     with SqliteJournal.temporary() as journal:
-        taking = Taking(journal, account_name, console.problem, console.note)
-        intake = _read_files(parsed, taking, console, write_rejects=False)
-        console.plan(intake, outlook(journal, journal.counts(), parsed.events_per_call))
-    return ExitCode.USAGE if intake.wrong else ExitCode.OK
+        recorder = RowRecorder(journal, account_name, console.problem, console.note)
+        _read_files(parsed, recorder, console, write_rejects=False)
+        counts = recorder.counts
+        console.plan(counts, plan_delivery(journal, journal.counts(), parsed.events_per_call))
+    return ExitCode.USAGE if counts.invalid else ExitCode.OK
 
 
 def push(parsed: argparse.Namespace) -> ExitCode:
     """Record the rows of files in the journal, and send what is pending for their accounts; without files, for all."""
     console = Console(as_json=parsed.json, journal_option=journal_option(parsed))
     with sigterm_as_interrupt(), Accounts(parsed) as accounts, _open_journal(parsed) as journal:
-        intake, left_out = Intake(), 0
+        counts, left_out = RowCounts(), 0
         if parsed.files:
-            taking = Taking(
+            recorder = RowRecorder(
                 journal, lambda account: account_name_of(accounts.client(account)), console.problem, console.note
             )
-            intake = taking.intake
+            counts = recorder.counts
             try:
-                _read_files(parsed, taking, console, write_rejects=not (parsed.dry_run or parsed.no_rejects))
+                _read_files(parsed, recorder, console, write_rejects=not (parsed.dry_run or parsed.no_rejects))
             except BaseException:  # also an interrupt: nothing is sent now, but the next push sends what was recorded
-                recorded = intake.meanings["new"] + intake.meanings["renewed"]
+                recorded = counts.by_status["new"] + counts.by_status["renewed"]
                 if recorded and not parsed.dry_run:
                     console.recorded(recorded)
                 raise
@@ -77,12 +80,12 @@ def push(parsed: argparse.Namespace) -> ExitCode:
         else:
             clients, left_out = _clients_for_pending(parsed, journal, accounts, console)
         if not (parsed.dry_run or parsed.enqueue):
-            return _deliver(parsed, journal, clients, console, intake, left_out)
+            return _deliver(parsed, journal, clients, console, counts, left_out)
         if parsed.dry_run:
-            console.plan(intake, outlook(journal, clients, parsed.events_per_call))
+            console.plan(counts, plan_delivery(journal, clients, parsed.events_per_call))
         else:
-            console.enqueued(intake, notify_workers(journal, clients))
-        return ExitCode.USAGE if intake.wrong else ExitCode.OK
+            console.enqueued(counts, notify_workers(journal, clients))
+        return ExitCode.USAGE if counts.invalid else ExitCode.OK
 
 
 def _open_journal(parsed: argparse.Namespace) -> Journal:
@@ -91,12 +94,12 @@ def _open_journal(parsed: argparse.Namespace) -> Journal:
     return open_fleet_journal(parsed) if parsed.enqueue else open_journal(journal_location_for_writing(parsed))
 
 
-def _read_files(parsed: argparse.Namespace, taking: Taking, console: Console, *, write_rejects: bool) -> Intake:
+def _read_files(parsed: argparse.Namespace, recorder: RowRecorder, console: Console, *, write_rejects: bool) -> None:
     """Read every file to its end before anything is sent, so that an unusable file stops the whole push.
 
     Args:
         parsed: The options.
-        taking: Records the rows.
+        recorder: Records the rows.
         console: Prints the problems.
         write_rejects: Whether to write the invalid rows of each file to a rejects file.
     """
@@ -112,16 +115,15 @@ def _read_files(parsed: argparse.Namespace, taking: Taking, console: Console, *,
             sheet=parsed.sheet,
         )
         if not write_rejects:
-            taking.take(rows)
+            recorder.record(rows)
             continue
         with RejectsFile(Path(parsed.rejects) if parsed.rejects else None) as rejects:
-            taking.on_problem = partial(_print_and_reject, console, rejects)
-            taking.take(rows)
+            recorder.on_problem = partial(_print_and_reject, console, rejects)
+            recorder.record(rows)
             path = rejects.close()
         if path is not None:
             console.rejects(path, rejects.rows)
     console.omitted_problems()
-    return taking.intake
 
 
 def _print_and_reject(console: Console, rejects: RejectsFile, problem: RowProblem) -> None:
@@ -163,7 +165,7 @@ def _deliver(
     journal: Journal,
     clients: Mapping[str, TrackingClient],
     console: Console,
-    intake: Intake,
+    counts: RowCounts,
     left_out: int,
 ) -> ExitCode:
     """Send what is pending for the accounts, and print the outcomes."""
@@ -179,35 +181,35 @@ def _deliver(
             refused.extend(ids)
         elif result.outcome == "applied" and result.is_call and result.reason:
             applied_with_note.extend(ids)
-        progress.update(run.outcomes)
+        progress.update(delivery.outcomes)
 
     options = DeliveryOptions(parsed.concurrency, parsed.events_per_call, parsed.send_on)
-    run = Run(clients, journal, report, options, parsed.rate)
-    before = waiting_in(journal, clients)
+    delivery = MultiAccountDelivery(clients, journal, report, options, parsed.rate)
+    before = count_states(journal, clients)
     total = sum(before[state] for state in OPEN_STATES)
-    with show_progress(total, as_json=parsed.json) as progress, stop_on_signal(run.stop) as signals:
-        run.deliver()
-    remaining = waiting_in(journal, clients)
+    with show_progress(total, as_json=parsed.json) as progress, stop_on_signal(delivery.stop) as signals:
+        delivery.run()
+    remaining = count_states(journal, clients)
     console.outcomes(journal.entries(Selection(ids=refused)), "refused")
     console.outcomes(journal.entries(Selection(ids=applied_with_note)), "applied, but")
     for name in clients:
         console.outcomes(journal.entries(Selection(("unknown", "in_flight"), name)), "unknown")
-    for name, delivery in run.deliveries.items():
-        if delivery.stop_reason:
-            console.stopped(name, delivery.stop_reason)
-    console.summary(intake, run, remaining, left_out)
-    return ExitCode.INTERRUPTED if signals.interrupted else _exit_code(intake, run, remaining, left_out)
+    for name, account in delivery.accounts.items():
+        if account.stop_reason:
+            console.stopped(name, account.stop_reason)
+    console.summary(counts, delivery, remaining, left_out)
+    return ExitCode.INTERRUPTED if signals.interrupted else _exit_code(counts, delivery, remaining, left_out)
 
 
-def _exit_code(intake: Intake, run: Run, remaining: Counter[State], left_out: int) -> ExitCode:
+def _exit_code(counts: RowCounts, delivery: MultiAccountDelivery, remaining: Counter[State], left_out: int) -> ExitCode:
     """Return the most severe status."""
-    stopped = {exit_code_of(error) for error in run.ended.values()}
+    stopped = {exit_code_of(error) for error in delivery.stop_errors.values()}
     if ExitCode.CONFIGURATION in stopped:
         return ExitCode.CONFIGURATION
     if remaining["unknown"] or remaining["in_flight"]:
         return ExitCode.UNKNOWN
     if remaining["pending"] or left_out or stopped:
         return ExitCode.INCOMPLETE
-    if intake.wrong:
+    if counts.invalid:
         return ExitCode.USAGE
-    return ExitCode.REFUSED if run.outcomes["refused"] else ExitCode.OK
+    return ExitCode.REFUSED if delivery.outcomes["refused"] else ExitCode.OK

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from vtex_tracking_ext.bulk.input.columns import COLUMNS, Columns, Header
-from vtex_tracking_ext.bulk.input.records import InputFileError, Place
+from vtex_tracking_ext.bulk.input.rows import InputFileError, Place
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,7 +17,7 @@ PLACE = Place("f.csv", 1)
 
 def header(cells: str, mapping: Mapping[str, str] | None = None, **options: Any) -> Header:
     """Understand a header, its cells parted by commas."""
-    return Columns("f.csv", mapping, **options).header(PLACE, cells.split(","))
+    return Columns("f.csv", mapping, **options).header(PLACE, cells.split(","), ",", "utf-8")
 
 
 def refused(cells: str, mapping: Mapping[str, str] | None = None, **options: Any) -> str:
@@ -40,7 +40,7 @@ def test_both_spellings_are_taken_in_any_case(cells: str) -> None:
     """And blanks around them are no matter."""
     found = header(cells)
     assert found.values([*"123456789", ""]) == tuple("123456789")
-    assert found.cells == tuple(cells.split(","))
+    assert found.layout.header == tuple(cells.split(","))
 
 
 def test_values_come_in_our_order_and_missing_columns_are_empty() -> None:
@@ -52,9 +52,9 @@ def test_values_come_in_our_order_and_missing_columns_are_empty() -> None:
 def test_an_unknown_column_is_refused_with_the_ways_out() -> None:
     """It may be a misspelt one, and what it says would not be sent."""
     assert refused("order_id,invoice_number,date,description,deliverd_date,peso,volume") == (
-        "f.csv:1: column 5 of the header, 'deliverd_date', is not known; did you mean delivered_date? "
-        f"There are: {', '.join(COLUMNS)}. Nor are known: 'peso', 'volume'. --map COLUMN=FIELD gives a column's "
-        "field, --ignore-unknown passes over what is not known (in Python: mapping=, ignore_unknown=)."
+        "f.csv:1: column 5 of the header, 'deliverd_date', is unknown; did you mean delivered_date? "
+        f"Known columns: {', '.join(COLUMNS)}. Also unknown: 'peso', 'volume'. --map COLUMN=FIELD maps a column to a "
+        "field, --ignore-unknown ignores unknown columns (in Python: mapping=, ignore_unknown=)."
     )
 
 
@@ -89,7 +89,7 @@ def test_a_mapping_gives_a_column_its_field() -> None:
 def test_a_mapped_field_is_no_longer_found_under_its_own_name() -> None:
     """The file's own date is another thing: an error, unless unknown columns are passed over."""
     cells, mapping = "order_id,invoice_number,date,event date,description", {"event date": "date"}
-    assert "column 3 of the header, 'date', is not known" in refused(cells, mapping)
+    assert "column 3 of the header, 'date', is unknown" in refused(cells, mapping)
     assert header(cells, mapping, ignore_unknown=True).fields[2:4] == ("", "date")
     assert header("order_id,invoice_number,date,description", {"date": "date"}).fields[2] == "date"
     assert header("order_id,invoice_number,date,city,description", {"date": "state", "city": "date"}).fields[2:4] == (
@@ -107,13 +107,16 @@ def test_a_mapped_field_is_no_longer_found_under_its_own_name() -> None:
         ),
         (
             {"pedido": "orderr_id"},
-            "f.csv: 'pedido' is mapped to 'orderr_id', which is not a field; did you mean order_id? There are: ",
+            "f.csv: 'pedido' is mapped to 'orderr_id', which is not a field; did you mean order_id? Fields: ",
         ),
-        ({"pedido": "x"}, "f.csv: 'pedido' is mapped to 'x', which is not a field. There are: order_id"),
+        ({"pedido": "x"}, "f.csv: 'pedido' is mapped to 'x', which is not a field. Fields: order_id"),
         ({"pedido": "order_id", "Pedido ": "city"}, "f.csv: 'pedido' is mapped twice; map it once."),
-        ({"Reason": "description"}, "f.csv: 'Reason' cannot be mapped to 'description': reason is what a rejects"),
+        (
+            {"Reason": "description"},
+            "f.csv: 'Reason' cannot be mapped to 'description': a column needs a name",
+        ),
         ({" ": "description"}, "f.csv: ' ' cannot be mapped to 'description': "),
-        ({"pedido": "order_id", "date": "order_id"}, "f.csv:1: the column order_id stands twice in the header"),
+        ({"pedido": "order_id", "date": "order_id"}, "f.csv:1: column order_id appears twice in the header"),
     ],
 )
 def test_a_mapping_that_cannot_be_followed_is_refused(mapping: dict[str, str], said: str) -> None:
@@ -124,7 +127,7 @@ def test_a_mapping_that_cannot_be_followed_is_refused(mapping: dict[str, str], s
 def test_the_reason_of_a_rejects_file_is_known_and_passed_over() -> None:
     """So that such a file can be pushed as it is."""
     found = header("Reason,order_id,invoice_number,date,description")
-    assert found.reasons == (0,)
+    assert found.layout.reasons == (0,)
     assert found.fields[0] == ""
 
 

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from vtex_tracking_ext.bulk.input.records import InputFileError, RawRow, Row, RowProblem
-from vtex_tracking_ext.bulk.input.rows import read_rows
+from vtex_tracking_ext.bulk.input.reader import read_rows
+from vtex_tracking_ext.bulk.input.rows import InputFileError, RawRow, Row, RowProblem
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -98,7 +98,7 @@ def test_the_delimiter_is_the_one_that_makes_sense_of_the_header(tmp_path: Path,
 
 def test_a_header_that_makes_no_sense_is_told_by_its_cells(tmp_path: Path) -> None:
     """Parted where most cells come of it, so that the message names one of them."""
-    with pytest.raises(InputFileError, match="column 1 of the header, 'pedido', is not known"):
+    with pytest.raises(InputFileError, match="column 1 of the header, 'pedido', is unknown"):
         read(tmp_path, b"pedido;nota;data,hora\n1;1;1\n")
     with pytest.raises(InputFileError, match=r"events\.csv:1: not CSV: field larger"):
         read(tmp_path, b"x" * 200_000)
@@ -118,8 +118,8 @@ def test_a_row_with_cells_too_many_is_told_the_files_own_delimiter(tmp_path: Pat
     (problem,) = read(tmp_path, content)
     assert isinstance(problem, RowProblem)
     assert (
-        problem.message == f"7 cells where the header has 6; add what is missing, or put a cell with a {name} "
-        "between quotes"
+        problem.message == f"7 cells where the header has 6; add the missing cells, or quote a cell that "
+        f"contains a {name}"
     )
 
 
@@ -129,7 +129,7 @@ def test_a_value_under_no_name_is_a_problem_and_a_blank_one_is_not(tmp_path: Pat
     content = f"{header}\n1-01,1,2026-10-01,,,x,, \n1-01,1,2026-10-01,,,x,,oops\n"
     good, bad = read(tmp_path, content.encode())
     assert isinstance(good, Row)
-    assert str(bad).endswith(":3: column 8: 'oops' stands under no name; name the column, or empty the cell")
+    assert str(bad).endswith(":3: column 8: 'oops' is in a column without a name; name it, or empty the cell")
     assert all(isinstance(row, Row) for row in read_rows(tmp_path / "events.csv", NOW, ignore_unknown=True))
 
 

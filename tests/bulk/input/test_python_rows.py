@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from vtex_tracking_ext import TrackingEvent, TrackingUpdate
-from vtex_tracking_ext.bulk.input.python_rows import SOURCE, rows_of
-from vtex_tracking_ext.bulk.input.records import Place, Row, RowProblem
+from vtex_tracking_ext.bulk.input.python_rows import SOURCE, check_rows
+from vtex_tracking_ext.bulk.input.rows import Place, Row, RowProblem
 
 from support.journaled import row
 
 if TYPE_CHECKING:
-    from vtex_tracking_ext.bulk.input.python_rows import Given
+    from vtex_tracking_ext.bulk.input.python_rows import RowInput
 
 NOW = dt.datetime(2026, 11, 25, 1, 0, tzinfo=dt.UTC)
 EVENT = TrackingEvent("2026-10-01", "Coletado", "Curitiba", "PR")
@@ -28,9 +28,9 @@ MAPPING: dict[str, Any] = {
 }
 
 
-def read(*given: Given) -> list[Row | RowProblem]:
+def read(*given: RowInput) -> list[Row | RowProblem]:
     """Return what is made of rows that are given."""
-    return list(rows_of(given, NOW))
+    return list(check_rows(given, NOW))
 
 
 def expected(event: TrackingEvent | None = EVENT, line: int = 1, **changes: Any) -> Row:
@@ -87,7 +87,7 @@ def test_what_is_no_row_is_told(what: Any) -> None:
     """By its kind, with what to give instead."""
     (problem,) = read(what)
     assert isinstance(problem, RowProblem)
-    assert f"{type(what).__name__} is no row" in problem.message
+    assert f"{type(what).__name__} is not a row" in problem.message
 
 
 def test_an_update_is_a_row_for_each_of_its_events() -> None:

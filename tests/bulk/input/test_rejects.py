@@ -17,10 +17,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from vtex_tracking_ext import ConfigurationError
-from vtex_tracking_ext.bulk.input.csv_injection import MARK, bare, restored, safe
-from vtex_tracking_ext.bulk.input.records import Layout, Place, Row, RowProblem
+from vtex_tracking_ext.bulk.input.csv_injection import MARK, escape_cell, unescape_cells, unescape_name
+from vtex_tracking_ext.bulk.input.reader import read_rows
 from vtex_tracking_ext.bulk.input.rejects import RejectsFile, rejects_path
-from vtex_tracking_ext.bulk.input.rows import read_rows
+from vtex_tracking_ext.bulk.input.rows import Layout, Place, Row, RowProblem
 
 NOW = dt.datetime(2026, 11, 23, 12, 0, tzinfo=dt.UTC)
 HEADER = "order_id,invoice_number,date,city,state,description\n"
@@ -166,10 +166,10 @@ def test_a_row_with_nothing_unsafe_has_no_mark(tmp_path: Path) -> None:
 @given(st.lists(st.text("'=+-@\t\r a")))
 def test_what_was_made_safe_comes_back_equal(texts: list[str]) -> None:
     """Every cell, however many quotes it begins with; and nothing that a spreadsheet would run is left."""
-    shown = [safe(text) for text in texts]
-    assert restored(shown) == texts
+    shown = [escape_cell(text) for text in texts]
+    assert unescape_cells(shown) == texts
     assert not any(text[:1] in set("=+-@\t\r") for text in shown if text)
-    assert restored(restored([safe(safe(text)) for text in texts])) == texts
+    assert unescape_cells(unescape_cells([escape_cell(escape_cell(text)) for text in texts])) == texts
 
 
 def test_a_header_that_a_spreadsheet_would_run_is_made_safe_too(tmp_path: Path) -> None:
@@ -181,9 +181,14 @@ def test_a_header_that_a_spreadsheet_would_run_is_made_safe_too(tmp_path: Path) 
     assert cells(found)[0][1] == "'=pedido"
     again = rejected(found, mapping=mapping)
     assert again is not None
-    assert bare(cells(again)[0][1]) == "=pedido"
+    assert unescape_name(cells(again)[0][1]) == "=pedido"
     assert cells(again)[1] == cells(found)[1]
-    assert (bare("'a"), bare("''=a"), bare("=a"), bare("'")) == ("'a", "=a", "=a", "'")
+    assert (unescape_name("'a"), unescape_name("''=a"), unescape_name("=a"), unescape_name("'")) == (
+        "'a",
+        "=a",
+        "=a",
+        "'",
+    )
 
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=12) | st.text("'=+-@\t\r\n\",; ", max_size=6)
@@ -331,7 +336,7 @@ def test_a_file_that_cannot_be_written_is_told(tmp_path: Path, monkeypatch: pyte
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("vtex_tracking_ext.bulk.input.rejects._published", full)
+    monkeypatch.setattr("vtex_tracking_ext.bulk.input.rejects._publish", full)
     with pytest.raises(ConfigurationError, match=r"events\.rejects\.csv: cannot be written: No space left on device"):
         rejected(path)
     assert {path.name for path in tmp_path.iterdir()} == {"events.csv"}
@@ -344,7 +349,7 @@ def test_a_problem_that_cannot_be_written_is_a_mistake_of_the_caller(tmp_path: P
     assert isinstance(problem, RowProblem)
     assert isinstance(other, RowProblem)
     rejects = RejectsFile()
-    with pytest.raises(ValueError, match="comes without its row"):
+    with pytest.raises(ValueError, match="does not contain its row"):
         rejects.add(RowProblem(Place("f.csv", 1), "", "x"))
     rejects.add(problem)
     rejects.add(other)

@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from vtex_tracking_ext.bulk.input import source
-from vtex_tracking_ext.bulk.input.records import InputFileError, Row
-from vtex_tracking_ext.bulk.input.rows import read_rows
-from vtex_tracking_ext.bulk.input.source import Source, encoding_of, opened
+from vtex_tracking_ext.bulk.input.reader import read_rows
+from vtex_tracking_ext.bulk.input.rows import InputFileError, Row
+from vtex_tracking_ext.bulk.input.source import Source, detect_encoding, open_source
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,7 +26,7 @@ LINE = "1-01,1,2026-10-01,S\xe3o Paulo,x\n"
 def encoding(content: bytes, asked: str | None = None) -> str:
     """Return what a file's encoding is found to be; it must be left at its beginning."""
     file = io.BytesIO(content)
-    found = encoding_of(Source("f.csv", file, "csv"), asked)
+    found = detect_encoding(Source("f.csv", file, "csv"), asked)
     assert file.tell() == 0
     return found
 
@@ -76,8 +76,8 @@ def test_a_file_in_two_encodings_is_refused(first: str) -> None:
     line = {"utf-8": 2, "windows-1252": 60_003}
     odd, utf8 = line[other], line[first]
     assert refused(content) == (
-        f"f.csv:{odd}: not UTF-8, but line {utf8} has letters that are; save the file as UTF-8, or say which one it "
-        "is (--encoding windows-1252; in Python: encoding=)."
+        f"f.csv:{odd}: not UTF-8, but line {utf8} contains UTF-8; save the file as UTF-8, or name its "
+        "encoding (--encoding windows-1252; in Python: encoding=)."
     )
     assert encoding(content, "windows-1252") == "windows-1252"
 
@@ -87,8 +87,12 @@ def test_a_file_in_two_encodings_is_refused(first: str) -> None:
     [
         (b"a\n\xef\xbb\xbf\x81", None, "f.csv:2: neither UTF-8 nor Windows-1252; save the file as UTF-8."),
         (b"a\n\n\x81", "windows-1252", "f.csv:3: not Windows-1252; save the file as UTF-8."),
-        (b"a\n\xe3\n", "utf-8", "f.csv:2: not UTF-8, as was asked; save the file as UTF-8."),
-        (b"\xef\xbb\xbfa\n\xe3\n", None, "f.csv:2: not UTF-8, though it begins with the mark of UTF-8; save"),
+        (b"a\n\xe3\n", "utf-8", "f.csv:2: not UTF-8, which was asked for; save the file as UTF-8."),
+        (
+            b"\xef\xbb\xbfa\n\xe3\n",
+            None,
+            "f.csv:2: not UTF-8, though it begins with the byte order mark of UTF-8; save",
+        ),
         (b"a", "latin-1", "f.csv: 'latin-1' is not one of utf-8, windows-1252."),
         ("order_id,x\n".encode("utf-16"), None, "f.csv:1: UTF-16; save the file as UTF-8 (in a spreadsheet"),
         (b"\xfe\xff\0o\0r", None, "f.csv:1: UTF-16; save the file as UTF-8"),
@@ -139,6 +143,6 @@ def test_a_read_that_fails_is_told(tmp_path: Path) -> None:
     for error, said in ((OSError(5, "Input/output error"), "Input/output error"), (OSError("odd"), "odd")):
         with (
             pytest.raises(InputFileError, match=rf"events\.csv: cannot be read: {said}\."),
-            opened(tmp_path / "events.csv"),
+            open_source(tmp_path / "events.csv"),
         ):
             raise error

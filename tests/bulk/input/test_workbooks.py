@@ -14,8 +14,8 @@ import xlsxwriter  # type: ignore[import-untyped]
 
 from vtex_tracking_ext import ConfigurationError, TrackingEvent
 from vtex_tracking_ext.bulk.input import workbooks
-from vtex_tracking_ext.bulk.input.records import InputFileError, Place, Row, RowProblem
-from vtex_tracking_ext.bulk.input.rows import read_rows
+from vtex_tracking_ext.bulk.input.reader import read_rows
+from vtex_tracking_ext.bulk.input.rows import InputFileError, Place, Row, RowProblem
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -126,11 +126,19 @@ def dated(cells: list[Any], column: str) -> bytes:
     [
         ("order_id", 1172452900788123, "1172452900788123 has lost digits, because a number cell keeps 15; format"),
         ("invoice_number", 1e300, " has lost digits"),
-        ("order_id", dt.date(2026, 1, 1), "the spreadsheet has made a date of it (2026-01-01); format the cell as te"),
-        ("account", dt.date(2026, 1, 1), "the spreadsheet has made a date of it"),
-        ("delivered_date", dt.time(21, 15), "the spreadsheet has made a time without a day of it (21:15:00); format"),
-        ("description", dt.time(6, 0), "the spreadsheet has made a time without a day of it"),
-        ("city", True, "True is true or false, not text; format the cell as text and write it anew"),
+        (
+            "order_id",
+            dt.date(2026, 1, 1),
+            "the spreadsheet has turned it into a date (2026-01-01); format the cell as te",
+        ),
+        ("account", dt.date(2026, 1, 1), "the spreadsheet has turned it into a date"),
+        (
+            "delivered_date",
+            dt.time(21, 15),
+            "the spreadsheet has turned it into a time without a date (21:15:00); format",
+        ),
+        ("description", dt.time(6, 0), "the spreadsheet has turned it into a time without a date"),
+        ("city", True, "True is a truth value, not text; format the cell as text and type it again"),
         ("date", 46296, "'46296' is not a date; write yyyy-mm-dd"),
     ],
 )
@@ -153,7 +161,7 @@ def test_what_is_in_columns_that_are_passed_over_is_no_matter(tmp_path: Path) ->
     (row,) = read(tmp_path, workbook(A=rows), ignore_unknown=True)
     assert isinstance(row, Row)
     (problem,) = read(tmp_path, workbook(A=[(*HEADER, ""), (*GOOD, "", "", "", 5)]))
-    assert str(problem).endswith(":2: column 10: '5' stands under no name; name the column, or empty the cell")
+    assert str(problem).endswith(":2: column 10: '5' is in a column without a name; name it, or empty the cell")
 
 
 def test_the_sheet_is_the_only_one_with_cells_or_is_named(tmp_path: Path) -> None:
@@ -162,7 +170,7 @@ def test_the_sheet_is_the_only_one_with_cells_or_is_named(tmp_path: Path) -> Non
     assert len(read(tmp_path, workbook(Plan1=[], Plan2=rows, Plan3=[]))) == 1
     two = workbook(Janeiro=rows, Fevereiro=[*rows, GOOD])
     assert refused(tmp_path, two) == (
-        "events.xlsx: 2 visible sheets have cells: 'Janeiro', 'Fevereiro'; say which one to read "
+        "events.xlsx: 2 visible sheets have cells: 'Janeiro', 'Fevereiro'; name the one to read "
         "(--sheet; in Python: sheet=)."
     )
     assert len(read(tmp_path, two, sheet="Fevereiro")) == 2
@@ -184,7 +192,7 @@ def test_hidden_sheets_and_charts_are_read_when_they_are_named(tmp_path: Path) -
     book.worksheets()[0].hide()
     book.close()
     assert len(read(tmp_path, file.getvalue())) == 1
-    assert "column 1 of the header, 'a', is not known" in refused(tmp_path, file.getvalue(), sheet="Listas")
+    assert "column 1 of the header, 'a', is unknown" in refused(tmp_path, file.getvalue(), sheet="Listas")
 
 
 def test_an_empty_workbook_is_refused(tmp_path: Path) -> None:
@@ -192,7 +200,7 @@ def test_an_empty_workbook_is_refused(tmp_path: Path) -> None:
     assert read(tmp_path, workbook(A=[HEADER])) == []
     assert refused(tmp_path, workbook(A=[])).startswith("events.xlsx: empty; the first row must be the header: order")
     assert refused(tmp_path, workbook(A=[], B=[])).startswith("events.xlsx: empty")
-    assert refused(tmp_path, workbook(A=[GOOD])).startswith("events.xlsx:1: column 1 of the header, '1-01', is not")
+    assert refused(tmp_path, workbook(A=[GOOD])).startswith("events.xlsx:1: column 1 of the header, '1-01', is unknown")
 
 
 def test_a_workbook_on_standard_input_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -223,8 +231,8 @@ def test_a_cell_gone_astray_does_not_end_the_process(tmp_path: Path) -> None:
     sheet.write_string(1_048_575, 16_383, "x")
     book.close()
     assert refused(tmp_path, file.getvalue()) == (
-        "events.xlsx: the cells of 'xl/worksheets/sheet1.xml' lie too far apart to be held in memory; delete what "
-        "stands far to the right or far below, or save the sheet as CSV."
+        "events.xlsx: the cells of 'xl/worksheets/sheet1.xml' are too far apart to be held in memory; delete cells "
+        "far to the right or far below, or save the sheet as CSV."
     )
 
 
@@ -232,9 +240,9 @@ def test_a_wide_sheet_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     """As long as there is room: the rectangle is counted to its last cell."""
     rows = [(*HEADER, *[""] * 20, "AD"), (*GOOD, *[""] * 23, "x")]
     content = workbook(A=rows)
-    monkeypatch.setattr(workbooks, "_MOST_CELLS", 60)
+    monkeypatch.setattr(workbooks, "_MAX_CELLS", 60)
     assert len(read(tmp_path, content, ignore_unknown=True)) == 1
-    monkeypatch.setattr(workbooks, "_MOST_CELLS", 59)
+    monkeypatch.setattr(workbooks, "_MAX_CELLS", 59)
     assert "too far apart" in refused(tmp_path, content, ignore_unknown=True)
     monkeypatch.setattr(workbooks, "_CHUNK", 7)  # an address is cut, but none is lost
     assert "too far apart" in refused(tmp_path, content, ignore_unknown=True)
@@ -243,12 +251,12 @@ def test_a_wide_sheet_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_columns_are_numbered_by_their_letters() -> None:
     """As a sheet has them."""
     letters = {b"": 0, b"A": 1, b"z": 26, b"AA": 27, b"XFD": 16384}
-    assert {column: workbooks._number(column) for column in letters} == letters
+    assert {column: workbooks._column_number(column) for column in letters} == letters
 
 
 def test_a_bomb_is_refused_before_it_goes_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By what it unpacks to, not by what it says of itself."""
-    monkeypatch.setattr(workbooks, "_LARGEST", 100_000)
+    monkeypatch.setattr(workbooks, "_MAX_BYTES", 100_000)
     rows: list[tuple[Any, ...]] = [HEADER, *[GOOD] * 2000]
     assert refused(tmp_path, workbook(A=rows)) == "events.xlsx: unpacks to more than 100000 bytes; split it."
 
@@ -258,12 +266,12 @@ def test_a_bomb_is_refused_before_it_goes_off(tmp_path: Path, monkeypatch: pytes
 )
 def test_what_is_no_workbook_is_refused(tmp_path: Path, content: bytes) -> None:
     """A CSV file under another name, a cut one, one with a password."""
-    assert refused(tmp_path, content).startswith("events.xlsx: not an XLSX file that can be read: ")
+    assert refused(tmp_path, content).startswith("events.xlsx: not a readable XLSX file: ")
 
 
 def test_a_zip_archive_that_is_no_workbook_is_refused(tmp_path: Path) -> None:
     """Or one that is packed in an unusual way."""
-    for method, said in ((zipfile.ZIP_DEFLATED, "not an XLSX file that can"), (zipfile.ZIP_LZMA, "packed in a way")):
+    for method, said in ((zipfile.ZIP_DEFLATED, "not a readable XLSX file"), (zipfile.ZIP_LZMA, "compressed in a way")):
         file = io.BytesIO()
         with zipfile.ZipFile(file, "w", method) as archive:
             archive.writestr("events.csv", ",".join(HEADER))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vtex_tracking_ext.bulk.input.records import Place
+from vtex_tracking_ext.bulk.input.rows import Place
 from vtex_tracking_ext.bulk.journal.classify import classify_rows
 from vtex_tracking_ext.bulk.journal.entries import Existing, drafts_from_row
 

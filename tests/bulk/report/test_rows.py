@@ -14,7 +14,8 @@ import pytest
 
 from vtex_tracking_ext import TrackingEvent
 from vtex_tracking_ext.bulk.input.csv_injection import MARK
-from vtex_tracking_ext.bulk.input.rows import Row, read_rows
+from vtex_tracking_ext.bulk.input.reader import read_rows
+from vtex_tracking_ext.bulk.input.rows import Row
 from vtex_tracking_ext.bulk.journal.entries import PackageKey, drafts_from_row
 from vtex_tracking_ext.bulk.report.rows import BYTE_ORDER_MARK, CELL_LENGTH, FIELDS, csv_lines, json_lines
 

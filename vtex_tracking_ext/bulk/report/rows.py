@@ -10,7 +10,7 @@ import csv
 import json
 from typing import TYPE_CHECKING, Final
 
-from vtex_tracking_ext.bulk.input.csv_injection import MARK, safe
+from vtex_tracking_ext.bulk.input.csv_injection import MARK, escape_cell
 from vtex_tracking_ext.text import visible
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def csv_lines(entries: Iterable[Entry]) -> Iterator[str]:
     reason = FIELDS.index("reason")
     for entry in entries:
         cells = [_cell(value) for value in values_of(entry).values()]
-        made_safe = [safe(cell) for cell in cells]
+        made_safe = [escape_cell(cell) for cell in cells]
         if made_safe != cells:
             made_safe[reason] = f"{made_safe[reason]} {MARK}".lstrip()
         yield writer.writerow(made_safe)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attrs import astuple
 
-from vtex_tracking_ext.bulk.input.records import Place
+from vtex_tracking_ext.bulk.input.rows import Place
 from vtex_tracking_ext.bulk.journal.classify import classify_rows
 from vtex_tracking_ext.bulk.journal.entries import Existing, drafts_from_row
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attrs import asdict, evolve
 
-from vtex_tracking_ext.bulk.input.records import Place
+from vtex_tracking_ext.bulk.input.rows import Place
 from vtex_tracking_ext.bulk.journal.entries import OPEN_STATES, Backlog, Entry, Meta, PackageKey, Selection
 from vtex_tracking_ext.bulk.journal.interface import ALL
 from vtex_tracking_ext.events import TrackingEvent
