@@ -286,7 +286,7 @@ class TestMistakes:
         assert ran.status == 2
         assert f"{path}:3: column date: '31/02/2026' is not a date; write yyyy-mm-dd" in ran.err
         rejects = tmp_path / "events.rejects.csv"
-        assert f"1 invalid row: fix them in {rejects} and push that file." in ran.err
+        assert f"1 invalid row written to {rejects}: fix that file and push it." in ran.err
         assert "2 rows: 1 new, 0 already known, 1 invalid." in ran.out
         assert len(oms.applied(ORDER, INVOICE)) == 1
         rejects.write_text(rejects.read_text("utf-8").replace("31/02/2026", "2026-10-06"), "utf-8")

@@ -4,18 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from vtex_tracking_ext.errors import (
-    AuthenticationError,
-    ConfigurationError,
-    InvalidUpdateError,
-    NotSentError,
-    OutcomeUnknownError,
-    PermissionDeniedError,
-    RateLimitedError,
-    ReadFailedError,
-    RefusedError,
-    VtexTrackingError,
-)
+from vtex_tracking_ext import errors
 
 
 class ExitCode(IntEnum):
@@ -30,22 +19,19 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
 
 
-_BY_ERROR: tuple[tuple[type[VtexTrackingError], ExitCode], ...] = (
-    (ConfigurationError, ExitCode.CONFIGURATION),
-    (AuthenticationError, ExitCode.CONFIGURATION),
-    (PermissionDeniedError, ExitCode.CONFIGURATION),
-    (InvalidUpdateError, ExitCode.USAGE),
-    (OutcomeUnknownError, ExitCode.UNKNOWN),
-    (RateLimitedError, ExitCode.INCOMPLETE),
-    (NotSentError, ExitCode.INCOMPLETE),
-    (ReadFailedError, ExitCode.INCOMPLETE),
-    (RefusedError, ExitCode.REFUSED),
-)
+#: In this order, because some errors are subclasses of RefusedError.
+_ERRORS = {
+    ExitCode.CONFIGURATION: (errors.ConfigurationError, errors.AuthenticationError, errors.PermissionDeniedError),
+    ExitCode.UNKNOWN: (errors.OutcomeUnknownError,),
+    ExitCode.INCOMPLETE: (errors.RateLimitedError, errors.NotSentError, errors.ReadFailedError),
+    ExitCode.REFUSED: (errors.RefusedError,),
+}
 
 
-def exit_code_of(error: VtexTrackingError) -> ExitCode:
+def exit_code_of(error: errors.VtexTrackingError) -> ExitCode:
     """Return the exit status for an error. Other errors than those listed come from invalid input."""
     from vtex_tracking_ext.bulk.journal.interface import JournalError  # noqa: PLC0415 - for quick --help
 
-    kinds = ((JournalError, ExitCode.CONFIGURATION), *_BY_ERROR)
-    return next((status for kind, status in kinds if isinstance(error, kind)), ExitCode.USAGE)
+    if isinstance(error, JournalError):
+        return ExitCode.CONFIGURATION
+    return next((code for code, kinds in _ERRORS.items() if isinstance(error, kinds)), ExitCode.USAGE)

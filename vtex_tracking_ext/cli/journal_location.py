@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vtex_tracking_ext.bulk.journal.opening import display_name, is_postgres, open_reader
+from vtex_tracking_ext.bulk.journal.sqlite.reader import missing_journal_error
 from vtex_tracking_ext.errors import ConfigurationError, VtexTrackingError
 from vtex_tracking_ext.text import visible
 
@@ -63,8 +64,6 @@ def open_journal_reader(parsed: argparse.Namespace) -> JournalReader:
     named = _named(parsed, os.environ)
     if named is not None:
         return open_reader(named)
-    from vtex_tracking_ext.bulk.journal.sqlite.reader import missing_journal_error  # noqa: PLC0415 - for quick --help
-
     path = _default_path(os.environ)
     with suppress(PermissionError):  # opening it reports that
         if not path.parent.exists():

@@ -67,7 +67,7 @@ class Console:
         if self.as_json:
             say_json("rejects", {"file": str(path), "rows": rows})
         else:
-            warn(f"{counted(rows, 'invalid row')}: fix them in {visible(str(path))} and push that file.")
+            warn(f"{counted(rows, 'invalid row')} written to {visible(str(path))}: fix that file and push it.")
 
     def recorded(self, rows: int) -> None:
         """Print that rows are pending in the journal although reading the files failed."""

@@ -21,8 +21,7 @@ from vtex_tracking_ext.config.credentials import server_url
 from vtex_tracking_ext.errors import ConfigurationError
 from vtex_tracking_ext.text import quoted
 
-from .accounts import Accounts
-from .connection import read_settings
+from .accounts import Accounts, read_settings
 from .exit_codes import ExitCode, exit_code_of
 from .fleet import notify_workers, open_fleet_journal
 from .interrupts import sigterm_as_interrupt, stop_on_signal

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final
 
+from vtex_tracking_ext.bulk.journal.entries import STATES, Selection, utc_now
 from vtex_tracking_ext.bulk.journal.opening import is_postgres
+from vtex_tracking_ext.bulk.report import rows
 from vtex_tracking_ext.errors import ConfigurationError, VtexTrackingError
 from vtex_tracking_ext.text import visible
 
@@ -17,21 +19,13 @@ from .output import warn, write_all
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
-    from vtex_tracking_ext.bulk.journal.entries import Selection
     from vtex_tracking_ext.bulk.journal.interface import JournalReader
     from vtex_tracking_ext.bulk.journal.opening import Location
 
-Format: TypeAlias = Literal["jsonl", "csv", "html"]
-
-_ENDINGS: Final[dict[str, Format]] = {
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".csv": "csv",
-    ".html": "html",
-    ".htm": "html",
-}
+#: Ending of a file -> its format.
+_ENDINGS: Final = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".html": "html", ".htm": "html"}
 
 #: Endings of the files of an SQLite journal.
 _JOURNAL_FILES: Final = ("", "-wal", "-shm", "-lock")
@@ -59,7 +53,7 @@ def report(parsed: argparse.Namespace) -> ExitCode:
     return ExitCode.OK
 
 
-def _format_of(output: Path | None) -> Format:
+def _format_of(output: Path | None) -> str:
     if output is None:
         return "jsonl"
     try:
@@ -76,8 +70,6 @@ def _selection(parsed: argparse.Namespace, journal: JournalReader) -> Selection:
     Raises:
         VtexTrackingError: The account is not in the journal, or is in it with several addresses.
     """
-    from vtex_tracking_ext.bulk.journal.entries import STATES, Selection  # noqa: PLC0415 - for quick --help
-
     states = tuple(state for state in STATES if not parsed.states or state in parsed.states)
     if parsed.account is None:
         return Selection(states=states)
@@ -90,15 +82,10 @@ def _selection(parsed: argparse.Namespace, journal: JournalReader) -> Selection:
     return Selection(states=states, account=accounts[0])
 
 
-def _texts(journal: JournalReader, selection: Selection, format_: Format) -> Iterable[str]:
-    if format_ == "html":
-        return _page(journal, selection)
-    from vtex_tracking_ext.bulk.report.rows import csv_lines, json_lines  # noqa: PLC0415 - for quick --help
-
-    return {"csv": csv_lines, "jsonl": json_lines}[format_](journal.entries(selection))
-
-
-def _page(journal: JournalReader, selection: Selection) -> Iterator[str]:
+def _texts(journal: JournalReader, selection: Selection, format_: str) -> Iterable[str]:
+    if format_ != "html":
+        lines = rows.csv_lines if format_ == "csv" else rows.json_lines
+        return lines(journal.entries(selection))
     try:
         from vtex_tracking_ext.bulk.report import page  # noqa: PLC0415 - an extra
     except ImportError as error:
@@ -106,8 +93,6 @@ def _page(journal: JournalReader, selection: Selection) -> Iterator[str]:
             f"An HTML report needs an extra ({error.name} is missing): pip install 'vtex-tracking[cli]'. "
             "--format csv and --format jsonl do not."
         ) from None
-    from vtex_tracking_ext.bulk.journal.entries import utc_now  # noqa: PLC0415 - for quick --help
-
     text = page.page(journal, journal.name.rpartition(os.sep)[2], utc_now(), selection)
     return (text[at : at + _CHUNK] for at in range(0, len(text), _CHUNK))
 

@@ -13,7 +13,7 @@ from vtex_tracking_ext.errors import InvalidUpdateError, Problem
 from vtex_tracking_ext.events import TrackingEvent
 from vtex_tracking_ext.text import visible
 
-from .connection import make_client
+from .accounts import make_client
 from .exit_codes import ExitCode
 from .output import say, warn
 

@@ -11,11 +11,11 @@ from .value_types import address, column_mapping, concurrency, non_empty, positi
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
 
     from .shared_options import Commands
 
 _FILE_HELP = "a .csv, .tsv, .jsonl, .ndjson or .xlsx file, or - for standard input"
+_CONCURRENCY_HELP = "packages sent at once (default: %(default)s)"
 _COLUMNS = (
     "Columns: order_id, invoice_number, date (yyyy-mm-dd), city, state, description, is_delivered (true or false), "
     "delivered_date (yyyy-mm-dd hh:mm), account; VTEX's spellings (orderId) are accepted too. "
@@ -55,17 +55,17 @@ def add_push(commands: Commands) -> None:
     _add_input(parser)
     rejects = parser.add_mutually_exclusive_group()
     rejects.add_argument(
-        "--rejects", type=non_empty, metavar="FILE", help="the file for invalid rows (default: beside each input file)"
+        "--rejects", type=non_empty, metavar="FILE", help="file for invalid rows (default: beside the input)"
     )
     rejects.add_argument("--no-rejects", action="store_true", help="report invalid rows, but write no file of them")
     _add_no_coalesce(parser)
-    _add_concurrency(parser, concurrency, DEFAULT_CONCURRENCY)
+    parser.add_argument(
+        "--concurrency", type=concurrency, default=DEFAULT_CONCURRENCY, metavar="N", help=_CONCURRENCY_HELP
+    )
     add_rate(parser)
     _add_send_on(parser)
     parser.add_argument(
-        "--enqueue",
-        action="store_true",
-        help="record the rows and notify the workers, send nothing (needs a journal in PostgreSQL)",
+        "--enqueue", action="store_true", help="record the rows and notify the workers (PostgreSQL only)"
     )
     add_json(parser)
     add_connection(parser)
@@ -82,16 +82,12 @@ def add_worker(commands: Commands) -> None:
         "SIGTERM stops it after the calls in flight; if it is killed, other workers take over its events.",
     )
     add_journal(parser)
-    parser.add_argument(
-        "--accounts", type=non_empty, metavar="A,B", help="only these accounts (default: all with credentials)"
-    )
-    _add_concurrency(parser, positive, WORKER_CONCURRENCY)
+    parser.add_argument("--accounts", type=non_empty, metavar="A,B", help="default: all accounts with credentials")
+    parser.add_argument("--concurrency", type=positive, default=WORKER_CONCURRENCY, metavar="N", help=_CONCURRENCY_HELP)
     add_rate(parser, ", all workers together")
     _add_no_coalesce(parser)
     _add_send_on(parser)
-    parser.add_argument(
-        "--metrics", type=address, metavar="[HOST:]PORT", help="serve Prometheus metrics there (HOST: 127.0.0.1)"
-    )
+    parser.add_argument("--metrics", type=address, metavar="[HOST:]PORT", help="serve Prometheus metrics there")
     parser.add_argument("--quiet", action="store_true", help="log only problems, not every call")
     add_connection(parser)
 
@@ -112,12 +108,8 @@ def add_resolve(commands: Commands) -> None:
     action.add_argument("--read", action="store_true", help="read their orders: events found there were applied")
     action.add_argument("--applied", action="store_true", help="you saw them on the order, for example in VTEX Admin")
     action.add_argument("--not-applied", action="store_true", help="you saw that they are missing: send them again")
-    action.add_argument(
-        "--retry", action="store_true", help="send these refused events again, after the cause was fixed"
-    )
-    action.add_argument(
-        "--withdraw", action="store_true", help="do not send these pending events; pushing their rows again renews them"
-    )
+    action.add_argument("--retry", action="store_true", help="send these refused events again, with the cause fixed")
+    action.add_argument("--withdraw", action="store_true", help="do not send these pending events until pushed again")
     add_journal(parser)
     add_rate(parser)
     add_json(parser)
@@ -128,30 +120,17 @@ def _add_input(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("input files")
     group.add_argument("--format", choices=("csv", "jsonl", "xlsx"), help="file format (default: by the file's ending)")
     group.add_argument("--encoding", choices=("utf-8", "windows-1252"), help="text encoding (default: detected)")
-    group.add_argument(
-        "--map",
-        action="append",
-        default=[],
-        type=column_mapping,
-        metavar="COLUMN=FIELD",
-        help="the field that a column with another name holds; repeatable",
-    )
+    map_help = "the field that a column with another name holds; repeatable"
+    group.add_argument("--map", action="append", default=[], type=column_mapping, metavar="COLUMN=FIELD", help=map_help)
     group.add_argument("--ignore-unknown", action="store_true", help="ignore unknown columns")
     group.add_argument("--sheet", type=non_empty, metavar="NAME", help="the sheet to read, if a workbook has several")
-
-
-def _add_concurrency(parser: argparse.ArgumentParser, kind: Callable[[str], int], default: int) -> None:
-    parser.add_argument(
-        "--concurrency", type=kind, default=default, metavar="N", help="packages sent at once (default: %(default)s)"
-    )
 
 
 def _add_send_on(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--send-on",
         action="store_true",
-        help="send a package's later events even if the outcome of an earlier one is unknown; shoppers may see them "
-        "in another order",
+        help="send later events of a package despite an unknown outcome; shoppers may see them in another order",
     )
 
 

@@ -52,7 +52,7 @@ def add_report(commands: Commands) -> None:
     )
     add_journal(parser)
     parser.add_argument(
-        "--format", choices=("jsonl", "csv", "html"), help="default: by the ending of --output, else jsonl"
+        "--format", choices=("jsonl", "csv", "html"), help="default: by the ending of --output, or jsonl"
     )
     parser.add_argument("--output", type=non_empty, metavar="FILE", help="the file to write (default: standard output)")
     add_account_filter(parser)

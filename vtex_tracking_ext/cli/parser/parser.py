@@ -73,9 +73,7 @@ def _add_deliver(commands: Commands) -> None:
         "Treat it as final: VTEX documents no way to take a delivery back.",
     )
     _add_package(parser)
-    parser.add_argument(
-        "--delivered-date", metavar="WHEN", help="yyyy-mm-dd hh:mm, or yyyy-mm-dd; never taken from an event"
-    )
+    parser.add_argument("--delivered-date", metavar="WHEN", help="yyyy-mm-dd hh:mm, or yyyy-mm-dd (default: none)")
     _add_events(parser, required=False)
     add_connection(parser)
 
@@ -97,16 +95,9 @@ def _add_sandbox(commands: Commands) -> None:
     )
     parser.add_argument("--port", type=port, default=0, help="the port (default: any free one)")
     parser.add_argument("--rate-limit", type=positive, metavar="N", help="answer 429 above N calls a minute")
-    parser.add_argument(
-        "--retry-after", type=positive, metavar="SECONDS", help="Retry-After of a 429 (default: no such header)"
-    )
-    parser.add_argument(
-        "--show-after",
-        type=seconds,
-        default=0.0,
-        metavar="SECONDS",
-        help="delay before an accepted event is shown (default: %(default)g)",
-    )
+    parser.add_argument("--retry-after", type=positive, metavar="SECONDS", help="add Retry-After to a 429")
+    text = "delay before an accepted event is shown (default: %(default)g)"
+    parser.add_argument("--show-after", type=seconds, default=0.0, metavar="SECONDS", help=text)
 
 
 def _add_package(parser: argparse.ArgumentParser) -> None:

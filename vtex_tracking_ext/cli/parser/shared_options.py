@@ -66,13 +66,8 @@ def add_json(parser: argparse.ArgumentParser, what: str = "JSON lines") -> None:
 
 def add_rate(parser: argparse.ArgumentParser, scope: str = "") -> None:
     """Add the option for the pace."""
-    parser.add_argument(
-        "--rate",
-        type=rate,
-        default=DEFAULT_RATE,
-        metavar="N",
-        help=f"maximum calls a second to an account{scope} (default: %(default)g)",
-    )
+    text = f"maximum calls a second to an account{scope} (default: %(default)g)"
+    parser.add_argument("--rate", type=rate, default=DEFAULT_RATE, metavar="N", help=text)
 
 
 def add_connection(parser: argparse.ArgumentParser) -> None:
@@ -85,16 +80,8 @@ def add_connection(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--profile", type=non_empty, help="name of a profile in the profile file")
     group.add_argument("--profiles", type=non_empty, metavar="FILE", help="the profile file (TOML)")
     group.add_argument("--base-url", type=non_empty, metavar="URL", help="another address, such as a sandbox's")
-    group.add_argument(
-        "--environment", type=non_empty, help="host name part after the account (default: vtexcommercestable)"
-    )
-    group.add_argument(
-        "--timeout",
-        type=timeout,
-        metavar="SECONDS",
-        help=f"for one call, all attempts included (default: {DEFAULT_TIMEOUT:g})",
-    )
-    group.add_argument(
-        "--ca-file", type=non_empty, metavar="FILE", help="certificates to trust instead of the default ones"
-    )
+    group.add_argument("--environment", type=non_empty, help="second part of the host name (vtexcommercestable)")
+    timeout_help = f"for one call, all attempts included (default: {DEFAULT_TIMEOUT:g})"
+    group.add_argument("--timeout", type=timeout, metavar="SECONDS", help=timeout_help)
+    group.add_argument("--ca-file", type=non_empty, metavar="FILE", help="certificates to trust instead of the usual")
     group.add_argument("--proxy", type=non_empty, metavar="URL", help="a proxy; the environment's are not used")
