@@ -19,7 +19,7 @@ from vtex_tracking_ext import AuthenticationError
 from vtex_tracking_ext.bulk.journal.opening import open_reader
 from vtex_tracking_ext.cli import fleet, output
 from vtex_tracking_ext.fleet.account_pace import Paces
-from vtex_tracking_ext.fleet.task import queue_of
+from vtex_tracking_ext.fleet.task import queue_name
 from vtex_tracking_ext.sandbox import APP_KEY, APP_TOKEN, EXAMPLE_FILE, Oms
 
 from support.fleets import PATIENCE, fill, opened, states
@@ -96,7 +96,7 @@ def test_a_worker_that_starts_ends_the_rest_of_its_accounts(
     """Whoever starts it may have mended the credentials; else they would wait for ten minutes."""
     refused = AuthenticationError("401", status_code=401)
     with opened(shared) as journal:
-        Paces(journal.connections).change(label, lambda pace, now: pace.report(now, (), now, refused))
+        Paces(journal.connections).update(label, lambda pace, now: pace.report(now, (), now, refused))
     run("push", "--enqueue", EXAMPLE_FILE)
     with told_to_end(oms, 6):
         assert run("worker", "--concurrency", 2).status == 0
@@ -217,7 +217,7 @@ def test_some_accounts_alone_are_served(run: Callable[..., Ran], shared: str, om
     with told_to_end(oms, 2):
         ran = run("worker")
     assert ran.err.startswith(f"Serving {other}, {label}.")
-    assert queue_of(other) != queue_of(label)
+    assert queue_name(other) != queue_name(label)
 
 
 @pytest.mark.usefixtures("shared")
@@ -317,4 +317,4 @@ def rest(journal: Any) -> None:
     from vtex_tracking_ext.fleet.account_pace import Paces  # noqa: PLC0415 - likewise
 
     error = AuthenticationError("401 \x1b", status_code=401)
-    Paces(journal.connections).change("mystore", lambda shared, now: shared.report(now, (), now, error))
+    Paces(journal.connections).update("mystore", lambda shared, now: shared.report(now, (), now, error))

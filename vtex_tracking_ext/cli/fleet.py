@@ -32,7 +32,7 @@ def open_fleet_journal(parsed: argparse.Namespace) -> PostgresJournal:
         )
     try:
         from vtex_tracking_ext.bulk.journal.postgres import PostgresJournal  # noqa: PLC0415 - an extra
-        from vtex_tracking_ext.fleet.tables import prepare  # noqa: PLC0415 - an extra
+        from vtex_tracking_ext.fleet.tables import create_or_upgrade  # noqa: PLC0415 - an extra
     except ImportError as error:
         raise ConfigurationError(
             f"A fleet needs an extra ({error.name} is missing): pip install 'vtex-tracking[postgres]'."
@@ -40,7 +40,7 @@ def open_fleet_journal(parsed: argparse.Namespace) -> PostgresJournal:
     journal = PostgresJournal.open(str(location))
     try:
         with journal.connections.connection() as connection:
-            prepare(connection)
+            create_or_upgrade(connection)
     except BaseException:
         journal.close()
         raise
@@ -55,8 +55,8 @@ def notify_workers(journal: Journal, accounts: Iterable[str]) -> int:
         accounts: The accounts whose packages are meant, as the journal names them.
     """
     from vtex_tracking_ext.bulk.journal.postgres import PostgresJournal  # noqa: PLC0415 - an extra
-    from vtex_tracking_ext.fleet.enqueue import Ringing  # noqa: PLC0415 - an extra
+    from vtex_tracking_ext.fleet.enqueue import TaskQueue  # noqa: PLC0415 - an extra
 
     assert isinstance(journal, PostgresJournal)  # noqa: S101 - see above
-    ringing = Ringing(journal.connections)
-    return ringing.ring(ringing.lacking(accounts))
+    tasks = TaskQueue(journal.connections)
+    return tasks.add(tasks.packages_without_task(accounts))

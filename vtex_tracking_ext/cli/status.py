@@ -77,8 +77,8 @@ def _fleet_paces(journal: JournalReader) -> dict[str, dict[str, Any]]:
     assert isinstance(journal, PostgresReader)  # noqa: S101 - see is_postgres
     paces = {}
     for account, (pace, now) in sorted(Paces(journal.connections).all().items()):
-        quiet = pace.quiet(now)
-        reason = visible(pace.why(), _REASON_LENGTH) if quiet else ""
+        quiet = pace.pause_seconds(now)
+        reason = visible(pace.pause_reason(), _REASON_LENGTH) if quiet else ""
         paces[account] = {"rate": pace.throttle.rate, "quiet": quiet, "reason": reason}
     return paces
 

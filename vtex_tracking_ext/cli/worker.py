@@ -42,7 +42,7 @@ def worker(parsed: argparse.Namespace) -> ExitCode:
 
         paces = Paces(journal.connections)
         for name in names:
-            paces.change(name, lambda shared, now: shared.wake(now))
+            paces.update(name, lambda shared, now: shared.end_rest(now))
         watch = _serve_metrics(parsed.metrics, journal, paces, stack) if parsed.metrics else lambda _: None
         stack.enter_context(_log_to_stderr(quiet=parsed.quiet))
         options = DeliveryOptions(events_per_call=parsed.events_per_call, send_after_unknown=parsed.send_on)
@@ -124,4 +124,4 @@ def _serve_metrics(
     stack.callback(server.server_close)
     stack.callback(server.shutdown)
     warn(f"Metrics: http://{host}:{server.server_port}/metrics")
-    return metrics.watch
+    return metrics.record
