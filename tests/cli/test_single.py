@@ -51,7 +51,7 @@ def test_deliver_reports_the_delivery(run: Callable[..., Ran]) -> None:
     )
     assert run("packages", "v501417lspt-01").out == (
         "order v501417lspt-01: 2 packages\n"
-        "  invoice 000030744, Log Expressa, LGX-2026-77155, on its way\n"
+        "  invoice 000030744, Log Expressa, LGX-2026-77155, in transit\n"
         "    2026-10-06  Coletado (BH)\n"
         "  invoice 900000112, return, no tracking number\n"
     )

@@ -42,7 +42,7 @@ class Accounts:
 
     @property
     def own(self) -> str:
-        """Name of the run's own account, in lower case, or empty if there is none."""
+        """Name of the run's own account, in lower case, or empty if it has no account."""
         return (self._own.account or "").lower()
 
     @property

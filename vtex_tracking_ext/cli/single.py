@@ -97,7 +97,7 @@ def _timeline(order_id: str, found: tuple[Package, ...]) -> Iterator[str]:
 
 def _delivery(package: Package) -> str:
     if not package.finished:
-        return "on its way" if package.tracking_number else "no tracking number"
+        return "in transit" if package.tracking_number else "no tracking number"
     return f"delivered {visible(package.delivered_date)}" if package.delivered_date else "delivered"
 
 
