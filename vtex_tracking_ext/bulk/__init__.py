@@ -19,5 +19,4 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from . import pipeline  # noqa: PLC0415 - on first use
 
-    value = globals()[name] = getattr(pipeline, name)
-    return value
+    return getattr(pipeline, name)

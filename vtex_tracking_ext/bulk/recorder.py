@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, TypeAlias
 
-from attrs import Factory, define
+from attrs import Factory, define, field
 
 from vtex_tracking_ext.errors import ConfigurationError
 
@@ -14,12 +14,12 @@ from .input.rows import RowProblem
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from .input.rows import Place, Row
+    from .input.rows import Place, RawRow, Row
     from .journal.entries import AddStatus
     from .journal.interface import Journal
 
-#: Returns the journal's name of an account that a row names, or of the default account for an empty text; raises
-#: ConfigurationError where there is none.
+#: Returns the journal's name of the account that a row names, or of the default account for an empty text; raises
+#: ConfigurationError for an account without a client.
 AccountLookup: TypeAlias = "Callable[[str], str]"
 
 
@@ -39,33 +39,25 @@ class RowCounts:
     by_status: Counter[AddStatus] = Factory(Counter)
 
 
+@define
 class RowRecorder:
     """Records rows in a journal.
 
-    Args:
+    Attributes:
         journal: The journal.
         account_lookup: Returns an account's name in the journal.
         on_problem: Called with each problem of a row that cannot be sent; those of one row come one after the other.
         on_note: Called with the place of a recorded row, and a note about it.
-
-    Attributes:
         counts: Counts of the rows so far.
     """
 
-    def __init__(
-        self,
-        journal: Journal,
-        account_lookup: AccountLookup,
-        on_problem: Callable[[RowProblem], object],
-        on_note: Callable[[Place, str], object],
-    ) -> None:
-        self._journal = journal
-        self._account_lookup = account_lookup
-        self.on_problem = on_problem
-        self._on_note = on_note
-        self._accounts: dict[str, tuple[str, str]] = {}
-        self._last_invalid: tuple[Place, object] | None = None
-        self.counts = RowCounts()
+    journal: Journal
+    account_lookup: AccountLookup
+    on_problem: Callable[[RowProblem], object]
+    on_note: Callable[[Place, str], object]
+    counts: RowCounts = field(init=False, factory=RowCounts)
+    _accounts: dict[str, tuple[str, str]] = field(init=False, factory=dict)
+    _last_invalid: tuple[Place, RawRow | None] | None = field(init=False, default=None)
 
     def record(self, rows: Iterable[Row | RowProblem]) -> None:
         """Record rows as they are iterated over.
@@ -74,14 +66,14 @@ class RowRecorder:
             JournalError: The journal cannot be used.
             ConfigurationError: A row names no account, and there is no default account.
         """
-        for added in self._journal.add(self._valid_rows(rows), ""):
+        for added in self.journal.add(self._valid_rows(rows), ""):
             row = added.row
             if added.status == "contradicts":
                 self._reject(RowProblem(row.place, "delivered_date", added.note, row.raw))
                 continue
             self.counts.by_status[added.status] += 1
             if added.note:
-                self._on_note(row.place, added.note)
+                self.on_note(row.place, added.note)
 
     def _valid_rows(self, rows: Iterable[Row | RowProblem]) -> Iterator[Row]:
         for row in rows:
@@ -107,7 +99,7 @@ class RowRecorder:
     def _look_up(self, account: str) -> tuple[str, str]:
         """Return an account's name in the journal, or why its rows cannot be sent."""
         try:
-            found = self._account_lookup(account), ""
+            found = self.account_lookup(account), ""
         except ConfigurationError as error:
             if not account:
                 raise

@@ -93,7 +93,7 @@ def _texts(journal: JournalReader, selection: Selection, format_: str) -> Iterab
             f"An HTML report needs an extra ({error.name} is missing): pip install 'vtex-tracking[cli]'. "
             "--format csv and --format jsonl do not."
         ) from None
-    text = page.page(journal, journal.name.rpartition(os.sep)[2], utc_now(), selection)
+    text = page.render_page(journal, journal.name.rpartition(os.sep)[2], utc_now(), selection)
     return (text[at : at + _CHUNK] for at in range(0, len(text), _CHUNK))
 
 

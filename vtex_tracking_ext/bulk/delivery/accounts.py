@@ -89,17 +89,17 @@ class MultiAccountDelivery:
         for delivery in self.accounts.values():
             delivery.stop()
 
-    def _count_and_report(self, news: DeliveryResult | AccountPause) -> None:
+    def _count_and_report(self, event: DeliveryResult | AccountPause) -> None:
         with self._lock:
-            if isinstance(news, DeliveryResult):
-                ids = {entry.id for entry in news.entries}
-                if news.outcome == "unknown":  # by number, because they may become known later
+            if isinstance(event, DeliveryResult):
+                ids = {entry.id for entry in event.entries}
+                if event.outcome == "unknown":  # by number, because they may become known later
                     self._unknown |= ids
                 else:
                     self._unknown -= ids
-                    self.outcomes[news.outcome] += len(ids)
+                    self.outcomes[event.outcome] += len(ids)
                 self.outcomes["unknown"] = len(self._unknown)
-            self._report(news)
+            self._report(event)
 
 
 @frozen
@@ -125,15 +125,15 @@ def plan_delivery(
     journal: JournalReader, accounts: Iterable[str], events_per_call: int = EVENTS_PER_CALL
 ) -> DeliveryPlan:
     """Return what a delivery of some accounts would send, provided that no outcome stays unknown."""
-    loads: Counter[Backlog] = Counter()
+    backlogs: Counter[Backlog] = Counter()
     for account in set(accounts):
-        loads.update(journal.count_backlogs(account))
+        backlogs.update(journal.count_backlogs(account))
     return DeliveryPlan(
-        packages=loads.total(),
-        events=sum(load.events * packages for load, packages in loads.items()),
-        deliveries=sum(load.deliveries * packages for load, packages in loads.items()),
-        calls=sum(count_calls(load, events_per_call) * packages for load, packages in loads.items()),
-        in_doubt=sum(load.in_doubt * packages for load, packages in loads.items()),
+        packages=backlogs.total(),
+        events=sum(backlog.events * packages for backlog, packages in backlogs.items()),
+        deliveries=sum(backlog.deliveries * packages for backlog, packages in backlogs.items()),
+        calls=sum(count_calls(backlog, events_per_call) * packages for backlog, packages in backlogs.items()),
+        in_doubt=sum(backlog.in_doubt * packages for backlog, packages in backlogs.items()),
     )
 
 

@@ -100,9 +100,7 @@ class Columns:
 
     def field_of(self, name: str) -> str | None:
         """Return the field of a column, :data:`IGNORED`, or None for an unknown column."""
-        field = self._fields.get(name)
-        if field is None:
-            field = self._fields.get(_key(name))
+        field = self._fields.get(name) or self._fields.get(_key(name))
         return IGNORED if field is None and self.ignore_unknown else field
 
     def count_known(self, names: Iterable[str]) -> int:
@@ -120,12 +118,10 @@ class Columns:
         fields = [self.field_of(cell) if key else IGNORED for cell, key in zip(cells, keys, strict=True)]
         if None in fields:
             raise InputFileError(_unknown_columns(place, cells, fields))
-        found: dict[str | None, int] = {}
-        for number, field in enumerate(fields):
-            if field and field in found:
-                raise InputFileError(f"{place}: column {field} appears twice in the header; remove one.")
-            found[field] = number
-        missing = [field for field in REQUIRED if field not in found]
+        duplicate = next((field for field in fields if field and fields.count(field) > 1), None)
+        if duplicate is not None:
+            raise InputFileError(f"{place}: column {duplicate} appears twice in the header; remove one.")
+        missing = [field for field in REQUIRED if field not in fields]
         if missing:
             raise InputFileError(
                 f"{place}: the header lacks {', '.join(missing)}; the first line must name the columns. {_HINT}"
@@ -134,7 +130,7 @@ class Columns:
         return Header(
             layout=Layout("csv", delimiter, encoding, tuple(cells), reasons),
             fields=tuple(field or IGNORED for field in fields),
-            values=itemgetter(*(found.get(field, len(cells)) for field in COLUMNS)),
+            values=itemgetter(*(fields.index(field) if field in fields else len(cells) for field in COLUMNS)),
             unnamed=() if self.ignore_unknown else tuple(number for number, key in enumerate(keys) if not key),
         )
 
@@ -165,7 +161,7 @@ def is_reason(name: str) -> bool:
 
 def _key(name: str) -> str:
     """Return the form of a column's name that is compared."""
-    return unescape_name(name).strip().casefold()
+    return (unescape_name(name) if name.startswith("'") else name).strip().casefold()
 
 
 def _mapped_field(source: str, column: str, field: str) -> str:

@@ -34,4 +34,4 @@ def unescape_cells(cells: Iterable[str]) -> list[str]:
 
 def unescape_name(name: str) -> str:
     """Return a column's name without the escapes of one or more rejects files."""
-    return name.lstrip("'") if name.startswith("'") and _UNSAFE.match(name) else name
+    return name.lstrip("'") if _UNSAFE.match(name) else name

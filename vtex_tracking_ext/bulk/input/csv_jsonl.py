@@ -65,8 +65,7 @@ def csv_rows(
                 else:
                     yield from check_cells(header, Place(name, start), cells, (), now)
         except csv.Error as error:
-            message = f"{name}:{end + 1}: not CSV: {error}; look for an unclosed quote from this line on."
-            raise InputFileError(message) from None
+            raise InputFileError(f"{name}:{end + 1}: not CSV: {error}; check the quotes from here on.") from None
     if header is None:
         raise InputFileError(f"{name}: empty; the first line must be the header: {','.join(COLUMNS)}.")
 
@@ -99,15 +98,10 @@ def check_cells(
         )
         return [RowProblem(place, "", message, raw)]
     if header.unnamed:
-        faults = [*faults, *_unnamed_faults(header, cells)]
+        message = "{} is in a column without a name; name it, or empty the cell"
+        filled = [number for number in header.unnamed if cells[number].strip()]
+        faults = [*faults, *((str(number + 1), message.format(quoted(cells[number], 60))) for number in filled)]
     return check_row(place, header.values([*cells, ""]), raw, faults, now)
-
-
-def _unnamed_faults(header: Header, cells: Sequence[str]) -> Iterator[Fault]:
-    for number in header.unnamed:
-        if cells[number].strip():
-            message = f"{quoted(cells[number], 60)} is in a column without a name; name it, or empty the cell"
-            yield str(number + 1), message
 
 
 def _detect_delimiter(head: str, columns: Columns) -> str:
@@ -129,24 +123,20 @@ def json_rows(
     is_empty = True
     with io.TextIOWrapper(source.file, encoding=detect_encoding(source, encoding), newline="\n") as text:
         for number, line in enumerate(text, 1):
-            if not line.isspace():
-                is_empty = False
-                yield from _check_line(Place(source.name, number), line, layout, columns, now)
+            if line.isspace():
+                continue
+            is_empty = False
+            place, raw = Place(source.name, number), RawRow(layout, line.rstrip("\r\n"))
+            try:
+                document = parse_object(line)
+            except DuplicateKeyError as error:
+                yield RowProblem(place, visible(str(error), 60), "given twice; remove one", raw)
+            except ValueError as error:
+                yield RowProblem(place, "", f"{visible(str(error), 80)}; one JSON object a line is expected", raw)
+            else:
+                yield from check_object(place, document, raw, columns, now)
     if is_empty:
         raise InputFileError(f"{source.name}: no rows; one event a line is expected.")
-
-
-def _check_line(
-    place: Place, line: str, layout: Layout, columns: Columns, now: dt.datetime
-) -> Iterable[Row | RowProblem]:
-    raw = RawRow(layout, line.rstrip("\r\n"))
-    try:
-        document = parse_object(line)
-    except DuplicateKeyError as error:
-        return [RowProblem(place, visible(str(error), 60), "given twice; remove one", raw)]
-    except ValueError as error:
-        return [RowProblem(place, "", f"{visible(str(error), 80)}; one JSON object a line is expected", raw)]
-    return check_object(place, document, raw, columns, now)
 
 
 class DuplicateKeyError(Exception):

@@ -67,8 +67,6 @@ def _mapping_rows(item: Mapping[str, Any], place: Place, now: dt.datetime) -> It
         is_moment = key in _MOMENTS
         if isinstance(value, dt.datetime) and is_moment and value.tzinfo is not None:
             now = now.astimezone(value.tzinfo)  # whether it is in the future is decided in its own time zone
-        if isinstance(value, dt.date):  # as text, as a file would have it
-            document[str(key)] = moment_text(value) if is_moment else day_text(value)
-        else:
-            document[str(key)] = value
+        to_text = moment_text if is_moment else day_text
+        document[str(key)] = to_text(value) if isinstance(value, dt.date) else value
     return check_object(place, document, None, _COLUMNS, now)

@@ -8,7 +8,7 @@ import json
 import os
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Self
+from typing import IO, TYPE_CHECKING, Self
 
 from vtex_tracking_ext.errors import ConfigurationError
 
@@ -19,7 +19,6 @@ from .source import FORMATS, STDIN_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from types import TracebackType
 
     from .rows import Layout, Place, RawRow, RowProblem
 
@@ -79,9 +78,7 @@ class RejectsFile:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is None:
             self.close()
         else:
@@ -158,7 +155,7 @@ class RejectsFile:
         self._path = self._path or rejects_path(source, layout)
         partial = self._path.with_name(f".{self._path.name}.{os.getpid()}.partial")
         partial.unlink(missing_ok=True)
-        # Only a reason can contain characters that the encoding lacks: the cells were read in it.
+        # Escapes characters of a reason that the encoding lacks; for a lone surrogate the result is its JSON escape.
         self._file = partial.open("x", encoding=layout.encoding, errors="backslashreplace", newline="")
         if layout.format == "csv":
             _write_cells(self._file, layout, REASON, [escape_cell(cell) for cell in layout.header])
@@ -173,18 +170,9 @@ def _write_cells(file: IO[str], layout: Layout, reason: str, cells: Sequence[str
 def _json_line(line: str, reason: str) -> str:
     try:
         document = {key: value for key, value in parse_object(line).items() if not is_reason(key)}
-        return _dump({**document, REASON: reason})
+        return json.dumps({**document, REASON: reason}, ensure_ascii=False)
     except (ValueError, DuplicateKeyError, RecursionError):
-        return _dump({LINE: line, REASON: reason})
-
-
-def _dump(document: dict[str, Any]) -> str:
-    text = json.dumps(document, ensure_ascii=False)
-    try:
-        text.encode()
-    except UnicodeEncodeError:  # a lone surrogate, which JSON can express and UTF-8 cannot
-        return json.dumps(document)
-    return text
+        return json.dumps({LINE: line, REASON: reason}, ensure_ascii=False)
 
 
 def _publish(partial: Path, path: Path) -> Path:

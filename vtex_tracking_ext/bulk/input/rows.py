@@ -100,16 +100,8 @@ class Row:
 
     def with_account(self, account: str) -> Row:
         """Return a copy with another account. ``attrs.evolve`` takes ten times as long."""
-        return Row(
-            self.place,
-            account,
-            self.order_id,
-            self.invoice_number,
-            self.event,
-            self.is_delivered,
-            self.delivered_date,
-            self.raw,
-        )
+        rest = self.event, self.is_delivered, self.delivered_date, self.raw
+        return Row(self.place, account, self.order_id, self.invoice_number, *rest)
 
 
 @frozen
@@ -166,12 +158,10 @@ def check_row(
     )
     if not faults and not problems:
         return (row,)
-    columns = {column for column, _ in faults}
-    found = [(_column(problem.place), problem.message) for problem in problems]
-    return [
-        RowProblem(place, column, message, raw)
-        for column, message in (*faults, *(fault for fault in found if fault[0] not in columns))
-    ]
+    reported = {column for column, _ in faults}
+    found = ((_column(problem.place), problem.message) for problem in problems)
+    faults = [*faults, *(fault for fault in found if fault[0] not in reported)]
+    return [RowProblem(place, column, message, raw) for column, message in faults]
 
 
 def _column(place: str) -> str:

@@ -27,7 +27,7 @@ STDIN_NAME: Final = "<stdin>"
 ENCODINGS: Final = ("utf-8", "windows-1252")
 
 #: The format of each file extension.
-FORMATS: Final[dict[str, Format]] = {
+FORMATS: dict[str, Format] = {
     ".csv": "csv",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
@@ -85,9 +85,11 @@ def open_source(path: Path | str, format: Format | None = None) -> Iterator[Sour
     name = STDIN_NAME if is_stdin else str(path)
     if not is_stdin:
         format = format or _format_of(Path(path))  # noqa: A001 - the usual name
+    elif sys.stdin is None:
+        raise InputFileError(f"{name}: there is no standard input; name a file.")
     try:
         with ExitStack() as stack:
-            file: IO[bytes] = _stdin() if is_stdin else stack.enter_context(Path(path).open("rb"))
+            file: IO[bytes] = sys.stdin.buffer if is_stdin else stack.enter_context(Path(path).open("rb"))
             if is_stdin or not file.seekable():
                 spool = stack.enter_context(tempfile.TemporaryFile())
                 shutil.copyfileobj(file, spool)
@@ -108,12 +110,6 @@ def _format_of(path: Path) -> Format:
             f"{path}: the extension {quoted(path.suffix)} does not tell the format; rename the file to one of "
             f"{', '.join(FORMATS)}, or name the format (--format; in Python: format=)."
         ) from None
-
-
-def _stdin() -> IO[bytes]:
-    if sys.stdin is None:
-        raise InputFileError(f"{STDIN_NAME}: there is no standard input; name a file.")
-    return sys.stdin.buffer
 
 
 def _detect_format(file: IO[bytes]) -> Format:

@@ -6,6 +6,7 @@ import datetime as dt
 import re
 import zipfile
 import zlib
+from functools import reduce
 from typing import TYPE_CHECKING, Any, Final
 
 from vtex_tracking_ext.errors import ConfigurationError
@@ -212,7 +213,4 @@ def _cells(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> int:
 
 def _column_number(column: bytes) -> int:
     """Return the number of a column from its letters: 1 for A, 27 for AA, 0 without letters."""
-    number = 0
-    for letter in column.upper():
-        number = number * 26 + letter - 64
-    return number
+    return reduce(lambda number, letter: number * 26 + letter - 64, column.upper(), 0)
