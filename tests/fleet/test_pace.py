@@ -10,8 +10,8 @@ import pytest
 
 from vtex_tracking_ext import AuthenticationError, NotFoundError, OutcomeUnknownError, RateLimitedError
 from vtex_tracking_ext.bulk.delivery.pace import Throttle
-from vtex_tracking_ext.fleet.pace import FleetPace, NotYet, Quiet
-from vtex_tracking_ext.fleet.slots import ASK_AGAIN, REST, SharedPace
+from vtex_tracking_ext.fleet.pace import AccountPaused, FleetPace, RetryLater
+from vtex_tracking_ext.fleet.slots import PROBE_POLL_SECONDS, REST_SECONDS, SharedPace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +31,7 @@ class Memory:
         self.trips = 0
         self._lock = threading.RLock()
 
-    def change(self, account: str, act: Callable[[SharedPace, float], T]) -> T:
+    def update(self, account: str, act: Callable[[SharedPace, float], T]) -> T:
         """Change the one pace."""
         assert account == "mystore"
         with self._lock:
@@ -142,13 +142,13 @@ def test_a_429_of_one_worker_keeps_the_others_quiet() -> None:
     one._waiting = 4
     assert one.wait_for_turn()
     assert one.record_result(limited(7)) == 7
-    assert one.quiet() == 7
+    assert one.pause_seconds() == 7
     for worker in (one, other):
-        with pytest.raises(NotYet, match=r"not for 7\.0 s: .*429") as caught:
+        with pytest.raises(RetryLater, match=r"retry in 7\.0 s: .*429") as caught:
             worker.wait_for_turn()
         assert caught.value.seconds == pytest.approx(7)
     trips = memory.trips
-    with pytest.raises(NotYet):
+    with pytest.raises(RetryLater):
         other.wait_for_turn()
     assert memory.trips == trips
     memory.advance(7)
@@ -200,8 +200,8 @@ def test_what_was_answered_is_reported_with_the_next_lease() -> None:
     pace.flush()
     pace.flush()
     assert (memory.pace.throttle.accepted_since, memory.trips) == (3, 3)
-    assert pace.record_result(AuthenticationError("401", status_code=401)) == REST
-    with pytest.raises(NotYet, match="401"):
+    assert pace.record_result(AuthenticationError("401", status_code=401)) == REST_SECONDS
+    with pytest.raises(RetryLater, match="401"):
         pace.wait_for_turn()
 
 
@@ -222,13 +222,13 @@ def test_what_a_trial_says_is_told_at_once() -> None:
     one, other = memory.worker(), memory.worker()
     one.wait_for_turn()
     one.record_result(AuthenticationError("401", status_code=401))
-    memory.advance(REST)
+    memory.advance(REST_SECONDS)
     assert one.wait_for_turn()
-    with pytest.raises(NotYet) as caught:
+    with pytest.raises(RetryLater) as caught:
         other.wait_for_turn()
-    assert caught.value.seconds == ASK_AGAIN
+    assert caught.value.seconds == PROBE_POLL_SECONDS
     one.record_result(None)
-    memory.advance(ASK_AGAIN)
+    memory.advance(PROBE_POLL_SECONDS)
     for worker in (other, one):
         assert worker.wait_for_turn()
         trips = memory.trips
@@ -250,7 +250,7 @@ def test_not_all_threads_wait_for_one_account() -> None:
         waiting += [pool.submit(pace.wait_for_turn) for _ in range(2)]
         until_waiting(pace, 3)
         for _ in range(5):
-            with pytest.raises(Quiet, match="enough packages") as caught:
+            with pytest.raises(AccountPaused, match="enough packages") as caught:
                 pace.wait_for_turn()
             assert caught.value.seconds == 1
         pace.cancel()

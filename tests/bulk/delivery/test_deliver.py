@@ -12,7 +12,6 @@ from attrs import evolve
 
 from vtex_tracking_ext import TrackingEvent, TrackingReceipt, TrackingUpdate, errors
 from vtex_tracking_ext.bulk.delivery.deliver import (
-    MAX_CONCURRENCY,
     AccountDelivery,
     AccountPause,
     DeliveryOptions,
@@ -23,7 +22,6 @@ from vtex_tracking_ext.bulk.delivery.pace import Pace
 from vtex_tracking_ext.bulk.journal.entries import Selection
 from vtex_tracking_ext.bulk.journal.interface import JournalError, WrongStateError
 from vtex_tracking_ext.bulk.journal.sqlite import SqliteJournal, SqliteReader
-from vtex_tracking_ext.config.options import MAX_CONNECTIONS
 
 from support.journaled import Account, Clock, delivery, package, refused, row, told
 
@@ -543,7 +541,6 @@ def test_choices_are_checked() -> None:
         DeliveryOptions(events_per_call=0)
     with pytest.raises(ValueError, match="<= 100"):
         DeliveryOptions(concurrency=101)
-    assert MAX_CONCURRENCY == MAX_CONNECTIONS
 
 
 def test_a_batch_that_cannot_begin_though_all_of_it_waits_ends_the_run(

@@ -20,7 +20,6 @@ from vtex_tracking_ext import (
 from vtex_tracking_ext.bulk.delivery.breaker import FIRST_PAUSE, MAX_UNKNOWN, Breaker
 from vtex_tracking_ext.bulk.delivery.pace import (
     DEFAULT_FREEZE,
-    DEFAULT_RATE,
     INITIAL_RATE,
     MAX_FREEZE,
     MAX_FREEZES,
@@ -28,6 +27,7 @@ from vtex_tracking_ext.bulk.delivery.pace import (
     Pace,
     Throttle,
 )
+from vtex_tracking_ext.config.defaults import DEFAULT_RATE
 
 
 class Clock:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from math import ceil
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from vtex_tracking_ext.config.defaults import EVENTS_PER_CALL
 from vtex_tracking_ext.events import TrackingUpdate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from vtex_tracking_ext.bulk.journal.entries import Backlog, Entry
-
-#: Events that travel in one call at most. VTEX names no limit; this keeps a refusal small.
-EVENTS_PER_CALL: Final = 20
 
 
 def batches(entries: Iterable[Entry], events_per_call: int = EVENTS_PER_CALL) -> Iterator[tuple[Entry, ...]]:

@@ -15,6 +15,7 @@ from attrs import evolve, field, frozen, validators
 
 from vtex_tracking_ext.bulk.journal.entries import OPEN_STATES, Selection, utc_now
 from vtex_tracking_ext.bulk.journal.interface import WrongStateError
+from vtex_tracking_ext.config.defaults import DEFAULT_CONCURRENCY, EVENTS_PER_CALL, MAX_CONCURRENCY
 from vtex_tracking_ext.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -27,7 +28,7 @@ from vtex_tracking_ext.errors import (
     VtexTrackingError,
 )
 
-from .batches import EVENTS_PER_CALL, batches, build_update, halves
+from .batches import batches, build_update, halves
 from .doubt import FOUND, NOT_SHOWN, found_among
 from .threads import run_in_threads
 
@@ -40,12 +41,6 @@ if TYPE_CHECKING:
     from vtex_tracking_ext.events import Package
 
     from .pace import Pacer
-
-#: Packages of one account that are sent at the same time by default: the merchant shares the account's limit.
-DEFAULT_CONCURRENCY: Final = 8
-
-#: Packages of one account at the same time at most: a client has no more connections, and each package has a thread.
-MAX_CONCURRENCY: Final = 100
 
 #: Seconds before each of the rechecks, at the end of a run, of what became doubtful in it. VTEX shows an accepted
 #: change after about six seconds (observed).

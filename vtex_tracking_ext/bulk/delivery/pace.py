@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from attrs import Factory, define, field, setters, validators
 
+from vtex_tracking_ext.config.defaults import DEFAULT_RATE
 from vtex_tracking_ext.errors import RateLimitedError, RefusedError
 
 from .breaker import Breaker
@@ -30,11 +31,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from vtex_tracking_ext.errors import VtexTrackingError
-
-#: Default ceiling of calls a second. VTEX publishes no limit for this call; for reading an order it says 6000 a minute
-#: per account. This is a quarter of that: the merchant's other systems share the quota, and VTEX's Admin stops working
-#: when it is used up.
-DEFAULT_RATE: Final = 25.0
 
 #: Calls a second at first: slow enough for low limits, and close to the default ceiling.
 INITIAL_RATE: Final = 10.0

@@ -21,6 +21,7 @@ from attrs import evolve, field, frozen
 from attrs.converters import optional
 
 from vtex_tracking_ext.call.checks import format_delivered_date, format_event_date
+from vtex_tracking_ext.config import defaults
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 #: What is known of an entry. ``in_flight`` after a run has ended means that the run was killed: it may have been sent.
 State = Literal["pending", "in_flight", "applied", "refused", "unknown"]
-STATES: Final[tuple[State, ...]] = get_args(State)
+STATES: Final[tuple[State, ...]] = defaults.STATES
 
 #: States in which something is left to do.
 OPEN_STATES: Final[tuple[State, ...]] = ("pending", "in_flight", "unknown")
