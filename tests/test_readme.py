@@ -15,15 +15,15 @@ from attrs import fields
 
 import vtex_tracking_ext
 from vtex_tracking_ext import RetryPolicy, TrackingClient
-from vtex_tracking_ext.bulk.delivery.batches import EVENTS_PER_CALL
-from vtex_tracking_ext.bulk.delivery.breaker import MOST_UNKNOWN
-from vtex_tracking_ext.bulk.delivery.deliver import LOOKS
-from vtex_tracking_ext.bulk.delivery.pace import DEFAULT_RATE, FIRST_RATE, MOST_FREEZES
-from vtex_tracking_ext.bulk.input.rows import COLUMNS
+from vtex_tracking_ext.bulk.delivery.breaker import MAX_UNKNOWN
+from vtex_tracking_ext.bulk.delivery.deliver import RECHECK_DELAYS
+from vtex_tracking_ext.bulk.delivery.pace import INITIAL_RATE, MAX_FREEZES
+from vtex_tracking_ext.bulk.input.columns import COLUMNS
 from vtex_tracking_ext.cli import main, messages, progress
-from vtex_tracking_ext.cli.exit_codes import Status
+from vtex_tracking_ext.cli.exit_codes import ExitCode
 from vtex_tracking_ext.config.credentials import Settings
-from vtex_tracking_ext.config.options import DEFAULT_TIMEOUT, LONGEST_TIMEOUT
+from vtex_tracking_ext.config.defaults import DEFAULT_RATE, DEFAULT_TIMEOUT, EVENTS_PER_CALL
+from vtex_tracking_ext.config.options import LONGEST_TIMEOUT
 from vtex_tracking_ext.config.profiles import load_profiles, profiles_path
 from vtex_tracking_ext.sandbox import APP_KEY, APP_TOKEN, Oms, running
 from vtex_tracking_ext.transport.body import MAX_BODY
@@ -147,7 +147,7 @@ def test_the_limits_named_in_the_pages_are_true() -> None:
     assert f"`timeout=` ({DEFAULT_TIMEOUT:.0f} seconds unless you set it, one week at most)" in ALL_TEXT
     assert f"including retries: {DEFAULT_TIMEOUT:.0f} seconds unless you set it" in ALL_TEXT
     assert LONGEST_TIMEOUT == 7 * 24 * 60 * 60
-    assert (FIRST_RATE, DEFAULT_RATE, MOST_FREEZES) == (10, 25, 5)
+    assert (INITIAL_RATE, DEFAULT_RATE, MAX_FREEZES) == (10, 25, 5)
     assert "ten a second at first and 25 at most" in ALL_TEXT
     assert "after five such pauses in a row" in ALL_TEXT
     assert f"At most {MAX_BODY >> 20} MiB of a response are decoded" in ALL_TEXT
@@ -226,11 +226,11 @@ def test_the_names_and_numbers_are_true() -> None:
         assert f"`{field.name}`" in README
     assert f"above the cap ({policy.retry_after_cap:.0f} seconds)" in ALL_TEXT
     assert f"up to {EVENTS_PER_CALL} in a call" in ALL_TEXT
-    assert len(LOOKS) == 3
+    assert len(RECHECK_DELAYS) == 3
     assert "up to three times at its end" in ALL_TEXT
-    assert MOST_UNKNOWN == 5
+    assert MAX_UNKNOWN == 5
     assert "Five unknown outcomes in a row" in ALL_TEXT
     for kind in re.findall(r'say_json\("(\w+)"', TELLING):
         assert f"`{kind}`" in README
     listed = dict(re.findall(r"(\d+) ([a-z]+)", ALL_TEXT.split("Exit status of every command: ")[1].split(".")[0]))
-    assert {int(number) for number in listed} == {status.value for status in Status}
+    assert {int(number) for number in listed} == {status.value for status in ExitCode}

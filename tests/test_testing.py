@@ -67,13 +67,13 @@ def test_a_delivery_without_a_date_is_not_on_any_day(vtex_sandbox: VtexSandbox) 
 
 def test_an_order_or_invoice_that_is_not_there_is_named(vtex_sandbox: VtexSandbox) -> None:
     """With those that are: a typo is found at a glance."""
-    with pytest.raises(AssertionError, match=r"^no order nope in the sandbox; there are: none"):
+    with pytest.raises(AssertionError, match=r"^no order nope in the sandbox; existing: none"):
         vtex_sandbox.assert_events("nope", INVOICE, [])
     vtex_sandbox.add_order(ORDER, [INVOICE])
     for call in (vtex_sandbox.events, vtex_sandbox.assert_delivered):
-        with pytest.raises(AssertionError, match=f"^no order nope in the sandbox; there are: {ORDER}"):
+        with pytest.raises(AssertionError, match=f"^no order nope in the sandbox; existing: {ORDER}"):
             call("nope", INVOICE)
-        with pytest.raises(AssertionError, match=f"^no invoice 9 on order {ORDER}; there are: {INVOICE}"):
+        with pytest.raises(AssertionError, match=f"^no invoice 9 on order {ORDER}; existing: {INVOICE}"):
             call(ORDER, "9")
 
 

@@ -34,15 +34,16 @@ def update(url: str, times: int) -> None:
 
 def plan(file: str, times: int) -> None:
     """Plan a file several times, each time with a new journal."""
-    from vtex_tracking_ext.bulk.input.rows import read_rows
+    from vtex_tracking_ext.bulk.delivery.accounts import plan_delivery
+    from vtex_tracking_ext.bulk.input.reader import read_rows
     from vtex_tracking_ext.bulk.journal.opening import open_journal
-    from vtex_tracking_ext.bulk.pipeline import Taking, outlook
+    from vtex_tracking_ext.bulk.recorder import RowRecorder
 
     for _ in range(times):
         with tempfile.TemporaryDirectory() as folder, open_journal(Path(folder) / "journal.db") as journal:
-            taking = Taking(journal, lambda _: "counted", on_problem=_fail, on_note=_fail)
-            taking.take(read_rows(file, NOW))
-            outlook(journal, ["counted"])
+            recorder = RowRecorder(journal, lambda _: "counted", on_problem=_fail, on_note=_fail)
+            recorder.record(read_rows(file, NOW))
+            plan_delivery(journal, ["counted"])
 
 
 def _fail(*what: object) -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from vtex_tracking_ext import TrackingClient
-from vtex_tracking_ext.bulk.delivery.deliver import Choices
-from vtex_tracking_ext.bulk.delivery.pace import DEFAULT_RATE
+from vtex_tracking_ext.bulk.delivery.deliver import DeliveryOptions
 from vtex_tracking_ext.bulk.pipeline import push
+from vtex_tracking_ext.config.defaults import DEFAULT_RATE
 from vtex_tracking_ext.sandbox import APP_KEY, APP_TOKEN, Oms, OmsSettings, running
 
 if TYPE_CHECKING:
@@ -55,14 +55,14 @@ def run(arguments: argparse.Namespace) -> PaceResult:
         row = {"order_id": f"{number}-01", "invoice_number": "1", "date": "2026-10-01", "description": "Em trânsito"}
         rows.append(row)
     rate = DEFAULT_RATE if arguments.rate is None else arguments.rate
-    choices = Choices(concurrency=arguments.concurrency)
+    options = DeliveryOptions(concurrency=arguments.concurrency)
     with (
         running(oms) as url,
         tempfile.TemporaryDirectory() as folder,
         TrackingClient("sandbox", app_key=APP_KEY, app_token=APP_TOKEN, base_url=url) as client,
     ):
         started = time.monotonic()
-        result = push(rows, client, Path(folder, "journal.db"), choices=choices, rate=rate)
+        result = push(rows, client, Path(folder, "journal.db"), options=options, rate=rate)
         seconds = time.monotonic() - started
     statuses = Counter(request.status for request in oms.received)
     allowed = arguments.limit / arguments.window * seconds

@@ -54,21 +54,23 @@ def push(job: dict[str, Any]) -> dict[str, Any]:
     if not job["httptools"]:
         sys.modules["httptools"] = None  # type: ignore[assignment] # as if it were not installed
     from vtex_tracking_ext import TrackingClient
-    from vtex_tracking_ext.bulk import pipeline as pushing
-    from vtex_tracking_ext.bulk.delivery.deliver import Choices
+    from vtex_tracking_ext.bulk import Result
+    from vtex_tracking_ext.bulk import push as push_rows
+    from vtex_tracking_ext.bulk.delivery import accounts
+    from vtex_tracking_ext.bulk.delivery.deliver import DeliveryOptions
     from vtex_tracking_ext.bulk.delivery.pace import Pace
-    from vtex_tracking_ext.bulk.input.rows import read_rows
+    from vtex_tracking_ext.bulk.input.reader import read_rows
     from vtex_tracking_ext.bulk.journal.opening import open_journal
 
     meter = Meter()
     meter.install(TrackingClient)
-    pace = functools.partial(Pace, first_rate=_NO_LIMIT)
-    setattr(pushing, "Pace", pace)  # noqa: B010 - as above; a push's own begins at ten calls a second
+    pace = functools.partial(Pace, initial_rate=_NO_LIMIT)
+    setattr(accounts, "Pace", pace)  # noqa: B010 - as above; a push's own begins at ten calls a second
     now = dt.datetime.now().astimezone()
-    choices = Choices(events_per_call=job["events_per_call"])
+    options = DeliveryOptions(events_per_call=job["events_per_call"])
 
-    def deliver(file: str) -> pushing.Result:
-        return pushing.push(read_rows(file, now), client, journal, choices=choices, rate=_NO_LIMIT, now=now)
+    def deliver(file: str) -> Result:
+        return push_rows(read_rows(file, now), client, journal, options=options, rate=_NO_LIMIT, now=now)
 
     with (
         open_journal(job["journal"]) as journal,

@@ -1,4 +1,4 @@
-"""What holds the trials of killed pushes against the truth finds every broken promise."""
+"""Tests of the check that compares killed pushes with the orders: it finds every broken promise."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def entries(one: State, two: State, delivery: State) -> list[Entry]:
         ([ONE, TWO], ("applied", "in_flight", "pending")),
     ],
 )
-def test_what_was_promised_is_no_fault(recorded: list[Told], states: tuple[State, State, State]) -> None:
-    """Applied once, refused, unknown, or waiting behind what is unknown."""
+def test_kept_promises_are_not_reported(recorded: list[Told], states: tuple[State, State, State]) -> None:
+    """Entries that were applied once, refused, unknown, or held by an unknown one are not reported."""
     assert judge(CONTENT, {KEY: recorded}, entries(*states)).broken == []
 
 
@@ -62,13 +62,13 @@ def test_what_was_promised_is_no_fault(recorded: list[Told], states: tuple[State
         ([ONE, TrackingEvent("2024-05-09", "three")], ("applied", "unknown", "pending"), "not in the file"),
     ],
 )
-def test_each_broken_promise_is_found(recorded: list[Told], states: tuple[State, State, State], fault: str) -> None:
-    """Whatever else was kept."""
+def test_each_broken_promise_is_reported(recorded: list[Told], states: tuple[State, State, State], fault: str) -> None:
+    """Each broken promise is reported although all others were kept."""
     assert fault in " ".join(judge(CONTENT, {KEY: recorded}, entries(*states)).broken)
 
 
-def test_what_the_journal_does_not_know_is_lost_once_all_is_over() -> None:
-    """After a kill it may not have come so far; what was sent it must know even then."""
+def test_entries_missing_from_the_journal_are_lost() -> None:
+    """An event that the journal lacks is lost at the end, and after a kill only if it was sent."""
     some = entries("applied", "applied", "applied")[:2]
     assert judge(CONTENT, {KEY: [ONE, TWO]}, some).lost == 1
     assert judge(CONTENT, {KEY: [ONE, TWO]}, some, is_over=False).lost == 0
@@ -78,8 +78,8 @@ def test_what_the_journal_does_not_know_is_lost_once_all_is_over() -> None:
     )
 
 
-def test_the_truth_is_told_as_it_was_recorded() -> None:
-    """Deliveries in their place; nothing of an order that is not there."""
+def test_truth_is_read_from_the_sandbox() -> None:
+    """The recorded events and deliveries are returned in order, and none for an unknown order."""
     content = make(60, 1)
     oms = orders_of(content, OmsSettings(), lambda: 0.0)
     good = next(key for key, fate in content.fates.items() if fate == "good")

@@ -1,4 +1,4 @@
-"""A whole push: rows in, what waits out, and the sums."""
+"""Tests of push(): recording rows, delivering accounts, and the counts."""
 
 from __future__ import annotations
 
@@ -18,14 +18,15 @@ from vtex_tracking_ext import (
     TrackingUpdate,
     errors,
 )
-from vtex_tracking_ext.bulk import pipeline as room
-from vtex_tracking_ext.bulk.delivery.deliver import Choices, News, Waiting
-from vtex_tracking_ext.bulk.input.records import Place, RowProblem
-from vtex_tracking_ext.bulk.journal.account_name import label_of
+from vtex_tracking_ext.bulk import Result, push
+from vtex_tracking_ext.bulk.delivery.accounts import DeliveryPlan, MultiAccountDelivery, count_states, plan_delivery
+from vtex_tracking_ext.bulk.delivery.deliver import AccountPause, DeliveryOptions, DeliveryResult
+from vtex_tracking_ext.bulk.input.rows import Place, RowProblem
+from vtex_tracking_ext.bulk.journal.account_name import account_name_of
 from vtex_tracking_ext.bulk.journal.entries import Selection
 from vtex_tracking_ext.bulk.journal.interface import JournalError
 from vtex_tracking_ext.bulk.journal.sqlite import SqliteJournal, SqliteReader
-from vtex_tracking_ext.bulk.pipeline import Outlook, Run, outlook, push, waiting_in
+from vtex_tracking_ext.bulk.recorder import RowRecorder
 from vtex_tracking_ext.sandbox import APP_KEY, APP_TOKEN, Oms, OmsSettings, running
 
 from support.journaled import Account, delivery, refused, row, told
@@ -36,11 +37,11 @@ if TYPE_CHECKING:
 
 EVENT = TrackingEvent("2026-10-01", "Coletado", "Curitiba", "PR")
 FAST = 1000.0
-QUICK = Choices(looks=())
+QUICK = DeliveryOptions(recheck_delays=())
 
 
 def client(account: str = "mystore", **options: Any) -> TrackingClient:
-    """Return a client that calls nobody."""
+    """Return a client that is never called."""
     return TrackingClient(account, app_key="k", app_token="t", **options)
 
 
@@ -87,30 +88,30 @@ def store(oms: Oms) -> Iterator[TrackingClient]:
         ("mystore", {"base_url": "http://[::1]:8000"}, None),
     ],
 )
-def test_an_account_elsewhere_has_another_name(account: str, options: dict[str, str], label: str | None) -> None:
-    """So that what went to a sandbox does not pass for sent to the store; VTEX's own host is the store itself."""
+def test_account_name_contains_another_address(account: str, options: dict[str, str], label: str | None) -> None:
+    """The journal's name of an account contains its address unless that is VTEX's own."""
     expected = label or f"{account}@{options['base_url'].partition('://')[2]}"
-    assert label_of(client(account, **options)) == expected
+    assert account_name_of(client(account, **options)) == expected
 
 
-def test_a_path_in_capitals_is_counted_like_any_other(journal: SqliteJournal) -> None:
-    """A journal keeps accounts in lower case: what waits there, or is in doubt, must be found under that name."""
+def test_address_with_capitals_is_counted(journal: SqliteJournal) -> None:
+    """Entries of an account whose base URL has capitals are counted, because a journal keeps accounts in lower case."""
     account: Any = Account(base_url="https://gateway.example/Vtex")
     account.answers(errors.OutcomeUnknownError("the connection was cut"))
     given = [{"order_id": "o-01", "invoice_number": "1", "date": "2026-10-01", "description": d} for d in ("a", "b")]
-    result = push(given, account, journal, choices=Choices(events_per_call=1, looks=()))
+    result = push(given, account, journal, options=DeliveryOptions(events_per_call=1, recheck_delays=()))
     assert (result.unknown, result.pending) == (1, 1)
 
 
-def test_what_is_new_is_sent_and_what_is_known_is_not(store: TrackingClient, oms: Oms, tmp_path: Path) -> None:
-    """However often it is given, and in whatever shape."""
+def test_only_new_rows_are_sent(store: TrackingClient, oms: Oms, tmp_path: Path) -> None:
+    """Rows that are pushed again, in another order and shape, are known and not sent."""
     path = tmp_path / "journal.db"
     given: list[Any] = [
         {"order_id": "1-01", "invoice_number": "1", "date": "2026-10-01", "description": "Coletado"},
         TrackingUpdate("2-01", "1", [EVENT], is_delivered=True, delivered_date="2026-10-02"),
     ]
     first = push(given, store, path, rate=FAST)
-    assert first == room.Result(
+    assert first == Result(
         rows=3, new=3, renewed=0, known=0, problems=(), applied=3, refused=0, unknown=0, pending=0, calls=2, reads=0,
         ended={},
     )  # fmt: skip
@@ -118,37 +119,37 @@ def test_what_is_new_is_sent_and_what_is_known_is_not(store: TrackingClient, oms
     assert (again.rows, again.new, again.known, again.calls) == (3, 0, 3, 0)
     assert [len(oms.applied(order, "1")) for order in ("1-01", "2-01")] == [1, 1]
     with SqliteReader.open(path) as reader:
-        assert set(reader.counts()) == {label_of(store)}
-        assert label_of(store).startswith("sandbox@127.0.0.1:")
+        assert set(reader.counts()) == {account_name_of(store)}
+        assert account_name_of(store).startswith("sandbox@127.0.0.1:")
 
 
-def test_nothing_given_resumes_an_earlier_push(store: TrackingClient, oms: Oms, journal: SqliteJournal) -> None:
-    """A journal that is open already stays open."""
-    list(journal.add([row(1, "a", account=label_of(store), order_id="1-01")], ""))
+def test_push_without_rows_resumes(store: TrackingClient, oms: Oms, journal: SqliteJournal) -> None:
+    """A push without rows sends pending entries of the journal, and leaves an open journal open."""
+    list(journal.add([row(1, "a", account=account_name_of(store), order_id="1-01")], ""))
     assert push([], store, journal).applied == 1
     assert push([], store, journal).calls == 0
     assert len(oms.applied("1-01", "1")) == 1
 
 
-def test_a_429_is_not_waited_out_by_the_call(store: TrackingClient, oms: Oms, journal: SqliteJournal) -> None:
-    """It is the whole account that must wait, whatever the client was told."""
+def test_rate_limit_pauses_the_account(store: TrackingClient, oms: Oms, journal: SqliteJournal) -> None:
+    """A 429 pauses the whole account and is reported, whatever the client's retry policy."""
     oms.settings = OmsSettings(rate_limit=0, retry_after=1)
-    heard: list[News | Waiting] = []
+    heard: list[DeliveryResult | AccountPause] = []
 
-    def listen(news: News | Waiting) -> None:
+    def listen(news: DeliveryResult | AccountPause) -> None:
         heard.append(news)
         oms.settings = OmsSettings()
 
     assert push([TrackingUpdate("1-01", "1", [EVENT])], store, journal, report=listen).applied == 1
     waiting, applied = heard
-    assert isinstance(waiting, Waiting)
-    assert (waiting.account, round(waiting.seconds)) == (label_of(store), 1)
-    assert isinstance(applied, News)
+    assert isinstance(waiting, AccountPause)
+    assert (waiting.account, round(waiting.seconds)) == (account_name_of(store), 1)
+    assert isinstance(applied, DeliveryResult)
     assert Counter(request.status for request in oms.received) == {429: 1, 200: 1}
 
 
-def test_rows_go_to_the_account_they_name(journal: SqliteJournal) -> None:
-    """Those that name none go to the first; one that nobody serves is a problem, of each of its rows."""
+def test_rows_are_sent_to_the_account_they_name(journal: SqliteJournal) -> None:
+    """Rows without an account go to the first client; each row of an account without a client is a problem."""
     north, south = Account("north"), Account("South")
     clients: list[Any] = [north, south]
     rows = [row(1, "a"), row(2, "b", account="SOUTH"), row(3, "c", account="west"), row(4, "d", account="west")]
@@ -156,7 +157,8 @@ def test_rows_go_to_the_account_they_name(journal: SqliteJournal) -> None:
     assert (north.sent, south.sent) == (["a"], ["b"])
     assert (result.rows, result.applied) == (4, 2)
     assert [str(problem) for problem in result.problems] == [
-        f"f.csv:{line}: column account: there is no client for it; there are: north, south" for line in (3, 4)
+        f"f.csv:{line}: column account: no client for this account; accounts with a client: north, south"
+        for line in (3, 4)
     ]
     assert set(journal.counts()) == {
         "north@mystore.vtexcommercestable.com.br",
@@ -164,68 +166,68 @@ def test_rows_go_to_the_account_they_name(journal: SqliteJournal) -> None:
     }
 
 
-def test_rows_that_name_no_account_need_one(journal: SqliteJournal) -> None:
-    """It is no problem of a row but of the run; what names a wrong account twice is looked up once."""
+def test_rows_without_account_need_a_default(journal: SqliteJournal) -> None:
+    """A row without an account raises when there is no default; an unknown account is looked up only once."""
     asked: list[str] = []
 
-    def label_of_account(account: str) -> str:
+    def account_lookup(account: str) -> str:
         asked.append(account)
         raise errors.ConfigurationError("no such account")
 
     problems: list[RowProblem] = []
-    taking = room.Taking(journal, label_of_account, problems.append, print)
-    taking.take([row(1, "a", account="west"), row(2, "b", account="west")])
-    assert (asked, len(problems), taking.intake.wrong) == (["west"], 2, 2)
+    recorder = RowRecorder(journal, account_lookup, problems.append, print)
+    recorder.record([row(1, "a", account="west"), row(2, "b", account="west")])
+    assert (asked, len(problems), recorder.counts.invalid) == (["west"], 2, 2)
     with pytest.raises(errors.ConfigurationError):
-        taking.take([row(3, "c")])
+        recorder.record([row(3, "c")])
 
 
-def test_what_comes_too_late_to_be_sent_is_noted(journal: SqliteJournal) -> None:
-    """The row is taken all the same, for its event."""
+def test_late_delivery_date_is_noted(journal: SqliteJournal) -> None:
+    """A delivery date that comes after the delivery was sent is noted, and the row's event is still recorded."""
     notes: list[tuple[Place, str]] = []
     account: Any = Account()
-    push([delivery(1)], account, journal, choices=QUICK)
-    taking = room.Taking(journal, lambda _: label_of(account), print, lambda *note: notes.append(note))
-    taking.take([delivery(2, "2026-10-02", "a")])
+    push([delivery(1)], account, journal, options=QUICK)
+    recorder = RowRecorder(journal, lambda _: account_name_of(account), print, lambda *note: notes.append(note))
+    recorder.record([delivery(2, "2026-10-02", "a")])
     ((place, note),) = notes
     assert place == Place("f.csv", 2)
     assert "2026-10-02 comes too late" in note
-    assert taking.intake.meanings == {"new": 1}
+    assert recorder.counts.by_status == {"new": 1}
 
 
-def test_without_a_client_nothing_is_done(journal: SqliteJournal) -> None:
-    """And it is said."""
+def test_push_without_clients_raises(journal: SqliteJournal) -> None:
+    """A push with an empty list of clients raises ConfigurationError."""
     with pytest.raises(errors.ConfigurationError, match="client is empty"):
         push([row(1, "a")], [], journal)
 
 
-def test_a_rate_that_is_none_leaves_nothing_waiting(store: TrackingClient, journal: SqliteJournal) -> None:
-    """The next push would send what the refused one had noted."""
+def test_invalid_rate_records_nothing(store: TrackingClient, journal: SqliteJournal) -> None:
+    """An invalid rate raises before any row is recorded."""
     with pytest.raises(ValueError, match="> 0"):
         push([row(1, "a")], store, journal, rate=0)
     assert journal.counts() == {}
 
 
-def test_an_asynchronous_client_is_refused(journal: SqliteJournal) -> None:
-    """It would send nothing, and leave what it was given in flight."""
+def test_async_client_is_refused(journal: SqliteJournal) -> None:
+    """An AsyncTrackingClient raises ConfigurationError, and no row is recorded."""
     wrong: Any = AsyncTrackingClient("mystore", app_key="k", app_token="t")
-    with pytest.raises(ConfigurationError, match="give a TrackingClient, and call push in a thread"):
+    with pytest.raises(ConfigurationError, match="pass a TrackingClient, and call push in a thread"):
         push([{"order_id": "1-01", "invoice_number": "1", "date": "2026-10-01", "description": "a"}], wrong, journal)
     assert told(journal) == []
 
 
-def test_an_account_that_ends_leaves_the_others_alone(journal: SqliteJournal) -> None:
-    """What was not sent waits."""
+def test_stopped_account_does_not_stop_others(journal: SqliteJournal) -> None:
+    """An account that is stopped keeps its entries pending, and the other accounts are delivered."""
     north, south = Account("north"), Account("south")
     error = refused(401)
     north.answers(error)
     clients: list[Any] = [north, south]
-    result = push([row(1, "a"), row(2, "b", account="south")], clients, journal, choices=QUICK)
-    assert (result.applied, result.pending, result.ended) == (1, 1, {label_of(clients[0]): error})
+    result = push([row(1, "a"), row(2, "b", account="south")], clients, journal, options=QUICK)
+    assert (result.applied, result.pending, result.ended) == (1, 1, {account_name_of(clients[0]): error})
 
 
-def test_a_contradiction_is_a_problem_and_takes_nothing(journal: SqliteJournal) -> None:
-    """A package has one delivery; the rows around it are sent. Each wrong row counts once."""
+def test_contradicting_delivery_date_is_a_problem(journal: SqliteJournal) -> None:
+    """A row that contradicts an earlier delivery date is a problem and not recorded; other rows are sent."""
     account: Any = Account()
     wrong = RowProblem(Place("f.csv", 3), "date", "wrong")
     rows: list[Any] = [
@@ -235,40 +237,45 @@ def test_a_contradiction_is_a_problem_and_takes_nothing(journal: SqliteJournal) 
         evolve(wrong, column="city"),
         row(4, "d"),
     ]
-    result = push(rows, account, journal, choices=QUICK)
+    result = push(rows, account, journal, options=QUICK)
     assert account.sent == ["d D"]
     assert [problem.place.line for problem in result.problems] == [3, 3, 2]
     assert "a package has one delivery" in result.problems[2].message
     assert (result.rows, result.new) == (4, 2)
 
 
-def test_the_sums_of_a_run_that_leaves_doubts(journal: SqliteJournal) -> None:
-    """What turns out to be applied is no longer unknown; what is refused is not applied."""
+def test_result_counts_unknown_outcomes(journal: SqliteJournal) -> None:
+    """A result counts an unknown outcome that is found on the order as applied, not as unknown."""
     account: Any = Account()
     account.answers(account.applied_and_lost, refused(404), errors.OutcomeUnknownError("lost"))
     rows = [row(1, "a"), row(2, "b", "2"), row(3, "c", "3"), row(4, "d", "3")]
-    choices = Choices(concurrency=1, events_per_call=1, looks=(0.0,))
-    result = push(rows, account, journal, choices=choices)
+    options = DeliveryOptions(concurrency=1, events_per_call=1, recheck_delays=(0.0,))
+    result = push(rows, account, journal, options=options)
     assert (result.applied, result.refused, result.unknown, result.pending) == (1, 1, 1, 1)
     assert (result.calls, result.reads) == (3, 2)
 
 
-def test_a_run_counts_as_it_goes(journal: SqliteJournal) -> None:
-    """Each entry under what is known of it last."""
+def test_outcomes_are_counted_during_delivery(journal: SqliteJournal) -> None:
+    """During delivery each entry is counted under its latest outcome."""
     account: Any = Account()
     account.answers(account.applied_and_lost)
     list(journal.add([row(1, "a", account="mystore")], ""))
     counts: list[dict[Any, int]] = []
-    run = Run({"mystore": account}, journal, lambda _: counts.append(dict(run.outcomes)), Choices(looks=(0.0,)))
-    run.deliver()
+    deliveries = MultiAccountDelivery(
+        {"mystore": account},
+        journal,
+        lambda _: counts.append(dict(deliveries.outcomes)),
+        DeliveryOptions(recheck_delays=(0.0,)),
+    )
+    deliveries.run()
     assert counts == [{"unknown": 1}, {"applied": 1, "unknown": 0}]
 
 
-def test_a_journal_that_fails_stops_every_account(journal: SqliteJournal) -> None:
-    """The error is raised when the others have ended."""
+def test_journal_error_stops_every_account(journal: SqliteJournal) -> None:
+    """An error of the journal is raised after the other accounts have stopped."""
     north, south = Account(), Account()
     begun, failed = threading.Event(), threading.Event()
-    begin = journal.begin
+    begin = journal.mark_in_flight
 
     def fail(ids: Any) -> Any:
         if min(ids) == 1:
@@ -281,17 +288,17 @@ def test_a_journal_that_fails_stops_every_account(journal: SqliteJournal) -> Non
         begun.set()
         failed.wait(10)
 
-    journal.begin = fail  # type: ignore[method-assign]
+    journal.mark_in_flight = fail  # type: ignore[method-assign]
     south.answers(wait)
     list(journal.add([row(1, "a", account="north"), row(2, "b", account="south")], ""))
     clients: dict[str, Any] = {"north": north, "south": south}
     with pytest.raises(JournalError, match="disk is full"):
-        Run(clients, journal, lambda _: None).deliver()
+        MultiAccountDelivery(clients, journal, lambda _: None).run()
     assert [state for _, _, state in told(journal)] == ["pending", "applied"]
 
 
-def test_an_interrupt_finishes_what_is_on_its_way(journal: SqliteJournal, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is noted before the interrupt is raised; nothing else is begun."""
+def test_interrupt_finishes_calls_in_progress(journal: SqliteJournal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On an interrupt the call in progress is finished and recorded, and no further call is started."""
     account: Any = Account()
     on_its_way, interrupted = threading.Event(), threading.Event()
 
@@ -301,14 +308,16 @@ def test_an_interrupt_finishes_what_is_on_its_way(journal: SqliteJournal, monkey
 
     account.answers(wait)
     list(journal.add([row(1, "a", account="mystore"), row(2, "b", account="mystore")], ""))
-    run = Run({"mystore": account}, journal, lambda _: None, Choices(events_per_call=1, looks=()))
-    stop = run.stop
+    deliveries = MultiAccountDelivery(
+        {"mystore": account}, journal, lambda _: None, DeliveryOptions(events_per_call=1, recheck_delays=())
+    )
+    stop = deliveries.stop
 
     def stop_and_let_go() -> None:
         stop()
         interrupted.set()
 
-    monkeypatch.setattr(run, "stop", stop_and_let_go)
+    monkeypatch.setattr(deliveries, "stop", stop_and_let_go)
     join = threading.Thread.join
     joined: list[threading.Thread] = []
 
@@ -321,37 +330,37 @@ def test_an_interrupt_finishes_what_is_on_its_way(journal: SqliteJournal, monkey
 
     monkeypatch.setattr(threading.Thread, "join", interrupt_the_first)
     with pytest.raises(KeyboardInterrupt):
-        run.deliver()
+        deliveries.run()
     assert told(journal) == [(1, "a", "applied"), (2, "b", "pending")]
 
 
-def test_what_a_run_would_do_can_be_known_before(journal: SqliteJournal) -> None:
-    """Of the accounts that are asked for."""
+def test_delivery_plan_counts_pending_entries(journal: SqliteJournal) -> None:
+    """A plan counts packages, events, deliveries, calls and entries in doubt of the given accounts."""
     rows = [row(1, "a"), row(2, "b"), delivery(3), row(4, "c", "2"), row(5, "x", account="other")]
     list(journal.add(rows, "mystore"))
-    journal.begin([1])
-    assert outlook(journal, ["mystore", "mystore", "nobody"]) == Outlook(2, 2, 1, 2, 1)
-    assert outlook(journal, ["mystore", "other"], 1) == Outlook(3, 3, 1, 3, 1)
-    assert outlook(journal, []) == Outlook(0, 0, 0, 0, 0)
-    assert waiting_in(journal, ["mystore", "nobody"]) == {"in_flight": 1, "pending": 3}
-    assert waiting_in(journal, []) == {}
+    journal.mark_in_flight([1])
+    assert plan_delivery(journal, ["mystore", "mystore", "nobody"]) == DeliveryPlan(2, 2, 1, 2, 1)
+    assert plan_delivery(journal, ["mystore", "other"], 1) == DeliveryPlan(3, 3, 1, 3, 1)
+    assert plan_delivery(journal, []) == DeliveryPlan(0, 0, 0, 0, 0)
+    assert count_states(journal, ["mystore", "nobody"]) == {"in_flight": 1, "pending": 3}
+    assert count_states(journal, []) == {}
     assert list(journal.entries(Selection(("in_flight",)))) != []
 
 
-def test_two_pushes_may_share_a_journal(journal: SqliteJournal) -> None:
-    """What one has on its way is not taken for left behind by the other, and is sent once."""
+def test_two_pushes_can_share_a_journal(journal: SqliteJournal) -> None:
+    """A push does not send entries that another push on the same journal has in flight."""
     account: Any = Account()
     account.shows = False
-    others: list[room.Result] = []
+    others: list[Result] = []
     given = [{"order_id": "o-01", "invoice_number": "1", "date": "2026-10-01", "description": "a"}]
-    account.answers(lambda _: others.append(push(given, account, journal, choices=QUICK)))
-    result = push(given, account, journal, choices=QUICK)
+    account.answers(lambda _: others.append(push(given, account, journal, options=QUICK)))
+    result = push(given, account, journal, options=QUICK)
     assert (result.applied, [(other.applied, other.calls, other.reads) for other in others]) == (1, [(0, 0, 0)])
     assert account.sent == ["a"]
 
 
-def test_the_time_decides_what_lies_in_the_future(journal: SqliteJournal) -> None:
-    """The machine's, unless another is given."""
+def test_now_decides_whether_a_date_is_in_the_future(journal: SqliteJournal) -> None:
+    """A delivered date after the given time is a problem."""
     account: Any = Account()
     given = [TrackingUpdate("o-01", "1", is_delivered=True, delivered_date="2026-10-02 12:00")]
     early = dt.datetime(2026, 10, 1, tzinfo=dt.UTC)

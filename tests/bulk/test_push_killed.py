@@ -1,6 +1,6 @@
-"""Run it, kill it, run it again: every event stands on its order once, or is named as refused or unknown.
+"""Tests of pushes that are killed or interrupted: every event is on its order once, or is named as refused or unknown.
 
-``scripts/kill_trial`` plays the same with thousands of events, and with changes that show late.
+``scripts/kill_trial`` does the same with thousands of events, and with changes that the order shows late.
 """
 
 from __future__ import annotations
@@ -30,14 +30,15 @@ if TYPE_CHECKING:
 PROGRAM = """
 import datetime, sys
 from vtex_tracking_ext import TrackingClient
-from vtex_tracking_ext.bulk.delivery.deliver import Choices
+from vtex_tracking_ext.bulk.delivery.deliver import DeliveryOptions
 from vtex_tracking_ext.bulk import push
-from vtex_tracking_ext.bulk.input.rows import read_rows
+from vtex_tracking_ext.bulk.input.reader import read_rows
 
 journal, events_per_call, *files = sys.argv[1:]
 rows = [row for file in files for row in read_rows(file, datetime.datetime.now().astimezone())]
 with TrackingClient.from_env() as client:
-    push(rows, client, journal, choices=Choices(events_per_call=int(events_per_call), looks=()), rate=1000)
+    options = DeliveryOptions(events_per_call=int(events_per_call), recheck_delays=())
+    push(rows, client, journal, options=options, rate=1000)
 """
 
 KINDS: tuple[Fault, ...] = ("cut", "torn", "failed", "broken", "dropped")
@@ -98,8 +99,8 @@ def begin(tmp_path: Path) -> Iterator[Callable[..., Trial]]:
         server.__exit__(None, None, None)
 
 
-def test_a_push_that_is_killed_again_and_again_sends_each_event_once(begin: Callable[..., Trial]) -> None:
-    """Before and after an update is applied, over a VTEX that applies, says nothing, and shows it late."""
+def test_repeatedly_killed_push_sends_each_event_once(begin: Callable[..., Trial]) -> None:
+    """A push that is killed before and after updates are applied sends each event once."""
     trial = begin(90, 0.4, show_after=30)
     in_flight = 0
     for events_per_call, at, after, files in (
@@ -129,8 +130,8 @@ def test_a_push_that_is_killed_again_and_again_sends_each_event_once(begin: Call
     assert set(trial.vtex.gone_wrong) == set(KINDS)
 
 
-def test_an_interrupt_lets_what_is_on_its_way_end(begin: Callable[..., Trial]) -> None:
-    """Exit status 130, nothing in flight, nothing unknown, and the next run does the rest."""
+def test_interrupted_push_finishes_calls_in_progress(begin: Callable[..., Trial]) -> None:
+    """An interrupted push exits with 130, leaves no entry in flight or unknown, and the next push sends the rest."""
     trial = begin(40, 0, refusals=False)
     ended = trial.command("push", trial.file, act=Child.interrupt, at=5)
     assert ended.status == 130
@@ -143,8 +144,8 @@ def test_an_interrupt_lets_what_is_on_its_way_end(begin: Callable[..., Trial]) -
     assert trial.look().states.keys() == {"applied"}
 
 
-def test_a_second_interrupt_ends_at_once_and_loses_nothing(begin: Callable[..., Trial]) -> None:
-    """What VTEX had not answered stays in flight, and the next run finds out about it."""
+def test_second_interrupt_stops_at_once(begin: Callable[..., Trial]) -> None:
+    """After a second interrupt, calls without an answer stay in flight, and the next push resolves them."""
     trial = begin(40, 0, refusals=False)
     ended = trial.command("push", trial.file, act=Child.interrupt_twice, at=5)
     assert ended.status == 130

@@ -36,7 +36,7 @@ def test_a_mistake_of_our_own_does_not_pass_for_a_refusal(
     told = capsys.readouterr().err.splitlines()
     assert told[0].startswith("Traceback")
     assert told[-2] == "ZeroDivisionError: \\x1b[31m"
-    assert told[-1].startswith("vtex-tracking update: ended by a mistake of its own; what was on its way may")
+    assert told[-1].startswith("vtex-tracking update: internal error; calls in flight may")
 
 
 def test_an_interrupt_while_a_command_is_loaded_is_one(

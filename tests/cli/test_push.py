@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from vtex_tracking_ext.bulk.delivery import breaker, deliver, pace
-from vtex_tracking_ext.bulk.input.rows import read_rows
+from vtex_tracking_ext.bulk.input.reader import read_rows
 from vtex_tracking_ext.bulk.journal.entries import Selection
 from vtex_tracking_ext.bulk.journal.sqlite import SqliteJournal, SqliteReader
 from vtex_tracking_ext.cli import messages
 from vtex_tracking_ext.cli import push as cli_push
-from vtex_tracking_ext.cli.parser import bulk_options
+from vtex_tracking_ext.config.defaults import MAX_CONCURRENCY
 from vtex_tracking_ext.sandbox import (
     APP_KEY,
     APP_TOKEN,
@@ -72,7 +72,7 @@ class TestCheck:
         """Rows, packages, calls; it sends and keeps nothing."""
         assert run("check", EXAMPLE_FILE) == Ran(
             0,
-            "26 rows: 26 new, 0 known before, 0 with mistakes.\n"
+            "26 rows: 26 new, 0 already known, 0 invalid.\n"
             "To send: 26 events and 2 deliveries of 6 packages, in 6 calls.\n",
             "",
         )
@@ -92,7 +92,7 @@ class TestCheck:
         ran = run("check", path)
         assert ran.status == 2
         assert f"{path}:4: column date: '31/02/2026' is not a date; write yyyy-mm-dd" in ran.err
-        assert "3 rows: 1 new, 1 known before, 1 with mistakes." in ran.out
+        assert "3 rows: 1 new, 1 already known, 1 invalid." in ran.out
         assert list(tmp_path.glob("*rejects*")) == []
 
     def test_several_accounts_are_planned_apart(self, run: Callable[..., Ran], tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ class TestCheck:
         ran = run("check", write(tmp_path, text, "events.jsonl"))
         assert ran.status == 2
         assert "events.jsonl:4: column account: account '\\ud83d' is not a single host name label" in ran.err
-        assert "4 rows: 1 new, 0 known before, 3 with mistakes." in ran.out
+        assert "4 rows: 1 new, 0 already known, 3 invalid." in ran.out
 
     def test_machines_get_json(self, run: Callable[..., Ran], tmp_path: Path) -> None:
         """A line for each problem, and the plan."""
@@ -170,11 +170,10 @@ class TestReading:
 
 def test_as_many_as_can_be_go_at_once(run: Callable[..., Ran]) -> None:
     """More would wait for a connection until their time is over, or have no thread."""
-    ran = run("push", "--concurrency", bulk_options.MOST_CONCURRENCY + 1, EXAMPLE_FILE)
+    ran = run("push", "--concurrency", MAX_CONCURRENCY + 1, EXAMPLE_FILE)
     assert ran.status == 2
-    assert "101 is more than 100" in ran.err
-    assert run("push", "--concurrency", bulk_options.MOST_CONCURRENCY, EXAMPLE_FILE).status == 0
-    assert bulk_options.MOST_CONCURRENCY == deliver.MOST_CONCURRENCY
+    assert "101 is more than the maximum, 100" in ran.err
+    assert run("push", "--concurrency", MAX_CONCURRENCY, EXAMPLE_FILE).status == 0
 
 
 class TestPush:
@@ -185,8 +184,8 @@ class TestPush:
         ran = run("push", EXAMPLE_FILE)
         assert ran.status == 0
         assert ran.out == (
-            "26 rows: 26 new, 0 known before, 0 with mistakes.\n"
-            "Events and deliveries: 28 applied, 0 refused, 0 unknown, 0 waiting; 6 calls, 0 orders read.\n"
+            "26 rows: 26 new, 0 already known, 0 invalid.\n"
+            "Events and deliveries: 28 applied, 0 refused, 0 unknown, 0 pending; 6 calls, 0 orders read.\n"
         )
         assert "28 of 28 events and deliveries: 28 applied, 0 refused, 0 unknown\n" in ran.err
         events = oms.applied(ORDER, INVOICE)
@@ -206,12 +205,12 @@ class TestPush:
         sent = len(oms.received)
         again = write(tmp_path, EXAMPLE_FILE.read_text("utf-8"), "copy.csv")
         assert run("push", again).out == (
-            "26 rows: 0 new, 26 known before, 0 with mistakes.\n"
-            "Events and deliveries: 0 applied, 0 refused, 0 unknown, 0 waiting; 0 calls, 0 orders read.\n"
+            "26 rows: 0 new, 26 already known, 0 invalid.\n"
+            "Events and deliveries: 0 applied, 0 refused, 0 unknown, 0 pending; 0 calls, 0 orders read.\n"
         )
         assert len(oms.received) == sent
         again.write_text(f"{again.read_text('utf-8')}{ROW.replace('postado', 'perdido')}", "utf-8")
-        assert "27 rows: 1 new, 26 known before" in run("push", again).out
+        assert "27 rows: 1 new, 26 already known" in run("push", again).out
 
     def test_json_lines_and_several_files_are_one_run(self, run: Callable[..., Ran], oms: Oms, tmp_path: Path) -> None:
         """A package's rows travel together wherever they stand."""
@@ -240,10 +239,10 @@ class TestPush:
         good = write(tmp_path, HEADER + ROW)
         run("push", good, "--app-key", "wrong", "--app-token", "wrong")
         with SqliteJournal.open(journal) as opened:
-            opened.begin([1])
+            opened.mark_in_flight([1])
         ran = run("push", "--dry-run", write(tmp_path, HEADER + ROW.replace("2026-10-05", "x"), "bad.csv"), good)
         assert ran.status == 2
-        assert "1 in doubt are settled first, by reading." in ran.out
+        assert "1 unknown outcome will be checked first, by reading the orders." in ran.out
         assert list(tmp_path.glob("*rejects*")) == []
 
     def test_the_journal_is_where_it_is_named(
@@ -252,7 +251,7 @@ class TestPush:
         """By the option, else by the environment."""
         monkeypatch.setenv("VTEX_JOURNAL", str(tmp_path / "mine.db"))
         run("push", EXAMPLE_FILE, "--journal", tmp_path / "other.db")
-        assert "26 known" in run("push", EXAMPLE_FILE, "--journal", tmp_path / "other.db").out
+        assert "26 already known" in run("push", EXAMPLE_FILE, "--journal", tmp_path / "other.db").out
         assert "26 new" in run("push", "--dry-run", EXAMPLE_FILE).out
         run("push", EXAMPLE_FILE)
         assert (tmp_path / "mine.db").exists()
@@ -266,7 +265,7 @@ class TestPush:
             for name, why in (
                 ("none/x.db", "no such file or directory"),
                 ("used.db", "in use by another run"),
-                ("no.db", "is no journal"),
+                ("no.db", "is not a journal"),
             ):
                 (tmp_path / "no.db").write_bytes(b"something else" * 100)
                 ran = run("push", EXAMPLE_FILE, "--journal", tmp_path / name)
@@ -287,8 +286,8 @@ class TestMistakes:
         assert ran.status == 2
         assert f"{path}:3: column date: '31/02/2026' is not a date; write yyyy-mm-dd" in ran.err
         rejects = tmp_path / "events.rejects.csv"
-        assert f"1 row with mistakes: {rejects}; mend them there, and push that file." in ran.err
-        assert "2 rows: 1 new, 0 known before, 1 with mistakes." in ran.out
+        assert f"1 invalid row written to {rejects}: fix that file and push it." in ran.err
+        assert "2 rows: 1 new, 0 already known, 1 invalid." in ran.out
         assert len(oms.applied(ORDER, INVOICE)) == 1
         rejects.write_text(rejects.read_text("utf-8").replace("31/02/2026", "2026-10-06"), "utf-8")
         assert run("push", rejects).status == 0
@@ -332,7 +331,7 @@ class TestMistakes:
         self, run: Callable[..., Ran], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """They are all in the file of rejects; machines are told all of them."""
-        monkeypatch.setattr(messages, "MOST_LINES", 2)
+        monkeypatch.setattr(messages, "MAX_LINES", 2)
         path = write(tmp_path, HEADER + ROW.replace("2026-10-05", "x") * 5)
         ran = run("check", path)
         assert (ran.err.count("column date"), "... and 3 more problems." in ran.err) == (2, True)
@@ -358,7 +357,7 @@ class TestMistakes:
         ran = run("push", "--journal", journal, good, bad)
         drop = f"vtex-tracking resolve --withdraw --all --journal '{journal}'"
         assert ran.err.splitlines()[0] == (
-            f"Already in the journal: 1 row. The next push sends what waits there, or drop all of it: {drop}"
+            f"Already in the journal: 1 row. The next push sends all pending events; to withdraw them instead: {drop}"
         )
         assert run(*shlex.split(drop)[1:]).out == "1 withdrawn\n"
         assert run("push", "--journal", journal).status == 0
@@ -414,10 +413,10 @@ class TestOutcomes:
         assert ran.status == 1
         assert "order 999-01, invoice 000030711, 2026-10-05 Objeto postado" in ran.out
         assert f"({path}:2): " in ran.out
-        assert "1 applied, 1 refused, 0 unknown, 0 waiting" in ran.out
-        assert ran.out.endswith("Mend what the refusals say, and push those rows again.\n")
+        assert "1 applied, 1 refused, 0 unknown, 0 pending" in ran.out
+        assert ran.out.endswith("Fix the refused rows and push them again.\n")
         again = run("push", path)
-        assert "2 rows: 0 new, 1 again after a refusal or with a date, 1 known before" in again.out
+        assert "2 rows: 0 new, 1 retried, 1 already known" in again.out
         assert again.status == 1
         assert run("push").status == 0
 
@@ -425,11 +424,11 @@ class TestOutcomes:
         self, run: Callable[..., Ran], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """The report has them all; machines are told all of them."""
-        monkeypatch.setattr(messages, "MOST_LINES", 2)
+        monkeypatch.setattr(messages, "MAX_LINES", 2)
         path = write(tmp_path, HEADER + rows_of_other_orders("1-01", "2-01", "3-01"))
         ran = run("push", path)
         assert sum(line.startswith("refused: ") for line in ran.out.splitlines()) == 2
-        assert "... and more; vtex-tracking report has them all." in ran.out
+        assert "... and more; vtex-tracking report lists all of them." in ran.out
         told = lines(run("push", "--json", path).out)
         assert [line["type"] for line in told if line["type"] != "progress"] == ["outcome"] * 3 + ["summary"]
 
@@ -446,9 +445,9 @@ class TestOutcomes:
         """Wrong credentials, a key without the resource: said, and resumed without the file once that is mended."""
         ran = run("push", EXAMPLE_FILE, *credentials, "--concurrency", "1")
         assert ran.status == status
-        assert "given up, what waits was not sent" in ran.err
-        assert "0 applied, 0 refused, 0 unknown, 28 waiting; 1 call, 0 orders read." in ran.out
-        assert ran.out.endswith("What waits goes on with: vtex-tracking push\n")
+        assert "stopped; pending events were not sent" in ran.err
+        assert "0 applied, 0 refused, 0 unknown, 28 pending; 1 call, 0 orders read." in ran.out
+        assert ran.out.endswith("To send the pending events: vtex-tracking push\n")
         assert "28 applied" in run("push").out
         assert len(oms.applied(ORDER, INVOICE)) > 0
 
@@ -468,7 +467,7 @@ class TestOutcomes:
         def fail(*_: object) -> dict[str, str]:
             raise RuntimeError("made to fail")
 
-        monkeypatch.setattr(deliver, "LOOKS", ())
+        monkeypatch.setattr(deliver, "RECHECK_DELAYS", ())
         path = write(tmp_path, HEADER + ROW)
         with monkeypatch.context() as patched:
             patched.setattr(Oms, "update_tracking_status", fail)
@@ -476,12 +475,13 @@ class TestOutcomes:
         assert ran.status == 4
         assert "unknown: sandbox@127.0.0.1:" in ran.out
         assert (
-            "Nobody knows whether the unknown ones were applied; their packages wait: vtex-tracking resolve" in ran.out
+            "Unknown events may have been applied; later events of their packages are not sent. To resolve them: "
+            "vtex-tracking resolve\n" in ran.out
         )
         path.write_text(HEADER + ROW + ROW.replace("2026-10-05", "2026-10-06"), "utf-8")
         ran = run("push", path)
         assert ran.status == 4
-        assert "0 applied, 0 refused, 1 unknown, 1 waiting; 0 calls" in ran.out
+        assert "0 applied, 0 refused, 1 unknown, 1 pending; 0 calls" in ran.out
         assert "1 applied, 0 refused, 1 unknown" in run("push", "--send-on").out
 
     def test_a_receipt_that_is_odd_is_told(
@@ -511,7 +511,7 @@ class TestOutcomes:
         ran = run("push", EXAMPLE_FILE)
         assert ran.status == 5
         assert "stays over its limit" in ran.err
-        assert "28 waiting" in ran.out
+        assert "28 pending" in ran.out
 
     def test_too_many_doubts_end_the_account(
         self, run: Callable[..., Ran], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -526,7 +526,7 @@ class TestOutcomes:
         orders = [f"{number}-01" for number in range(20)]
         ran = run("push", write(tmp_path, HEADER + rows_of_other_orders(*orders)), "--concurrency", "1")
         assert ran.status == 4
-        assert ran.err.count("no calls for 1 s: ") == 3
+        assert ran.err.count("paused for 1 s: ") == 3
         assert "too many outcomes are unknown" in ran.err
 
 
@@ -560,7 +560,7 @@ class TestAccounts:
         ran = run("push", write(tmp_path, text), "--profiles", self.profiles(tmp_path, url, "north"))
         assert ran.status == 2
         assert "column account: 'west' has no profile in " in ran.err
-        assert "it has: 'north'" in ran.err
+        assert "accounts with a profile: 'north'" in ran.err
         assert "the account of this run is 'sandbox'" in ran.err
         assert "1 applied" in ran.out
 
@@ -589,7 +589,7 @@ class TestAccounts:
         for arguments in ((), ("--base-url", url)):
             ran = run("push", path, "--profiles", profiles, *arguments)
             assert ran.status == 2
-            assert f"this run calls {url}, and the profile of 'north' in {profiles} does not say where to" in ran.err
+            assert f"this run calls {url}, and the profile of 'north' in {profiles} has no base_url; add one" in ran.err
         assert len(oms.received) == 0
 
     def test_a_run_may_have_no_account_of_its_own(
@@ -622,12 +622,12 @@ class TestAccounts:
                 list(opened.add(rows_for(label, entry.package.order_id), ""))
         ran = run("push", "--profiles", profiles, "--account", "sandbox")
         assert ran.status == 0
-        assert "1 applied, 0 refused, 0 unknown, 0 waiting" in ran.out
+        assert "1 applied, 0 refused, 0 unknown, 0 pending" in ran.out
         ran = run("push", "--profiles", profiles)
         assert ran.status == 5
-        assert "1 applied, 0 refused, 0 unknown, 2 waiting" in ran.out
-        assert f"south: 1 waiting, not sent: they were meant for another address than {url}" in ran.err
-        assert f"west@{address}: 1 waiting, not sent: 'west' has no profile" in ran.err
+        assert "1 applied, 0 refused, 0 unknown, 2 pending" in ran.out
+        assert f"south: 1 pending, not sent: recorded for another address than {url}" in ran.err
+        assert f"west@{address}: 1 pending, not sent: 'west' has no profile" in ran.err
         left_out = [line for line in lines(run("push", "--json").out) if line["type"] == "left_out"]
         assert [line["account"] for line in left_out] == ["south", f"west@{address}"]
 
@@ -667,8 +667,8 @@ class TestInterrupts:
             patched.setattr(Oms, "update_tracking_status", interrupt)
             ran = run("push", EXAMPLE_FILE, "--concurrency", "1", "--no-coalesce")
         assert ran.status == 130
-        assert "Interrupted: finishing the calls on their way." in ran.err
-        assert "1 applied, 0 refused, 0 unknown, 27 waiting" in ran.out
+        assert "Interrupted: finishing the calls in flight." in ran.err
+        assert "1 applied, 0 refused, 0 unknown, 27 pending" in ran.out
         assert len(oms.received) == 1
         assert "27 applied" in run("push").out
 
@@ -682,14 +682,14 @@ class TestInterrupts:
         number: signal.Signals,
     ) -> None:
         """Nor half a file of rejects; exit status 130."""
-        told = messages.Teller.problem
+        told = messages.Console.problem
 
-        def interrupt(teller: messages.Teller, problem: Any) -> None:
+        def interrupt(teller: messages.Console, problem: Any) -> None:
             if problem.place.line == 4:
                 signal.raise_signal(number)
             told(teller, problem)
 
-        monkeypatch.setattr(messages.Teller, "problem", interrupt)
+        monkeypatch.setattr(messages.Console, "problem", interrupt)
         ran = run("push", write(tmp_path, HEADER + ROW.replace("2026-10-05", "x") * 9))
         assert (ran.status, ran.err.splitlines()[-1]) == (130, "vtex-tracking push: interrupted.")
         assert len(oms.received) == 0

@@ -86,7 +86,7 @@ def test_an_account_that_is_not_there_is_a_mistake(run: Callable[..., Ran], tmp_
     """Not a report of nothing; there is no file then."""
     ran = run("report", "--account", "othr", "--output", tmp_path / "r.csv")
     assert ran.status == 2
-    assert ran.err == "vtex-tracking report: the journal has nothing of account othr; it has: mystore, other.\n"
+    assert ran.err == "vtex-tracking report: account othr is not in the journal; accounts in it: mystore, other.\n"
     assert left(tmp_path) == []
 
 
@@ -98,7 +98,7 @@ def test_an_account_may_be_named_without_its_address(run: Callable[..., Ran], us
     fill(usual, {"mystore@127.0.0.1:80": {"applied": 1}, "mystore@127.0.0.1:81": {"applied": 1}})
     ran = run("report", "--account", "mystore")
     assert ran.status == 2
-    assert "several addresses; name one of: mystore@127.0.0.1:80, mystore@127.0.0.1:81." in ran.err
+    assert "several addresses; use one of: mystore@127.0.0.1:80, mystore@127.0.0.1:81." in ran.err
 
 
 @pytest.mark.usefixtures("journal")
@@ -156,9 +156,7 @@ def test_an_unknown_ending_is_refused(run: Callable[..., Ran], tmp_path: Path) -
     """Rather than guessed at."""
     ran = run("report", "--output", tmp_path / "report.pdf")
     assert ran.status == 2
-    assert (
-        "report.pdf: its ending is none of .jsonl, .ndjson, .csv, .html, .htm; change it, or give --format" in ran.err
-    )
+    assert "report.pdf: unknown ending; use one of .jsonl, .ndjson, .csv, .html, .htm, or give --format" in ran.err
     assert left(tmp_path) == []
 
 
@@ -178,7 +176,7 @@ def test_the_journal_is_not_written_over(run: Callable[..., Ran], journal: Path,
     link.symlink_to(f"{journal}{ending}")
     ran = run("report", "--output", link)
     assert ran.status == 2
-    assert "is the journal itself; name another file" in ran.err
+    assert "is the journal itself; choose another file" in ran.err
     assert journal.read_bytes() == before
     assert len(texts_of(run("report").out)) == 8
 
@@ -190,7 +188,7 @@ def test_a_file_that_cannot_be_made_is_told(run: Callable[..., Ran], tmp_path: P
         ran = run("report", "--format", "csv", "--output", path)
         assert ran.status == 3
         assert f"--output {path}: {said}" in ran.err
-        assert "see that the folder exists and that you may write to it" in ran.err
+        assert "check that the folder exists and is writable" in ran.err
 
 
 @pytest.mark.usefixtures("journal")
@@ -241,7 +239,7 @@ def test_a_disk_that_is_full_halfway_is_incomplete(
     run: Callable[..., Ran], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However far it came."""
-    monkeypatch.setattr("vtex_tracking_ext.cli.report.pour", lambda *_: False)
+    monkeypatch.setattr("vtex_tracking_ext.cli.report.write_all", lambda *_: False)
     ran = run("report", "--output", tmp_path / "r.csv")
     assert (ran.status, left(tmp_path)) == (5, [])
 
@@ -302,9 +300,7 @@ def test_a_missing_extra_is_named(run: Callable[..., Ran], tmp_path: Path, monke
     monkeypatch.delattr("vtex_tracking_ext.bulk.report.page", raising=False)
     ran = run("report", "--output", tmp_path / "r.html")
     assert ran.status == 3
-    assert (
-        "(jinja2 is missing): pip install 'vtex-tracking[cli]'. --format csv and --format jsonl do without" in ran.err
-    )
+    assert "(jinja2 is missing): pip install 'vtex-tracking[cli]'. --format csv and --format jsonl do not" in ran.err
     assert left(tmp_path) == []
     assert run("report", "--format", "csv").status == 0
 
@@ -313,7 +309,7 @@ def test_a_stream_of_another_kind_takes_text_as_it_is(monkeypatch: pytest.Monkey
     """Such as a program's that calls the command's function; one that is closed has lost it."""
     stream = io.StringIO()
     monkeypatch.setattr(sys, "stdout", stream)
-    assert output.pour(["a", "b"])
+    assert output.write_all(["a", "b"])
     assert stream.getvalue() == "ab"
     stream.close()
-    assert not output.pour(["c"])
+    assert not output.write_all(["c"])

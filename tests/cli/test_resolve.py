@@ -40,8 +40,8 @@ def ledger(usual: Path, label: str) -> Path:
     rows = [row(1, "a"), row(2, "b"), delivery(3, "2026-10-02"), row(4, "c", account="north")]
     with SqliteJournal.open(usual) as journal:
         list(journal.add([evolve(one, order_id=ORDER, invoice_number=INVOICE) for one in rows], label))
-        journal.begin([1, 2, 4])
-        journal.settle([1, 4], "unknown", reason="the connection was cut")
+        journal.mark_in_flight([1, 2, 4])
+        journal.record_outcome([1, 4], "unknown", reason="the connection was cut")
     return usual
 
 
@@ -63,13 +63,13 @@ class TestListing:
             f"4: north, order {ORDER}, invoice {INVOICE}, 2026-10-01 c (f.csv:4): the connection was cut",
             f"1: {label}, order {ORDER}, invoice {INVOICE}, 2026-10-01 a (f.csv:1): the connection was cut",
             f"2: {label}, order {ORDER}, invoice {INVOICE}, 2026-10-01 b (f.csv:2)",
-            "3 entries unknown; settle them with --read, or with --applied or --not-applied once you have looked.",
+            "3 unknown outcomes. Resolve them with --read, or look at the orders and use --applied or --not-applied.",
         ]
 
     def test_an_account_can_be_asked_for(self, run: Callable[..., Ran], label: str) -> None:
         """By its name, with the address or without."""
-        assert "2 entries unknown" in run("resolve", "--account", "Sandbox").out
-        assert "2 entries unknown" in run("resolve", "--account", label).out
+        assert "2 unknown outcomes" in run("resolve", "--account", "Sandbox").out
+        assert "2 unknown outcomes" in run("resolve", "--account", label).out
 
     def test_numbers_can_be_asked_for(self, run: Callable[..., Ran]) -> None:
         """Those alone are listed; one that is not unknown is a mistake."""
@@ -81,8 +81,8 @@ class TestListing:
     def test_what_a_run_has_on_its_way_is_not_unknown(self, run: Callable[..., Ran], usual: Path) -> None:
         """It is told of as soon as the run knows, or has ended."""
         with SqliteJournal.open(usual):
-            assert "2 entries unknown" in run("resolve").out
-        assert "3 entries unknown" in run("resolve").out
+            assert "2 unknown outcomes" in run("resolve").out
+        assert "3 unknown outcomes" in run("resolve").out
 
     def test_machines_get_json(self, run: Callable[..., Ran]) -> None:
         """A line each."""
@@ -98,14 +98,20 @@ class TestListing:
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
-        (["--applied"], "Which ones?"),
-        (["--applied", "1", "--all"], "Which ones?"),
+        (["--applied"], "Give either the numbers that"),
+        (["--applied", "1", "--all"], "Give either the numbers that"),
         (["--read"], "the numbers that vtex-tracking resolve lists"),
         (["--withdraw"], "the numbers that vtex-tracking report --state pending lists"),
-        (["--applied", "--all", "--account", "south"], "nothing of account south; it has: north, sandbox@"),
-        (["--account", "south"], "nothing of account south; it has: north, sandbox@"),
-        (["--applied", "1", "3", "9"], "Nothing was changed: 3 is pending, 9 is not there; in_flight or unknown"),
-        (["--withdraw", "1"], "Nothing was changed: 1 is unknown; pending was expected."),
+        (
+            ["--applied", "--all", "--account", "south"],
+            "account south is not in the journal; accounts in it: north, sand",
+        ),
+        (["--account", "south"], "account south is not in the journal; accounts in it: north, sand"),
+        (
+            ["--applied", "1", "3", "9"],
+            "changed: 3 is pending, 9 does not exist; expected in_flight or unknown.",
+        ),
+        (["--withdraw", "1"], "Nothing was changed: 1 is unknown; expected pending."),
         (["--applied", "--read", "1"], "not allowed with"),
         (["--applied", "x"], "not a whole number"),
     ],
@@ -172,8 +178,8 @@ class TestRetrying:
         with SqliteJournal.open(ledger) as journal:
             rows = [row(line, f"r{line}", order_id=ORDER, invoice_number=INVOICE) for line in (5, 6)]
             list(journal.add(rows, label))
-            journal.begin([5])
-            journal.settle([5], "refused", status_code=404, reason="no such invoice")
+            journal.mark_in_flight([5])
+            journal.record_outcome([5], "refused", status_code=404, reason="no such invoice")
         assert run("resolve", "--withdraw", 6).out == "1 withdrawn\n"
         ran = run("resolve", "--retry", "--all")
         assert (ran.status, ran.out) == (0, "1 to be sent again by the next push\n")
@@ -182,7 +188,7 @@ class TestRetrying:
         assert states(ledger)[5] == "pending"
         ran = run("resolve", "--retry", 6)
         assert ran.status == 2
-        assert "6 is pending; refused was expected" in ran.err
+        assert "6 is pending; expected refused" in ran.err
         assert "vtex-tracking report --state refused lists" in run("resolve", "--retry").err
 
 
@@ -214,7 +220,7 @@ class TestByReading:
         with running(Oms()) as other:
             ran = run("resolve", "--read", "--all", "--account", "sandbox", "--base-url", other)
         assert ran.status == 3
-        assert f"they were meant for another address than {other}" in ran.err
+        assert f"recorded for another address than {other}" in ran.err
         assert len(oms.received) == 0
         assert states(ledger) == ["unknown", "in_flight", "pending", "unknown"]
 
@@ -222,7 +228,7 @@ class TestByReading:
         """Exit status 3, and why."""
         ran = run("resolve", "--read", 1, "--app-key", "x", "--app-token", "y")
         assert ran.status == 3
-        assert "given up" in ran.err
+        assert "stopped: " in ran.err
         assert states(ledger) == ["unknown", "in_flight", "pending", "unknown"]
 
     def test_a_429_is_told(self, run: Callable[..., Ran], ledger: Path, oms: Oms) -> None:
@@ -231,7 +237,7 @@ class TestByReading:
         oms.count_call()
         ran = run("resolve", "--read", 1, "--rate", 1000)
         assert ran.status == 4
-        assert "no calls for 1 s" in ran.err
+        assert "paused for 1 s" in ran.err
         assert states(ledger)[0] == "unknown"
 
     def test_it_can_be_interrupted(

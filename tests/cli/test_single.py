@@ -51,7 +51,7 @@ def test_deliver_reports_the_delivery(run: Callable[..., Ran]) -> None:
     )
     assert run("packages", "v501417lspt-01").out == (
         "order v501417lspt-01: 2 packages\n"
-        "  invoice 000030744, Log Expressa, LGX-2026-77155, on its way\n"
+        "  invoice 000030744, Log Expressa, LGX-2026-77155, in transit\n"
         "    2026-10-06  Coletado (BH)\n"
         "  invoice 900000112, return, no tracking number\n"
     )
@@ -90,7 +90,7 @@ def test_a_delivery_without_a_date_is_shown_without_one(run: Callable[..., Ran])
     [
         (("update", "a b", INVOICE, "--event", "2026-10-05", "x"), 2, "order_id: 'a b' contains a space"),
         (("update", ORDER, INVOICE, "--event", "2026-02-30", "x"), 2, "events[0].date: '2026-02-30' is not a date"),
-        (("update", ORDER, INVOICE, "--event", "2026-10-05"), 2, "--event number 1: give DATE DESCRIPTION"),
+        (("update", ORDER, INVOICE, "--event", "2026-10-05"), 2, "--event number 1: expected DATE DESCRIPTION"),
         (("update", ORDER, INVOICE), 2, "--event"),
         (("deliver", ORDER, INVOICE, "--delivered-date", "2999-01-01"), 2, "in the future"),
         (("update", ORDER, "9", "--event", "2026-10-05", "x"), 1, "'Invoice Not Found'"),
@@ -110,7 +110,7 @@ def test_a_delivery_without_a_date_is_shown_without_one(run: Callable[..., Ran])
         (("packages", ORDER, "--environment", ""), 2, "--environment: it is empty"),
         (("packages", ORDER, "--ca-file", ""), 2, "--ca-file: it is empty"),
         (("packages", ORDER, "--proxy", ""), 2, "--proxy: it is empty"),
-        (("packages", ORDER, "--timeout", "0"), 2, "--timeout: 0 seconds are no time"),
+        (("packages", ORDER, "--timeout", "0"), 2, "--timeout: timeout must be greater than 0"),
         (("deliver", ORDER, ""), 2, "invoice_number: empty; give the number under which the package was invoiced"),
         (("packages", ORDER, "--account", "evil.com/"), 3, "account 'evil.com/' is not a single host name label"),
         (("packages", ORDER, "--account", "a@b"), 3, "another host"),
@@ -118,7 +118,7 @@ def test_a_delivery_without_a_date_is_shown_without_one(run: Callable[..., Ran])
         (("packages", ORDER, "--timeout", "x"), 2, "not a number of seconds"),
         (("packages", ORDER, "--profile", "x"), 3, "cannot be read"),
         (("sandbox", "--port", "70000"), 2, "not a port"),
-        (("sandbox", "--rate-limit", "0"), 2, "not a whole number from 1 up"),
+        (("sandbox", "--rate-limit", "0"), 2, "not a whole number of at least 1"),
     ],
 )
 def test_bad_input_is_told_with_its_exit_status(

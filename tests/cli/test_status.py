@@ -8,17 +8,20 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import pytest
 
 from vtex_tracking_ext.bulk.journal.entries import STATES, State
 from vtex_tracking_ext.bulk.journal.interface import JournalError, JournalInUseError
 from vtex_tracking_ext.bulk.journal.sqlite import SqliteJournal
-from vtex_tracking_ext.cli import main, status
-from vtex_tracking_ext.cli.exit_codes import Status, status_of
-from vtex_tracking_ext.cli.parser import journal_options
-from vtex_tracking_ext.cli.status import journal_path, journal_to_write
+from vtex_tracking_ext.cli import main
+from vtex_tracking_ext.cli.exit_codes import ExitCode, exit_code_of
+from vtex_tracking_ext.cli.journal_location import (
+    journal_location,
+    journal_location_for_writing,
+    open_journal_reader,
+)
 from vtex_tracking_ext.errors import ConfigurationError
 
 from support.ledgers import fill
@@ -29,10 +32,10 @@ if TYPE_CHECKING:
     from support.commands import Ran
 
 ADVICE: Mapping[State, str] = {
-    "unknown": "Unknown: they may have been applied; `vtex-tracking resolve` finds out, or takes your word.",
-    "in_flight": "In flight: the last push was killed; push again, and it finds out what became of them.",
-    "pending": "Pending: they were not sent; push again, and it goes on where it stopped.",
-    "refused": ("Refused: `vtex-tracking report --state refused` says why; mend that, and push those rows again."),
+    "unknown": "Unknown: may have been applied; `vtex-tracking resolve` reads the orders or takes your answer.",
+    "in_flight": "In flight: the last push was killed; push again to find out the outcome.",
+    "pending": "Pending: not sent yet; push again to continue.",
+    "refused": ("Refused: `vtex-tracking report --state refused` shows why; fix those rows and push them again."),
 }
 
 
@@ -59,7 +62,7 @@ def test_the_journal_is_where_it_is_named_to_be(
 ) -> None:
     """By the option, the variable, or as usual in the folder of the user's state; a relative one is passed over."""
     monkeypatch.setenv("HOME", "/home/maria")
-    assert journal_path(options(option), environ) == Path(path)
+    assert journal_location(options(option), environ) == Path(path)
 
 
 def test_a_user_without_a_home_must_name_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,20 +73,20 @@ def test_a_user_without_a_home_must_name_it(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(Path, "home", home)
     with pytest.raises(ConfigurationError, match="name one with --journal or VTEX_JOURNAL"):
-        journal_path(options(), {})
-    assert journal_path(options("a.db"), {}) == Path("a.db")
+        journal_location(options(), {})
+    assert journal_location(options("a.db"), {}) == Path("a.db")
 
 
 def test_the_usual_folder_is_made_only_to_write(tmp_path: Path) -> None:
     """For its owner alone; folders that are there stay as they are."""
     environ = {"XDG_STATE_HOME": str(tmp_path / "a" / "state")}
-    path = Path(journal_path(options(), environ))
+    path = Path(journal_location(options(), environ))
     assert list(tmp_path.iterdir()) == []
     old = os.umask(0)
     try:
         tmp_path.chmod(0o755)
-        assert journal_to_write(options(), environ) == path
-        assert journal_to_write(options(), environ) == path
+        assert journal_location_for_writing(options(), environ) == path
+        assert journal_location_for_writing(options(), environ) == path
     finally:
         os.umask(old)
     for folder in (path.parent, path.parent.parent):
@@ -94,15 +97,15 @@ def test_the_usual_folder_is_made_only_to_write(tmp_path: Path) -> None:
 def test_a_folder_that_was_named_is_not_made(tmp_path: Path) -> None:
     """It may be misspelt, and the journal of earlier pushes elsewhere."""
     path = tmp_path / "none" / "j.db"
-    assert journal_to_write(options(str(path)), {}) == path
+    assert journal_location_for_writing(options(str(path)), {}) == path
     assert not path.parent.exists()
 
 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     """With what to do instead."""
     (tmp_path / "state").write_text("a file")
-    with pytest.raises(ConfigurationError, match=r"cannot be made: .*; mend that, or name a journal elsewhere"):
-        journal_to_write(options(), {"XDG_STATE_HOME": str(tmp_path / "state")})
+    with pytest.raises(ConfigurationError, match=r"cannot be created: .*; fix that, or choose another journal"):
+        journal_location_for_writing(options(), {"XDG_STATE_HOME": str(tmp_path / "state")})
 
 
 def test_a_missing_journal_is_told_as_such(run: Callable[..., Ran], tmp_path: Path) -> None:
@@ -110,11 +113,11 @@ def test_a_missing_journal_is_told_as_such(run: Callable[..., Ran], tmp_path: Pa
     ran = run("status")
     assert (ran.status, ran.out) == (3, "")
     assert "There is no journal " in ran.err
-    assert "a push makes one" in ran.err
+    assert "a push creates it" in ran.err
     assert not (tmp_path / "state").exists()
     ran = run("status", "--journal", tmp_path / "j.db")
     assert ran.status == 3
-    assert "a push makes one" in ran.err
+    assert "a push creates it" in ran.err
     ran = run("status", "--journal", tmp_path / "none" / "j.db")
     assert ran.status == 3
     assert "No such file or directory" in ran.err
@@ -134,7 +137,7 @@ def test_a_folder_that_may_not_be_looked_into_is_told(
     monkeypatch.setattr(Path, "stat", forbidden)
     ran = run("status")
     assert ran.status == 3
-    assert "Permission denied; mend that, or name a journal elsewhere" in ran.err
+    assert "Permission denied; fix that, or name a journal elsewhere" in ran.err
 
 
 def test_the_numbers_are_those_of_the_journal(run: Callable[..., Ran], usual: Path) -> None:
@@ -147,7 +150,7 @@ def test_the_numbers_are_those_of_the_journal(run: Callable[..., Ran], usual: Pa
         "account  pending  in flight  applied  refused  unknown",
         "mystore        3          1    1,200        2        1",
         "other          0          0       34        0        0",
-        "in all         3          1    1,234        2        1",
+        "total          3          1    1,234        2        1",
         ADVICE["unknown"],
         ADVICE["in_flight"],
         ADVICE["pending"],
@@ -159,7 +162,7 @@ def test_the_numbers_are_those_of_the_journal(run: Callable[..., Ran], usual: Pa
 @pytest.mark.parametrize(
     ("states", "status", "advice"),
     [
-        ({"applied": 1}, 0, ["Nothing is left to do."]),
+        ({"applied": 1}, 0, ["Nothing left to do."]),
         ({}, 0, ["Nothing has been pushed yet."]),
         ({"applied": 1, "refused": 1}, 1, [ADVICE["refused"]]),
         ({"pending": 1}, 5, [ADVICE["pending"]]),
@@ -203,14 +206,14 @@ def test_a_look_does_not_keep_a_push_out(usual: Path) -> None:
     """Nor does it leave anything behind, or open what is not there."""
     fill(usual, {"mystore": {"applied": 1}})
     usual.with_name("journal.db-lock").unlink()
-    with status.reader_of(options(), os.environ) as journal:
-        assert journal.at_work() == ""
+    with open_journal_reader(options()) as journal:
+        assert journal.active_writers() == ""
         assert not usual.with_name("journal.db-lock").exists()
         with SqliteJournal.open(usual):
-            assert journal.at_work().startswith(f"process {os.getpid()}, since 2")
+            assert journal.active_writers().startswith(f"process {os.getpid()}, since 2")
             with pytest.raises(JournalInUseError):
                 SqliteJournal.open(usual)
-        assert journal.at_work() == ""
+        assert journal.active_writers() == ""
         SqliteJournal.open(usual).close()
 
 
@@ -232,18 +235,18 @@ def test_one_account_is_told_alone(run: Callable[..., Ran], usual: Path) -> None
     assert ran.status == 0
     assert ran.out.splitlines()[1:] == [
         "other          0          0        2        0        0",
-        "Nothing is left to do.",
+        "Nothing left to do.",
     ]
     ran = run("status", "--account", "othr")
     assert (ran.status, ran.out) == (2, "")
-    assert ran.err == "vtex-tracking status: the journal has nothing of account othr; it has: mystore, other.\n"
+    assert ran.err == "vtex-tracking status: account othr is not in the journal; accounts in it: mystore, other.\n"
     usual.unlink()
     fill(usual, {"mystore@127.0.0.1:80": {"applied": 1}, "mystore": {"applied": 2}, "other": {"applied": 3}})
     assert run("status", "--account", "MyStore").out.splitlines()[-2].split()[-3:] == ["3", "0", "0"]
     assert run("status", "--account", "mystore@127.0.0.1:80").out.splitlines()[1].split()[-3:] == ["1", "0", "0"]
     usual.unlink()
     fill(usual, {})
-    assert "it has: none." in run("status", "--account", "other").err
+    assert "accounts in it: none." in run("status", "--account", "other").err
 
 
 def test_json_has_every_number(run: Callable[..., Ran], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -251,7 +254,7 @@ def test_json_has_every_number(run: Callable[..., Ran], tmp_path: Path, monkeypa
     path = tmp_path / "j.db"
     monkeypatch.setenv("VTEX_JOURNAL", str(path))
     fill(path, {"mystore": {"applied": 2, "refused": 1}})
-    assert f"`vtex-tracking report --state refused --journal {path}` says why" in run("status", "--journal", path).out
+    assert f"`vtex-tracking report --state refused --journal {path}` shows why" in run("status", "--journal", path).out
     ran = run("status", "--json")
     numbers = {"pending": 0, "in_flight": 0, "applied": 2, "refused": 1, "unknown": 0}
     assert ran.status == 1
@@ -288,13 +291,12 @@ def test_numbers_that_cannot_be_printed_are_incomplete(
 
 def test_a_journal_that_cannot_be_used_is_a_matter_of_configuration() -> None:
     """Like credentials: nothing can be done until somebody mends it."""
-    assert status_of(JournalError("x")) is status_of(JournalInUseError("x")) is Status.CONFIGURATION
+    assert exit_code_of(JournalError("x")) is exit_code_of(JournalInUseError("x")) is ExitCode.CONFIGURATION
 
 
-def test_the_states_of_the_options_are_those_of_the_journal() -> None:
-    """They are written twice so that --help is quick."""
-    assert journal_options.STATES == STATES
-    assert set(status._COLUMNS) == set(STATES)
+def test_every_state_of_the_journal_is_in_the_shared_constants() -> None:
+    """The constants of the options, which load quickly, are the states that the journal's type names."""
+    assert set(get_args(State)) == set(STATES)
 
 
 def test_help_does_not_import_what_is_heavy() -> None:
@@ -309,4 +311,4 @@ def test_help_does_not_import_what_is_heavy() -> None:
 
 def test_a_test_has_a_state_folder_of_its_own(tmp_path: Path) -> None:
     """No test can write to the journal of whoever runs it."""
-    assert Path(journal_path(options(), os.environ)).is_relative_to(tmp_path)
+    assert Path(journal_location(options(), os.environ)).is_relative_to(tmp_path)

@@ -17,9 +17,9 @@ import pytest
 
 from vtex_tracking_ext import AuthenticationError
 from vtex_tracking_ext.bulk.journal.opening import open_reader
-from vtex_tracking_ext.cli import enqueue, output
+from vtex_tracking_ext.cli import fleet, output
 from vtex_tracking_ext.fleet.account_pace import Paces
-from vtex_tracking_ext.fleet.task import queue_of
+from vtex_tracking_ext.fleet.task import queue_name
 from vtex_tracking_ext.sandbox import APP_KEY, APP_TOKEN, EXAMPLE_FILE, Oms
 
 from support.fleets import PATIENCE, fill, opened, states
@@ -74,7 +74,7 @@ def test_what_is_enqueued_is_served(run: Callable[..., Ran], oms: Oms, label: st
     assert pushed == (
         type(pushed)(
             0,
-            "26 rows: 26 new, 0 known before, 0 with mistakes.\nRang for 6 packages; the workers send what waits.\n",
+            "26 rows: 26 new, 0 already known, 0 invalid.\nNotified the workers of 6 packages.\n",
             "",
         )
     )
@@ -82,10 +82,8 @@ def test_what_is_enqueued_is_served(run: Callable[..., Ran], oms: Oms, label: st
     with told_to_end(oms, 6):
         ran = run("worker", "--concurrency", 2)
     assert (ran.status, ran.out) == (0, "")
-    assert ran.err.startswith(
-        f"Serving {label}. Ctrl-C or SIGTERM ends it, once the calls on their way are finished.\n"
-    )
-    assert ran.err.endswith("The worker has ended.\n")
+    assert ran.err.startswith(f"Serving {label}. Ctrl-C or SIGTERM stops the worker after the calls in flight.\n")
+    assert ran.err.endswith("Worker stopped.\n")
     assert f"INFO {label}, order 1172452900788-01, invoice 000030711: " in ran.err
     status = run("status", "--json")
     assert status.status == 0
@@ -98,7 +96,7 @@ def test_a_worker_that_starts_ends_the_rest_of_its_accounts(
     """Whoever starts it may have mended the credentials; else they would wait for ten minutes."""
     refused = AuthenticationError("401", status_code=401)
     with opened(shared) as journal:
-        Paces(journal.connections).change(label, lambda pace, now: pace.report(now, (), now, refused))
+        Paces(journal.connections).update(label, lambda pace, now: pace.report(now, (), now, refused))
     run("push", "--enqueue", EXAMPLE_FILE)
     with told_to_end(oms, 6):
         assert run("worker", "--concurrency", 2).status == 0
@@ -112,7 +110,7 @@ def test_what_waits_is_rung_for_without_files(run: Callable[..., Ran], tmp_path:
     run("push", "--enqueue", EXAMPLE_FILE)
     again = run("push", "--enqueue", "--json")
     assert (again.status, json.loads(again.out)["packages"]) == (0, 0)
-    assert run("push", "--enqueue").out == "Rang for 0 packages; the workers send what waits.\n"
+    assert run("push", "--enqueue").out == "Notified the workers of 0 packages.\n"
     wrong = tmp_path / "wrong.csv"
     wrong.write_text("order_id,invoice_number,date,description\n1-01,,2026-10-01,x\n")
     assert run("push", "--enqueue", wrong, "--no-rejects").status == 2
@@ -130,7 +128,7 @@ def test_a_fleet_needs_a_journal_that_can_be_shared(run: Callable[..., Ran], arg
     """Not one in a file."""
     ran = run(*arguments, "--journal", "j.db")
     assert ran.status == 3
-    assert "name one on PostgreSQL" in ran.err
+    assert "name one in PostgreSQL" in ran.err
 
 
 @pytest.mark.parametrize("arguments", [["worker"], ["push", "--enqueue", EXAMPLE_FILE]])
@@ -161,7 +159,7 @@ def test_tables_that_cannot_be_made_are_told_of(run: Callable[..., Ran], monkeyp
     monkeypatch.setattr("procrastinate.schema.SchemaManager.get_schema", lambda: "SELECT nonsense")
     ran = run("worker")
     assert ran.status == 3
-    assert "its tables are not those of this program" in ran.err
+    assert "its tables are not this program's" in ran.err
     assert len(closed) == 1
 
 
@@ -179,14 +177,14 @@ def test_a_worker_needs_an_account(run: Callable[..., Ran], monkeypatch: pytest.
 
 
 @pytest.mark.usefixtures("shared")
-@pytest.mark.parametrize(("accounts", "missing"), [("nobody, Sandbox", "nobody"), (" , ", "nobody")])
+@pytest.mark.parametrize(("accounts", "missing"), [("nobody, Sandbox", "nobody"), (" , ", "any account")])
 def test_accounts_without_credentials_are_named(
     run: Callable[..., Ran], accounts: str, missing: str, label: str
 ) -> None:
     """With those that there are."""
     ran = run("worker", "--accounts", accounts)
     assert ran.status == 3
-    assert f"--accounts: no credentials for {missing}; there are some for: {label}." in ran.err
+    assert f"--accounts: no credentials for {missing}; accounts with credentials: {label}." in ran.err
 
 
 def test_some_accounts_alone_are_served(run: Callable[..., Ran], shared: str, oms: Oms, url: str, label: str) -> None:
@@ -208,19 +206,18 @@ def test_some_accounts_alone_are_served(run: Callable[..., Ran], shared: str, om
     with opened(shared) as journal:
         fill(journal, 1, account=label)
         fill(journal, 1, account=other)
-        enqueue.ring_for(journal, [label, other])
+        fleet.notify_workers(journal, [label, other])
         with told_to_end(oms, 1):
             ran = run("worker", "--accounts", "OTHER,", "--quiet")
         assert ran.err == (
-            f"Serving {other}. Ctrl-C or SIGTERM ends it, once the calls on their way are finished.\n"
-            "The worker has ended.\n"
+            f"Serving {other}. Ctrl-C or SIGTERM stops the worker after the calls in flight.\nWorker stopped.\n"
         )
         assert states(journal, other) == {"applied": 1}
         assert states(journal, label) == {"pending": 1}
     with told_to_end(oms, 2):
         ran = run("worker")
     assert ran.err.startswith(f"Serving {other}, {label}.")
-    assert queue_of(other) != queue_of(label)
+    assert queue_name(other) != queue_name(label)
 
 
 @pytest.mark.usefixtures("shared")
@@ -278,7 +275,7 @@ def test_a_signal_ends_it_well(shared: str, number: signal.Signals) -> None:
         assert child.stderr.readline().startswith("Serving sandbox@")
         child.send_signal(number)
         assert child.wait(PATIENCE) == 0
-        assert child.stderr.read().endswith("The worker has ended.\n")
+        assert child.stderr.read().endswith("Worker stopped.\n")
 
 
 def test_status_tells_how_fast_a_fleet_calls(run: Callable[..., Ran], shared: str, oms: Oms, label: str) -> None:
@@ -290,23 +287,21 @@ def test_status_tells_how_fast_a_fleet_calls(run: Callable[..., Ran], shared: st
         run("worker", "--quiet")
     line = f"{label}: workers make "
     (told,) = [text for text in run("status").out.splitlines() if text.startswith(line)]
-    assert told.endswith(" calls a second at most.")
+    assert told.endswith(" calls a second.")
     with opened(shared) as journal:
         fill(journal, 1, account="mystore")
         journal.connections._pool.wait()
         rest(journal)
         text = run("status", "--account", "mystore").out
         document = json.loads(run("status", "--json").out)
-        (at_work,) = [told for told in run("status", "--account", label).out.splitlines() if "at work" in told]
+        (at_work,) = [told for told in run("status", "--account", label).out.splitlines() if "are running" in told]
     assert at_work.endswith(").")  # nothing of it is open, and workers end when they are told to
     assert line not in text
-    assert "mystore: workers make 10.0 calls a second at most; no worker calls it for 600 s: 401 \\x1b.\n" in text
-    assert "Workers or a push are at work (" in text
-    assert text.endswith("): look again in a while.\n")
+    assert "mystore: workers make at most 10.0 calls a second; paused for 600 s: 401 \\x1b.\n" in text
+    assert "Workers or a push are running (" in text
+    assert text.endswith("): check again later.\n")
     idle = run("status", "--account", "mystore").out
-    assert idle.endswith(
-        "Pending: they were not sent; push again or start a worker, and it goes on where it stopped.\n"
-    )
+    assert idle.endswith("Pending: not sent yet; push again or start a worker to continue.\n")
     assert document["paces"].keys() == {label, "mystore"}
     assert document["paces"][label]["quiet"] == 0
     assert document["paces"][label]["reason"] == ""
@@ -322,4 +317,4 @@ def rest(journal: Any) -> None:
     from vtex_tracking_ext.fleet.account_pace import Paces  # noqa: PLC0415 - likewise
 
     error = AuthenticationError("401 \x1b", status_code=401)
-    Paces(journal.connections).change("mystore", lambda shared, now: shared.report(now, (), now, error))
+    Paces(journal.connections).update("mystore", lambda shared, now: shared.report(now, (), now, error))

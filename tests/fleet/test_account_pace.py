@@ -37,19 +37,19 @@ url, rate, calls = sys.argv[1], float(sys.argv[2]), int(sys.argv[3])
 with PostgresJournal.open(url) as journal, ThreadPoolExecutor(4) as pool:
     paces, slots = Paces(journal.connections), []
     pace = FleetPace("mystore", paces, rate)
-    change = paces.change
+    update = paces.update
 
     def keep(account, act):
-        answer = change(account, act)
+        answer = update(account, act)
         slots.extend(getattr(answer, "starts", ()))
         return answer
 
-    paces.change = keep
+    paces.update = keep
 
     def call(_):
-        assert pace.wait()
+        assert pace.wait_for_turn()
         moment = time.time()
-        pace.learn(None)
+        pace.record_result(None)
         return moment
 
     moments = list(pool.map(call, range(calls)))
@@ -70,7 +70,7 @@ def at_full_rate(shared: SharedPace, _: float) -> None:
 
 def test_workers_never_exceed_the_ceiling_together(journal: PostgresJournal, journal_url: str) -> None:
     """Two processes of four threads each: no stretch of time has more slots than the rate allows."""
-    Paces(journal.connections).change("mystore", at_full_rate)
+    Paces(journal.connections).update("mystore", at_full_rate)
     command = [sys.executable, "-c", PROGRAM, journal_url, str(RATE), "60"]
     workers = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     told = [json.loads(worker.communicate(timeout=60)[0]) for worker in workers]
@@ -90,8 +90,8 @@ def test_the_state_is_for_all_and_stays(journal_url: str) -> None:
     with opened(journal_url) as journal:
         paces = Paces(journal.connections)
         assert paces.all() == {}
-        first = paces.change("mystore", lease)
-        assert paces.change("mystore", lease).starts > first.starts
+        first = paces.update("mystore", lease)
+        assert paces.update("mystore", lease).starts > first.starts
         ((now,),) = execute(journal_url, "SELECT extract(epoch FROM clock_timestamp())::float8")
         assert first.now == pytest.approx(now, abs=30)
         (kept,) = paces.all().values()
@@ -104,7 +104,7 @@ def test_the_state_is_for_all_and_stays(journal_url: str) -> None:
 def test_one_changes_it_at_a_time(journal: PostgresJournal, journal_url: str) -> None:
     """Whoever comes meanwhile waits, and sees what the other one did."""
     paces = Paces(journal.connections)
-    paces.change("mystore", lease)
+    paces.update("mystore", lease)
     inside, goes_on, seen = threading.Event(), threading.Event(), []
 
     def first(shared: SharedPace, _: float) -> None:
@@ -113,9 +113,9 @@ def test_one_changes_it_at_a_time(journal: PostgresJournal, journal_url: str) ->
         shared.reason = "the first"
 
     with ThreadPoolExecutor(2) as pool:
-        changing = pool.submit(paces.change, "mystore", first)
+        changing = pool.submit(paces.update, "mystore", first)
         assert inside.wait(PATIENCE)
-        other = pool.submit(paces.change, "mystore", lambda shared, _: seen.append(shared.reason))
+        other = pool.submit(paces.update, "mystore", lambda shared, _: seen.append(shared.reason))
         waiting = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
         until(lambda: execute(journal_url, waiting))
         goes_on.set()
@@ -132,9 +132,9 @@ def test_a_change_that_fails_changes_nothing(journal: PostgresJournal) -> None:
         shared.reason = "resting"
         raise ZeroDivisionError
 
-    paces.change("mystore", lease)
+    paces.update("mystore", lease)
     with pytest.raises(ZeroDivisionError):
-        paces.change("mystore", fail)
+        paces.update("mystore", fail)
     assert paces.all()["mystore"][0].reason == ""
 
 
@@ -148,7 +148,7 @@ def test_a_user_who_may_not_look_sees_none(journal_url: str) -> None:
     """And can look at the journal all the same."""
     role = f"looking_{os.getpid()}"
     with opened(journal_url) as journal:
-        Paces(journal.connections).change("mystore", lease)
+        Paces(journal.connections).update("mystore", lease)
         schema = journal.address.schema
     rights = f"GRANT USAGE ON SCHEMA {schema} TO {role}", f"GRANT SELECT ON {schema}.meta TO {role}"
     execute(journal_url, f"CREATE ROLE {role}", *rights)

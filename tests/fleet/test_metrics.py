@@ -12,7 +12,7 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from vtex_tracking_ext import RateLimitedError
-from vtex_tracking_ext.bulk.delivery.deliver import News, Waiting
+from vtex_tracking_ext.bulk.delivery.deliver import AccountPause, DeliveryResult
 from vtex_tracking_ext.bulk.journal.entries import Selection
 from vtex_tracking_ext.bulk.journal.interface import JournalError
 from vtex_tracking_ext.fleet.account_pace import Paces
@@ -69,19 +69,19 @@ def metrics(journal: PostgresJournal, clock: Clock) -> Metrics:
     return Metrics(journal, Paces(journal.connections).all, clock)
 
 
-def news(journal: PostgresJournal, outcome: str, *, is_call: bool) -> News:
+def news(journal: PostgresJournal, outcome: str, *, is_call: bool) -> DeliveryResult:
     """Return what became of the entries of a package."""
     entries = tuple(journal.entries(Selection(package=package(0))))
-    return News(entries, outcome, "", is_call=is_call)  # type: ignore[arg-type]
+    return DeliveryResult(entries, outcome, "", is_call=is_call)  # type: ignore[arg-type]
 
 
 def test_outcomes_calls_and_pauses_are_counted(journal: PostgresJournal, metrics: Metrics) -> None:
     """By account; what was learnt by reading is no call."""
     fill(journal, 1, "one", "two")
-    metrics.watch(news(journal, "applied", is_call=True))
-    metrics.watch(news(journal, "applied", is_call=False))
-    metrics.watch(news(journal, "unknown", is_call=True))
-    metrics.watch(Waiting("mystore", 60.0, "429"))
+    metrics.record(news(journal, "applied", is_call=True))
+    metrics.record(news(journal, "applied", is_call=False))
+    metrics.record(news(journal, "unknown", is_call=True))
+    metrics.record(AccountPause("mystore", 60.0, "429"))
     found = told(metrics)
     assert found["vtex_tracking_events_total", "mystore", "applied"] == 4
     assert found["vtex_tracking_events_total", "mystore", "unknown"] == 2
@@ -99,7 +99,7 @@ def test_states_and_paces_are_told(journal: PostgresJournal, metrics: Metrics, c
 
     limited = refused(429, retry_after=30)
     assert isinstance(limited, RateLimitedError)
-    Paces(journal.connections).change("mystore", meet)
+    Paces(journal.connections).update("mystore", meet)
     found = told(metrics)
     assert found["vtex_tracking_journal_entries", "mystore", "pending"] == 2
     assert found["vtex_tracking_journal_entries", "mystore", "refused"] == 1
@@ -115,7 +115,7 @@ def test_states_and_paces_are_told(journal: PostgresJournal, metrics: Metrics, c
 def test_a_journal_that_cannot_be_read_is_no_trouble(journal: PostgresJournal, metrics: Metrics, clock: Clock) -> None:
     """What the worker counted itself is told all the same."""
     fill(journal, 1)
-    metrics.watch(news(journal, "applied", is_call=True))
+    metrics.record(news(journal, "applied", is_call=True))
     told(metrics)
     journal.close()
     clock.now = 15.0
@@ -158,7 +158,7 @@ def test_who_asks_while_another_counts_does_not_wait(
     journal: PostgresJournal, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """For a database that does not answer, say."""
-    metrics.watch(Waiting("mystore", 60.0, "429"))
+    metrics.record(AccountPause("mystore", 60.0, "429"))
     begun, end = threading.Event(), threading.Event()
 
     def hanging() -> Mapping[str, Counter[State]]:

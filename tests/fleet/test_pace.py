@@ -10,8 +10,8 @@ import pytest
 
 from vtex_tracking_ext import AuthenticationError, NotFoundError, OutcomeUnknownError, RateLimitedError
 from vtex_tracking_ext.bulk.delivery.pace import Throttle
-from vtex_tracking_ext.fleet.pace import FleetPace, NotYet, Quiet
-from vtex_tracking_ext.fleet.slots import ASK_AGAIN, REST, SharedPace
+from vtex_tracking_ext.fleet.pace import AccountPaused, FleetPace, RetryLater
+from vtex_tracking_ext.fleet.slots import PROBE_POLL_SECONDS, REST_SECONDS, SharedPace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +31,7 @@ class Memory:
         self.trips = 0
         self._lock = threading.RLock()
 
-    def change(self, account: str, act: Callable[[SharedPace, float], T]) -> T:
+    def update(self, account: str, act: Callable[[SharedPace, float], T]) -> T:
         """Change the one pace."""
         assert account == "mystore"
         with self._lock:
@@ -86,8 +86,8 @@ def test_workers_keep_to_one_rate_together() -> None:
     workers = [memory.worker() for _ in range(3)]
     began = memory.now
     for number in range(60):
-        assert workers[number % 3].wait()
-        workers[number % 3].learn(None)
+        assert workers[number % 3].wait_for_turn()
+        workers[number % 3].record_result(None)
     assert memory.now - began == pytest.approx(59 / 20, rel=0.05)
 
 
@@ -104,7 +104,7 @@ def test_threads_that_wait_lease_together() -> None:
 
     pace._lease = lease  # type: ignore[method-assign]
     with ThreadPoolExecutor(8) as pool:
-        calls = [pool.submit(pace.wait) for _ in range(8)]
+        calls = [pool.submit(pace.wait_for_turn) for _ in range(8)]
         until_waiting(pace, 8)
         queueing.set()
         assert all(call.result(timeout=30) for call in calls)
@@ -117,9 +117,9 @@ def test_a_slot_that_is_late_is_given_up() -> None:
     memory = Memory()
     pace = memory.worker()
     pace._waiting = 4
-    assert pace.wait()
+    assert pace.wait_for_turn()
     memory.advance(1)
-    assert pace.wait()
+    assert pace.wait_for_turn()
     assert memory.now == pytest.approx(1001)
     assert memory.trips == 2
 
@@ -128,11 +128,11 @@ def test_a_turn_passes() -> None:
     """Where what is done before the call takes long."""
     memory = Memory()
     pace = memory.worker()
-    assert pace.wait()
+    assert pace.wait_for_turn()
     memory.advance(0.9)
-    assert not pace.is_late()
+    assert not pace.is_turn_stale()
     memory.advance(0.2)
-    assert pace.is_late()
+    assert pace.is_turn_stale()
 
 
 def test_a_429_of_one_worker_keeps_the_others_quiet() -> None:
@@ -140,31 +140,31 @@ def test_a_429_of_one_worker_keeps_the_others_quiet() -> None:
     memory = Memory()
     one, other = memory.worker(), memory.worker()
     one._waiting = 4
-    assert one.wait()
-    assert one.learn(limited(7)) == 7
-    assert one.quiet() == 7
+    assert one.wait_for_turn()
+    assert one.record_result(limited(7)) == 7
+    assert one.pause_seconds() == 7
     for worker in (one, other):
-        with pytest.raises(NotYet, match=r"not for 7\.0 s: .*429") as caught:
-            worker.wait()
+        with pytest.raises(RetryLater, match=r"retry in 7\.0 s: .*429") as caught:
+            worker.wait_for_turn()
         assert caught.value.seconds == pytest.approx(7)
     trips = memory.trips
-    with pytest.raises(NotYet):
-        other.wait()
+    with pytest.raises(RetryLater):
+        other.wait_for_turn()
     assert memory.trips == trips
     memory.advance(7)
-    assert one.wait()
-    assert other.wait()
+    assert one.wait_for_turn()
+    assert other.wait_for_turn()
 
 
 def test_a_short_quiet_is_waited_for() -> None:
     """Rather than put every package off; it may come while a call waits for its slot."""
     memory = Memory()
     one, other = memory.worker(), memory.worker()
-    assert one.wait()
-    assert one.learn(limited(1)) == 1
-    assert other.wait()
+    assert one.wait_for_turn()
+    assert one.record_result(limited(1)) == 1
+    assert other.wait_for_turn()
     assert memory.now == pytest.approx(1001)
-    assert one.wait()
+    assert one.wait_for_turn()
 
 
 def test_a_slot_in_a_quiet_time_is_given_up() -> None:
@@ -172,16 +172,16 @@ def test_a_slot_in_a_quiet_time_is_given_up() -> None:
     memory = Memory()
     pace = memory.worker()
     pace._waiting = 4
-    assert pace.wait()
+    assert pace.wait_for_turn()
     waited = pace._cancelled.wait
 
     def wait(timeout: float | None = None) -> bool:
         pace._cancelled.wait = waited  # type: ignore[method-assign]
-        pace.learn(limited(2))
+        pace.record_result(limited(2))
         return waited(timeout)
 
     pace._cancelled.wait = wait  # type: ignore[method-assign]
-    assert pace.wait()
+    assert pace.wait_for_turn()
     assert memory.now == pytest.approx(1002)
 
 
@@ -189,29 +189,29 @@ def test_what_was_answered_is_reported_with_the_next_lease() -> None:
     """Or when the worker ends; a refusal of an order counts as an answer, one of the account does not."""
     memory = Memory()
     pace = memory.worker()
-    pace.wait()
-    assert pace.learn(None) == 0
-    assert pace.learn(NotFoundError("404", status_code=404)) == 0
+    pace.wait_for_turn()
+    assert pace.record_result(None) == 0
+    assert pace.record_result(NotFoundError("404", status_code=404)) == 0
     assert memory.trips == 1
     assert memory.pace.throttle.accepted_since == 0
-    pace.wait()
+    pace.wait_for_turn()
     assert memory.pace.throttle.accepted_since == 2
-    pace.learn(None)
+    pace.record_result(None)
     pace.flush()
     pace.flush()
     assert (memory.pace.throttle.accepted_since, memory.trips) == (3, 3)
-    assert pace.learn(AuthenticationError("401", status_code=401)) == REST
-    with pytest.raises(NotYet, match="401"):
-        pace.wait()
+    assert pace.record_result(AuthenticationError("401", status_code=401)) == REST_SECONDS
+    with pytest.raises(RetryLater, match="401"):
+        pace.wait_for_turn()
 
 
 def test_an_error_brings_what_was_answered_before() -> None:
     """So that the rate that was let through is known when it is needed."""
     memory = Memory()
     pace = memory.worker()
-    pace.wait()
-    pace.learn(None)
-    assert pace.learn(OutcomeUnknownError("no answer")) == 0
+    pace.wait_for_turn()
+    pace.record_result(None)
+    assert pace.record_result(OutcomeUnknownError("no answer")) == 0
     assert memory.pace.throttle.accepted_since == 1
     assert memory.pace.breaker.strain > 0
 
@@ -220,19 +220,19 @@ def test_what_a_trial_says_is_told_at_once() -> None:
     """All workers wait for it, and the one that made the call may have no other to make."""
     memory = Memory()
     one, other = memory.worker(), memory.worker()
-    one.wait()
-    one.learn(AuthenticationError("401", status_code=401))
-    memory.advance(REST)
-    assert one.wait()
-    with pytest.raises(NotYet) as caught:
-        other.wait()
-    assert caught.value.seconds == ASK_AGAIN
-    one.learn(None)
-    memory.advance(ASK_AGAIN)
+    one.wait_for_turn()
+    one.record_result(AuthenticationError("401", status_code=401))
+    memory.advance(REST_SECONDS)
+    assert one.wait_for_turn()
+    with pytest.raises(RetryLater) as caught:
+        other.wait_for_turn()
+    assert caught.value.seconds == PROBE_POLL_SECONDS
+    one.record_result(None)
+    memory.advance(PROBE_POLL_SECONDS)
     for worker in (other, one):
-        assert worker.wait()
+        assert worker.wait_for_turn()
         trips = memory.trips
-        worker.learn(None)
+        worker.record_result(None)
         assert memory.trips == trips
 
 
@@ -240,21 +240,21 @@ def test_not_all_threads_wait_for_one_account() -> None:
     """Those that would wait for long do something else meanwhile; those that wait are as many as keep it busy."""
     memory = Memory(1.0)
     pace = FleetPace("mystore", memory, 1.0, lambda: memory.now)
-    assert pace.wait()
+    assert pace.wait_for_turn()
     pace._cancelled = Lasting()
     with ThreadPoolExecutor(8) as pool:
-        waiting = [pool.submit(pace.wait)]
+        waiting = [pool.submit(pace.wait_for_turn)]
         until_waiting(pace, 1)
         while not pace._interval:
             threading.Event().wait(0.001)
-        waiting += [pool.submit(pace.wait) for _ in range(2)]
+        waiting += [pool.submit(pace.wait_for_turn) for _ in range(2)]
         until_waiting(pace, 3)
         for _ in range(5):
-            with pytest.raises(Quiet, match="enough packages") as caught:
-                pace.wait()
+            with pytest.raises(AccountPaused, match="enough packages") as caught:
+                pace.wait_for_turn()
             assert caught.value.seconds == 1
         pace.cancel()
-        assert not pace.wait()
+        assert not pace.wait_for_turn()
         assert [future.result(timeout=30) for future in waiting] == [False] * 3
 
 
@@ -268,11 +268,11 @@ def test_cancelling_ends_the_waiting() -> None:
     """Now and later."""
     memory = Memory(1.1)
     pace = FleetPace("mystore", memory, 1.1, lambda: memory.now)
-    assert pace.wait()
+    assert pace.wait_for_turn()
     with ThreadPoolExecutor(3) as pool:
-        waiting = [pool.submit(pace.wait) for _ in range(3)]
+        waiting = [pool.submit(pace.wait_for_turn) for _ in range(3)]
         until_waiting(pace, 3)
         pace.cancel()
         assert [future.result(timeout=30) for future in waiting] == [False] * 3
-    assert not pace.wait()
-    assert (pace.reason, pace.stopped_by) == ("", None)
+    assert not pace.wait_for_turn()
+    assert (pace.stop_reason, pace.stop_error) == ("", None)

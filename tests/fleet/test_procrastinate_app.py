@@ -1,4 +1,4 @@
-"""Procrastinate's own command line on the doorbells."""
+"""Procrastinate's own command line on the stored_tasks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 from vtex_tracking_ext import ConfigurationError
 from vtex_tracking_ext.bulk.journal.entries import PackageKey
-from vtex_tracking_ext.fleet.enqueue import Ringing
+from vtex_tracking_ext.fleet.enqueue import TaskQueue
 
 if TYPE_CHECKING:
     from vtex_tracking_ext.bulk.journal.postgres import PostgresJournal
@@ -29,7 +29,7 @@ def procrastinate(*arguments: str, said: str = "", **environment: str) -> subpro
 
 def test_its_shell_shows_the_doorbells(journal: PostgresJournal, journal_url: str) -> None:
     """And its worker would not pretend to deliver."""
-    Ringing(journal.connections).ring([PackageKey("mystore", "o-01", "1")])
+    TaskQueue(journal.connections).add([PackageKey("mystore", "o-01", "1")])
     done = procrastinate("shell", "list_jobs", VTEX_JOURNAL=journal_url)
     assert done.returncode == 0, done.stderr
     assert "vtex_tracking.drain on mystore - [todo]" in done.stdout

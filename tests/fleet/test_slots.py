@@ -8,9 +8,18 @@ from itertools import pairwise
 import pytest
 
 from vtex_tracking_ext import AuthenticationError, NotFoundError, NotSentError, OutcomeUnknownError, RateLimitedError
-from vtex_tracking_ext.bulk.delivery.breaker import FIRST_PAUSE, MOST_UNKNOWN, Breaker
-from vtex_tracking_ext.bulk.delivery.pace import MOST_FREEZES, Throttle
-from vtex_tracking_ext.fleet.slots import ASK_AGAIN, LEASE_SECONDS, LONGEST_WAIT, REST, TRIAL, Answer, Lease, SharedPace
+from vtex_tracking_ext.bulk.delivery.breaker import FIRST_PAUSE, MAX_UNKNOWN, Breaker
+from vtex_tracking_ext.bulk.delivery.pace import MAX_FREEZES, Throttle
+from vtex_tracking_ext.fleet.slots import (
+    LEASE_SECONDS,
+    MAX_WAIT,
+    PROBE_POLL_SECONDS,
+    PROBE_TIMEOUT,
+    REST_SECONDS,
+    Answer,
+    Lease,
+    SharedPace,
+)
 
 NOW = 1_764_000_000.0
 UNKNOWN = OutcomeUnknownError("no answer")
@@ -56,8 +65,8 @@ def test_what_is_far_away_is_not_taken() -> None:
     for _ in range(2):
         lease = shared.lease(NOW, 1, 0.2)
         assert (lease.starts, lease.quiet) == ((), 5.0)
-        assert lease.reason == "the account is called every 5 s at present"
-    assert shared.lease(NOW + 5 - LONGEST_WAIT, 1, 0.2).starts == (NOW + 5,)
+        assert lease.reason == "the account is currently called every 5 s"
+    assert shared.lease(NOW + 5 - MAX_WAIT, 1, 0.2).starts == (NOW + 5,)
 
 
 def test_the_ceiling_is_what_is_said_last() -> None:
@@ -82,16 +91,16 @@ def test_429s_without_end_let_the_account_rest() -> None:
     """Not for ever: then one call tries the ground, and if it is answered the others go on."""
     shared = steady()
     now = NOW
-    for _ in range(MOST_FREEZES + 1):
+    for _ in range(MAX_FREEZES + 1):
         shared.report(now, (), now, limited(1))
         now += max(1.0, shared.throttle.frozen_until - now)
     lease = shared.lease(now, 9, 20)
     assert lease.starts == ()
-    assert REST - 70 < lease.quiet <= REST
+    assert REST_SECONDS - 70 < lease.quiet <= REST_SECONDS
     assert "stays over its limit" in lease.reason
     now += lease.quiet
     assert len(shared.lease(now, 9, 20).starts) == 1
-    assert shared.lease(now, 9, 20).quiet == ASK_AGAIN
+    assert shared.lease(now, 9, 20).quiet == PROBE_POLL_SECONDS
     shared.report(now + 1, [answered(now + 1)])
     assert len(shared.lease(now + 2, 9, 20).starts) > 1
     assert shared.reason == ""
@@ -101,31 +110,31 @@ def test_429s_without_end_let_the_account_rest() -> None:
 def test_what_ends_a_push_lets_the_account_rest(error: Exception) -> None:
     """What was on its way, and is answered, does not wake it; the call that tries the ground does, or not."""
     shared = steady()
-    assert shared.report(NOW, (), NOW, error) == REST  # type: ignore[arg-type]
-    assert shared.why() == str(error)
+    assert shared.report(NOW, (), NOW, error) == REST_SECONDS  # type: ignore[arg-type]
+    assert shared.pause_reason() == str(error)
     shared.report(NOW + 1, [answered(NOW + 1)])
-    assert shared.quiet(NOW + 1) == REST - 1
-    assert len(shared.lease(NOW + REST, 9, 20).starts) == 1
-    assert shared.report(NOW + REST + 1, (), NOW + REST, error) == REST  # type: ignore[arg-type]
+    assert shared.pause_seconds(NOW + 1) == REST_SECONDS - 1
+    assert len(shared.lease(NOW + REST_SECONDS, 9, 20).starts) == 1
+    assert shared.report(NOW + REST_SECONDS + 1, (), NOW + REST_SECONDS, error) == REST_SECONDS  # type: ignore[arg-type]
 
 
 def rested(shared: SharedPace) -> float:
     """Let an account rest, and return when it has."""
     shared.report(NOW, (), NOW, NotSentError("no connection"))
-    return NOW + REST
+    return NOW + REST_SECONDS
 
 
 def test_while_a_call_tries_the_ground_the_others_ask_again_soon() -> None:
     """Else they would find out after another rest or pause only that all is well."""
     shared = steady()
     now = rested(shared)
-    assert shared.lease(now, 9, 20).is_trial
-    assert shared.lease(now, 9, 20).quiet == ASK_AGAIN
+    assert shared.lease(now, 9, 20).is_probe
+    assert shared.lease(now, 9, 20).quiet == PROBE_POLL_SECONDS
     shared = steady()
-    for _ in range(MOST_UNKNOWN):
+    for _ in range(MAX_UNKNOWN):
         shared.report(NOW, (), NOW, UNKNOWN)
-    assert shared.lease(NOW + FIRST_PAUSE, 9, 20).is_trial
-    assert shared.lease(NOW + FIRST_PAUSE, 9, 20).quiet == ASK_AGAIN
+    assert shared.lease(NOW + FIRST_PAUSE, 9, 20).is_probe
+    assert shared.lease(NOW + FIRST_PAUSE, 9, 20).quiet == PROBE_POLL_SECONDS
     assert shared.report(NOW + FIRST_PAUSE, (), NOW + FIRST_PAUSE, UNKNOWN) == 2 * FIRST_PAUSE
     assert shared.lease(NOW + FIRST_PAUSE, 9, 20).quiet == 2 * FIRST_PAUSE
 
@@ -135,8 +144,8 @@ def test_a_trial_that_is_lost_is_followed_by_another() -> None:
     shared = steady()
     now = rested(shared)
     shared.lease(now, 9, 20)
-    assert not shared.lease(now + TRIAL - 1, 9, 20).starts
-    assert shared.lease(now + TRIAL, 9, 20).is_trial
+    assert not shared.lease(now + PROBE_TIMEOUT - 1, 9, 20).starts
+    assert shared.lease(now + PROBE_TIMEOUT, 9, 20).is_probe
 
 
 def test_an_old_answer_does_not_pass_for_the_trials() -> None:
@@ -161,12 +170,12 @@ def test_a_clock_that_is_set_back_keeps_nobody_waiting() -> None:
     assert shared.throttle.recent == [NOW - day]
     shared.report(NOW, (), NOW, limited(30))
     assert shared.lease(NOW - day, 9, 20).quiet == 30
-    for _ in range(MOST_UNKNOWN):
+    for _ in range(MAX_UNKNOWN):
         shared.report(NOW, (), NOW, UNKNOWN)
     assert shared.lease(NOW - day, 9, 20).quiet == FIRST_PAUSE
     rested(shared)
-    assert shared.lease(NOW - day, 9, 20).quiet == REST
-    assert shared.lease(NOW - day + REST, 9, 20).is_trial
+    assert shared.lease(NOW - day, 9, 20).quiet == REST_SECONDS
+    assert shared.lease(NOW - day + REST_SECONDS, 9, 20).is_probe
     shared.report(NOW - 2 * day, [answered(NOW - 2 * day)])
     assert not shared.reason
     assert shared.lease(NOW - 2 * day - 0.5, 9, 20).quiet == 0
@@ -175,18 +184,18 @@ def test_a_clock_that_is_set_back_keeps_nobody_waiting() -> None:
 def test_unknown_outcomes_pause_the_account_and_then_let_it_rest() -> None:
     """One call tries the ground after each pause."""
     shared = steady()
-    for _ in range(MOST_UNKNOWN - 1):
+    for _ in range(MAX_UNKNOWN - 1):
         assert shared.report(NOW, (), NOW, UNKNOWN) == 0
     assert shared.report(NOW, (), NOW, UNKNOWN) == FIRST_PAUSE
-    assert shared.why() == "too many outcomes are unknown"
+    assert shared.pause_reason() == "too many outcomes are unknown"
     now = NOW
     while not shared.reason:
-        now += shared.quiet(now)
+        now += shared.pause_seconds(now)
         (start,) = shared.lease(now, 9, 20).starts
         assert shared.lease(now, 9, 20).starts == ()
         shared.report(now, (), start, UNKNOWN)
-    assert "pauses did not help" in shared.why()
-    now += shared.quiet(now)
+    assert "even after 3 pauses" in shared.pause_reason()
+    now += shared.pause_seconds(now)
     (start,) = shared.lease(now, 9, 20).starts
     shared.report(now, [answered(now)])
     assert shared.report(now + 1, (), now + 1, UNKNOWN) == FIRST_PAUSE  # it was on trial
@@ -195,12 +204,12 @@ def test_unknown_outcomes_pause_the_account_and_then_let_it_rest() -> None:
 def test_what_was_on_its_way_does_not_end_a_pause() -> None:
     """Its answer says nothing about the time after it began."""
     shared = steady()
-    for _ in range(MOST_UNKNOWN):
+    for _ in range(MAX_UNKNOWN):
         shared.report(NOW, (), NOW - 1, UNKNOWN)
     shared.report(NOW + 1, [answered(NOW + 1, after=2)])
-    assert shared.quiet(NOW + 1) == FIRST_PAUSE - 1
+    assert shared.pause_seconds(NOW + 1) == FIRST_PAUSE - 1
     shared.report(NOW + 61, [answered(NOW + 61, after=0.5)])
-    assert shared.quiet(NOW + 61) == 0
+    assert shared.pause_seconds(NOW + 61) == 0
 
 
 def test_a_refusal_was_let_through() -> None:
@@ -227,11 +236,11 @@ def test_the_state_travels_as_json() -> None:
 def test_a_rest_can_be_ended() -> None:
     """One call tries the ground; a freeze is no rest."""
     shared = steady()
-    shared.wake(NOW)
+    shared.end_rest(NOW)
     assert len(shared.lease(NOW, 2, 20).starts) == 2
     shared.report(NOW, (), NOW, AuthenticationError("401", status_code=401))
-    shared.wake(NOW + 1)
+    shared.end_rest(NOW + 1)
     assert len(shared.lease(NOW + 1, 9, 20).starts) == 1
     shared.report(NOW + 2, (), NOW + 2, limited(7))
-    shared.wake(NOW + 3)
-    assert shared.quiet(NOW + 3) >= 6
+    shared.end_rest(NOW + 3)
+    assert shared.pause_seconds(NOW + 3) >= 6

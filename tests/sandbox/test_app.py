@@ -209,7 +209,7 @@ def test_loopback_host_names_are_taken(http: httpx.Client, host: str) -> None:
 
 def test_the_page_shows_orders_and_timelines(http: httpx.Client, oms: Oms) -> None:
     """Escaped, and fenced in by a content security policy."""
-    assert "None yet" in http.get("/").text
+    assert "No requests yet" in http.get("/").text
     http.put(TRACKING, headers=KEY, json={**BODY, "isDelivered": True, "deliveredDate": "2022-10-01 21:15"})
     answer = http.get("/")
     assert "Coletado &lt;b&gt;" in answer.text

@@ -175,7 +175,7 @@ def test_a_body_that_is_no_object_is_refused(raw: bytes) -> None:
         ({"events": [{**EVENT, "description": "x" * (LONGEST + 1)}]}, f"{LONGEST + 1} characters"),
         ({"events": [{**EVENT, "description": ""}]}, "0 characters"),
         ({"events": [{"city": "x"}]}, "events[0].state is missing"),
-        ({"event": []}, "event is not known"),
+        ({"event": []}, "event is unknown"),
     ],
 )
 def test_a_tracking_body_beyond_the_contract_is_refused(change: dict[str, Any], said: str) -> None:
@@ -188,7 +188,7 @@ def test_a_tracking_body_beyond_the_contract_is_refused(change: dict[str, Any], 
 
 @pytest.mark.parametrize(
     ("change", "said"),
-    [({"trackingNumber": ""}, "empty"), ({"trackingNumber": None}, "wrong type"), ({"x": 1}, "not known")],
+    [({"trackingNumber": ""}, "empty"), ({"trackingNumber": None}, "wrong type"), ({"x": 1}, "is unknown")],
 )
 def test_a_tracking_number_body_beyond_the_contract_is_refused(change: dict[str, Any], said: str) -> None:
     """The other three may be null."""

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from vtex_tracking_ext.bulk.journal.postgres import address_of
-from vtex_tracking_ext.cli import _parser
+from vtex_tracking_ext.bulk.journal.postgres import parse_url
+from vtex_tracking_ext.cli.parser.parser import build_parser
 from vtex_tracking_ext.sandbox import APP_KEY, APP_TOKEN
 
 from support.scratch import ROOT
@@ -38,7 +38,7 @@ def test_there_are_two_workers_a_sandbox_and_a_database(services: Mapping[str, A
 
 def test_commands_are_those_of_the_program(services: Mapping[str, Any]) -> None:
     """With options that it knows."""
-    parser = _parser()
+    parser = build_parser()
     for name in ("sandbox", "worker", "push"):
         assert parser.parse_args(services[name]["command"]).command == name
     port = parser.parse_args(services["sandbox"]["command"]).port
@@ -47,7 +47,7 @@ def test_commands_are_those_of_the_program(services: Mapping[str, Any]) -> None:
 
 def test_the_journal_is_in_the_database(services: Mapping[str, Any]) -> None:
     """With its user, and no password in its address."""
-    address = address_of(services["worker"]["environment"]["VTEX_JOURNAL"])
+    address = parse_url(services["worker"]["environment"]["VTEX_JOURNAL"])
     database = services["postgres"]["environment"]
     assert address.parameters["host"] == "postgres"
     assert address.parameters["user"] == database["POSTGRES_USER"]

@@ -1,4 +1,4 @@
-"""What tests of a fleet share: a journal with its tables, rows, doorbells, and workers that run in a thread."""
+"""What tests of a fleet share: a journal with its tables, rows, stored_tasks, and workers that run in a thread."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from vtex_tracking_ext import TrackingClient
-from vtex_tracking_ext.bulk.delivery.deliver import Choices, News, Waiting
-from vtex_tracking_ext.bulk.journal.account_name import label_of
+from vtex_tracking_ext.bulk.delivery.deliver import AccountPause, DeliveryOptions, DeliveryResult
+from vtex_tracking_ext.bulk.journal.account_name import account_name_of
 from vtex_tracking_ext.bulk.journal.entries import PackageKey, Selection
 from vtex_tracking_ext.bulk.journal.postgres import PostgresJournal
 from vtex_tracking_ext.fleet.account_pace import Paces
-from vtex_tracking_ext.fleet.enqueue import Ringing
-from vtex_tracking_ext.fleet.tables import prepare
+from vtex_tracking_ext.fleet.enqueue import TaskQueue
+from vtex_tracking_ext.fleet.tables import create_or_upgrade
 from vtex_tracking_ext.fleet.task import make_app
 from vtex_tracking_ext.fleet.work import Work
-from vtex_tracking_ext.fleet.worker import Rhythm, Worker
+from vtex_tracking_ext.fleet.worker import Worker, WorkerIntervals
 from vtex_tracking_ext.sandbox import APP_KEY, APP_TOKEN, Oms
 
 from support.journaled import row
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 PATIENCE = 30.0
 
 #: A worker that sweeps every second, and waits for nothing.
-HASTY = Rhythm(look=0.1, stalled_after=0.5, sweep="* * * * * *")
+HASTY = WorkerIntervals(poll_seconds=0.1, stalled_seconds=0.5, sweep_cron="* * * * * *")
 
 
-class Doorbell(NamedTuple):
+class StoredTask(NamedTuple):
     """A doorbell as it stands in Procrastinate's table."""
 
     id: int
@@ -51,8 +51,8 @@ class Doorbell(NamedTuple):
 def opened(url: str) -> Iterator[PostgresJournal]:
     """Open a journal with the fleet's tables beside it."""
     with PostgresJournal.open(url) as journal:
-        with journal.connections.one() as connection:
-            prepare(connection)
+        with journal.connections.connection() as connection:
+            create_or_upgrade(connection)
         yield journal
 
 
@@ -80,10 +80,10 @@ def fill(journal: PostgresJournal, packages: int, *texts: str, account: str = "m
 def move(journal: PostgresJournal, state: State, key: PackageKey, begun: str = "0 seconds") -> None:
     """Bring a package's pending entries to a state, as if their call had begun a while ago."""
     ids = [entry.id for entry in journal.entries(Selection(("pending",), package=key))]
-    journal.begin(ids)
+    journal.mark_in_flight(ids)
     if state != "in_flight":
-        journal.settle(ids, state)
-    with journal.connections.one() as connection:
+        journal.record_outcome(ids, state)
+    with journal.connections.connection() as connection:
         connection.execute(
             "UPDATE entries SET begun = begun - %s::interval, added = added - %s::interval WHERE id = ANY(%s)",
             (begun, begun, ids),
@@ -95,18 +95,18 @@ def states(journal: PostgresJournal, account: str = "mystore") -> Counter[State]
     return journal.counts().get(account, Counter())
 
 
-def doorbells(journal: PostgresJournal) -> list[Doorbell]:
-    """Return all doorbells, in the order in which they were rung; the sweep's are left out."""
-    with journal.connections.one() as connection:
+def stored_tasks(journal: PostgresJournal) -> list[StoredTask]:
+    """Return all stored_tasks, in the order in which they were rung; the sweep's are left out."""
+    with journal.connections.connection() as connection:
         found = connection.execute(
             "SELECT id, queue_name, lock, priority, status::text, args ->> 'order_id' FROM procrastinate_jobs "
             "WHERE task_name = 'vtex_tracking.drain' ORDER BY id"
         )
-        return [Doorbell(*values) for values in found]
+        return [StoredTask(*values) for values in found]
 
 
-def take_up(journal: PostgresJournal, number: int = 1, queues: Sequence[str] | None = None) -> list[PackageKey]:
-    """Have Procrastinate take up doorbells, as a worker of it that dies at once, and return their packages."""
+def fetch_tasks(journal: PostgresJournal, number: int = 1, queues: Sequence[str] | None = None) -> list[PackageKey]:
+    """Have Procrastinate take up stored_tasks, as a worker of it that dies at once, and return their packages."""
 
     async def fetch() -> list[PackageKey]:
         app = make_app(journal.address, _nothing, _nothing)
@@ -146,18 +146,18 @@ def shown(oms: Oms, number: int) -> list[str]:
     return [event["description"] for event in oms.applied(order(number), "1")]
 
 
-class Seen:
+class ResultRecorder:
     """What a worker told, to wait for."""
 
     def __init__(self) -> None:
-        self.news: list[News] = []
-        self.pauses: list[Waiting] = []
+        self.news: list[DeliveryResult] = []
+        self.pauses: list[AccountPause] = []
         self._changed = threading.Condition()
 
-    def __call__(self, news: News | Waiting) -> None:
+    def __call__(self, news: DeliveryResult | AccountPause) -> None:
         """Take in what happened."""
         with self._changed:
-            if isinstance(news, News):
+            if isinstance(news, DeliveryResult):
                 self.news.append(news)
             else:
                 self.pauses.append(news)
@@ -187,17 +187,17 @@ class Fleet:
         url: str,
         *,
         rate: float = 200.0,
-        choices: Choices | None = None,
+        options: DeliveryOptions | None = None,
         concurrency: int = 4,
-        rhythm: Rhythm = HASTY,
+        intervals: WorkerIntervals = HASTY,
     ) -> None:
         self.journal = journal
-        self.seen = Seen()
+        self.seen = ResultRecorder()
         self.client = client_at(url)
-        self.label = label_of(self.client)
+        self.label = account_name_of(self.client)
         store = Paces(journal.connections)
-        self.work = Work(journal, store, lambda _: self.client, rate, choices or Choices(), self.seen)
-        self.worker = Worker(journal, self.work, [self.label], concurrency, rhythm)
+        self.work = Work(journal, store, lambda _: self.client, rate, options or DeliveryOptions(), self.seen)
+        self.worker = Worker(journal, self.work, [self.label], concurrency, intervals)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._began = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="worker")
@@ -232,10 +232,10 @@ class Fleet:
         await self.worker.run()
 
 
-def ring(journal: PostgresJournal) -> int:
+def add_tasks(journal: PostgresJournal) -> int:
     """Ring for all packages that lack a doorbell."""
-    ringing = Ringing(journal.connections)
-    return ringing.ring(ringing.lacking())
+    tasks = TaskQueue(journal.connections)
+    return tasks.add(tasks.packages_without_task())
 
 
 async def _nothing(*_: object) -> None:

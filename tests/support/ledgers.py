@@ -35,9 +35,9 @@ def fill(path: Path, numbers: Numbers) -> None:
                 ids = [e.id for e in journal.entries(Selection(("pending",), account)) if _is(e.event, state)]
                 assert len(ids) == number
                 if state != "pending":
-                    journal.begin(ids)
+                    journal.mark_in_flight(ids)
                     if state != "in_flight":
-                        journal.settle(ids, state, status_code=None, reason="said so")
+                        journal.record_outcome(ids, state, status_code=None, reason="said so")
 
 
 def _row(line: int, text: str) -> Row:

@@ -1,6 +1,6 @@
-"""Files and feeds of carrier events: noted in a journal, delivered to VTEX, reported.
+"""Record files and feeds of carrier events in a journal, deliver them to VTEX, and report on them.
 
-Public names are imported on first use, so that the parts of this package can be imported without the whole.
+``push`` and ``Result`` are imported on first use, so that other parts can be imported without the whole.
 """
 
 from __future__ import annotations
@@ -14,10 +14,9 @@ __all__ = ["Result", "push"]
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name when it is first asked for (PEP 562)."""
+    """Import a public name on first use (PEP 562)."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from . import pipeline  # noqa: PLC0415 - on first use
 
-    value = globals()[name] = getattr(pipeline, name)
-    return value
+    return getattr(pipeline, name)

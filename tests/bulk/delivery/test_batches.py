@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vtex_tracking_ext import TrackingUpdate
-from vtex_tracking_ext.bulk.delivery.batches import EVENTS_PER_CALL, batches, calls_for, halves, update_of
-from vtex_tracking_ext.bulk.input.records import Place
-from vtex_tracking_ext.bulk.journal.entries import Entry, Load, PackageKey
+from vtex_tracking_ext.bulk.delivery.batches import batches, build_update, count_calls, halves
+from vtex_tracking_ext.bulk.input.rows import Place
+from vtex_tracking_ext.bulk.journal.entries import Backlog, Entry, PackageKey
+from vtex_tracking_ext.config.defaults import EVENTS_PER_CALL
 
 from support.journaled import START, row
 
@@ -56,7 +57,7 @@ def test_nothing_is_left_out_or_doubled(count: int, at: int | None, limit: int) 
     assert at is None or at >= count or sent[-1] == at
     assert all(sum(number != at for number in call) <= limit for call in calls)
     deliveries = int(at is not None and at < count)
-    assert calls_for(Load(count - deliveries, deliveries, 0), limit) == len(calls)
+    assert count_calls(Backlog(count - deliveries, deliveries, 0), limit) == len(calls)
 
 
 @pytest.mark.parametrize("count", [2, 3, 20, 21])
@@ -74,7 +75,7 @@ def test_a_batch_becomes_one_update() -> None:
     batch = (entry(1), entry(2, is_delivery=True))
     event = batch[0].event
     assert event is not None
-    assert update_of(batch) == TrackingUpdate(
+    assert build_update(batch) == TrackingUpdate(
         "o-01", "1", [event], is_delivered=True, delivered_date="2026-10-02 10:00"
     )
-    assert update_of(batch[:1]) == TrackingUpdate("o-01", "1", [event])
+    assert build_update(batch[:1]) == TrackingUpdate("o-01", "1", [event])

@@ -19,7 +19,7 @@ from vtex_tracking_ext import (
     ReadFailedError,
     VtexTrackingError,
 )
-from vtex_tracking_ext.bulk.delivery.breaker import FIRST_PAUSE, MOST_PAUSES, MOST_UNKNOWN, Breaker
+from vtex_tracking_ext.bulk.delivery.breaker import FIRST_PAUSE, MAX_PAUSES, MAX_UNKNOWN, Breaker
 
 UNKNOWN = OutcomeUnknownError("no answer came")
 
@@ -27,13 +27,13 @@ UNKNOWN = OutcomeUnknownError("no answer came")
 def learn(breaker: Breaker, now: float, *errors: VtexTrackingError | None) -> None:
     """Tell a breaker of calls that took no time."""
     for error in errors:
-        breaker.learn(now, now, error)
+        breaker.record_result(now, now, error)
 
 
 def tripped(now: float = 100.0) -> Breaker:
     """Return a breaker that has just begun its first pause."""
     breaker = Breaker()
-    learn(breaker, now, *[UNKNOWN] * MOST_UNKNOWN)
+    learn(breaker, now, *[UNKNOWN] * MAX_UNKNOWN)
     return breaker
 
 
@@ -48,7 +48,7 @@ def test_what_meets_every_call_ends_the_account(kind: type[VtexTrackingError]) -
 def test_credentials_that_are_refused_end_the_account_even_after_a_pause_began() -> None:
     """A call that was on its way tells nothing of the outage, but all of the credentials."""
     breaker = tripped(now=100.0)
-    breaker.learn(101.0, 99.0, AuthenticationError("the token is gone"))
+    breaker.record_result(101.0, 99.0, AuthenticationError("the token is gone"))
     assert breaker.reason == "the token is gone"
 
 
@@ -62,7 +62,7 @@ def test_a_refusal_of_one_update_is_no_trouble() -> None:
 def test_outcomes_unknown_in_a_row_pause_the_account() -> None:
     """One fewer does not; the pause has an end."""
     breaker = Breaker()
-    learn(breaker, 100.0, *[UNKNOWN] * (MOST_UNKNOWN - 1))
+    learn(breaker, 100.0, *[UNKNOWN] * (MAX_UNKNOWN - 1))
     assert breaker.delay(100.0) == 0
     learn(breaker, 100.0, UNKNOWN)
     assert breaker.delay(100.0) == FIRST_PAUSE
@@ -83,7 +83,7 @@ def test_a_part_that_is_out_of_order_is_noticed(answers: int, paused: bool) -> N
 def test_a_429_and_what_never_reached_vtex_say_nothing_about_unknowns() -> None:
     """They neither make up for them, nor let the others go on after a pause."""
     breaker = Breaker()
-    for _ in range(MOST_UNKNOWN):
+    for _ in range(MAX_UNKNOWN):
         learn(breaker, 100.0, UNKNOWN, *[RateLimitedError(), InvalidUpdateError("bad")] * 10)
     assert breaker.paused
     breaker.start(160.0)
@@ -118,9 +118,9 @@ def test_pauses_double_and_at_last_the_account_ends() -> None:
         now += breaker.delay(now)
         breaker.start(now)
         learn(breaker, now, UNKNOWN)
-    assert [FIRST_PAUSE * 2**n for n in range(MOST_PAUSES)] == pauses
-    assert breaker.reason.startswith("too many outcomes are unknown, and 3 pauses did not help; push again once VTEX")
-    assert breaker.reason.endswith("The last: no answer came")
+    assert [FIRST_PAUSE * 2**n for n in range(MAX_PAUSES)] == pauses
+    assert breaker.reason.startswith("too many outcomes are unknown, even after 3 pauses; push again once VTEX")
+    assert breaker.reason.endswith("The last error: no answer came")
 
 
 def test_what_was_on_its_way_when_a_pause_began_tells_nothing() -> None:
@@ -128,7 +128,7 @@ def test_what_was_on_its_way_when_a_pause_began_tells_nothing() -> None:
     breaker = tripped(now=100.0)
     before = attrs.evolve(breaker)
     for error in (UNKNOWN, None):
-        breaker.learn(170.0, 99.0, error)
+        breaker.record_result(170.0, 99.0, error)
     assert before == breaker
 
 
@@ -138,7 +138,7 @@ def test_vtex_is_on_trial_after_a_pause() -> None:
     learn(breaker, 160.0, None, UNKNOWN)
     assert breaker.delay(160.0) == 2 * FIRST_PAUSE
     learn(breaker, 280.0, *[None] * 21)
-    learn(breaker, 280.0, *[UNKNOWN] * (MOST_UNKNOWN - 1))
+    learn(breaker, 280.0, *[UNKNOWN] * (MAX_UNKNOWN - 1))
     assert breaker.delay(280.0) == 0
     learn(breaker, 280.0, UNKNOWN)
     assert breaker.delay(280.0) == FIRST_PAUSE
@@ -152,7 +152,7 @@ def test_orders_that_cannot_be_read_are_the_same_trouble() -> None:
         breaker.start(now)
         learn(breaker, now, ReadFailedError("no answer came"))
         reads += 1
-        assert reads <= MOST_UNKNOWN + MOST_PAUSES
+        assert reads <= MAX_UNKNOWN + MAX_PAUSES
 
 
 def test_an_outage_costs_few_unknown_outcomes() -> None:
@@ -165,7 +165,7 @@ def test_an_outage_costs_few_unknown_outcomes() -> None:
         unknown, applied = unknown + down, applied + (not down)
         learn(breaker, now, UNKNOWN if down else None)
         now += 0.1
-    assert unknown == MOST_UNKNOWN + 1
+    assert unknown == MAX_UNKNOWN + 1
     assert applied > 8000
     assert breaker.reason == ""
 
@@ -178,5 +178,5 @@ def test_its_state_can_be_stored_as_json() -> None:
 
 def test_no_unknown_at_all_cannot_be_asked_for() -> None:
     """It would pause before the first call."""
-    with pytest.raises(ValueError, match="most_unknown"):
-        Breaker(most_unknown=0)
+    with pytest.raises(ValueError, match="max_unknown"):
+        Breaker(max_unknown=0)

@@ -11,13 +11,17 @@ import pytest
 from attrs import evolve
 
 from vtex_tracking_ext import TrackingEvent, TrackingReceipt, TrackingUpdate, errors
-from vtex_tracking_ext.bulk.delivery.deliver import MOST_CONCURRENCY, Choices, Delivery, News, Waiting
+from vtex_tracking_ext.bulk.delivery.deliver import (
+    AccountDelivery,
+    AccountPause,
+    DeliveryOptions,
+    DeliveryResult,
+)
 from vtex_tracking_ext.bulk.delivery.doubt import FOUND, NOT_SHOWN
 from vtex_tracking_ext.bulk.delivery.pace import Pace
 from vtex_tracking_ext.bulk.journal.entries import Selection
 from vtex_tracking_ext.bulk.journal.interface import JournalError, WrongStateError
 from vtex_tracking_ext.bulk.journal.sqlite import SqliteJournal, SqliteReader
-from vtex_tracking_ext.config.options import MAX_CONNECTIONS
 
 from support.journaled import Account, Clock, delivery, package, refused, row, told
 
@@ -43,27 +47,27 @@ class Bench:
         self.clock = Clock()
         self.journal = SqliteJournal.open(path, self.clock)
         self.account = Account()
-        self.pace = Pace(rate=1e6, first_rate=1e6)
-        self.news: list[News | Waiting] = []
-        self.report: Callable[[News | Waiting], None] = self.news.append
+        self.pace = Pace(rate=1e6, initial_rate=1e6)
+        self.news: list[DeliveryResult | AccountPause] = []
+        self.report: Callable[[DeliveryResult | AccountPause], None] = self.news.append
 
-    def tell(self, news: News | Waiting) -> None:
+    def tell(self, news: DeliveryResult | AccountPause) -> None:
         """Pass on what is told to whoever listens by now."""
         self.report(news)
 
     def add(self, *rows: Row) -> None:
         """Note rows as pending."""
-        assert {added.verdict for added in self.journal.add(rows, "mystore")} == {"new"}
+        assert {added.status for added in self.journal.add(rows, "mystore")} == {"new"}
 
-    def delivery(self, **choices: Any) -> Delivery:
+    def delivery(self, **options: Any) -> AccountDelivery:
         """Return a delivery; one package at a time unless told otherwise."""
-        chosen = Choices(**{"concurrency": 1, "looks": NEVER, **choices})
+        chosen = DeliveryOptions(**{"concurrency": 1, "recheck_delays": NEVER, **options})
         client: Any = self.account
-        return Delivery(client, self.journal, "mystore", self.pace, self.tell, chosen, self.clock)
+        return AccountDelivery(client, self.journal, "mystore", self.pace, self.tell, chosen, self.clock)
 
-    def run(self, **choices: Any) -> Delivery:
+    def run(self, **options: Any) -> AccountDelivery:
         """Deliver what waits."""
-        delivery = self.delivery(**choices)
+        delivery = self.delivery(**options)
         delivery.run()
         return delivery
 
@@ -77,11 +81,11 @@ class Bench:
 
     def outcomes(self) -> list[tuple[str, int]]:
         """Return the outcomes that were told, with the number of their entries."""
-        return [(news.outcome, len(news.entries)) for news in self.news if isinstance(news, News)]
+        return [(news.outcome, len(news.entries)) for news in self.news if isinstance(news, DeliveryResult)]
 
     def leave_in_flight(self, *ids: int) -> None:
         """Do what a run does that is killed while a call is on its way."""
-        self.journal.begin(ids)
+        self.journal.mark_in_flight(ids)
 
 
 @pytest.fixture
@@ -186,7 +190,7 @@ def test_what_our_own_checks_refuse_is_refused(bench: Bench) -> None:
     bench.account.answers(errors.InvalidUpdateError("wrong"))
     bench.run()
     assert bench.states() == {"a": "refused"}
-    assert not bench.pace.reason
+    assert not bench.pace.stop_reason
 
 
 def test_what_our_own_checks_refuse_does_not_take_the_others_down(bench: Bench) -> None:
@@ -206,7 +210,7 @@ def test_an_unknown_outcome_holds_its_package_and_no_other(bench: Bench) -> None
     """The order does not show it in the looks at the end either."""
     bench.add(row(1, "a"), row(2, "b"), row(3, "x", "2"))
     bench.account.answers(UNKNOWN)
-    delivery = bench.run(events_per_call=1, looks=(0.0, 0.0))
+    delivery = bench.run(events_per_call=1, recheck_delays=(0.0, 0.0))
     assert bench.states() == {"a": "unknown", "b": "pending", "x": "applied"}
     assert delivery.reads == 2
     assert bench.outcomes() == [("unknown", 1), ("applied", 1), ("unknown", 1), ("unknown", 1)]
@@ -217,7 +221,7 @@ def test_what_shows_at_the_end_lets_its_package_go_on(bench: Bench) -> None:
     """Each event once, in order."""
     bench.add(row(1, "a"), row(2, "b"))
     bench.account.answers(bench.account.applied_and_lost)
-    bench.run(events_per_call=1, looks=ONCE)
+    bench.run(events_per_call=1, recheck_delays=ONCE)
     assert bench.account.applied["1"] == ["a", "b"]
     assert bench.states() == {"a": "applied", "b": "applied"}
     assert bench.reasons() == [FOUND, ""]
@@ -229,7 +233,7 @@ def test_it_can_be_told_to_send_on(bench: Bench) -> None:
     bench.add(row(1, "a"), row(2, "b"), row(3, "c"))
     bench.leave_in_flight(1)
     bench.account.answers(UNKNOWN)
-    bench.run(events_per_call=1, send_on=True)
+    bench.run(events_per_call=1, send_after_unknown=True)
     assert bench.account.sent == ["b", "c"]
     assert bench.states() == {"a": "unknown", "b": "unknown", "c": "applied"}
 
@@ -248,7 +252,7 @@ def test_what_was_in_flight_and_is_not_shown_is_unknown(bench: Bench) -> None:
     """Its package waits; it may yet show, so it is looked for again at the end."""
     bench.add(row(1, "a"), row(2, "b"))
     bench.leave_in_flight(1)
-    assert bench.run(looks=ONCE).reads == 2
+    assert bench.run(recheck_delays=ONCE).reads == 2
     assert bench.account.sent == []
     assert bench.states() == {"a": "unknown", "b": "pending"}
     assert NOT_SHOWN in bench.reasons()[0]
@@ -259,8 +263,8 @@ def test_what_is_old_is_looked_for_once(bench: Bench) -> None:
     bench.add(row(1, "a"))
     bench.leave_in_flight(1)
     bench.clock.now += dt.timedelta(minutes=2)
-    assert bench.run(looks=ONCE).reads == 1
-    assert bench.run(looks=ONCE).reads == 1
+    assert bench.run(recheck_delays=ONCE).reads == 1
+    assert bench.run(recheck_delays=ONCE).reads == 1
     assert bench.states() == {"a": "unknown"}
 
 
@@ -268,7 +272,7 @@ def test_an_unknown_of_an_earlier_run_is_found(bench: Bench) -> None:
     """And a delivery, by its day; some of a package's doubts may stay."""
     bench.add(row(1, "a"), delivery(2, "2026-10-02 10:00"), row(3, "b"))
     bench.leave_in_flight(1, 2, 3)
-    bench.journal.settle([1, 2], "unknown")
+    bench.journal.record_outcome([1, 2], "unknown")
     bench.account.apply(
         TrackingUpdate("o-01", "1", [TrackingEvent("2026-10-01", "a", "S\u00e3o Paulo", "SP")], is_delivered=True)
     )
@@ -303,7 +307,7 @@ def test_an_order_that_cannot_be_read_leaves_the_doubt(bench: Bench, error: Exce
     bench.add(row(1, "a"), row(2, "x", "2"))
     bench.leave_in_flight(1)
     bench.account.read_answers(error)
-    assert bench.run().stopped_by is None
+    assert bench.run().stop_error is None
     assert bench.states() == {"a": "unknown", "x": "applied"}
     assert f"cannot be read: {error}" in bench.reasons()[0]
 
@@ -314,7 +318,7 @@ def test_an_account_that_cannot_be_read_at_all_ends(bench: Bench, error: Excepti
     bench.add(row(1, "a"), row(2, "x", "2"))
     bench.leave_in_flight(1)
     bench.account.read_answers(error)
-    assert bench.run().stopped_by is error
+    assert bench.run().stop_error is error
     assert bench.states() == {"a": "in_flight", "x": "pending"}
 
 
@@ -325,8 +329,8 @@ def test_what_no_other_call_can_mend_ends_the_account(bench: Bench, error: Excep
     """One call; the rest stays pending, with the reason on what was tried."""
     bench.add(*(row(number, "a", str(number)) for number in range(1, 30)))
     bench.account.answers(error)
-    delivery = bench.run(looks=ONCE)
-    assert delivery.stopped_by is error
+    delivery = bench.run(recheck_delays=ONCE)
+    assert delivery.stop_error is error
     assert len(bench.account.sent) == 1
     assert bench.journal.counts() == {"mystore": {"pending": 29}}
     assert bench.reasons()[0] == str(error)
@@ -351,7 +355,7 @@ class Skipping(threading.Condition):
 
 def test_a_journal_that_was_held_up_makes_no_crowd(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """Calls whose turn has passed wait for another; only once, for a journal that is always slow is no reason."""
-    begin, slow = SqliteJournal.begin, 3
+    begin, slow = SqliteJournal.mark_in_flight, 3
 
     def begin_late(journal: SqliteJournal, ids: Iterable[int]) -> tuple[Entry, ...]:
         nonlocal slow
@@ -361,8 +365,8 @@ def test_a_journal_that_was_held_up_makes_no_crowd(bench: Bench, monkeypatch: py
         return begin(journal, ids)
 
     clock = Skipping()
-    bench.pace = Pace(lambda: clock.now, rate=1e6, first_rate=1e6, changed=clock)
-    monkeypatch.setattr(SqliteJournal, "begin", begin_late)
+    bench.pace = Pace(lambda: clock.now, rate=1e6, initial_rate=1e6, changed=clock)
+    monkeypatch.setattr(SqliteJournal, "mark_in_flight", begin_late)
     bench.add(row(1, "a"))
     bench.run()
     assert slow == 1
@@ -380,13 +384,13 @@ def test_a_journal_that_was_held_up_makes_no_crowd(bench: Bench, monkeypatch: py
 def test_a_429_is_told_waited_out_and_sent_again(bench: Bench) -> None:
     """Not counted against the event; the waiting is for everybody."""
     changed = Skipping()
-    bench.pace = Pace(lambda: changed.now, rate=1e6, first_rate=1e6, changed=changed)
+    bench.pace = Pace(lambda: changed.now, rate=1e6, initial_rate=1e6, changed=changed)
     bench.add(row(1, "a"))
     bench.account.answers(refused(429, retry_after=7.0))
     bench.run()
     assert bench.account.sent == ["a", "a"]
     assert changed.waited == [7.0]
-    assert Waiting("mystore", 7.0, "refused: 429") in bench.news
+    assert AccountPause("mystore", 7.0, "refused: 429") in bench.news
     (entry,) = bench.journal.entries()
     assert (entry.state, entry.attempts) == ("applied", 2)
 
@@ -397,26 +401,26 @@ def test_nobody_begins_a_call_while_a_429_is_noted(bench: Bench, error: Exceptio
     bench.add(row(1, "a"))
     bench.account.answers(error)
     delivery = bench.delivery()
-    settle = bench.journal.settle
+    settle = bench.journal.record_outcome
     seen: list[bool] = []
 
     def look(*arguments: Any, **more: Any) -> None:
-        seen.append(bench.pace._quiet_until() > bench.pace._clock() or bool(bench.pace.reason))
+        seen.append(bench.pace._paused_until() > bench.pace._clock() or bool(bench.pace.stop_reason))
         delivery.stop()
         settle(*arguments, **more)
 
-    bench.journal.settle = look  # type: ignore[method-assign]
+    bench.journal.record_outcome = look  # type: ignore[method-assign]
     delivery.run()
     assert seen == [True]
 
 
 def test_a_429_without_end_leaves_the_rest(bench: Bench) -> None:
     """The account ends after some freezes in a row."""
-    bench.pace = Pace(rate=1e6, first_rate=1e6, most_freezes=2)
+    bench.pace = Pace(rate=1e6, initial_rate=1e6, max_freezes=2)
     bench.add(row(1, "a"))
     bench.account.answers(*[refused(429, retry_after=0.0)] * 5)
     delivery = bench.run()
-    assert isinstance(delivery.stopped_by, errors.RateLimitedError)
+    assert isinstance(delivery.stop_error, errors.RateLimitedError)
     assert bench.states() == {"a": "pending"}
     assert len(bench.account.sent) == 3
 
@@ -434,11 +438,11 @@ def test_outcomes_that_stay_unknown_pause_the_account(bench: Bench) -> None:
     """Five in a row; who waits for the end of the pause can be stopped."""
     bench.add(*(row(number, "a", str(number)) for number in range(1, 9)))
     bench.account.answers(*[UNKNOWN] * 8)
-    delivery = bench.delivery(looks=ONCE)
+    delivery = bench.delivery(recheck_delays=ONCE)
 
-    def stop_when_it_waits(news: News | Waiting) -> None:
+    def stop_when_it_waits(news: DeliveryResult | AccountPause) -> None:
         bench.news.append(news)
-        if isinstance(news, Waiting):
+        if isinstance(news, AccountPause):
             delivery.stop()
 
     bench.report = stop_when_it_waits
@@ -464,7 +468,7 @@ def test_being_stopped_begins_no_reading(bench: Bench) -> None:
     bench.leave_in_flight(1)
     delivery = bench.delivery()
     delivery.stop()
-    delivery.drain(package())
+    delivery.deliver_package(package())
     assert bench.account.reads == []
     assert bench.states() == {"a": "in_flight"}
 
@@ -473,7 +477,7 @@ def test_being_stopped_ends_the_wait_for_the_looks(bench: Bench) -> None:
     """However long that would be."""
     bench.add(row(1, "a"))
     bench.account.answers(UNKNOWN)
-    delivery = bench.delivery(looks=(1e6,))
+    delivery = bench.delivery(recheck_delays=(1e6,))
     bench.report = lambda _: delivery.stop()
     delivery.run()
     assert bench.account.reads == []
@@ -482,17 +486,17 @@ def test_being_stopped_ends_the_wait_for_the_looks(bench: Bench) -> None:
 def test_a_journal_that_fails_stops_everything(bench: Bench) -> None:
     """The error is raised; what was on its way stays in flight, and the next run finds out."""
     bench.add(row(1, "a"), row(2, "x", "2"))
-    settle = bench.journal.settle
+    settle = bench.journal.record_outcome
 
     def fail(*_: Any, **__: Any) -> None:
         raise JournalError("the disk is full")
 
-    bench.journal.settle = fail  # type: ignore[method-assign]
+    bench.journal.record_outcome = fail  # type: ignore[method-assign]
     with pytest.raises(JournalError, match="disk is full"):
         bench.run()
     assert bench.states() == {"a": "in_flight", "x": "pending"}
-    bench.journal.settle = settle  # type: ignore[method-assign]
-    bench.pace = Pace(rate=1e6, first_rate=1e6)
+    bench.journal.record_outcome = settle  # type: ignore[method-assign]
+    bench.pace = Pace(rate=1e6, initial_rate=1e6)
     bench.run()
     assert bench.states() == {"a": "applied", "x": "applied"}
     assert bench.account.applied == {"1": ["a"], "2": ["x"]}
@@ -503,7 +507,7 @@ def test_a_fault_of_our_own_stops_everything(bench: Bench) -> None:
     bench.add(row(1, "a"), row(2, "x", "2"))
     bench.account.answers(ZeroDivisionError())
     with pytest.raises(ZeroDivisionError):
-        bench.run(concurrency=4, looks=ONCE)
+        bench.run(concurrency=4, recheck_delays=ONCE)
     assert "in_flight" in bench.states().values()  # whichever package came first
 
 
@@ -514,7 +518,7 @@ def test_doubts_can_be_settled_without_sending_anything(bench: Bench) -> None:
     bench.leave_in_flight(4)
     bench.account.apply(TrackingUpdate("o-01", "1", [TrackingEvent("2026-10-01", "a", "S\u00e3o Paulo", "SP")]))
     delivery = bench.delivery()
-    delivery.settle_all(Selection(ids=[1, 2, 3]))
+    delivery.resolve_unknown(Selection(ids=[1, 2, 3]))
     assert bench.states() == {"a": "applied", "b": "unknown", "c": "pending", "x": "in_flight"}
     assert (delivery.calls, delivery.reads) == (0, 1)
 
@@ -523,8 +527,8 @@ def test_what_somebody_else_works_on_is_left_to_them(bench: Bench, monkeypatch: 
     """Nothing of it is read or sent, nor noted."""
     bench.add(row(1, "a"), row(2, "x", "2"))
     bench.leave_in_flight(1)
-    monkeypatch.setattr(bench.journal, "hold", lambda key: nullcontext(key != package()))
-    bench.delivery().settle_all(Selection())
+    monkeypatch.setattr(bench.journal, "try_lock", lambda key: nullcontext(key != package()))
+    bench.delivery().resolve_unknown(Selection())
     assert bench.run().reads == 0
     assert bench.states() == {"a": "in_flight", "x": "applied"}
 
@@ -532,12 +536,11 @@ def test_what_somebody_else_works_on_is_left_to_them(bench: Bench, monkeypatch: 
 def test_choices_are_checked() -> None:
     """Nobody and nothing at a time makes no run."""
     with pytest.raises(ValueError, match=">= 1"):
-        Choices(concurrency=0)
+        DeliveryOptions(concurrency=0)
     with pytest.raises(ValueError, match=">= 1"):
-        Choices(events_per_call=0)
+        DeliveryOptions(events_per_call=0)
     with pytest.raises(ValueError, match="<= 100"):
-        Choices(concurrency=101)
-    assert MOST_CONCURRENCY == MAX_CONNECTIONS
+        DeliveryOptions(concurrency=101)
 
 
 def test_a_batch_that_cannot_begin_though_all_of_it_waits_ends_the_run(
@@ -549,7 +552,7 @@ def test_a_batch_that_cannot_begin_though_all_of_it_waits_ends_the_run(
         raise WrongStateError("out of its mind")
 
     bench.add(row(1, "a"))
-    monkeypatch.setattr(bench.journal, "begin", begin)
+    monkeypatch.setattr(bench.journal, "mark_in_flight", begin)
     with pytest.raises(WrongStateError, match="out of its mind"):
         bench.run()
     assert bench.account.sent == []

@@ -17,17 +17,17 @@ from vtex_tracking_ext import (
     RateLimitedError,
     VtexTrackingError,
 )
-from vtex_tracking_ext.bulk.delivery.breaker import FIRST_PAUSE, MOST_UNKNOWN, Breaker
+from vtex_tracking_ext.bulk.delivery.breaker import FIRST_PAUSE, MAX_UNKNOWN, Breaker
 from vtex_tracking_ext.bulk.delivery.pace import (
     DEFAULT_FREEZE,
-    DEFAULT_RATE,
-    FIRST_RATE,
-    LONGEST_FREEZE,
-    MOST_FREEZES,
-    SLOWEST_RATE,
+    INITIAL_RATE,
+    MAX_FREEZE,
+    MAX_FREEZES,
+    MIN_RATE,
     Pace,
     Throttle,
 )
+from vtex_tracking_ext.config.defaults import DEFAULT_RATE
 
 
 class Clock:
@@ -69,7 +69,7 @@ class Watched(threading.Condition):
 
 def quiet(pace: Pace) -> float:
     """Return the seconds for which nobody may call."""
-    return max(0.0, pace._quiet_until() - pace._clock())
+    return max(0.0, pace._paused_until() - pace._clock())
 
 
 def call(throttle: Throttle, now: float, calls: int = 1) -> float:
@@ -77,7 +77,7 @@ def call(throttle: Throttle, now: float, calls: int = 1) -> float:
     for _ in range(calls):
         now += throttle.delay(now)
         throttle.start(now)
-        throttle.accepted(now)
+        throttle.record_accepted(now)
     return now
 
 
@@ -128,9 +128,9 @@ def test_a_call_that_begins_a_little_late_delays_no_other() -> None:
 def test_it_begins_modestly_and_grows_to_the_ceiling() -> None:
     """By what is let through; a ceiling below the first rate holds from the start."""
     throttle = Throttle()
-    assert throttle.rate == FIRST_RATE
+    assert throttle.rate == INITIAL_RATE
     now = call(throttle, 1000.0, 20)
-    assert FIRST_RATE < throttle.rate < DEFAULT_RATE
+    assert INITIAL_RATE < throttle.rate < DEFAULT_RATE
     call(throttle, now, 100)
     assert throttle.rate == DEFAULT_RATE
     assert Throttle(ceiling=2).rate == 2
@@ -142,21 +142,19 @@ def test_a_rate_that_nobody_uses_does_not_grow() -> None:
     now = 1000.0
     for _ in range(100):
         now = call(throttle, now + 0.5)
-    assert throttle.rate == FIRST_RATE
-    throttle.refused(now, now, 1.0)
+    assert throttle.rate == INITIAL_RATE
+    throttle.record_rate_limited(now, now, 1.0)
     rate = throttle.rate
     for _ in range(100):
         now = call(throttle, now + 10)
     assert throttle.rate == rate
 
 
-@pytest.mark.parametrize(
-    ("told", "seconds"), [(5.0, 5.0), (0.0, 0.0), (None, DEFAULT_FREEZE), (10.0**9, LONGEST_FREEZE)]
-)
+@pytest.mark.parametrize(("told", "seconds"), [(5.0, 5.0), (0.0, 0.0), (None, DEFAULT_FREEZE), (10.0**9, MAX_FREEZE)])
 def test_a_freeze_lasts_as_told_within_bounds(told: float | None, seconds: float) -> None:
     """A minute without a word, and never longer than the bound."""
     throttle = Throttle()
-    assert throttle.refused(1000.0, 1000.0, told)
+    assert throttle.record_rate_limited(1000.0, 1000.0, told)
     assert throttle.delay(1000.0) == seconds
     assert throttle.delay(1000.0 + seconds) == 0
 
@@ -165,14 +163,14 @@ def test_calls_that_were_on_their_way_belong_to_the_freeze() -> None:
     """They count once and slow down once, even when they come back after it; a later Retry-After prolongs it."""
     throttle = Throttle()
     now = at(throttle, 20)
-    throttle.refused(now, now - 0.1, 5.0)
+    throttle.record_rate_limited(now, now - 0.1, 5.0)
     before = attrs.evolve(throttle)
-    assert throttle.refused(now + 1, now - 0.05, None)
-    assert throttle.refused(now + 1, now - 0.05, 2.0)
+    assert throttle.record_rate_limited(now + 1, now - 0.05, None)
+    assert throttle.record_rate_limited(now + 1, now - 0.05, 2.0)
     assert before == throttle
-    assert throttle.refused(now + 1, now - 0.05, 5.0)
+    assert throttle.record_rate_limited(now + 1, now - 0.05, 5.0)
     assert throttle.delay(now + 1) == 5
-    assert throttle.refused(now + 7, now - 0.05, 1.0)
+    assert throttle.record_rate_limited(now + 7, now - 0.05, 1.0)
     assert throttle.delay(now + 7) == 1
     assert (before.rate, before.freezes) == (throttle.rate, throttle.freezes)
 
@@ -181,37 +179,37 @@ def test_freezes_in_a_row_grow_and_then_it_gives_up() -> None:
     """What Retry-After said was too short: up to a minute, unless it says more."""
     throttle, now, seconds, goes_on = Throttle(), 1000.0, [], True
     while goes_on:
-        goes_on = throttle.refused(now, now, 1.0)
+        goes_on = throttle.record_rate_limited(now, now, 1.0)
         seconds.append(throttle.delay(now))
         now += seconds[-1]
     assert seconds == [1.0, 4.0, 16.0, 60.0, 60.0, 60.0]
-    assert len(seconds) == MOST_FREEZES + 1
-    throttle.refused(now, now, 90.0)
+    assert len(seconds) == MAX_FREEZES + 1
+    throttle.record_rate_limited(now, now, 90.0)
     assert throttle.delay(now) == 90
 
 
 def test_a_call_let_through_begins_the_row_anew() -> None:
     """VTEX works, it is merely busy."""
-    throttle, now = Throttle(most_freezes=1), 1000.0
+    throttle, now = Throttle(max_freezes=1), 1000.0
     for _ in range(5):
-        assert throttle.refused(now, now, 1.0)
+        assert throttle.record_rate_limited(now, now, 1.0)
         assert throttle.frozen_until == now + 1
         now = call(throttle, now)
-    throttle.refused(now, now, 1.0)
-    assert not throttle.refused(now + 1, now + 1, 1.0)
+    throttle.record_rate_limited(now, now, 1.0)
+    assert not throttle.record_rate_limited(now + 1, now + 1, 1.0)
 
 
 def test_after_a_429_it_goes_on_just_below_what_was_let_through() -> None:
     """Not below what it tried: that is another matter where the threads could not keep up."""
     throttle = Throttle()
     now = at(throttle, 20)
-    throttle.refused(now, now, 1.0)
+    throttle.record_rate_limited(now, now, 1.0)
     assert throttle.rate == pytest.approx(0.95 * 20)
     slow = Throttle(ceiling=100, rate=100)
     for n in range(160):  # forty calls a second
         slow.start(1000 + n / 40)
-        slow.accepted(1000 + n / 40)
-    slow.refused(1004.0, 1004.0, 1.0)
+        slow.record_accepted(1000 + n / 40)
+    slow.record_rate_limited(1004.0, 1004.0, 1.0)
     assert slow.rate == pytest.approx(0.95 * 40, abs=1)
 
 
@@ -221,11 +219,11 @@ def test_a_429_right_after_a_freeze_costs_more() -> None:
     for calls in (5, 40, 60_000):
         throttle = Throttle()
         now = at(throttle, 20)
-        throttle.refused(now, now, 1.0)
+        throttle.record_rate_limited(now, now, 1.0)
         now = call(throttle, now, calls)
         throttle.rate = 19.0
         throttle.recent = [now - n / 19 for n in range(18, -1, -1)]
-        throttle.refused(now, now, 1.0)
+        throttle.record_rate_limited(now, now, 1.0)
         rates.append(throttle.rate)
     forgone = 19
     assert [pytest.approx(19 * share) for share in (0.8, (40 / (40 + forgone)) ** 0.5, 0.95)] == rates
@@ -235,12 +233,12 @@ def test_a_429_out_of_the_blue_leaves_the_rate() -> None:
     """Others used up the quota: whether nothing was let through since the last freeze, or nothing lately."""
     throttle = Throttle()
     now = at(throttle, 20)
-    throttle.refused(now + 60, now + 60, 1.0)
+    throttle.record_rate_limited(now + 60, now + 60, 1.0)
     assert throttle.rate == 20
     now = call(throttle, now + 61)
-    throttle.refused(now, now, 1.0)
+    throttle.record_rate_limited(now, now, 1.0)
     rate = throttle.rate
-    throttle.refused(now + 1, now + 1, 1.0)
+    throttle.record_rate_limited(now + 1, now + 1, 1.0)
     assert rate == throttle.rate
 
 
@@ -248,9 +246,9 @@ def test_there_is_a_slowest_rate() -> None:
     """However little was let through, a call goes out now and then."""
     throttle = Throttle()
     now = at(throttle, 0.1)
-    throttle.refused(now, now, 1.0)
-    assert throttle.rate == SLOWEST_RATE
-    assert throttle.plateau < SLOWEST_RATE
+    throttle.record_rate_limited(now, now, 1.0)
+    assert throttle.rate == MIN_RATE
+    assert throttle.plateau < MIN_RATE
     assert call(throttle, now, 2) == pytest.approx(now + 1 + 10)
 
 
@@ -259,7 +257,7 @@ def test_it_climbs_back_on_a_cubic_curve(freeze: float, scale: float) -> None:
     """Flat near what failed, steep far from it on either side, up to the ceiling; a long freeze makes it patient."""
     throttle = Throttle()
     now = at(throttle, 20)
-    throttle.refused(now, now, freeze)
+    throttle.record_rate_limited(now, now, freeze)
     throttle.ceiling = 30
     now += freeze
     times, marks = [], iter((0.97 * 20, 20.0, 25.0, 29.9))
@@ -280,7 +278,7 @@ def test_its_state_can_be_stored_as_json() -> None:
     """So that several machines can share it."""
     throttle = Throttle()
     now = at(throttle, 20)
-    throttle.refused(now, now, 5.0)
+    throttle.record_rate_limited(now, now, 5.0)
     assert Throttle(**json.loads(json.dumps(attrs.asdict(throttle)))) == throttle
 
 
@@ -297,7 +295,7 @@ def test_threads_take_turns() -> None:
     clock = Clock()
     pace = Pace(clock, rate=10, changed=Virtual(clock))
     with ThreadPoolExecutor(8) as pool:
-        assert list(pool.map(lambda _: pace.wait(), range(40))) == [True] * 40
+        assert list(pool.map(lambda _: pace.wait_for_turn(), range(40))) == [True] * 40
     assert clock.now == pytest.approx(1000 + 39 / 10)
     assert pace._throttle.rate == 10
 
@@ -306,9 +304,9 @@ def test_a_freeze_holds_everybody() -> None:
     """Whoever waits is let go when it is over, and not before."""
     clock = Clock()
     pace = Pace(clock, changed=Virtual(clock))
-    assert pace.learn(limited(30)) == 30
+    assert pace.record_result(limited(30)) == 30
     assert quiet(pace) == 30
-    assert pace.wait()
+    assert pace.wait_for_turn()
     assert clock.now == 1030
     assert quiet(pace) == 0
 
@@ -316,27 +314,27 @@ def test_a_freeze_holds_everybody() -> None:
 def test_a_429_is_learnt_as_a_freeze() -> None:
     """With what VTEX said; what makes it no longer says nothing new."""
     pace = Pace(Clock())
-    assert pace.learn(limited(5)) == 5
+    assert pace.record_result(limited(5)) == 5
     assert quiet(pace) == 5
-    assert pace.learn(limited(1)) == 0
-    assert pace.learn(None) == 0
-    assert pace.reason == ""
+    assert pace.record_result(limited(1)) == 0
+    assert pace.record_result(None) == 0
+    assert pace.stop_reason == ""
 
 
 def test_a_thread_is_asked_about_its_own_call() -> None:
     """Calls of several threads that come back with 429 one after another are one event, however late."""
     clock = Clock()
-    pace = Pace(clock, most_freezes=1, changed=Virtual(clock))
+    pace = Pace(clock, max_freezes=1, changed=Virtual(clock))
     waited = threading.Barrier(3, timeout=30)
     turns = [threading.Event() for _ in range(3)]
 
     def caller(number: int) -> bool:
-        pace.wait()
+        pace.wait_for_turn()
         waited.wait()
         turns[number].wait(30)
         clock.now += 10
-        pace.learn(limited(1))
-        return not pace.reason
+        pace.record_result(limited(1))
+        return not pace.stop_reason
 
     with ThreadPoolExecutor(3) as pool:
         callers = [pool.submit(caller, number) for number in range(3)]
@@ -351,65 +349,65 @@ def test_cancelling_ends_the_waiting() -> None:
     """At once, for everybody, now and later."""
     changed = Watched()
     pace = Pace(changed=changed)
-    pace.learn(limited(600))
+    pace.record_result(limited(600))
     with ThreadPoolExecutor(3) as pool:
-        waiting = [pool.submit(pace.wait) for _ in range(3)]
+        waiting = [pool.submit(pace.wait_for_turn) for _ in range(3)]
         assert changed.waited.wait(30)
         pace.cancel()
         assert [future.result(timeout=30) for future in waiting] == [False] * 3
-    assert not pace.wait()
+    assert not pace.wait_for_turn()
 
 
 @pytest.mark.parametrize("stopper", [AuthenticationError("401, the token is gone", status_code=401), limited(0)])
 def test_the_end_of_the_account_ends_the_waiting(stopper: VtexTrackingError) -> None:
     """It says why, and which error it was; the first one counts."""
     changed = Watched()
-    pace = Pace(Clock(), most_freezes=0, rate=0.001, changed=changed)
-    assert pace.wait()
+    pace = Pace(Clock(), max_freezes=0, rate=0.001, changed=changed)
+    assert pace.wait_for_turn()
     with ThreadPoolExecutor(3) as pool:
-        waiting = [pool.submit(pace.wait) for _ in range(3)]
+        waiting = [pool.submit(pace.wait_for_turn) for _ in range(3)]
         assert changed.waited.wait(30)
-        pace.learn(stopper)
+        pace.record_result(stopper)
         assert [future.result(timeout=30) for future in waiting] == [False] * 3
-    assert pace.stopped_by is stopper
-    assert str(stopper) in pace.reason
-    pace.learn(AuthenticationError("another", status_code=401))
-    assert pace.stopped_by is stopper
+    assert pace.stop_error is stopper
+    assert str(stopper) in pace.stop_reason
+    pace.record_result(AuthenticationError("another", status_code=401))
+    assert pace.stop_error is stopper
 
 
 def test_an_account_that_has_ended_stays_so() -> None:
     """Even when its state comes from elsewhere."""
     pace = Pace(breaker=Breaker(reason="the token is gone"))
-    assert not pace.wait()
-    assert pace.reason == "the token is gone"
+    assert not pace.wait_for_turn()
+    assert pace.stop_reason == "the token is gone"
 
 
 def test_what_was_refused_was_let_through() -> None:
     """A 404 shows that the rate is right; an unknown outcome shows nothing."""
     clock = Clock()
-    pace = Pace(clock, most_freezes=1, changed=Virtual(clock))
+    pace = Pace(clock, max_freezes=1, changed=Virtual(clock))
     for error in (None, NotFoundError("no such order", status_code=404), OutcomeUnknownError("no answer")):
-        pace.learn(limited(0))
-        assert pace.reason == ""
-        pace.wait()
-        pace.learn(error)
-    pace.learn(limited(0))
-    assert "stays over its limit" in pace.reason
+        pace.record_result(limited(0))
+        assert pace.stop_reason == ""
+        pace.wait_for_turn()
+        pace.record_result(error)
+    pace.record_result(limited(0))
+    assert "stays over its limit" in pace.stop_reason
 
 
 def test_unknown_outcomes_pause_the_account_until_one_call_is_answered() -> None:
     """The pause is everybody's; who waits goes on as soon as the call that tries the ground has its answer."""
     clock, changed = Clock(), Watched()
     pace = Pace(clock, rate=1000, changed=changed)
-    seconds = [pace.learn(OutcomeUnknownError("no answer")) for _ in range(MOST_UNKNOWN)]
-    assert seconds == [0] * (MOST_UNKNOWN - 1) + [FIRST_PAUSE]
+    seconds = [pace.record_result(OutcomeUnknownError("no answer")) for _ in range(MAX_UNKNOWN)]
+    assert seconds == [0] * (MAX_UNKNOWN - 1) + [FIRST_PAUSE]
     assert quiet(pace) == FIRST_PAUSE
     clock.now += FIRST_PAUSE
-    assert pace.wait()
+    assert pace.wait_for_turn()
     clock.now += 1
     with ThreadPoolExecutor(1) as pool:
-        other = pool.submit(pace.wait)
+        other = pool.submit(pace.wait_for_turn)
         assert changed.waited.wait(30)
-        pace.learn(None)
+        pace.record_result(None)
         assert other.result(timeout=30)
-    assert pace.reason == ""
+    assert pace.stop_reason == ""

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Protocol
 import pytest
 from attrs import define, field, frozen
 
-from vtex_tracking_ext.bulk.delivery.pace import DEFAULT_RATE, Throttle
+from vtex_tracking_ext.bulk.delivery.pace import Throttle
+from vtex_tracking_ext.config.defaults import DEFAULT_RATE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -200,10 +201,10 @@ class Simulation:
         self._idle += 1
         if answer is None:
             self._accepted += 1
-            self.throttle.accepted(now)
+            self.throttle.record_accepted(now)
             return
         self._refused += 1
-        self._gave_up = not self.throttle.refused(now, started, self.retry_after(answer))
+        self._gave_up = not self.throttle.record_rate_limited(now, started, self.retry_after(answer))
 
 
 @pytest.mark.parametrize("ceiling", [DEFAULT_RATE, 100.0])

@@ -8,13 +8,13 @@ import threading
 
 import pytest
 
-from vtex_tracking_ext.bulk.delivery.threads import _wait_for, side_by_side
+from vtex_tracking_ext.bulk.delivery.threads import _wait_for, run_in_threads
 
 
 def test_all_is_done_when_it_returns() -> None:
     """Each by a thread with its name."""
     names: list[str] = []
-    side_by_side(dict.fromkeys("ab", lambda: names.append(threading.current_thread().name)), names.clear)
+    run_in_threads(dict.fromkeys("ab", lambda: names.append(threading.current_thread().name)), names.clear)
     assert sorted(names) == ["a", "b"]
 
 
@@ -27,7 +27,7 @@ def test_the_first_fault_stops_the_others_and_is_raised_in_the_end() -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        side_by_side({"wait": lambda: ended.append(stopped.wait(10)), "fail": fail}, stopped.set)
+        run_in_threads({"wait": lambda: ended.append(stopped.wait(10)), "fail": fail}, stopped.set)
     assert ended == [True]
 
 
@@ -43,7 +43,7 @@ def test_waiting_lets_interrupts_through(monkeypatch: pytest.MonkeyPatch) -> Non
         join(thread, timeout)
 
     monkeypatch.setattr(threading.Thread, "join", note)
-    side_by_side({"a": lambda: go_on.wait(10)}, go_on.set)
+    run_in_threads({"a": lambda: go_on.wait(10)}, go_on.set)
     assert times
     assert None not in times
 
@@ -61,7 +61,7 @@ def test_a_thread_that_cannot_begin_leaves_none_behind(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(threading.Thread, "start", begin)
     with pytest.raises(KeyboardInterrupt):
-        side_by_side(dict.fromkeys("abc", lambda: ended.append(stopped.wait(10))), stopped.set)
+        run_in_threads(dict.fromkeys("abc", lambda: ended.append(stopped.wait(10))), stopped.set)
     assert ended == [True]
 
 

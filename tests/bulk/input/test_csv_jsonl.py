@@ -1,4 +1,4 @@
-"""CSV and JSON lines as files write them: delimiters, quotes, line numbers."""
+"""Tests of CSV and JSON lines: delimiters, quotes, line numbers."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from vtex_tracking_ext.bulk.input.records import InputFileError, RawRow, Row, RowProblem
-from vtex_tracking_ext.bulk.input.rows import read_rows
+from vtex_tracking_ext.bulk.input.reader import read_rows
+from vtex_tracking_ext.bulk.input.rows import InputFileError, RawRow, Row, RowProblem
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,7 +26,7 @@ LETTERS = "\xc1\xc3\xc7\xc9\xca\xd3\xd5\xda\xe1\xe3\xe7\xe9\xea\xed\xf3\xf5\xfa\
 
 
 def read(folder: Path, content: bytes, name: str = "events.csv") -> list[Row | RowProblem]:
-    """Write a file and read its rows."""
+    """Write a file and return its rows."""
     (folder / name).write_bytes(content)
     return list(read_rows(folder / name, NOW))
 
@@ -50,10 +50,10 @@ def raws(rows: list[Row | RowProblem]) -> list[RawRow]:
     encoding=st.sampled_from(["utf-8", "utf-8-sig"]),
     quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
 )
-def test_csv_in_utf8_comes_back_equal(
+def test_utf8_csv_cells_are_read_unchanged(
     tmp_path: Path, rows: list[list[str]], delimiter: str, encoding: str, quoting: int
 ) -> None:
-    """Whatever the csv module writes, with any delimiter, with a byte order mark or without."""
+    """Cells that the csv module writes are read unchanged with any delimiter, with and without a byte order mark."""
     table = [["1-01", *row] for row in rows]
     assert [list(raw.content) for raw in raws(read(tmp_path, written(table, delimiter, encoding, quoting)))] == table
 
@@ -65,8 +65,8 @@ def test_csv_in_utf8_comes_back_equal(
     ),
     delimiter=st.sampled_from(",;\t"),
 )
-def test_csv_in_windows_1252_comes_back_equal(tmp_path: Path, rows: list[list[str]], delimiter: str) -> None:
-    """With any delimiter."""
+def test_windows_1252_csv_cells_are_read_unchanged(tmp_path: Path, rows: list[list[str]], delimiter: str) -> None:
+    """Cells in Windows-1252 are read unchanged with any delimiter."""
     table = [["1-01", *row] for row in rows]
     assert [list(raw.content) for raw in raws(read(tmp_path, written(table, delimiter, "windows-1252")))] == table
 
@@ -82,8 +82,8 @@ def written(
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 @pytest.mark.parametrize("other", [",", ";", "\t"])
-def test_the_delimiter_is_the_one_that_makes_sense_of_the_header(tmp_path: Path, delimiter: str, other: str) -> None:
-    """Not the one that is seen most often; blank lines before it are no matter."""
+def test_delimiter_is_detected_from_known_columns(tmp_path: Path, delimiter: str, other: str) -> None:
+    """The delimiter with the most known columns is used, even if another character is more frequent."""
     header = ["order_id", "invoice_number", "date", "description", other.join("abcdefgh")]
     row = ["1-01", "1", "2026-10-01", "x", other.join("abcdefgh")]
     file = io.StringIO("\r\n\n", newline="")
@@ -96,45 +96,45 @@ def test_the_delimiter_is_the_one_that_makes_sense_of_the_header(tmp_path: Path,
     assert (list(raw.content), raw.layout.delimiter) == (row, delimiter)
 
 
-def test_a_header_that_makes_no_sense_is_told_by_its_cells(tmp_path: Path) -> None:
-    """Parted where most cells come of it, so that the message names one of them."""
-    with pytest.raises(InputFileError, match="column 1 of the header, 'pedido', is not known"):
+def test_unknown_header_is_split_by_the_delimiter_with_most_cells(tmp_path: Path) -> None:
+    """When no column is known, the message names a cell of the split with the most cells."""
+    with pytest.raises(InputFileError, match="column 1 of the header, 'pedido', is unknown"):
         read(tmp_path, b"pedido;nota;data,hora\n1;1;1\n")
     with pytest.raises(InputFileError, match=r"events\.csv:1: not CSV: field larger"):
         read(tmp_path, b"x" * 200_000)
 
 
-def test_line_breaks_of_all_kinds_are_counted(tmp_path: Path) -> None:
-    """A row stands at its first line, whatever is quoted before it."""
+def test_line_numbers_count_every_kind_of_line_break(tmp_path: Path) -> None:
+    """A row's line number is that of its first line, with quoted line breaks before it counted."""
     header = ",".join(COLUMNS)
     content = f'{header}\r\n1-01,1,2026-10-01,,,"a\r\nb\n"\r\n\r\n1-01,1,2026-10-01,,,x\n1-01,2,2026-10-01,,,x\r'
     assert [row.place.line for row in read(tmp_path, content.encode())] == [2, 6, 7]
 
 
 @pytest.mark.parametrize(("delimiter", "name"), [(",", "comma"), (";", "semicolon"), ("\t", "tab")])
-def test_a_row_with_cells_too_many_is_told_the_files_own_delimiter(tmp_path: Path, delimiter: str, name: str) -> None:
-    """The delimiter inside a cell is the usual reason."""
+def test_surplus_cell_message_names_the_delimiter(tmp_path: Path, delimiter: str, name: str) -> None:
+    """The message about surplus cells names the file's delimiter, because an unquoted delimiter is the usual cause."""
     content = written([["1-01", "1", "2026-10-01", "", "", "x", "y"]], delimiter)
     (problem,) = read(tmp_path, content)
     assert isinstance(problem, RowProblem)
     assert (
-        problem.message == f"7 cells where the header has 6; add what is missing, or put a cell with a {name} "
-        "between quotes"
+        problem.message == f"7 cells where the header has 6; add the missing cells, or quote a cell that "
+        f"contains a {name}"
     )
 
 
-def test_a_value_under_no_name_is_a_problem_and_a_blank_one_is_not(tmp_path: Path) -> None:
-    """Exports often end each line, the header's too, with a delimiter."""
+def test_value_in_unnamed_column_is_a_problem(tmp_path: Path) -> None:
+    """A value in a column without a name is a problem; a blank cell, which many exports have, is not."""
     header = f"{','.join(COLUMNS)},,"
     content = f"{header}\n1-01,1,2026-10-01,,,x,, \n1-01,1,2026-10-01,,,x,,oops\n"
     good, bad = read(tmp_path, content.encode())
     assert isinstance(good, Row)
-    assert str(bad).endswith(":3: column 8: 'oops' stands under no name; name the column, or empty the cell")
+    assert str(bad).endswith(":3: column 8: 'oops' is in a column without a name; name it, or empty the cell")
     assert all(isinstance(row, Row) for row in read_rows(tmp_path / "events.csv", NOW, ignore_unknown=True))
 
 
-def test_json_lines_are_lines_whatever_else_breaks_them(tmp_path: Path) -> None:
-    """A carriage return is a blank in JSON, and other separators are characters of a text."""
+def test_json_lines_are_separated_by_line_feeds_only(tmp_path: Path) -> None:
+    """A carriage return is JSON whitespace and U+2028 is part of a text; only a line feed ends a line."""
     record = {"order_id": "1-01", "invoice_number": "1", "date": "2026-10-01", "description": "a\u2028b"}
     text = json.dumps(record, ensure_ascii=False).replace(", ", ",\r")
     rows = read(tmp_path, f"{text}\r\n \r\n{text}".encode(), "events.jsonl")
@@ -143,7 +143,7 @@ def test_json_lines_are_lines_whatever_else_breaks_them(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("depth", [500, 950, 990, 5000])
-def test_json_of_any_depth_is_a_problem(tmp_path: Path, depth: int) -> None:
-    """Whether or not it can be read."""
+def test_deeply_nested_json_is_a_problem(tmp_path: Path, depth: int) -> None:
+    """Deeply nested JSON is a problem of its row, whether or not the parser can read it."""
     line = '{"order_id": "1-01", "invoice_number": "1", "date": ' + "[" * depth + "]" * depth + "}"
     assert all(isinstance(row, RowProblem) for row in read(tmp_path, line.encode(), "events.jsonl"))

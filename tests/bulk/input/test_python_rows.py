@@ -1,4 +1,4 @@
-"""Rows that a program gives."""
+"""Tests of rows that a program passes."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from vtex_tracking_ext import TrackingEvent, TrackingUpdate
-from vtex_tracking_ext.bulk.input.python_rows import SOURCE, rows_of
-from vtex_tracking_ext.bulk.input.records import Place, Row, RowProblem
+from vtex_tracking_ext.bulk.input.python_rows import SOURCE, check_rows
+from vtex_tracking_ext.bulk.input.rows import Place, Row, RowProblem
 
 from support.journaled import row
 
 if TYPE_CHECKING:
-    from vtex_tracking_ext.bulk.input.python_rows import Given
+    from vtex_tracking_ext.bulk.input.python_rows import RowInput
 
 NOW = dt.datetime(2026, 11, 25, 1, 0, tzinfo=dt.UTC)
 EVENT = TrackingEvent("2026-10-01", "Coletado", "Curitiba", "PR")
@@ -28,26 +28,26 @@ MAPPING: dict[str, Any] = {
 }
 
 
-def read(*given: Given) -> list[Row | RowProblem]:
-    """Return what is made of rows that are given."""
-    return list(rows_of(given, NOW))
+def read(*given: RowInput) -> list[Row | RowProblem]:
+    """Return the checked rows and problems of some items."""
+    return list(check_rows(given, NOW))
 
 
 def expected(event: TrackingEvent | None = EVENT, line: int = 1, **changes: Any) -> Row:
-    """Return the row that such a mapping is."""
+    """Return the row that MAPPING makes, with changes."""
     return Row(
         Place(SOURCE, line), "", "1-01", "1", event, **{"is_delivered": False, "delivered_date": None, **changes}
     )
 
 
-def test_rows_pass_as_they_are() -> None:
-    """And so do problems: what reads files yields both."""
+def test_rows_and_problems_pass_unchanged() -> None:
+    """Row and RowProblem objects, as read_rows yields them, pass unchanged."""
     problem = RowProblem(Place("f.csv", 3), "date", "wrong")
     assert read(row(2, "a"), problem) == [row(2, "a"), problem]
 
 
-def test_a_mapping_is_a_row() -> None:
-    """In either spelling, with dates as dates or as text; its place counts from 1."""
+def test_mapping_makes_a_row() -> None:
+    """A mapping in either spelling, with dates as objects or as text, makes a row whose place counts from 1."""
     vtex = {"orderId": "1-01", "invoiceNumber": "1", "date": dt.date(2026, 10, 1), "description": "Coletado"}
     assert read(MAPPING, {**vtex, "city": "Curitiba", "state": "PR"}) == [expected(), expected(line=2)]
     moment = dt.datetime(2026, 10, 2, 21, 15, tzinfo=dt.UTC)
@@ -60,14 +60,14 @@ def test_a_mapping_is_a_row() -> None:
         assert found == expected(is_delivered=True, delivered_date=told)
 
 
-def test_an_event_at_a_moment_is_of_that_day() -> None:
-    """Its own day, never shifted."""
+def test_event_datetime_keeps_its_own_day() -> None:
+    """An event's datetime becomes its own calendar day, without a time zone shift."""
     late = dt.datetime(2026, 10, 1, 23, 30, tzinfo=dt.timezone(dt.timedelta(hours=-3)))
     assert read({**MAPPING, "date": late}) == [expected()]
 
 
-def test_what_was_delivered_far_east_is_not_in_the_future() -> None:
-    """There the clock says more than here; one that is truly later is refused."""
+def test_future_is_decided_in_the_delivery_time_zone() -> None:
+    """A delivered date is compared with the current time in its own time zone, and refused only if it is later."""
     tokyo = dt.timezone(dt.timedelta(hours=9))
     for hour, is_fine in ((9, True), (11, False)):
         moment = dt.datetime(2026, 11, 25, hour, 0, tzinfo=tokyo)
@@ -75,31 +75,31 @@ def test_what_was_delivered_far_east_is_not_in_the_future() -> None:
         assert isinstance(found, Row) is is_fine
 
 
-def test_all_that_is_wrong_with_a_mapping_is_told() -> None:
-    """With the place of the row among those that were given."""
+def test_all_problems_of_a_mapping_are_reported() -> None:
+    """Every problem of a mapping is reported with the position of the row."""
     found = read(MAPPING, {**MAPPING, "date": "1/10/2026", "invoice_number": 7, "colour": "red"})
     problems = [item for item in found if isinstance(item, RowProblem)]
     assert {(p.place.line, p.column) for p in problems} == {(2, "date"), (2, "invoice_number"), (2, "colour")}
 
 
 @pytest.mark.parametrize("what", [None, 7, "text", [EVENT]])
-def test_what_is_no_row_is_told(what: Any) -> None:
-    """By its kind, with what to give instead."""
+def test_item_of_another_type_is_a_problem(what: Any) -> None:
+    """An item that is neither a mapping nor an update is reported with its type."""
     (problem,) = read(what)
     assert isinstance(problem, RowProblem)
-    assert f"{type(what).__name__} is no row" in problem.message
+    assert f"{type(what).__name__} is not a row" in problem.message
 
 
-def test_an_update_is_a_row_for_each_of_its_events() -> None:
-    """And one for its delivery."""
+def test_update_makes_a_row_for_each_event_and_the_delivery() -> None:
+    """A TrackingUpdate makes one row for each event, and one for its delivery."""
     update = TrackingUpdate("1-01", "1", [EVENT, EVENT], is_delivered=True, delivered_date=dt.date(2026, 10, 2))
     delivery = expected(None, is_delivered=True, delivered_date="2026-10-02")
     assert read(update) == [expected(), expected(), delivery]
     assert read(TrackingUpdate("1-01", "1", is_delivered=True)) == [expected(None, is_delivered=True)]
 
 
-def test_all_that_is_wrong_with_an_update_is_told() -> None:
-    """At its place in the update; nothing of it is taken."""
+def test_all_problems_of_an_update_are_reported() -> None:
+    """Every problem of an update is reported at its place in the update, and none of its rows is yielded."""
     found = read(TrackingUpdate("1 01", "1", [EVENT, TrackingEvent("soon", "")]))
     assert [item.column for item in found if isinstance(item, RowProblem)] == [
         "order_id",

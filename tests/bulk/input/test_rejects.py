@@ -1,4 +1,4 @@
-"""Bad rows in a file of their own, to be mended and pushed again."""
+"""Tests of rejects files and of escaped cells."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from vtex_tracking_ext import ConfigurationError
-from vtex_tracking_ext.bulk.input.csv_injection import MARK, bare, restored, safe
-from vtex_tracking_ext.bulk.input.records import Layout, Place, Row, RowProblem
+from vtex_tracking_ext.bulk.input.csv_injection import MARK, escape_cell, unescape_cells, unescape_name
+from vtex_tracking_ext.bulk.input.reader import read_rows
 from vtex_tracking_ext.bulk.input.rejects import RejectsFile, rejects_path
-from vtex_tracking_ext.bulk.input.rows import read_rows
+from vtex_tracking_ext.bulk.input.rows import Layout, Place, Row, RowProblem
 
 NOW = dt.datetime(2026, 11, 23, 12, 0, tzinfo=dt.UTC)
 HEADER = "order_id,invoice_number,date,city,state,description\n"
@@ -30,7 +30,7 @@ REASON = "column date: '2026-10-32' is not a date; write yyyy-mm-dd with the dig
 
 
 def rejected(path: Path, **options: Any) -> Path | None:
-    """Write the rejects file of an input file and return where it is."""
+    """Write the rejects file of an input file and return its path."""
     with RejectsFile() as rejects:
         for row in read_rows(path, NOW, **options):
             if isinstance(row, RowProblem):
@@ -46,13 +46,13 @@ def write(folder: Path, content: str, name: str = "events.csv", encoding: str = 
 
 
 def cells(path: Path, delimiter: str = ",", encoding: str = "utf-8") -> list[list[str]]:
-    """Read a CSV file with nothing but the csv module."""
+    """Read a CSV file with only the csv module."""
     with path.open(encoding=encoding, newline="") as file:
         return list(csv.reader(file, delimiter=delimiter, strict=True))
 
 
-def test_only_bad_rows_are_written_each_once_with_all_reasons(tmp_path: Path) -> None:
-    """In the file's order, the reason first."""
+def test_each_invalid_row_is_written_once_with_all_reasons(tmp_path: Path) -> None:
+    """Only invalid rows are written, in the file's order, each with all of its reasons in the first column."""
     path = write(tmp_path, HEADER + GOOD + BAD + "1 01,1,2026-10-01,,,\n" + GOOD)
     found = rejected(path)
     assert found == tmp_path / "events.rejects.csv"
@@ -64,16 +64,16 @@ def test_only_bad_rows_are_written_each_once_with_all_reasons(tmp_path: Path) ->
     assert second == "column description: empty; describe the event, because the shopper reads this text"
 
 
-def test_a_file_without_bad_rows_has_none(tmp_path: Path) -> None:
-    """Not even an empty one."""
+def test_no_rejects_file_without_invalid_rows(tmp_path: Path) -> None:
+    """A file without invalid rows gets no rejects file, not even an empty one."""
     assert rejected(write(tmp_path, HEADER + GOOD)) is None
     assert [path.name for path in tmp_path.iterdir()] == ["events.csv"]
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "windows-1252"])
-def test_delimiter_and_encoding_are_the_inputs(tmp_path: Path, delimiter: str, encoding: str) -> None:
-    """So that what opened the one opens the other."""
+def test_rejects_file_keeps_delimiter_and_encoding(tmp_path: Path, delimiter: str, encoding: str) -> None:
+    """A rejects file has the delimiter, encoding and byte order mark of its input."""
     content = (HEADER + BAD).replace(",", delimiter)
     found = rejected(write(tmp_path, content, encoding=encoding))
     assert found is not None
@@ -84,8 +84,8 @@ def test_delimiter_and_encoding_are_the_inputs(tmp_path: Path, delimiter: str, e
     assert again.raw.layout.encoding == encoding
 
 
-def test_a_reason_that_the_encoding_lacks_is_still_written(tmp_path: Path) -> None:
-    """A caller's words may hold anything; the cells came in the encoding."""
+def test_reason_outside_the_encoding_is_escaped(tmp_path: Path) -> None:
+    """Characters of a reason that the encoding lacks are written as escapes."""
     (problem,) = read_rows(write(tmp_path, HEADER + BAD, encoding="windows-1252"), NOW)
     assert isinstance(problem, RowProblem)
     with RejectsFile(tmp_path / "out.csv") as rejects:
@@ -93,8 +93,8 @@ def test_a_reason_that_the_encoding_lacks_is_still_written(tmp_path: Path) -> No
     assert cells(tmp_path / "out.csv", encoding="windows-1252")[1][0] == "\\u2192"
 
 
-def test_a_mended_file_can_be_pushed(tmp_path: Path) -> None:
-    """As it is, the reasons left where they are."""
+def test_corrected_rejects_file_can_be_read(tmp_path: Path) -> None:
+    """A corrected rejects file can be read with its reason column in place."""
     found = rejected(write(tmp_path, HEADER + BAD))
     assert found is not None
     text = found.read_text(encoding="utf-8").replace(",2026-10-32,", ",2026-10-31,")
@@ -104,8 +104,8 @@ def test_a_mended_file_can_be_pushed(tmp_path: Path) -> None:
     assert row.event.date == "2026-10-31"
 
 
-def test_a_file_that_was_not_mended_gives_the_same_again(tmp_path: Path) -> None:
-    """The reasons of then are replaced; rows with too few or too many cells are not taken for whole ones."""
+def test_uncorrected_rejects_file_is_rejected_again(tmp_path: Path) -> None:
+    """An uncorrected rejects file yields the same rows again with new reasons, and wrong cell counts stay wrong."""
     one = rejected(write(tmp_path, f"{HEADER}{BAD}1-01,1,2026-10-01,,x\n1-01,1,2026-10-01,,,x,y\n-,-,-,-,-\n"))
     assert one is not None
     two = rejected(one)
@@ -115,8 +115,8 @@ def test_a_file_that_was_not_mended_gives_the_same_again(tmp_path: Path) -> None
     assert [row[0].split(";")[0] for row in cells(two)[2:]] == [f"{n} cells where the header has 7" for n in (6, 8, 6)]
 
 
-def test_columns_that_were_passed_over_are_kept(tmp_path: Path) -> None:
-    """The file is the carrier's own, and may be needed whole; a reason column of theirs is replaced."""
+def test_ignored_columns_are_kept(tmp_path: Path) -> None:
+    """Ignored columns are written too; a reason column of the input is replaced."""
     content = "peso;Reason;order_id;invoice_number;date;description;peso\n1,5;theirs;1-01;1;2026-10-32;x;2\n"
     found = rejected(write(tmp_path, content), ignore_unknown=True)
     assert found is not None
@@ -127,8 +127,8 @@ def test_columns_that_were_passed_over_are_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "'=", "''@"])
-def test_a_cell_that_a_spreadsheet_would_run_is_made_safe_and_comes_back(tmp_path: Path, start: str) -> None:
-    """In the rejects file only, and only while the row keeps its reason."""
+def test_formula_cells_are_escaped_and_restored(tmp_path: Path, start: str) -> None:
+    """A cell that a spreadsheet would run is escaped in the rejects file, and restored when it is read."""
     text = f"{start}cmd|' /C calc'!A0"
     row = io.StringIO(newline="")
     csv.writer(row).writerow(["1-01", "1", "2026-10-32", start, "RJ", text])
@@ -144,8 +144,8 @@ def test_a_cell_that_a_spreadsheet_would_run_is_made_safe_and_comes_back(tmp_pat
     assert (good.event.city, good.event.description) == (start, text)
 
 
-def test_no_cell_of_an_ordinary_file_is_touched(tmp_path: Path) -> None:
-    """Whatever it begins with, with a reason column or without; the mark alone tells a row that was made safe."""
+def test_cells_of_ordinary_files_are_unchanged(tmp_path: Path) -> None:
+    """Cells that look escaped are unchanged unless the reason of their row contains the mark."""
     row = "1-01,1,2026-10-01,'=x,-,'+1"
     (one,) = read_rows(write(tmp_path, f"{HEADER}{row}\n"), NOW)
     (two,) = read_rows(write(tmp_path, f"reason,{HEADER}column date: x,{row}\n"), NOW)
@@ -156,24 +156,24 @@ def test_no_cell_of_an_ordinary_file_is_touched(tmp_path: Path) -> None:
         assert (found.event.city, found.event.state, found.event.description) == ("'=x", "-", description)
 
 
-def test_a_row_with_nothing_unsafe_has_no_mark(tmp_path: Path) -> None:
-    """It needs no way back."""
+def test_row_without_escaped_cells_has_no_mark(tmp_path: Path) -> None:
+    """Only the reason of a row with escaped cells contains the mark."""
     found = rejected(write(tmp_path, HEADER + BAD + BAD.replace("RJ", "-")))
     assert found is not None
     assert [MARK in row[0] for row in cells(found)] == [False, False, True]
 
 
 @given(st.lists(st.text("'=+-@\t\r a")))
-def test_what_was_made_safe_comes_back_equal(texts: list[str]) -> None:
-    """Every cell, however many quotes it begins with; and nothing that a spreadsheet would run is left."""
-    shown = [safe(text) for text in texts]
-    assert restored(shown) == texts
+def test_escaping_round_trips(texts: list[str]) -> None:
+    """Any escaped cells are restored, and no escaped cell begins with a character that a spreadsheet runs."""
+    shown = [escape_cell(text) for text in texts]
+    assert unescape_cells(shown) == texts
     assert not any(text[:1] in set("=+-@\t\r") for text in shown if text)
-    assert restored(restored([safe(safe(text)) for text in texts])) == texts
+    assert unescape_cells(unescape_cells([escape_cell(escape_cell(text)) for text in texts])) == texts
 
 
-def test_a_header_that_a_spreadsheet_would_run_is_made_safe_too(tmp_path: Path) -> None:
-    """Its mapping still finds it, in the file and in its rejects file's rejects file."""
+def test_header_is_escaped_and_still_matches(tmp_path: Path) -> None:
+    """An escaped header cell still matches its mapping, in the rejects file and in the rejects file of that."""
     mapping = {"=pedido": "order_id"}
     path = write(tmp_path, (HEADER + BAD).replace("order_id", "=pedido"))
     found = rejected(path, mapping=mapping)
@@ -181,9 +181,14 @@ def test_a_header_that_a_spreadsheet_would_run_is_made_safe_too(tmp_path: Path) 
     assert cells(found)[0][1] == "'=pedido"
     again = rejected(found, mapping=mapping)
     assert again is not None
-    assert bare(cells(again)[0][1]) == "=pedido"
+    assert unescape_name(cells(again)[0][1]) == "=pedido"
     assert cells(again)[1] == cells(found)[1]
-    assert (bare("'a"), bare("''=a"), bare("=a"), bare("'")) == ("'a", "=a", "=a", "'")
+    assert (unescape_name("'a"), unescape_name("''=a"), unescape_name("=a"), unescape_name("'")) == (
+        "'a",
+        "=a",
+        "=a",
+        "'",
+    )
 
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=12) | st.text("'=+-@\t\r\n\",; ", max_size=6)
@@ -195,8 +200,10 @@ TEXT = st.text(st.characters(codec="utf-8"), max_size=12) | st.text("'=+-@\t\r\n
     delimiter=st.sampled_from(",;\t"),
     encoding=st.sampled_from(["utf-8", "utf-8-sig"]),
 )
-def test_any_rows_survive_the_round_trip(tmp_path: Path, table: list[list[str]], delimiter: str, encoding: str) -> None:
-    """What is rejected once and again is what stood in the file, cell by cell."""
+def test_any_rows_survive_repeated_rejection(
+    tmp_path: Path, table: list[list[str]], delimiter: str, encoding: str
+) -> None:
+    """Rows that are rejected repeatedly keep every cell."""
     file = io.StringIO(newline="")
     rows = [["no id", *row] for row in table]
     csv.writer(file, delimiter=delimiter).writerows([HEADER.strip().split(","), *rows])
@@ -211,8 +218,8 @@ def test_any_rows_survive_the_round_trip(tmp_path: Path, table: list[list[str]],
         leftover.unlink()
 
 
-def test_json_lines_get_a_reason_each(tmp_path: Path) -> None:
-    """Beside what they had; accents as they are, numbers too, an earlier reason replaced."""
+def test_json_lines_get_a_reason_key(tmp_path: Path) -> None:
+    """A rejected JSON object keeps its values and gets a reason, which replaces an earlier one."""
     record = {"order_id": "1 01", "invoice_number": "1", "is_delivered": True, "Peso": 1.5, "x": ["Niter\xf3i", None]}
     path = write(tmp_path, json.dumps({"Reason": "then", **record}), "events.ndjson")
     found = rejected(path, ignore_unknown=True)
@@ -231,8 +238,8 @@ def test_json_lines_get_a_reason_each(tmp_path: Path) -> None:
     "line",
     ['{"order_id": ', "[1]", "null", '{"order_id": "1", "order_id": "2"}', '{"date": ' + "[" * 5000, "\x01\u2028"],
 )
-def test_a_line_that_is_no_object_is_kept_as_text(tmp_path: Path, line: str) -> None:
-    """So that nothing of it is lost; not mended, it is rejected again, whatever is passed over."""
+def test_line_without_an_object_is_kept_as_text(tmp_path: Path, line: str) -> None:
+    """A line that is not a JSON object is written as text, and is rejected again when it is not corrected."""
     found = rejected(write(tmp_path, f"{line}\n", "events.jsonl"))
     assert found is not None
     document = json.loads(found.read_text(encoding="utf-8"))
@@ -243,16 +250,16 @@ def test_a_line_that_is_no_object_is_kept_as_text(tmp_path: Path, line: str) -> 
     assert json.loads(again.read_text(encoding="utf-8"))["line"] == line
 
 
-def test_half_a_pair_of_surrogates_is_written_as_it_came(tmp_path: Path) -> None:
-    """JSON can name it, and UTF-8 cannot."""
+def test_lone_surrogate_is_written_as_json_escape(tmp_path: Path) -> None:
+    """A lone surrogate, which UTF-8 cannot encode, is written as its JSON escape."""
     line = '{"order_id": "1-01", "invoice_number": "1", "date": "2026-10-01", "description": "\\ud83d"}'
     found = rejected(write(tmp_path, line, "events.jsonl"))
     assert found is not None
     assert json.loads(found.read_text(encoding="utf-8"))["description"] == "\ud83d"
 
 
-def test_a_sheets_rows_are_written_as_csv_that_spreadsheets_like(tmp_path: Path) -> None:
-    """Dates as text, which can be pushed again."""
+def test_sheet_rows_are_written_as_csv_with_byte_order_mark(tmp_path: Path) -> None:
+    """Rows of a sheet are written as CSV with a byte order mark and dates as text, and can be read again."""
     book = xlsxwriter.Workbook(tmp_path / "events.xlsx", {"default_date_format": "d/m/yy"})
     sheet = book.add_worksheet()
     sheet.write_row(0, 0, HEADER.strip().split(","))
@@ -279,13 +286,13 @@ def test_a_sheets_rows_are_written_as_csv_that_spreadsheets_like(tmp_path: Path)
         ("<stdin>", "jsonl", "stdin.rejects.jsonl"),
     ],
 )
-def test_the_name_tells_of_the_input(source: str, format: Any, expected: str) -> None:  # noqa: A002
-    """And its ending of what is in it."""
+def test_rejects_path_is_derived_from_the_input(source: str, format: Any, expected: str) -> None:  # noqa: A002
+    """The path is that of the input with .rejects before an extension that fits the content."""
     assert rejects_path(source, Layout(format)) == Path(expected)
 
 
-def test_no_file_is_overwritten(tmp_path: Path) -> None:
-    """Somebody may have begun to mend it; the same once more needs no other file."""
+def test_existing_files_are_not_overwritten(tmp_path: Path) -> None:
+    """An existing file of other content is kept and the new one is numbered; one of the same content is used again."""
     path = write(tmp_path, HEADER + BAD)
     assert rejected(path) == tmp_path / "events.rejects.csv"
     assert rejected(path) == tmp_path / "events.rejects.csv"
@@ -298,8 +305,8 @@ def test_no_file_is_overwritten(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 5
 
 
-def test_a_run_that_fails_leaves_no_file(tmp_path: Path) -> None:
-    """Whether or not there were bad rows until then; a leftover of a process that was killed is no obstacle."""
+def test_failed_block_leaves_no_file(tmp_path: Path) -> None:
+    """A block that raises leaves no rejects file, and a partial file of a killed process does not disturb it."""
     path = write(tmp_path, HEADER + BAD)
     (problem,) = read_rows(path, NOW)
     write(tmp_path, "left", f".out.csv.{os.getpid()}.partial")
@@ -318,8 +325,8 @@ def _begin_and_fail(path: Path, problems: list[Row | RowProblem]) -> None:
         raise ConfigurationError("made to fail")
 
 
-def test_a_file_that_cannot_be_written_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """At the first row, or when the disk is full at the end; nothing is left behind."""
+def test_unwritable_file_raises(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error at the first row or at the end raises ConfigurationError, and no partial file remains."""
     path = write(tmp_path, HEADER + BAD)
     (problem,) = read_rows(path, NOW)
     assert isinstance(problem, RowProblem)
@@ -331,20 +338,20 @@ def test_a_file_that_cannot_be_written_is_told(tmp_path: Path, monkeypatch: pyte
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("vtex_tracking_ext.bulk.input.rejects._published", full)
+    monkeypatch.setattr("vtex_tracking_ext.bulk.input.rejects._publish", full)
     with pytest.raises(ConfigurationError, match=r"events\.rejects\.csv: cannot be written: No space left on device"):
         rejected(path)
     assert {path.name for path in tmp_path.iterdir()} == {"events.csv"}
 
 
-def test_a_problem_that_cannot_be_written_is_a_mistake_of_the_caller(tmp_path: Path) -> None:
-    """One without its row, or with the row of another file."""
+def test_problem_without_row_or_of_another_file_raises(tmp_path: Path) -> None:
+    """A problem without its raw row, or with a row of another file, raises ValueError."""
     (problem,) = read_rows(write(tmp_path, HEADER + BAD), NOW)
     (other,) = read_rows(write(tmp_path, (HEADER + BAD).replace(",", ";"), "other.csv"), NOW)
     assert isinstance(problem, RowProblem)
     assert isinstance(other, RowProblem)
     rejects = RejectsFile()
-    with pytest.raises(ValueError, match="comes without its row"):
+    with pytest.raises(ValueError, match="does not contain its row"):
         rejects.add(RowProblem(Place("f.csv", 1), "", "x"))
     rejects.add(problem)
     rejects.add(other)
@@ -353,8 +360,8 @@ def test_a_problem_that_cannot_be_written_is_a_mistake_of_the_caller(tmp_path: P
     rejects.drop()
 
 
-def test_a_row_that_was_good_can_be_rejected_later(tmp_path: Path) -> None:
-    """It brings its raw row, for what is found out about it with others."""
+def test_valid_row_can_be_rejected_later(tmp_path: Path) -> None:
+    """A valid row contains its raw row, so that it can be rejected for a reason that is found later."""
     (row,) = read_rows(write(tmp_path, HEADER + GOOD), NOW)
     with RejectsFile(tmp_path / "out.csv") as rejects:
         rejects.add(RowProblem(row.place, "account", "is another", row.raw))

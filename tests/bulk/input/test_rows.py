@@ -1,4 +1,4 @@
-"""Files of carrier events, row by row."""
+"""Tests of reading files of carrier events, and of the check of a row."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from vtex_oms_client.constants import EVENT_DESCRIPTION_MAX_LENGTH as LONGEST
 
 from vtex_tracking_ext import TrackingEvent
-from vtex_tracking_ext.bulk.input.rows import InputFileError, Place, Row, RowProblem, format_of, read_rows
+from vtex_tracking_ext.bulk.input.reader import read_rows
+from vtex_tracking_ext.bulk.input.rows import InputFileError, Place, Row, RowProblem
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,26 +30,26 @@ GOOD = "1172452900788-01,000030711,2015-06-23,Rio de Janeiro,RJ,Coletado,false,\
 
 
 def rows(folder: Path, content: str | bytes, name: str = "events.csv") -> list[Row | RowProblem]:
-    """Write a file and read its rows."""
+    """Write a file and return its rows."""
     path = folder / name
     path.write_bytes(content.encode() if isinstance(content, str) else content)
     return list(read_rows(path, NOW))
 
 
 def told(folder: Path, content: str | bytes, name: str = "events.csv") -> list[str]:
-    """Return what is wrong with a file's rows, the folder left out."""
+    """Return the problems of a file's rows as text, without the folder."""
     return [str(row).removeprefix(f"{folder}/") for row in rows(folder, content, name) if isinstance(row, RowProblem)]
 
 
 def refused(folder: Path, content: str | bytes, name: str = "events.csv") -> str:
-    """Return why a file is refused as a whole, the folder left out."""
+    """Return the message with which a file is refused as a whole, without the folder."""
     with pytest.raises(InputFileError) as caught:
         rows(folder, content, name)
     return str(caught.value).removeprefix(f"{folder}/")
 
 
-def test_a_csv_row_is_read(tmp_path: Path) -> None:
-    """Every column, with its line."""
+def test_csv_row_is_read(tmp_path: Path) -> None:
+    """Every column of a CSV row is read, with its line."""
     line = '1172452900788-01,000030711,2026-10-01,"S\u00e3o Paulo",SP,"Entregue, enfim",TRUE,2026-10-01 21:15\n'
     (row,) = rows(tmp_path, HEADER + line)
     assert row == Row(
@@ -63,7 +64,7 @@ def test_a_csv_row_is_read(tmp_path: Path) -> None:
 
 
 def test_json_lines_are_read(tmp_path: Path) -> None:
-    """VTEX's spellings are taken, null counts as absent, blank lines are passed over."""
+    """VTEX's spellings are accepted in JSON lines, null counts as absent, and blank lines are skipped."""
     first = {"orderId": "1-01", "invoiceNumber": "1", "date": "2026-10-01", "description": "x", "isDelivered": True}
     second = {"order_id": "1-01", "invoice_number": "1", "is_delivered": True, "deliveredDate": None, "account": "a"}
     found = rows(tmp_path, f"{json.dumps(first)}\n\n{json.dumps(second)}\n", "events.jsonl")
@@ -76,8 +77,8 @@ def test_json_lines_are_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("flag", ["true", "TRUE", "1", "yes", "sim", " Sim "])
-def test_flags_of_a_delivery(tmp_path: Path, flag: str) -> None:
-    """As people and spreadsheets write them."""
+def test_true_values_of_is_delivered(tmp_path: Path, flag: str) -> None:
+    """Each accepted word for true makes the row a delivery."""
     (row,) = rows(tmp_path, f"{HEADER}1-01,1,,,,,{flag},\n")
     assert isinstance(row, Row)
     assert row.is_delivered is True
@@ -85,21 +86,21 @@ def test_flags_of_a_delivery(tmp_path: Path, flag: str) -> None:
 
 
 @pytest.mark.parametrize("flag", ["", "false", "0", "no", "N\u00c3O", "nao"])
-def test_flags_of_no_delivery(tmp_path: Path, flag: str) -> None:
-    """An empty cell too."""
+def test_false_values_of_is_delivered(tmp_path: Path, flag: str) -> None:
+    """Each accepted word for false, and an empty cell, makes the row no delivery."""
     (row,) = rows(tmp_path, f"{HEADER}1-01,1,2026-10-01,,,x,{flag},\n")
     assert isinstance(row, Row)
     assert row.is_delivered is False
 
 
-def test_a_byte_order_mark_and_blank_lines_are_no_matter(tmp_path: Path) -> None:
-    """Spreadsheets write both; line numbers still count every line."""
+def test_byte_order_mark_and_blank_lines_are_skipped(tmp_path: Path) -> None:
+    """A byte order mark and blank lines are skipped, and line numbers still count every line."""
     found = rows(tmp_path, b"\xef\xbb\xbf" + f"{HEADER}\n,,\n".replace("\n,,", "\n").encode() + GOOD.encode())
     assert [row.place.line for row in found] == [4]
 
 
-def test_a_cell_over_several_lines_keeps_the_count(tmp_path: Path) -> None:
-    """A row stands at its first line."""
+def test_row_over_several_lines_stands_at_its_first_line(tmp_path: Path) -> None:
+    """A quoted cell over several lines does not change the line numbers of later rows."""
     several = '1-01,1,2026-10-01,,,"a\nb\nc",,\n'
     assert [row.place.line for row in rows(tmp_path, HEADER + several + GOOD)] == [2, 5]
 
@@ -126,19 +127,19 @@ def test_a_cell_over_several_lines_keeps_the_count(tmp_path: Path) -> None:
         ("1-01,1,2026-10-01,,,x,true,2026-12-31", "column delivered_date: 2026-12-31 is in the future"),
         ("1-01,1,2026-10-01,,,x,,2026-10-01", "column delivered_date: set without is_delivered"),
         ("1-01,1,,,,,,", "column date: empty, and is_delivered is not set: there is nothing to send"),
-        ("1-01,1,2026-10-01,,,x", "6 cells where the header has 8; add what is missing"),
+        ("1-01,1,2026-10-01,,,x", "6 cells where the header has 8; add the missing cells"),
         ("1-01,1,2026-10-01,,,x,,,", "9 cells where the header has 8"),
     ],
 )
-def test_a_bad_row_is_named_and_the_others_are_read(tmp_path: Path, row: str, problem: str) -> None:
-    """File, line, column, what is wrong and how to mend it."""
+def test_invalid_row_is_reported_and_others_are_read(tmp_path: Path, row: str, problem: str) -> None:
+    """An invalid row is reported with file, line, column and message, and the rows around it are read."""
     (said,) = told(tmp_path, f"{HEADER}{GOOD}{row}\n{GOOD}")
     assert said.startswith(f"events.csv:3: {problem}")
     assert [type(r).__name__ for r in rows(tmp_path, f"{HEADER}{GOOD}{row}\n{GOOD}")] == ["Row", "RowProblem", "Row"]
 
 
-def test_all_problems_of_a_row_are_told(tmp_path: Path) -> None:
-    """At once."""
+def test_all_problems_of_a_row_are_reported(tmp_path: Path) -> None:
+    """Every problem of a row is reported, one after the other."""
     said = told(tmp_path, f"{HEADER}a b,,x,,,,,soon\n")
     assert [line.split(": ")[1] for line in said] == [
         "column order_id",
@@ -155,30 +156,33 @@ def test_all_problems_of_a_row_are_told(tmp_path: Path) -> None:
     [
         ("", "events.csv: empty; the first line must be the header: order_id,invoice_number,date"),
         ("\n\n", "events.csv: empty"),
-        (GOOD, "events.csv:1: column 1 of the header, '1172452900788-01', is not known. There are: order_id"),
-        (HEADER.replace("city", "citty"), "column 4 of the header, 'citty', is not known; did you mean city?"),
-        (HEADER.replace("city", "order_id"), "the column order_id stands twice"),
-        (HEADER.replace("city", "orderId"), "the column order_id stands twice"),
+        (GOOD, "events.csv:1: column 1 of the header, '1172452900788-01', is unknown. Known columns: order_id"),
+        (HEADER.replace("city", "citty"), "column 4 of the header, 'citty', is unknown; did you mean city?"),
+        (HEADER.replace("city", "order_id"), "column order_id appears twice in the header"),
+        (HEADER.replace("city", "orderId"), "column order_id appears twice in the header"),
         ("order_id,date\n", "events.csv:1: the header lacks invoice_number, description"),
-        (f'{HEADER}{GOOD}1-01,1,"x\n{GOOD}', "events.csv:3: not CSV: unexpected end of data; look for a quote"),
+        (
+            f'{HEADER}{GOOD}1-01,1,"x\n{GOOD}',
+            "events.csv:3: not CSV: unexpected end of data; check the quotes",
+        ),
         (f"{HEADER}{GOOD}1-01,1,{'x' * 140_000}\n", "events.csv:3: not CSV: field larger than field limit"),
         (b"PK\x03\x04\xff", "events.csv:1: an XLSX file or a ZIP archive; name an XLSX file .xlsx"),
     ],
 )
-def test_a_file_that_cannot_be_used_is_refused_whole(tmp_path: Path, content: str | bytes, said: str) -> None:
-    """Naming file and line, and how to mend it."""
+def test_unusable_file_is_refused_as_a_whole(tmp_path: Path, content: str | bytes, said: str) -> None:
+    """A file without a usable header, or with unclosed quotes, is refused with file, line and what to do."""
     assert said in refused(tmp_path, content)
 
 
-def test_a_header_alone_is_a_quiet_day(tmp_path: Path) -> None:
-    """Carriers send such files too; of JSON lines an empty one has nothing that tells it from a mistake."""
+def test_header_without_rows_is_accepted(tmp_path: Path) -> None:
+    """A CSV file with only a header has no rows; an empty file of JSON lines is refused."""
     assert rows(tmp_path, HEADER) == []
     assert rows(tmp_path, f"\ufeff{HEADER}\n\n") == []
     assert refused(tmp_path, "", "events.jsonl") == "events.jsonl: no rows; one event a line is expected."
 
 
-def test_a_file_that_cannot_be_opened_is_refused(tmp_path: Path) -> None:
-    """A folder, say, or nothing."""
+def test_missing_file_and_folder_are_refused(tmp_path: Path) -> None:
+    """A missing file and a folder raise InputFileError with the system's message."""
     with pytest.raises(InputFileError, match=r"none\.csv: cannot be read: No such file or directory\."):
         list(read_rows(tmp_path / "none.csv", NOW))
     (tmp_path / "folder.csv").mkdir()
@@ -186,8 +190,8 @@ def test_a_file_that_cannot_be_opened_is_refused(tmp_path: Path) -> None:
         list(read_rows(tmp_path / "folder.csv", NOW))
 
 
-def test_what_is_wrong_with_types_hides_nothing_else(tmp_path: Path) -> None:
-    """All of a row's problems are told at once, and none for a value that was blamed already."""
+def test_type_problems_do_not_hide_other_problems(tmp_path: Path) -> None:
+    """A value of the wrong type is reported once, together with all other problems of the row."""
     line = {"invoice_number": 1, "date": 20261001, "city": "\x07", "is_delivered": "yes", "delivered_date": "soon"}
     assert [problem.split(": ")[1] for problem in told(tmp_path, json.dumps(line), "events.jsonl")] == [
         "column invoice_number",
@@ -200,14 +204,14 @@ def test_what_is_wrong_with_types_hides_nothing_else(tmp_path: Path) -> None:
     ]
 
 
-def test_a_flag_that_is_none_hides_nothing_else(tmp_path: Path) -> None:
-    """Nor is anything blamed for it."""
+def test_invalid_flag_does_not_hide_other_problems(tmp_path: Path) -> None:
+    """An invalid is_delivered is reported together with other problems, and causes no further ones."""
     said = told(tmp_path, f"{HEADER}1-01,1,x,,,y,maybe,2026-10-01\n")
     assert [line.split(": ")[1] for line in said] == ["column is_delivered", "column date"]
 
 
-def test_rows_and_problems_bring_the_row_as_it_stood(tmp_path: Path) -> None:
-    """For a rejects file; it is not compared, nor shown."""
+def test_rows_and_problems_contain_the_raw_row(tmp_path: Path) -> None:
+    """Rows and problems contain the row as it stood in the file; it is not compared, and not part of the repr."""
     good, bad = rows(tmp_path, HEADER + GOOD + "1 01,1,2026-10-01,,,x,,\n")
     assert good.raw is not None
     assert list(good.raw.content) == GOOD.strip().split(",")
@@ -217,15 +221,15 @@ def test_rows_and_problems_bring_the_row_as_it_stood(tmp_path: Path) -> None:
     assert "RawRow" not in repr(good)
 
 
-def test_all_problems_of_a_row_share_its_raw_row(tmp_path: Path) -> None:
-    """So that they can be known as one row's."""
+def test_problems_of_a_row_share_one_raw_row(tmp_path: Path) -> None:
+    """All problems of one row have the same raw object, so that they can be grouped."""
     one, two, other = (row.raw for row in rows(tmp_path, HEADER + "1 01,1,x,,,y,,\n1 01,1,2026-10-01,,,x,,\n"))
     assert one is two
     assert one is not other
 
 
-def test_a_mapping_names_a_carriers_columns(tmp_path: Path) -> None:
-    """Columns it does not name keep their own."""
+def test_mapping_applies_to_csv(tmp_path: Path) -> None:
+    """A mapping names a carrier's columns; columns that it does not name keep their own names."""
     mapping = {"Pedido": "order_id", "nf": "invoiceNumber", "Ocorr\u00eancia": "description"}
     text = "PEDIDO ;NF; ocorr\u00eancia;date\n1-01;1;Coletado;2026-10-01\n"
     (tmp_path / "events.csv").write_text(text, encoding="utf-8")
@@ -234,8 +238,8 @@ def test_a_mapping_names_a_carriers_columns(tmp_path: Path) -> None:
     assert (row.order_id, row.invoice_number, row.event) == ("1-01", "1", TrackingEvent("2026-10-01", "Coletado"))
 
 
-def test_a_mapping_is_for_json_lines_too(tmp_path: Path) -> None:
-    """By key; a key that an object lacks is absent there."""
+def test_mapping_applies_to_json_lines(tmp_path: Path) -> None:
+    """A mapping applies to the keys of JSON lines; an object may lack a mapped key."""
     text = '{"pedido": "1-01", "invoice_number": "1", "is_delivered": true, "peso": 3}\n'
     (tmp_path / "events.jsonl").write_text(text, encoding="utf-8")
     mapping = {"pedido": "order_id", "x": "city"}
@@ -248,7 +252,7 @@ def test_a_mapping_is_for_json_lines_too(tmp_path: Path) -> None:
 
 
 def test_standard_input_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As CSV, as JSON lines where it begins with an object, or as it is said."""
+    """Standard input is read as CSV, as JSON lines where it begins with an object, or in the format that is named."""
     line = '{"order_id": "1-01", "invoice_number": "1", "is_delivered": true}\n'
 
     def read(text: str, **options: Any) -> list[Row | RowProblem]:
@@ -265,8 +269,8 @@ def test_standard_input_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
         list(read_rows("-", NOW))
 
 
-def test_a_pipe_is_read_like_a_file(tmp_path: Path) -> None:
-    """The shell gives one for the output of a command."""
+def test_named_pipe_is_read(tmp_path: Path) -> None:
+    """A named pipe, which can be read only once, is read like a file."""
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     writer = threading.Thread(target=pipe.write_text, args=(HEADER + GOOD,))
@@ -276,8 +280,8 @@ def test_a_pipe_is_read_like_a_file(tmp_path: Path) -> None:
     assert row.place == Place(str(pipe), 2)
 
 
-def test_a_reader_that_is_given_up_leaves_nothing_open(tmp_path: Path) -> None:
-    """A caller may stop after the first row."""
+def test_abandoned_reader_leaves_no_open_file(tmp_path: Path) -> None:
+    """A caller that stops after the first row leaves no file open."""
     (tmp_path / "events.csv").write_text(HEADER + GOOD * 3, encoding="utf-8")
     for row in read_rows(tmp_path / "events.csv", NOW):
         assert row.place.line == 2
@@ -285,8 +289,8 @@ def test_a_reader_that_is_given_up_leaves_nothing_open(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["events.csv", "events.jsonl"])
-def test_a_long_file_is_read_in_flat_memory(tmp_path: Path, name: str) -> None:
-    """Nothing is kept of a row when the next one is read."""
+def test_memory_does_not_grow_with_the_file(tmp_path: Path, name: str) -> None:
+    """No row is kept when the next one is read, so peak memory does not grow with the file."""
     line = json.dumps({"order_id": "1-01", "invoice_number": "1", "date": "2026-10-01", "description": "x" * 500})
     row, header = (line, "") if name.endswith("jsonl") else (f"1-01,1,2026-10-01,,,{'x' * 500},,", HEADER)
     (tmp_path / name).write_text(header + f"{row}\n" * 6_000, encoding="utf-8")
@@ -309,8 +313,8 @@ def test_a_long_file_is_read_in_flat_memory(tmp_path: Path, name: str) -> None:
     st.sampled_from(["csv", "jsonl", "xlsx"]),
     st.sampled_from([None, "utf-8", "windows-1252"]),
 )
-def test_any_bytes_give_rows_problems_or_a_refusal(tmp_path: Path, content: bytes, format: Any, encoding: Any) -> None:  # noqa: A002
-    """And nothing else; what is a problem brings its row and has words."""
+def test_any_bytes_yield_rows_or_problems_or_raise(tmp_path: Path, content: bytes, format: Any, encoding: Any) -> None:  # noqa: A002
+    """Any bytes yield rows or problems or raise InputFileError; every problem has its raw row and a message."""
     (tmp_path / "any").write_bytes(content)
     with suppress(InputFileError):
         for row in read_rows(tmp_path / "any", NOW, format=format, encoding=encoding):
@@ -319,10 +323,10 @@ def test_any_bytes_give_rows_problems_or_a_refusal(tmp_path: Path, content: byte
 
 
 @pytest.mark.parametrize("name", ["events.txt", "events", "events.xls"])
-def test_an_ending_that_tells_no_format_is_refused(tmp_path: Path, name: str) -> None:
-    """With those that do."""
-    with pytest.raises(InputFileError, match=r"rename it to one of \.csv, \.jsonl, \.ndjson"):
-        format_of(tmp_path / name)
+def test_unknown_extension_is_refused(tmp_path: Path, name: str) -> None:
+    """A file with an unknown extension is refused with the known extensions."""
+    with pytest.raises(InputFileError, match=r"rename the file to one of \.csv, \.jsonl, \.ndjson"):
+        list(read_rows(tmp_path / name, NOW))
 
 
 @pytest.mark.parametrize(
@@ -332,22 +336,25 @@ def test_an_ending_that_tells_no_format_is_refused(tmp_path: Path, name: str) ->
         ("[" * 100_000, "events.jsonl:1: not JSON: "),
         ("[1]", "events.jsonl:1: not a JSON object"),
         ('{"order_id": "1-01"}', "events.jsonl:1: column invoice_number: missing"),
-        ('{"order_id": 1, "invoice_number": "1"}', "column order_id: 1 is not text between quotes"),
+        ('{"order_id": 1, "invoice_number": "1"}', "column order_id: 1 is not a string"),
         (
             '{"order_id": "1-01", "invoice_number": "1", "is_delivered": "true"}',
             "column is_delivered: 'true' is not true or false",
         ),
-        ('{"order_id": "1-01", "invoice_number": "1", "date": [[]]}', "column date: a list or an object is not text"),
+        (
+            '{"order_id": "1-01", "invoice_number": "1", "date": [[]]}',
+            "column date: a list or an object is not a string",
+        ),
         ('{"order_id": "1-01", "orderId": "1-01", "invoice_number": "1"}', "column order_id: given twice"),
         ('{"order_id": "1-01", "order_id": "2-01", "invoice_number": "1"}', "column order_id: given twice; remove one"),
-        ('{"order_id": "1-01", "invoice_number": "1", "x\\n": 1}', r"column x\n: not known; there are: order_id"),
+        ('{"order_id": "1-01", "invoice_number": "1", "x\\n": 1}', r"column x\n: unknown; known columns: order_id"),
     ],
 )
-def test_a_bad_json_line_is_named(tmp_path: Path, line: str, said: str) -> None:
-    """Like a row of CSV."""
+def test_invalid_json_line_is_reported(tmp_path: Path, line: str, said: str) -> None:
+    """An invalid line of JSON is reported with file, line, column and message."""
     assert any(said in problem for problem in told(tmp_path, line, "events.jsonl"))
 
 
-def test_an_empty_json_lines_file_is_refused(tmp_path: Path) -> None:
-    """There is nothing to do, and somebody thinks there is."""
+def test_json_lines_file_with_blank_lines_only_is_refused(tmp_path: Path) -> None:
+    """A file of JSON lines without any row raises InputFileError."""
     assert "no rows" in refused(tmp_path, "\n", "events.jsonl")

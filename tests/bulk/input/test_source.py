@@ -1,4 +1,4 @@
-"""The encoding and the kind of a file, told by its bytes."""
+"""Tests of the detection of encodings, and of files that are not text."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from vtex_tracking_ext.bulk.input import source
-from vtex_tracking_ext.bulk.input.records import InputFileError, Row
-from vtex_tracking_ext.bulk.input.rows import read_rows
-from vtex_tracking_ext.bulk.input.source import Source, encoding_of, opened
+from vtex_tracking_ext.bulk.input.reader import read_rows
+from vtex_tracking_ext.bulk.input.rows import InputFileError, Row
+from vtex_tracking_ext.bulk.input.source import Source, detect_encoding, open_source
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,15 +24,15 @@ LINE = "1-01,1,2026-10-01,S\xe3o Paulo,x\n"
 
 
 def encoding(content: bytes, asked: str | None = None) -> str:
-    """Return what a file's encoding is found to be; it must be left at its beginning."""
+    """Return the detected encoding of a file, and check that the file is left at its beginning."""
     file = io.BytesIO(content)
-    found = encoding_of(Source("f.csv", file, "csv"), asked)
+    found = detect_encoding(Source("f.csv", file, "csv"), asked)
     assert file.tell() == 0
     return found
 
 
 def refused(content: bytes, asked: str | None = None) -> str:
-    """Return why a file is refused."""
+    """Return the message with which a file is refused."""
     with pytest.raises(InputFileError) as caught:
         encoding(content, asked)
     return str(caught.value)
@@ -41,8 +41,8 @@ def refused(content: bytes, asked: str | None = None) -> str:
 @pytest.mark.parametrize(
     ("written", "found"), [("utf-8", "utf-8"), ("utf-8-sig", "utf-8-sig"), ("windows-1252", "windows-1252")]
 )
-def test_the_three_encodings_are_told_apart(tmp_path: Path, written: str, found: str) -> None:
-    """And the letters come out right."""
+def test_each_encoding_is_detected(tmp_path: Path, written: str, found: str) -> None:
+    """Each of the three encodings is detected, and its accented letters are decoded correctly."""
     content = (HEADER + LINE).encode(written)
     assert encoding(content) == found
     (tmp_path / "events.csv").write_bytes(content)
@@ -54,8 +54,8 @@ def test_the_three_encodings_are_told_apart(tmp_path: Path, written: str, found:
     assert row.raw.layout.encoding == found
 
 
-def test_an_odd_byte_far_behind_changes_the_reading_of_the_whole_file(tmp_path: Path) -> None:
-    """No half of a file is read one way and the other half another way."""
+def test_late_windows_1252_byte_decides_for_the_whole_file(tmp_path: Path) -> None:
+    """One byte beyond the first block that is not UTF-8 makes the whole file Windows-1252."""
     plain = LINE.replace("\xe3", "a").encode()
     content = HEADER.encode() + plain * 60_000 + LINE.encode("windows-1252")
     assert len(content) > 1 << 20
@@ -68,16 +68,16 @@ def test_an_odd_byte_far_behind_changes_the_reading_of_the_whole_file(tmp_path: 
 
 
 @pytest.mark.parametrize("first", ["utf-8", "windows-1252"])
-def test_a_file_in_two_encodings_is_refused(first: str) -> None:
-    """Wherever each begins: either reading of it would be wrong for some rows."""
+def test_file_in_two_encodings_is_refused(first: str) -> None:
+    """A file with both UTF-8 and Windows-1252 letters is refused in either order, unless its encoding is named."""
     other = {"utf-8": "windows-1252", "windows-1252": "utf-8"}[first]
     plain = b"1-01,1,2026-10-01,,x\n"
     content = HEADER.encode() + LINE.encode(first) + plain * 60_000 + LINE.encode(other)
     line = {"utf-8": 2, "windows-1252": 60_003}
     odd, utf8 = line[other], line[first]
     assert refused(content) == (
-        f"f.csv:{odd}: not UTF-8, but line {utf8} has letters that are; save the file as UTF-8, or say which one it "
-        "is (--encoding windows-1252; in Python: encoding=)."
+        f"f.csv:{odd}: not UTF-8, but line {utf8} contains UTF-8; save the file as UTF-8, or name its "
+        "encoding (--encoding windows-1252; in Python: encoding=)."
     )
     assert encoding(content, "windows-1252") == "windows-1252"
 
@@ -87,8 +87,12 @@ def test_a_file_in_two_encodings_is_refused(first: str) -> None:
     [
         (b"a\n\xef\xbb\xbf\x81", None, "f.csv:2: neither UTF-8 nor Windows-1252; save the file as UTF-8."),
         (b"a\n\n\x81", "windows-1252", "f.csv:3: not Windows-1252; save the file as UTF-8."),
-        (b"a\n\xe3\n", "utf-8", "f.csv:2: not UTF-8, as was asked; save the file as UTF-8."),
-        (b"\xef\xbb\xbfa\n\xe3\n", None, "f.csv:2: not UTF-8, though it begins with the mark of UTF-8; save"),
+        (b"a\n\xe3\n", "utf-8", "f.csv:2: not UTF-8, which was asked for; save the file as UTF-8."),
+        (
+            b"\xef\xbb\xbfa\n\xe3\n",
+            None,
+            "f.csv:2: not UTF-8, though it begins with the byte order mark of UTF-8; save",
+        ),
         (b"a", "latin-1", "f.csv: 'latin-1' is not one of utf-8, windows-1252."),
         ("order_id,x\n".encode("utf-16"), None, "f.csv:1: UTF-16; save the file as UTF-8 (in a spreadsheet"),
         (b"\xfe\xff\0o\0r", None, "f.csv:1: UTF-16; save the file as UTF-8"),
@@ -102,13 +106,13 @@ def test_a_file_in_two_encodings_is_refused(first: str) -> None:
         (b"%PDF-1.7\n", None, "f.csv:1: a PDF file; ask for the events as CSV."),
     ],
 )
-def test_what_cannot_be_read_is_refused(content: bytes, asked: str | None, said: str) -> None:
-    """Naming the line and what to do."""
+def test_undecodable_or_binary_file_is_refused(content: bytes, asked: str | None, said: str) -> None:
+    """A file in another encoding or of a binary format is refused with its line and what to do."""
     assert refused(content, asked).startswith(said)
 
 
-def test_a_line_without_end_is_refused_before_it_fills_the_memory() -> None:
-    """Wherever it is."""
+def test_too_long_line_is_refused() -> None:
+    """A line that exceeds the limit is refused before it fills the memory; a line at the limit is not."""
     said = "a line of more than 1048576 bytes; is it a file of events?"
     assert refused(b"a\nb\n" + b"x" * (3 << 20)) == f"f.csv:3: {said}"
     assert encoding(b"a\n" + b"x" * (1 << 20) + b"\n") == "utf-8"
@@ -116,15 +120,15 @@ def test_a_line_without_end_is_refused_before_it_fills_the_memory() -> None:
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(text=st.text(max_size=30), block=st.integers(5, 9))
-def test_utf8_is_utf8_wherever_its_blocks_end(monkeypatch: pytest.MonkeyPatch, text: str, block: int) -> None:
-    """Blocks end with lines, so that no character is cut."""
+def test_utf8_is_detected_at_any_block_size(monkeypatch: pytest.MonkeyPatch, text: str, block: int) -> None:
+    """Blocks end with lines, so that no character is split between two blocks."""
     monkeypatch.setattr(source, "_BLOCK", block)
     content = "".join(f"{character}\n" for character in f"x{text}").encode("utf-8", "replace")
     assert encoding(content) == "utf-8"
 
 
-def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path: Path) -> None:
-    """What was found out about its bytes is no longer true."""
+def test_file_that_changes_while_being_read_is_refused(tmp_path: Path) -> None:
+    """A file that is rewritten in another encoding during reading raises InputFileError."""
     path = tmp_path / "events.csv"
     path.write_bytes((HEADER + LINE * 10_000).encode())
     with pytest.raises(InputFileError, match=r"events\.csv: changed while it was being read"):  # noqa: PT012
@@ -133,12 +137,12 @@ def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path: Path) -> None
                 path.write_bytes((HEADER + LINE * 20_000).encode("windows-1252"))
 
 
-def test_a_read_that_fails_is_told(tmp_path: Path) -> None:
-    """By whatever the system says, in words or without."""
+def test_read_error_is_reported(tmp_path: Path) -> None:
+    """An operating system error during reading raises InputFileError with the system's message."""
     (tmp_path / "events.csv").write_text(HEADER, encoding="utf-8")
     for error, said in ((OSError(5, "Input/output error"), "Input/output error"), (OSError("odd"), "odd")):
         with (
             pytest.raises(InputFileError, match=rf"events\.csv: cannot be read: {said}\."),
-            opened(tmp_path / "events.csv"),
+            open_source(tmp_path / "events.csv"),
         ):
             raise error

@@ -1,4 +1,4 @@
-"""Workbooks, as people make them and as nobody should."""
+"""Tests of workbooks, valid and corrupt."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import xlsxwriter  # type: ignore[import-untyped]
 
 from vtex_tracking_ext import ConfigurationError, TrackingEvent
 from vtex_tracking_ext.bulk.input import workbooks
-from vtex_tracking_ext.bulk.input.records import InputFileError, Place, Row, RowProblem
-from vtex_tracking_ext.bulk.input.rows import read_rows
+from vtex_tracking_ext.bulk.input.reader import read_rows
+from vtex_tracking_ext.bulk.input.rows import InputFileError, Place, Row, RowProblem
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,7 +36,7 @@ GOOD = ("1-01", "000030711", "2026-10-01", "Niter\xf3i", "RJ", "Coletado")
 
 
 def workbook(**sheets: list[tuple[Any, ...]]) -> bytes:
-    """Return a workbook; cells are written as what they are in Python."""
+    """Return a workbook with cells of the types that the values have in Python."""
     file = io.BytesIO()
     book = xlsxwriter.Workbook(file, {"in_memory": True, "default_date_format": "yyyy-mm-dd hh:mm"})
     for name, rows in sheets.items():
@@ -52,20 +52,20 @@ def workbook(**sheets: list[tuple[Any, ...]]) -> bytes:
 
 
 def read(folder: Path, content: bytes, **options: Any) -> list[Row | RowProblem]:
-    """Write a file and read its rows."""
+    """Write a file and return its rows."""
     (folder / "events.xlsx").write_bytes(content)
     return list(read_rows(folder / "events.xlsx", NOW, **options))
 
 
 def refused(folder: Path, content: bytes, **options: Any) -> str:
-    """Return why a file is refused, the folder left out."""
+    """Return the message with which a file is refused, without the folder."""
     with pytest.raises(InputFileError) as caught:
         read(folder, content, **options)
     return str(caught.value).removeprefix(f"{folder}/")
 
 
-def test_a_sheet_is_read_with_its_row_numbers(tmp_path: Path) -> None:
-    """Empty rows and columns before, between and behind are no matter."""
+def test_sheet_is_read_with_row_numbers(tmp_path: Path) -> None:
+    """Rows have their numbers in the sheet; empty rows and columns around and between them are skipped."""
     rows: list[tuple[Any, ...]] = [(), ("", *HEADER), ("", *GOOD), (), ("", *GOOD, True, "2026-10-02")]
     first, second = read(tmp_path, workbook(Eventos=rows))
     assert isinstance(first, Row)
@@ -98,8 +98,8 @@ def test_a_sheet_is_read_with_its_row_numbers(tmp_path: Path) -> None:
         ("is_delivered", "sim", "sim"),
     ],
 )
-def test_a_cell_becomes_the_text_that_a_person_sees(tmp_path: Path, column: str, value: Any, text: str) -> None:
-    """Dates and times to the minute, numbers as their digits."""
+def test_cell_is_read_as_its_visible_text(tmp_path: Path, column: str, value: Any, text: str) -> None:
+    """Dates and times are read to the minute, numbers as their digits, and texts unchanged."""
     cells: list[Any] = [*GOOD, True, "2026-10-01", ""]
     cells[HEADER.index(column)] = value
     content = dated(cells, column) if isinstance(value, float) and "date" in column else workbook(A=[HEADER, (*cells,)])
@@ -110,7 +110,7 @@ def test_a_cell_becomes_the_text_that_a_person_sees(tmp_path: Path, column: str,
 
 
 def dated(cells: list[Any], column: str) -> bytes:
-    """Return a workbook in which a number is shown as a date, as a formula leaves it."""
+    """Return a workbook in which a number is formatted as a date, as the result of a formula is."""
     file = io.BytesIO()
     book = xlsxwriter.Workbook(file, {"in_memory": True})
     sheet = book.add_worksheet()
@@ -126,18 +126,24 @@ def dated(cells: list[Any], column: str) -> bytes:
     [
         ("order_id", 1172452900788123, "1172452900788123 has lost digits, because a number cell keeps 15; format"),
         ("invoice_number", 1e300, " has lost digits"),
-        ("order_id", dt.date(2026, 1, 1), "the spreadsheet has made a date of it (2026-01-01); format the cell as te"),
-        ("account", dt.date(2026, 1, 1), "the spreadsheet has made a date of it"),
-        ("delivered_date", dt.time(21, 15), "the spreadsheet has made a time without a day of it (21:15:00); format"),
-        ("description", dt.time(6, 0), "the spreadsheet has made a time without a day of it"),
-        ("city", True, "True is true or false, not text; format the cell as text and write it anew"),
+        (
+            "order_id",
+            dt.date(2026, 1, 1),
+            "the spreadsheet has turned it into a date (2026-01-01); format the cell as te",
+        ),
+        ("account", dt.date(2026, 1, 1), "the spreadsheet has turned it into a date"),
+        (
+            "delivered_date",
+            dt.time(21, 15),
+            "the spreadsheet has turned it into a time without a date (21:15:00); format",
+        ),
+        ("description", dt.time(6, 0), "the spreadsheet has turned it into a time without a date"),
+        ("city", True, "True is a truth value, not text; format the cell as text and type it again"),
         ("date", 46296, "'46296' is not a date; write yyyy-mm-dd"),
     ],
 )
-def test_a_cell_that_the_spreadsheet_has_changed_is_a_problem(
-    tmp_path: Path, column: str, value: Any, said: str
-) -> None:
-    """Once, and the other rows are read."""
+def test_cell_that_the_spreadsheet_converted_is_a_problem(tmp_path: Path, column: str, value: Any, said: str) -> None:
+    """A cell whose typed text is lost is one problem of its row, and the other rows are read."""
     cells: list[Any] = [*GOOD, True, "2026-10-01", ""]
     cells[HEADER.index(column)] = value
     problem, good = read(tmp_path, workbook(A=[HEADER, (*cells,), GOOD]))
@@ -147,22 +153,22 @@ def test_a_cell_that_the_spreadsheet_has_changed_is_a_problem(
     assert isinstance(good, Row)
 
 
-def test_what_is_in_columns_that_are_passed_over_is_no_matter(tmp_path: Path) -> None:
-    """Nor are named columns with nothing in them."""
+def test_ignored_columns_are_not_checked(tmp_path: Path) -> None:
+    """Values in ignored columns are not checked; a value in a column without a name is a problem."""
     rows = [("peso", *HEADER, "", "hora"), (1e300, *GOOD, "", "", "", True, dt.time(10, 0))]
     (row,) = read(tmp_path, workbook(A=rows), ignore_unknown=True)
     assert isinstance(row, Row)
     (problem,) = read(tmp_path, workbook(A=[(*HEADER, ""), (*GOOD, "", "", "", 5)]))
-    assert str(problem).endswith(":2: column 10: '5' stands under no name; name the column, or empty the cell")
+    assert str(problem).endswith(":2: column 10: '5' is in a column without a name; name it, or empty the cell")
 
 
-def test_the_sheet_is_the_only_one_with_cells_or_is_named(tmp_path: Path) -> None:
-    """Events on another one must not be passed over in silence."""
+def test_sheet_must_be_named_if_several_have_cells(tmp_path: Path) -> None:
+    """The only sheet with cells is read; with several the sheet must be named."""
     rows = [HEADER, GOOD]
     assert len(read(tmp_path, workbook(Plan1=[], Plan2=rows, Plan3=[]))) == 1
     two = workbook(Janeiro=rows, Fevereiro=[*rows, GOOD])
     assert refused(tmp_path, two) == (
-        "events.xlsx: 2 visible sheets have cells: 'Janeiro', 'Fevereiro'; say which one to read "
+        "events.xlsx: 2 visible sheets have cells: 'Janeiro', 'Fevereiro'; name the one to read "
         "(--sheet; in Python: sheet=)."
     )
     assert len(read(tmp_path, two, sheet="Fevereiro")) == 2
@@ -171,8 +177,8 @@ def test_the_sheet_is_the_only_one_with_cells_or_is_named(tmp_path: Path) -> Non
     )
 
 
-def test_hidden_sheets_and_charts_are_read_when_they_are_named(tmp_path: Path) -> None:
-    """Otherwise they are no matter."""
+def test_hidden_sheets_are_read_only_if_named(tmp_path: Path) -> None:
+    """Hidden sheets and chart sheets are ignored unless they are named."""
     file = io.BytesIO()
     book = xlsxwriter.Workbook(file, {"in_memory": True})
     book.add_worksheet("Listas").write_row(0, 0, ("a", "b"))
@@ -184,26 +190,26 @@ def test_hidden_sheets_and_charts_are_read_when_they_are_named(tmp_path: Path) -
     book.worksheets()[0].hide()
     book.close()
     assert len(read(tmp_path, file.getvalue())) == 1
-    assert "column 1 of the header, 'a', is not known" in refused(tmp_path, file.getvalue(), sheet="Listas")
+    assert "column 1 of the header, 'a', is unknown" in refused(tmp_path, file.getvalue(), sheet="Listas")
 
 
-def test_an_empty_workbook_is_refused(tmp_path: Path) -> None:
-    """A header alone is a quiet day."""
+def test_empty_workbook_is_refused(tmp_path: Path) -> None:
+    """A workbook without cells is refused; one with only a header has no rows."""
     assert read(tmp_path, workbook(A=[HEADER])) == []
     assert refused(tmp_path, workbook(A=[])).startswith("events.xlsx: empty; the first row must be the header: order")
     assert refused(tmp_path, workbook(A=[], B=[])).startswith("events.xlsx: empty")
-    assert refused(tmp_path, workbook(A=[GOOD])).startswith("events.xlsx:1: column 1 of the header, '1-01', is not")
+    assert refused(tmp_path, workbook(A=[GOOD])).startswith("events.xlsx:1: column 1 of the header, '1-01', is unknown")
 
 
-def test_a_workbook_on_standard_input_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By its first bytes."""
+def test_workbook_on_standard_input_is_detected(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A workbook on standard input is detected by its first bytes."""
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(workbook(A=[HEADER, GOOD]))))
     (row,) = read_rows("-", NOW)
     assert row.place == Place("<stdin>", 2)
 
 
-def test_without_the_extra_it_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the command that installs it; nothing else needs it."""
+def test_missing_extra_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the extra, XLSX raises ConfigurationError with the command to install it; CSV is read."""
     monkeypatch.setitem(sys.modules, "python_calamine", None)
     with pytest.raises(ConfigurationError, match=r"events\.xlsx: XLSX needs an extra \(python_calamine is missing\): "):
         read(tmp_path, workbook(A=[HEADER]))
@@ -213,8 +219,8 @@ def test_without_the_extra_it_is_named(tmp_path: Path, monkeypatch: pytest.Monke
     assert len(list(read_rows(tmp_path / "events.csv", NOW))) == 1
 
 
-def test_a_cell_gone_astray_does_not_end_the_process(tmp_path: Path) -> None:
-    """Memory would be set aside for all the cells before it."""
+def test_stray_cell_is_refused(tmp_path: Path) -> None:
+    """A stray cell far from the others is refused before memory is allocated for the rectangle."""
     file = io.BytesIO()
     book = xlsxwriter.Workbook(file, {"in_memory": True})
     sheet = book.add_worksheet()
@@ -223,32 +229,32 @@ def test_a_cell_gone_astray_does_not_end_the_process(tmp_path: Path) -> None:
     sheet.write_string(1_048_575, 16_383, "x")
     book.close()
     assert refused(tmp_path, file.getvalue()) == (
-        "events.xlsx: the cells of 'xl/worksheets/sheet1.xml' lie too far apart to be held in memory; delete what "
-        "stands far to the right or far below, or save the sheet as CSV."
+        "events.xlsx: the cells of 'xl/worksheets/sheet1.xml' are too far apart to be held in memory; delete cells "
+        "far to the right or far below, or save the sheet as CSV."
     )
 
 
-def test_a_wide_sheet_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As long as there is room: the rectangle is counted to its last cell."""
+def test_wide_sheet_is_read_up_to_the_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sheet beyond column Z is read up to the limit of cells and refused above it, with any chunk size."""
     rows = [(*HEADER, *[""] * 20, "AD"), (*GOOD, *[""] * 23, "x")]
     content = workbook(A=rows)
-    monkeypatch.setattr(workbooks, "_MOST_CELLS", 60)
+    monkeypatch.setattr(workbooks, "_MAX_CELLS", 60)
     assert len(read(tmp_path, content, ignore_unknown=True)) == 1
-    monkeypatch.setattr(workbooks, "_MOST_CELLS", 59)
+    monkeypatch.setattr(workbooks, "_MAX_CELLS", 59)
     assert "too far apart" in refused(tmp_path, content, ignore_unknown=True)
     monkeypatch.setattr(workbooks, "_CHUNK", 7)  # an address is cut, but none is lost
     assert "too far apart" in refused(tmp_path, content, ignore_unknown=True)
 
 
-def test_columns_are_numbered_by_their_letters() -> None:
-    """As a sheet has them."""
+def test_column_letters_are_converted_to_numbers() -> None:
+    """Column letters are converted to the numbers of the columns."""
     letters = {b"": 0, b"A": 1, b"z": 26, b"AA": 27, b"XFD": 16384}
-    assert {column: workbooks._number(column) for column in letters} == letters
+    assert {column: workbooks._column_number(column) for column in letters} == letters
 
 
-def test_a_bomb_is_refused_before_it_goes_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By what it unpacks to, not by what it says of itself."""
-    monkeypatch.setattr(workbooks, "_LARGEST", 100_000)
+def test_zip_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A workbook is refused by its real unpacked size, not by the size that it declares."""
+    monkeypatch.setattr(workbooks, "_MAX_BYTES", 100_000)
     rows: list[tuple[Any, ...]] = [HEADER, *[GOOD] * 2000]
     assert refused(tmp_path, workbook(A=rows)) == "events.xlsx: unpacks to more than 100000 bytes; split it."
 
@@ -259,22 +265,22 @@ def test_a_bomb_is_refused_before_it_goes_off(tmp_path: Path, monkeypatch: pytes
     # Without ids, pytest 8 names the test by the bytes, which hold the current time and so differ between workers.
     ids=["empty", "CSV", "start of a ZIP file", "encrypted workbook", "truncated workbook"],
 )
-def test_what_is_no_workbook_is_refused(tmp_path: Path, content: bytes) -> None:
-    """A CSV file under another name, a cut one, one with a password."""
-    assert refused(tmp_path, content).startswith("events.xlsx: not an XLSX file that can be read: ")
+def test_file_that_is_not_a_workbook_is_refused(tmp_path: Path, content: bytes) -> None:
+    """A CSV file, a truncated workbook and an encrypted one are refused."""
+    assert refused(tmp_path, content).startswith("events.xlsx: not a readable XLSX file: ")
 
 
-def test_a_zip_archive_that_is_no_workbook_is_refused(tmp_path: Path) -> None:
-    """Or one that is packed in an unusual way."""
-    for method, said in ((zipfile.ZIP_DEFLATED, "not an XLSX file that can"), (zipfile.ZIP_LZMA, "packed in a way")):
+def test_zip_archive_that_is_not_a_workbook_is_refused(tmp_path: Path) -> None:
+    """A ZIP archive without a workbook, or with an unusual compression method, is refused."""
+    for method, said in ((zipfile.ZIP_DEFLATED, "not a readable XLSX file"), (zipfile.ZIP_LZMA, "compressed in a way")):
         file = io.BytesIO()
         with zipfile.ZipFile(file, "w", method) as archive:
             archive.writestr("events.csv", ",".join(HEADER))
         assert said in refused(tmp_path, file.getvalue())
 
 
-def test_a_broken_workbook_gives_rows_problems_or_a_refusal(tmp_path: Path) -> None:
-    """Whatever byte of it is broken."""
+def test_corrupt_workbook_yields_rows_or_problems_or_raises(tmp_path: Path) -> None:
+    """A workbook with random corrupt bytes yields rows or problems or raises InputFileError."""
     original = workbook(A=[HEADER, (*GOOD, True, dt.date(2026, 10, 1)), (1, 2, 3.5)])
     chance = random.Random(1)  # noqa: S311 - to be the same in every run
     ends: set[type] = set()

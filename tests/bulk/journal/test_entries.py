@@ -10,19 +10,17 @@ from attrs import evolve
 
 from vtex_tracking_ext import TrackingEvent
 from vtex_tracking_ext.bulk.input.rows import Place, Row
+from vtex_tracking_ext.bulk.journal.classify import Existing, classify_draft, combine
 from vtex_tracking_ext.bulk.journal.entries import (
     KEY_SIZE,
+    AddStatus,
     Draft,
     Entry,
     PackageKey,
     Selection,
-    Standing,
     State,
-    Verdict,
-    drafts_of,
-    gravest,
-    judge,
-    key_of,
+    drafts_from_row,
+    entry_key,
     utc_now,
 )
 
@@ -55,47 +53,47 @@ def entry(**changes: Any) -> Entry:
 
 def delivery(date: str | None) -> Draft:
     """Return the draft of a delivery."""
-    (draft,) = drafts_of(row(event=None, is_delivered=True, delivered_date=date), "mystore")
+    (draft,) = drafts_from_row(row(event=None, is_delivered=True, delivered_date=date), "mystore")
     return draft
 
 
 def test_a_row_with_an_event_is_one_entry() -> None:
     """With the event as it was written."""
-    (draft,) = drafts_of(row(), "mystore")
-    assert draft == Draft(PACKAGE, key_of(PACKAGE, EVENT), EVENT, None, PLACE)
+    (draft,) = drafts_from_row(row(), "mystore")
+    assert draft == Draft(PACKAGE, entry_key(PACKAGE, EVENT), EVENT, None, PLACE)
 
 
 def test_a_row_with_both_is_an_event_and_then_a_delivery() -> None:
     """In the order in which they may be sent."""
-    event, delivered = drafts_of(row(is_delivered=True, delivered_date="2026-10-01 21:15"), "mystore")
+    event, delivered = drafts_from_row(row(is_delivered=True, delivered_date="2026-10-01 21:15"), "mystore")
     assert (event.event, event.delivered_date) == (EVENT, None)
     assert (delivered.event, delivered.delivered_date) == (None, "2026-10-01 21:15")
-    assert delivered.key == key_of(PACKAGE, None)
+    assert delivered.key == entry_key(PACKAGE, None)
     assert delivered.key != event.key
 
 
 def test_a_row_without_either_asks_for_nothing() -> None:
     """The checks before do not let it through."""
-    assert drafts_of(row(event=None), "mystore") == ()
+    assert drafts_from_row(row(event=None), "mystore") == ()
 
 
 def test_dates_become_text_as_they_travel() -> None:
     """Whatever a caller in Python gave."""
     moment = dt.datetime(2026, 10, 1, 21, 15, tzinfo=dt.UTC)
     for date in (moment, moment.date()):
-        event, delivered = drafts_of(
+        event, delivered = drafts_from_row(
             row(event=evolve(EVENT, date=date), is_delivered=True, delivered_date=moment), "mystore"
         )
         assert event.event == EVENT
-        assert event.key == key_of(PACKAGE, EVENT)
+        assert event.key == entry_key(PACKAGE, EVENT)
         assert delivered.delivered_date == "2026-10-01 21:15"
 
 
 def test_the_row_names_the_account_or_the_run_does() -> None:
     """In lower case: host names know no other."""
-    assert [draft.package.account for draft in drafts_of(row(), "MyStore")] == ["mystore"]
-    assert [draft.package.account for draft in drafts_of(row(account="Other"), "MyStore")] == ["other"]
-    assert key_of(PackageKey("MYSTORE", "1-01", "000030711"), EVENT) == key_of(PACKAGE, EVENT)
+    assert [draft.package.account for draft in drafts_from_row(row(), "MyStore")] == ["mystore"]
+    assert [draft.package.account for draft in drafts_from_row(row(account="Other"), "MyStore")] == ["other"]
+    assert entry_key(PackageKey("MYSTORE", "1-01", "000030711"), EVENT) == entry_key(PACKAGE, EVENT)
 
 
 @pytest.mark.parametrize(
@@ -108,34 +106,34 @@ def test_the_row_names_the_account_or_the_run_does() -> None:
 )
 def test_what_a_shopper_cannot_tell_apart_is_the_same_event(same: TrackingEvent) -> None:
     """Spaces at the ends, the ways to write an accent, the type of a date."""
-    assert key_of(PACKAGE, same) == key_of(PACKAGE, EVENT)
+    assert entry_key(PACKAGE, same) == entry_key(PACKAGE, EVENT)
 
 
 def test_the_text_that_is_sent_stays_as_it_was_written() -> None:
     """Only the key is normalised."""
     written = TrackingEvent("2026-10-01", " a ", "Sa\u0303o Paulo")
-    (draft,) = drafts_of(row(event=written), "mystore")
+    (draft,) = drafts_from_row(row(event=written), "mystore")
     assert draft.event == written
 
 
 def test_everything_else_makes_another_event() -> None:
     """Each part counts, and where one ends and the next begins."""
     keys = [
-        key_of(PACKAGE, EVENT),
-        key_of(PACKAGE, None),
-        key_of(evolve(PACKAGE, account="other"), EVENT),
-        key_of(evolve(PACKAGE, order_id="1-02"), EVENT),
-        key_of(evolve(PACKAGE, invoice_number="30711"), EVENT),
-        key_of(PACKAGE, evolve(EVENT, date="2026-10-02")),
-        key_of(PACKAGE, evolve(EVENT, city="")),
-        key_of(PACKAGE, evolve(EVENT, state="")),
-        key_of(PACKAGE, evolve(EVENT, city="SP", state="S\u00e3o Paulo")),
-        key_of(PACKAGE, evolve(EVENT, description="saiu para entrega")),
-        key_of(PACKAGE, evolve(EVENT, description="Saiu  para entrega")),
-        key_of(PACKAGE, TrackingEvent("2026-10-01", "c", "a", "b")),
-        key_of(PACKAGE, TrackingEvent("2026-10-01", "c", "a1:b", "")),
-        key_of(PACKAGE, TrackingEvent("2026-10-01", "c", "", "a1:b")),
-        key_of(PACKAGE, TrackingEvent("2026-10-01", "\ud800")),
+        entry_key(PACKAGE, EVENT),
+        entry_key(PACKAGE, None),
+        entry_key(evolve(PACKAGE, account="other"), EVENT),
+        entry_key(evolve(PACKAGE, order_id="1-02"), EVENT),
+        entry_key(evolve(PACKAGE, invoice_number="30711"), EVENT),
+        entry_key(PACKAGE, evolve(EVENT, date="2026-10-02")),
+        entry_key(PACKAGE, evolve(EVENT, city="")),
+        entry_key(PACKAGE, evolve(EVENT, state="")),
+        entry_key(PACKAGE, evolve(EVENT, city="SP", state="S\u00e3o Paulo")),
+        entry_key(PACKAGE, evolve(EVENT, description="saiu para entrega")),
+        entry_key(PACKAGE, evolve(EVENT, description="Saiu  para entrega")),
+        entry_key(PACKAGE, TrackingEvent("2026-10-01", "c", "a", "b")),
+        entry_key(PACKAGE, TrackingEvent("2026-10-01", "c", "a1:b", "")),
+        entry_key(PACKAGE, TrackingEvent("2026-10-01", "c", "", "a1:b")),
+        entry_key(PACKAGE, TrackingEvent("2026-10-01", "\ud800")),
     ]
     assert len(set(keys)) == len(keys)
     assert {len(key) for key in keys} == {KEY_SIZE}
@@ -143,8 +141,8 @@ def test_everything_else_makes_another_event() -> None:
 
 def test_a_key_stays_the_same_from_version_to_version() -> None:
     """Else a new version would send again what the old one sent."""
-    assert key_of(PACKAGE, EVENT).hex() == "a87d80caa1705d60335a7203afae8381"
-    assert key_of(PACKAGE, None).hex() == "4a23354fc4d7dd44fc3003d95e5d1f18"
+    assert entry_key(PACKAGE, EVENT).hex() == "a87d80caa1705d60335a7203afae8381"
+    assert entry_key(PACKAGE, None).hex() == "4a23354fc4d7dd44fc3003d95e5d1f18"
 
 
 @pytest.mark.parametrize(
@@ -157,11 +155,11 @@ def test_a_key_stays_the_same_from_version_to_version() -> None:
         ("refused", "renewed"),
     ],
 )
-def test_an_event_met_again(state: State, verdict: Verdict) -> None:
+def test_an_event_met_again(state: State, verdict: AddStatus) -> None:
     """Only a refused one is sent again: VTEX's no is definite, and somebody may have mended its reason."""
-    (draft,) = drafts_of(row(), "mystore")
-    assert judge(draft, Standing(state, None, PLACE)) == (verdict, "")
-    assert judge(draft, None) == ("new", "")
+    (draft,) = drafts_from_row(row(), "mystore")
+    assert classify_draft(draft, Existing(state, None, PLACE)) == (verdict, "")
+    assert classify_draft(draft, None) == ("new", "")
 
 
 @pytest.mark.parametrize(
@@ -178,34 +176,34 @@ def test_an_event_met_again(state: State, verdict: Verdict) -> None:
         ("2026-10-01 21:15", "2026-10-02", "contradicts", "contradicts"),
     ],
 )
-def test_a_delivery_met_again(earlier: str | None, later: str | None, pending: Verdict, applied: Verdict) -> None:
+def test_a_delivery_met_again(earlier: str | None, later: str | None, pending: AddStatus, applied: AddStatus) -> None:
     """The fuller date prevails while nothing was sent; another one contradicts; a refused one is as this row says."""
-    assert judge(delivery(later), Standing("pending", earlier, PLACE))[0] == pending
-    assert judge(delivery(later), Standing("refused", earlier, PLACE)) == ("renewed", "")
+    assert classify_draft(delivery(later), Existing("pending", earlier, PLACE))[0] == pending
+    assert classify_draft(delivery(later), Existing("refused", earlier, PLACE)) == ("renewed", "")
     for state in ("in_flight", "applied", "unknown"):
-        assert judge(delivery(later), Standing(state, earlier, PLACE))[0] == applied
+        assert classify_draft(delivery(later), Existing(state, earlier, PLACE))[0] == applied
 
 
 def test_a_contradiction_names_both_dates_and_the_other_row() -> None:
     """So that the wrong one can be mended."""
-    _, note = judge(delivery("2026-10-02"), Standing("pending", "2026-10-01", PLACE))
+    _, note = classify_draft(delivery("2026-10-02"), Existing("pending", "2026-10-01", PLACE))
     assert note == "2026-10-02, but f.csv:2 says 2026-10-01; a package has one delivery"
 
 
 def test_a_date_that_comes_too_late_is_noted() -> None:
     """VTEX will not hear of it."""
-    _, note = judge(delivery("2026-10-02"), Standing("applied", None, PLACE))
+    _, note = classify_draft(delivery("2026-10-02"), Existing("applied", None, PLACE))
     assert note == ("2026-10-02 comes too late: the delivery of f.csv:2 was sent without a date, and there is only one")
-    _, note = judge(delivery("2026-10-02 10:00"), Standing("in_flight", "2026-10-02", PLACE))
+    _, note = classify_draft(delivery("2026-10-02 10:00"), Existing("in_flight", "2026-10-02", PLACE))
     assert "the delivery of f.csv:2 was sent on 2026-10-02, and" in note
 
 
 def test_a_row_fares_as_the_gravest_of_its_parts() -> None:
     """With the notes of all."""
-    assert gravest([]) == ("known", "")
-    assert gravest([("known", ""), ("renewed", "")]) == ("renewed", "")
-    assert gravest([("renewed", ""), ("new", "")]) == ("new", "")
-    assert gravest([("new", ""), ("known", "a"), ("contradicts", "b")]) == ("contradicts", "a; b")
+    assert combine([]) == ("known", "")
+    assert combine([("known", ""), ("renewed", "")]) == ("renewed", "")
+    assert combine([("renewed", ""), ("new", "")]) == ("new", "")
+    assert combine([("new", ""), ("known", "a"), ("contradicts", "b")]) == ("contradicts", "a; b")
 
 
 def test_an_entry_without_an_event_is_a_delivery() -> None:
@@ -228,7 +226,7 @@ def test_an_entry_without_an_event_is_a_delivery() -> None:
 )
 def test_a_selection_takes_what_meets_everything(selection: Selection, is_in: bool) -> None:
     """What is not given does not matter."""
-    assert selection.has(entry()) is is_in
+    assert selection.matches(entry()) is is_in
 
 
 def test_selected_numbers_are_in_order_and_once() -> None:

@@ -15,7 +15,17 @@ from attrs import evolve, frozen
 
 from vtex_tracking_ext import TrackingEvent
 from vtex_tracking_ext.bulk.input.rows import Place, Row
-from vtex_tracking_ext.bulk.journal.entries import OPEN, STATES, Added, Entry, Load, Meta, Selection, Settled, State
+from vtex_tracking_ext.bulk.journal.entries import (
+    OPEN_STATES,
+    STATES,
+    Added,
+    Backlog,
+    Entry,
+    Meta,
+    Outcome,
+    Selection,
+    State,
+)
 from vtex_tracking_ext.bulk.journal.interface import (
     Journal,
     JournalError,
@@ -85,16 +95,16 @@ def journal(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock, opened
 
 def add(journal: Journal, *rows: Row) -> list[str]:
     """Add rows and return what each meant."""
-    return [added.verdict for added in journal.add(rows, "mystore")]
+    return [added.status for added in journal.add(rows, "mystore")]
 
 
 def to_state(journal: Journal, id_: int, state: State, **outcome: Any) -> None:
     """Bring a pending entry into a state, by the moves that lead there."""
     if state == "pending":
         return
-    journal.begin([id_])
+    journal.mark_in_flight([id_])
     if state != "in_flight":
-        journal.settle([id_], state, **outcome)
+        journal.record_outcome([id_], state, **outcome)
 
 
 def version_of(journal: Journal) -> int:
@@ -182,7 +192,7 @@ def test_a_fuller_date_prevails_while_the_delivery_waits(journal: Journal) -> No
         "renewed",
         "known",
     ]
-    (begun,) = journal.begin([read.id])
+    (begun,) = journal.mark_in_flight([read.id])
     assert (begun.delivered_date, begun.place.line, begun.state) == ("2026-10-01 21:15", 4, "in_flight")
     assert add(journal, delivery(6, "2026-10-01 21:15")) == ["known"]
 
@@ -190,9 +200,9 @@ def test_a_fuller_date_prevails_while_the_delivery_waits(journal: Journal) -> No
 def test_a_date_that_comes_after_the_delivery_was_sent_is_noted(journal: Journal) -> None:
     """There is only one delivery."""
     add(journal, delivery(2))
-    journal.begin([1])
+    journal.mark_in_flight([1])
     (added,) = journal.add([delivery(3, "2026-10-01")], "mystore")
-    assert (added.verdict, added.note) == (
+    assert (added.status, added.note) == (
         "known",
         "2026-10-01 comes too late: the delivery of f.csv:2 was sent without a date, and there is only one",
     )
@@ -203,7 +213,7 @@ def test_another_date_contradicts_and_nothing_of_the_row_is_taken(journal: Journ
     """Not its event either, so that the mended row can be pushed."""
     add(journal, delivery(2, "2026-10-01"))
     (added,) = journal.add([delivery(3, "2026-10-02", "Entregue")], "mystore")
-    assert (added.verdict, added.note) == (
+    assert (added.status, added.note) == (
         "contradicts",
         "2026-10-02, but f.csv:2 says 2026-10-01; a package has one delivery",
     )
@@ -272,7 +282,7 @@ def test_an_error_while_rows_are_read_keeps_those_before(journal: Journal) -> No
             pass
     kept = journal.counts()["mystore"]["pending"]
     assert 0 < kept <= 2500
-    assert Counter(a.verdict for a in journal.add(rows(3000), "mystore")) == {"known": kept, "new": 3000 - kept}
+    assert Counter(a.status for a in journal.add(rows(3000), "mystore")) == {"known": kept, "new": 3000 - kept}
 
 
 def test_more_entries_than_a_page_come_in_order(journal: Journal) -> None:
@@ -290,7 +300,7 @@ def test_a_package_of_many_entries_is_read_in_order(journal: Journal) -> None:
     add(journal, *[row(n, f"event {n}") for n in range(1200)])
     to_state(journal, 600, "applied")
     expected = [n for n in range(1, 1201) if n != 600]
-    assert [e.id for e in journal.entries(Selection(OPEN, package=package()))] == expected
+    assert [e.id for e in journal.entries(Selection(OPEN_STATES, package=package()))] == expected
     assert [e.id for e in journal.entries(Selection(package=package()))] == list(range(1, 1201))
 
 
@@ -316,9 +326,14 @@ def test_what_is_open_is_counted_by_package(journal: Journal) -> None:
         to_state(journal, number, state)
     add(journal, *[row(number, "b", invoice="5") for number in (6, 7)], delivery(8, invoice="5"))
     add(journal, row(9, "b", invoice="4"), delivery(10, invoice="6"), row(11, "b", account="other"))
-    assert journal.loads("mystore") == {Load(0, 0, 1): 1, Load(1, 0, 1): 1, Load(2, 1, 0): 1, Load(0, 1, 0): 1}
-    assert journal.loads("OTHER") == {Load(1, 0, 0): 1}
-    assert journal.loads("nobody") == {}
+    assert journal.count_backlogs("mystore") == {
+        Backlog(0, 0, 1): 1,
+        Backlog(1, 0, 1): 1,
+        Backlog(2, 1, 0): 1,
+        Backlog(0, 1, 0): 1,
+    }
+    assert journal.count_backlogs("OTHER") == {Backlog(1, 0, 0): 1}
+    assert journal.count_backlogs("nobody") == {}
 
 
 def test_packages_can_be_worked_on_while_they_are_iterated_over(journal: Journal) -> None:
@@ -370,16 +385,16 @@ def test_beginning_counts_attempts_and_keeps_the_time(journal: Journal, clock: C
     """And returns the entries as they now stand, in order."""
     add(journal, row(2, "a"), row(3, "b"), row(4, "c"))
     clock.now += SECOND
-    begun = journal.begin(iter([2, 1, 2]))
+    begun = journal.mark_in_flight(iter([2, 1, 2]))
     assert [(e.id, e.state, e.attempts, e.begun, e.settled) for e in begun] == [
         (1, "in_flight", 1, START + SECOND, None),
         (2, "in_flight", 1, START + SECOND, None),
     ]
     assert list(journal.entries(Selection(ids=(1, 2)))) == list(begun)
     assert told(journal, Selection(ids=(3,))) == [(3, "c", "pending")]
-    journal.settle([1], "pending", status_code=429, reason="over its limit")
+    journal.record_outcome([1], "pending", status_code=429, reason="over its limit")
     clock.now += SECOND
-    (again,) = journal.begin([1])
+    (again,) = journal.mark_in_flight([1])
     assert (again.attempts, again.begun) == (2, START + 2 * SECOND)
 
 
@@ -388,17 +403,17 @@ def test_what_begins_is_seen_by_others_at_once(store: Store) -> None:
     journal = store.open()
     add(journal, row(2, "a"))
     reader = store.read()
-    journal.begin([1])
+    journal.mark_in_flight([1])
     assert told(reader) == [(1, "a", "in_flight")]
 
 
 @pytest.mark.parametrize("state", ["applied", "refused", "unknown"])
-def test_settling_keeps_what_is_known(journal: Journal, clock: Clock, state: Settled) -> None:
+def test_settling_keeps_what_is_known(journal: Journal, clock: Clock, state: Outcome) -> None:
     """Status, receipt, reason and time, for all entries of the call."""
     add(journal, row(2, "a"), row(3, "b"))
-    begun = journal.begin([1, 2])
+    begun = journal.mark_in_flight([1, 2])
     clock.now += SECOND
-    journal.settle([1, 2], state, status_code=200, receipt=RECEIPT, reason="why")
+    journal.record_outcome([1, 2], state, status_code=200, receipt=RECEIPT, reason="why")
     assert list(journal.entries()) == [
         evolve(e, state=state, status_code=200, receipt=RECEIPT, reason="why", settled=START + SECOND) for e in begun
     ]
@@ -407,16 +422,16 @@ def test_settling_keeps_what_is_known(journal: Journal, clock: Clock, state: Set
 def test_what_was_not_sent_is_pending_again(journal: Journal) -> None:
     """With the reason, and without a time of settling."""
     add(journal, row(2, "a"))
-    (begun,) = journal.begin([1])
-    journal.settle([1], "pending", reason="no connection")
+    (begun,) = journal.mark_in_flight([1])
+    journal.record_outcome([1], "pending", reason="no connection")
     assert list(journal.entries()) == [evolve(begun, state="pending", reason="no connection")]
 
 
 def test_what_a_server_wrote_can_always_be_stored(journal: Journal) -> None:
     """Cut, on one line, with nothing that cannot be encoded: settling must not fail for it."""
     add(journal, row(2, "a"))
-    journal.begin([1])
-    journal.settle([1], "applied", receipt="\ud800" * 1000, reason="\x1b[31m\n\ud800\x00" * 1000)
+    journal.mark_in_flight([1])
+    journal.record_outcome([1], "applied", receipt="\ud800" * 1000, reason="\x1b[31m\n\ud800\x00" * 1000)
     (entry,) = journal.entries()
     assert entry.receipt is not None
     assert len(entry.receipt) < 1000
@@ -430,7 +445,7 @@ def test_only_what_is_pending_begins(journal: Journal, state: State) -> None:
     add(journal, row(2, "a"), row(3, "b"))
     to_state(journal, 2, state)
     with pytest.raises(WrongStateError, match=rf": entry 2 is {state}, entry 9 is not there, where pending was"):
-        journal.begin([1, 2, 9])
+        journal.mark_in_flight([1, 2, 9])
     assert told(journal) == [(1, "a", "pending"), (2, "b", state)]
     assert next(journal.entries()).attempts == 0
 
@@ -442,14 +457,14 @@ def test_only_what_is_in_flight_is_settled(journal: Journal, state: State) -> No
     to_state(journal, 1, "in_flight")
     to_state(journal, 2, state)
     with pytest.raises(WrongStateError, match=rf": entry 2 is {state}, where in_flight was expected\."):
-        journal.settle([1, 2], "applied")
+        journal.record_outcome([1, 2], "applied")
     assert told(journal) == [(1, "a", "in_flight"), (2, "b", state)]
 
 
 def test_nothing_can_be_begun_and_settled(journal: Journal) -> None:
     """It is no error to have nothing to do."""
-    assert journal.begin([]) == ()
-    journal.settle([], "applied")
+    assert journal.mark_in_flight([]) == ()
+    journal.record_outcome([], "applied")
     assert journal.counts() == {}
 
 
@@ -504,13 +519,13 @@ def test_who_holds_a_package_holds_it_alone(journal: Journal) -> None:
     """It can be worked on meanwhile, and held again afterwards."""
     add(journal, row(1, "a"))
     for _ in range(2):
-        with journal.hold(package()) as is_mine, journal.hold(package("2")) as is_mine_too:
+        with journal.try_lock(package()) as is_mine, journal.try_lock(package("2")) as is_mine_too:
             assert (is_mine, is_mine_too) == (True, True)
             for _ in range(2):
-                with journal.hold(package()) as is_mine_again:
+                with journal.try_lock(package()) as is_mine_again:
                     assert is_mine_again is False
             assert len(list(journal.entries(Selection(package=package())))) == 1
-    journal.begin([1])
+    journal.mark_in_flight([1])
 
 
 def test_a_file_can_be_called_by_any_bytes(journal: Journal) -> None:
@@ -533,8 +548,8 @@ def test_what_waits_can_be_withdrawn(journal: Journal) -> None:
 def test_more_than_a_transaction_holds_is_resolved(journal: Journal) -> None:
     """A long outage can leave thousands."""
     add(journal, *[row(n, f"event {n}") for n in range(2345)])
-    journal.begin(range(1, 2346))
-    journal.settle(range(1, 2346), "unknown")
+    journal.mark_in_flight(range(1, 2346))
+    journal.record_outcome(range(1, 2346), "unknown")
     assert journal.resolve(Selection(), "pending") == 2345
     assert journal.counts() == {"mystore": {"pending": 2345}}
 
@@ -557,9 +572,9 @@ def test_many_threads_deliver_at_once(journal: Journal) -> None:
 
     def deliver(first: int) -> None:
         for id_ in range(first, 321, 16):
-            (entry,) = journal.begin([id_])
+            (entry,) = journal.mark_in_flight([id_])
             assert entry.id == id_
-            journal.settle([id_], "applied", receipt=str(id_))
+            journal.record_outcome([id_], "applied", receipt=str(id_))
 
     threads = [doing(lambda first=first: deliver(first)) for first in range(1, 17)]  # type: ignore[misc]
     threads.append(doing(lambda: add(journal, *[row(n, f"event {n}", invoice="x") for n in range(2000)])))
@@ -584,7 +599,7 @@ def test_one_entry_is_begun_by_one_thread(journal: Journal) -> None:
     def begin(number: int) -> None:
         start.wait()
         try:
-            journal.begin([1])
+            journal.mark_in_flight([1])
         except WrongStateError as error:
             lost.append(str(error))
         else:
@@ -637,12 +652,12 @@ def test_a_closed_journal_says_so(journal: Journal) -> None:
     uses: list[Callable[[], object]] = [
         journal.meta,
         journal.counts,
-        lambda: journal.loads("mystore"),
+        lambda: journal.count_backlogs("mystore"),
         lambda: list(journal.entries()),
         lambda: list(journal.open_packages()),
         lambda: add(journal, row(3, "b")),
-        lambda: journal.begin([1]),
-        lambda: journal.settle([1], "applied"),
+        lambda: journal.mark_in_flight([1]),
+        lambda: journal.record_outcome([1], "applied"),
         lambda: journal.resolve(Selection(), "applied"),
         lambda: journal.retry(Selection()),
     ]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from attrs import evolve
 
-from vtex_tracking_ext.bulk.delivery.deliver import Choices
+from vtex_tracking_ext.bulk.delivery.deliver import DeliveryOptions
 from vtex_tracking_ext.bulk.journal import opening
 from vtex_tracking_ext.bulk.journal.entries import STATES
 from vtex_tracking_ext.bulk.journal.interface import JournalError, NoJournalError
@@ -19,11 +19,11 @@ from vtex_tracking_ext.bulk.pipeline import push
 from support.journaled import Account, delivery, row
 
 if TYPE_CHECKING:
-    from vtex_tracking_ext.bulk.journal.opening import Where
+    from vtex_tracking_ext.bulk.journal.opening import Location
 
 
 @pytest.fixture(params=["file", "database"])
-def where(request: pytest.FixtureRequest, tmp_path: Path) -> Where:
+def where(request: pytest.FixtureRequest, tmp_path: Path) -> Location:
     """Return a place for a journal, of each kind."""
     if request.param == "file":
         return tmp_path / "j.db"
@@ -42,22 +42,22 @@ def where(request: pytest.FixtureRequest, tmp_path: Path) -> Where:
         (Path("postgresql://h/d"), False),
     ],
 )
-def test_a_database_is_told_by_its_url(where: Where, expected: bool) -> None:  # the beginning says it
+def test_a_database_is_told_by_its_url(where: Location, expected: bool) -> None:  # the beginning says it
     """A path never is one."""
-    assert opening.is_database(where) is expected
+    assert opening.is_postgres(where) is expected
 
 
 def test_what_is_shown_has_no_password() -> None:
     """And asks no server."""
-    assert opening.shown("postgresql://ana:TOPSECRET@h/d?sslmode=require") == "postgresql://ana@h/d"
-    assert opening.shown(Path("a/j.db")) == str(Path("a/j.db"))
-    with pytest.raises(JournalError, match="is no URL"):
-        opening.shown("postgresql://h/d?TOPSECRET=1")
+    assert opening.display_name("postgresql://ana:TOPSECRET@h/d?sslmode=require") == "postgresql://ana@h/d"
+    assert opening.display_name(Path("a/j.db")) == str(Path("a/j.db"))
+    with pytest.raises(JournalError, match="is not a valid PostgreSQL URL"):
+        opening.display_name("postgresql://h/d?TOPSECRET=1")
 
 
-def test_each_kind_is_opened(where: Where) -> None:
+def test_each_kind_is_opened(where: Location) -> None:
     """To write and to read; made only when it is written to."""
-    kinds = (PostgresJournal, PostgresReader) if opening.is_database(where) else (SqliteJournal, SqliteReader)
+    kinds = (PostgresJournal, PostgresReader) if opening.is_postgres(where) else (SqliteJournal, SqliteReader)
     with pytest.raises(NoJournalError):
         opening.open_reader(where)
     with pytest.raises(NoJournalError):
@@ -66,31 +66,30 @@ def test_each_kind_is_opened(where: Where) -> None:
         assert type(journal) is kinds[0]
     with opening.open_reader(where) as reader:
         assert type(reader) is kinds[1]
-        assert reader.name == journal.name == opening.shown(where)
-    assert opening.migrate(where) == f"The journal {reader.name} is of version " + (
-        "1 already." if opening.is_database(where) else "2."
-    )
+        assert reader.name == journal.name == opening.display_name(where)
+    done = "already has version 1" if opening.is_postgres(where) else "has version 2"
+    assert opening.migrate(where) == f"The journal {reader.name} {done}."
 
 
-def test_a_trial_holds_what_the_journal_holds(where: Where) -> None:
+def test_a_trial_holds_what_the_journal_holds(where: Location) -> None:
     """And changes nothing there; it may be opened while somebody writes."""
-    with opening.open_trial(where) as trial:
+    with opening.open_temporary_copy(where) as trial:
         assert list(trial.entries()) == []
     with opening.open_journal(where) as journal:
         assert (
             len(list(journal.add([row(n, f"event {n}", invoice=str(n % 3)) for n in range(1200)], "mystore"))) == 1200
         )
         for number, state in enumerate(STATES[1:], 2):
-            journal.begin([number])
+            journal.mark_in_flight([number])
             if state in {"applied", "refused", "unknown"}:
-                journal.settle([number], state, status_code=200, reason="why")
+                journal.record_outcome([number], state, status_code=200, reason="why")
         held = list(journal.entries())
-        with opening.open_trial(where) as trial:
+        with opening.open_temporary_copy(where) as trial:
             plain: dict[str, Any] = {"status_code": None, "reason": "", "begun": None, "settled": None}
             copied = [evolve(entry, **plain) for entry in trial.entries()]
             assert copied == [evolve(entry, **plain) for entry in held]
             rows = [row(1, "event 1", "1"), row(4, "event 3", "0"), row(5, "new"), delivery(6)]
-            assert [added.verdict for added in trial.add(rows, "mystore")] == ["known", "renewed", "new", "new"]
+            assert [added.status for added in trial.add(rows, "mystore")] == ["known", "renewed", "new", "new"]
         assert list(journal.entries()) == held
 
 
@@ -98,15 +97,15 @@ def test_a_trial_of_what_cannot_be_read_leaves_nothing(tmp_path: Path, monkeypat
     """Neither a journal nor its folder."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with pytest.raises(JournalError, match="no connection"):
-        opening.open_trial("postgresql://ana@127.0.0.1:1/d")
+        opening.open_temporary_copy("postgresql://ana@127.0.0.1:1/d")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_rows_are_pushed_by_way_of_either(where: Where) -> None:
+def test_rows_are_pushed_by_way_of_either(where: Location) -> None:
     """From Python."""
     account: Any = Account()
     given = [{"order_id": "o-01", "invoice_number": "1", "date": "2026-10-01", "description": "a"}]
-    result = push(given, account, where, choices=Choices(looks=()))
+    result = push(given, account, where, options=DeliveryOptions(recheck_delays=()))
     assert (result.new, result.applied) == (1, 1)
-    assert push(given, account, where, choices=Choices(looks=())).known == 1
+    assert push(given, account, where, options=DeliveryOptions(recheck_delays=())).known == 1
     assert account.sent == ["a"]

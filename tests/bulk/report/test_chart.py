@@ -1,4 +1,4 @@
-"""The bars of a chart over time."""
+"""Tests of the chart over time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vtex_tracking_ext.bulk.report.chart import HEIGHT, LEAST, MOST, SMALLEST, Chart, Timeline, nice
+from vtex_tracking_ext.bulk.report.chart import HEIGHT, MAX_BARS, MIN_BARS, MIN_HEIGHT, Chart, Timeline, scale_top
 
 START = dt.datetime(2026, 11, 23, 12, 0, tzinfo=dt.UTC)
 SECOND = dt.timedelta(seconds=1)
@@ -16,7 +16,7 @@ STATES = ("applied", "refused", "unknown")
 
 
 def chart_of(*settled: tuple[float, str]) -> Chart:
-    """Return the chart of entries so many seconds after the start."""
+    """Return the chart of entries that were settled so many seconds after the start."""
     timeline = Timeline()
     for seconds, state in settled:
         timeline.add(START + seconds * SECOND, state)
@@ -25,49 +25,50 @@ def chart_of(*settled: tuple[float, str]) -> Chart:
     return chart
 
 
-def test_nothing_has_no_chart() -> None:
-    """Rather than an empty one."""
+def test_no_chart_without_entries() -> None:
+    """A timeline without entries has no chart."""
     assert Timeline().chart() is None
 
 
-def test_a_single_moment_stands_in_the_middle() -> None:
-    """Among enough empty bars to look like a chart; it is told to the second."""
+def test_single_time_is_centred() -> None:
+    """Entries of one second are one bar in the middle of the minimum number of bars, labelled to the second."""
     chart = chart_of((0, "applied"), (0.9, "unknown"))
-    assert len(chart.bars) == LEAST
+    assert len(chart.bars) == MIN_BARS
     (bar,) = [bar for bar in chart.bars if bar.parts]
     assert (bar.start, bar.end) == ("2026-11-23 12:00:00", "2026-11-23 12:00:01")
     assert bar.counts == {"applied": 1, "refused": 0, "unknown": 1}
     assert [(part.state, part.y, part.height) for part in bar.parts] == [("unknown", 100, 100), ("applied", 0, 100)]
-    assert (chart.top, chart.middle, chart.each, chart.total) == (2, 1, "1 second", 2)
+    assert (chart.top, chart.half, chart.duration, chart.total) == (2, 1, "1 second", 2)
 
 
-def test_bars_get_wider_and_keep_what_they_hold() -> None:
-    """Six hours are bars of fifteen minutes, whose ends are round; they are told to the minute."""
+def test_bars_widen_and_keep_their_counts() -> None:
+    """Six hours of entries become bars of 15 minutes with round ends, labelled to the minute, and no count is lost."""
     chart = chart_of(*((minute * 60, "applied" if minute % 9 else "refused") for minute in range(6 * 60)))
-    assert chart.each == "15 minutes"
+    assert chart.duration == "15 minutes"
     assert chart.bars[0].start == "2026-11-23 12:00"
     assert chart.bars[-1].end == "2026-11-23 18:00"
-    assert chart.noon == "2026-11-23 15:00"
+    assert chart.midpoint == "2026-11-23 15:00"
     assert [sum(bar.counts.values()) for bar in chart.bars] == [15] * 24
     assert sum(bar.counts["refused"] for bar in chart.bars) == 40
 
 
-def test_days_begin_at_midnight_and_weeks_on_mondays() -> None:
-    """In UTC; they are told to the day."""
+def test_day_bars_begin_at_midnight_and_week_bars_on_monday() -> None:
+    """Bars of days begin at midnight UTC and bars of weeks on Mondays, labelled to the day."""
     chart = chart_of((0, "applied"), (40 * 86_400, "applied"))
-    assert (chart.each, chart.bars[0].start, chart.bars[-1].end) == ("1 day", "2026-11-23", "2027-01-03")
+    assert (chart.duration, chart.bars[0].start, chart.bars[-1].end) == ("1 day", "2026-11-23", "2027-01-03")
     chart = chart_of((0, "applied"), (100 * 86_400, "applied"))
-    assert chart.each == "7 days"
+    assert chart.duration == "7 days"
     assert {dt.date.fromisoformat(bar.start).weekday() for bar in chart.bars} == {0}
 
 
-def test_a_bar_of_few_among_thousands_is_seen() -> None:
-    """And does not stand out at the top."""
+def test_small_parts_have_a_minimum_height() -> None:
+    """One entry among thousands has the minimum height, and the bar does not exceed the chart."""
     chart = chart_of(*[(0.0, "applied")] * 8000, (0, "refused"), (1, "unknown"), *[(2.0, "applied")] * 2000)
     first, second, _ = [bar for bar in chart.bars if bar.parts]
     assert chart.top == 10_000
-    assert [(part.state, part.height) for part in first.parts] == [("refused", SMALLEST), ("applied", 160)]
-    assert [(part.state, part.y, part.height) for part in second.parts] == [("unknown", HEIGHT - SMALLEST, SMALLEST)]
+    assert [(part.state, part.height) for part in first.parts] == [("refused", MIN_HEIGHT), ("applied", 160)]
+    (part,) = second.parts
+    assert (part.state, part.y, part.height) == ("unknown", HEIGHT - MIN_HEIGHT, MIN_HEIGHT)
     full = chart_of(*[(0.0, "applied")] * 9999, (0, "refused"))
     assert min(part.y for bar in full.bars for part in bar.parts) == 0
 
@@ -75,18 +76,18 @@ def test_a_bar_of_few_among_thousands_is_seen() -> None:
 @pytest.mark.parametrize(
     ("most", "top"), [(1, 1), (2, 2), (3, 4), (5, 6), (7, 8), (9, 10), (11, 20), (801, 1000), (1001, 2000)]
 )
-def test_the_scale_ends_at_a_round_number(most: int, top: int) -> None:
-    """The first that is high enough."""
-    assert nice(most) == top
+def test_scale_ends_at_the_next_round_number(most: int, top: int) -> None:
+    """The scale ends at the first round number that is at least the highest count."""
+    assert scale_top(most) == top
 
 
-def test_half_an_entry_is_not_on_the_scale() -> None:
-    """A scale of one has no middle."""
-    assert chart_of((0, "applied")).middle is None
+def test_scale_of_one_has_no_half() -> None:
+    """A scale that ends at 1 has no label at its half."""
+    assert chart_of((0, "applied")).half is None
 
 
-def test_all_the_years_there_are_fit() -> None:
-    """A machine's clock may have been anywhere."""
+def test_first_and_last_year_fit() -> None:
+    """Entries in Python's first and last year fit into one chart."""
     timeline = Timeline()
     timeline.add(dt.datetime.min.replace(tzinfo=dt.UTC), "applied")
     timeline.add(dt.datetime.max.replace(tzinfo=dt.UTC), "applied")
@@ -97,14 +98,14 @@ def test_all_the_years_there_are_fit() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(-(10**10), 10**10), st.sampled_from(STATES)), min_size=1, max_size=60))
-def test_whatever_comes_is_counted_once_in_a_few_bars(settled: list[tuple[float, str]]) -> None:
-    """Side by side without a gap, whatever the order they came in."""
+def test_any_times_are_counted_once(settled: list[tuple[float, str]]) -> None:
+    """Any times in any order are counted once, in adjacent bars within the allowed number."""
     chart = chart_of(*settled)
     assert chart == chart_of(*sorted(settled))
-    assert LEAST <= len(chart.bars) <= MOST
+    assert MIN_BARS <= len(chart.bars) <= MAX_BARS
     for state in STATES:
         assert sum(bar.counts[state] for bar in chart.bars) == sum(state == other for _, other in settled)
     assert all(a.end == b.start and a.x < b.x for a, b in zip(chart.bars, chart.bars[1:], strict=False))
     for bar in chart.bars:
         assert {part.state for part in bar.parts} == {state for state, number in bar.counts.items() if number}
-        assert sum(part.height for part in bar.parts) <= HEIGHT + 2 * SMALLEST
+        assert sum(part.height for part in bar.parts) <= HEIGHT + 2 * MIN_HEIGHT

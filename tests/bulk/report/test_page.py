@@ -1,4 +1,4 @@
-"""The page: its numbers, and that texts of others cannot do anything in it."""
+"""Tests of the HTML page: its counts, its accessibility, and that texts of others are harmless in it."""
 
 from __future__ import annotations
 
@@ -10,22 +10,21 @@ import tracemalloc
 from collections import Counter, defaultdict
 from html.parser import HTMLParser
 from itertools import repeat
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from attrs import evolve
 
 from vtex_tracking_ext import TrackingEvent
 from vtex_tracking_ext.bulk.input.rows import Place
-from vtex_tracking_ext.bulk.journal.entries import Entry, Load, Meta, PackageKey, Selection, State
+from vtex_tracking_ext.bulk.journal.entries import Entry, Meta, PackageKey, Selection, State
 from vtex_tracking_ext.bulk.journal.interface import ALL, JournalReader
-from vtex_tracking_ext.bulk.report.page import ROWS, page, summary_of
+from vtex_tracking_ext.bulk.report.page import MAX_ROWS, Summary, render_page
 
 from support.entries import ADDED, HOSTILE, SETTLED, entry, hostile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-    from typing import Self
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 NOW = dt.datetime(2026, 11, 24, 8, 30, tzinfo=dt.UTC)
 VOID = {"meta", "rect", "line", "img", "br", "hr", "input", "link"}
@@ -35,8 +34,10 @@ OTHER = PackageKey("otherstore", "o-02", "2")
 ADDRESSES = {"href", "src", "srcset", "action", "data", "poster", "xlink:href", "background", "formaction"}
 
 
-class Held:
+class Held(JournalReader):
     """A journal that holds these entries."""
+
+    name = "journal.db"
 
     def __init__(self, entries: Iterable[Entry]) -> None:
         self._entries = tuple(entries)
@@ -45,36 +46,25 @@ class Held:
         """Return when it was made."""
         return Meta(1, ADDED)
 
-    def open_packages(self, account: str | None = None) -> Iterator[PackageKey]:
-        """Be of no use here."""
-        raise NotImplementedError(account)
-
-    def loads(self, account: str) -> Mapping[Load, int]:
-        """Be of no use here."""
-        raise NotImplementedError(account)
+    def active_writers(self) -> str:
+        """Return nobody."""
+        return ""
 
     def entries(self, selection: Selection = ALL) -> Iterator[Entry]:
         """Yield the selected entries."""
-        return filter(selection.has, self._entries)
-
-    def counts(self) -> Mapping[str, Counter[State]]:
-        """Be of no use here."""
-        raise NotImplementedError
-
-    name = "journal.db"
-
-    def at_work(self) -> str:
-        """Return nobody."""
-        return ""
+        return filter(selection.matches, self._entries)
 
     def close(self) -> None:
         """Do nothing."""
 
-    def __enter__(self) -> Self:
-        return self
+    def _fetch(self, sql: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        raise NotImplementedError(sql, values)
 
-    def __exit__(self, *_: object) -> None:
-        """Do nothing."""
+    def _fetch_by_id(self, ids: Sequence[int]) -> list[tuple[Any, ...]]:
+        raise NotImplementedError(ids)
+
+    def _to_utc(self, stored: Any) -> dt.datetime:
+        raise NotImplementedError(stored)
 
 
 class Page(HTMLParser):
@@ -132,10 +122,10 @@ class Page(HTMLParser):
         return self.texts["tr"]
 
 
-def shown(*entries: Entry, selection: Selection | None = None) -> Page:
-    """Return the page of entries, held against what must be true of every page."""
+def shown(*entries: Entry, selection: Selection = ALL) -> Page:
+    """Return the page of entries, after the checks that every page must pass."""
     held: JournalReader = Held(entries)
-    source = page(held, "journal.db", NOW, selection)
+    source = render_page(held, "journal.db", NOW, selection)
     assert source.startswith("<!doctype html>\n")
     assert source.encode("utf-8")
     found = Page(source)
@@ -145,7 +135,7 @@ def shown(*entries: Entry, selection: Selection | None = None) -> Page:
 
 
 def check_harmless(found: Page) -> None:
-    """No script, nothing fetched, no handler, no style but the page's own, which the policy allows by its hash."""
+    """Check that a page has no script, request, handler or style but its own, which the policy allows by its hash."""
     names = {name for name, _ in found.tags}
     assert not names & {"script", "img", "link", "iframe", "object", "embed", "base", "form", "a", "image", "use"}
     for _, attributes in found.tags:
@@ -169,7 +159,7 @@ def check_harmless(found: Page) -> None:
 
 
 def check_accessible(found: Page) -> None:
-    """A language, one main heading and none left out below it, captions, scopes, names that lead somewhere."""
+    """Check a page's language, headings, captions, scopes and references."""
     assert found.having("html") == [{"lang": "en"}]
     levels = [int(name[1]) for name, _ in found.tags if re.fullmatch("h[1-6]", name)]
     assert levels[0] == 1
@@ -182,10 +172,10 @@ def check_accessible(found: Page) -> None:
         assert set((attributes.get("aria-labelledby") or "").split()) <= set(ids)
 
 
-def test_an_empty_journal_is_told_as_such() -> None:
-    """Zeros and no table, no chart."""
+def test_empty_journal_is_reported() -> None:
+    """The page of an empty journal has zeros, a hint, and neither table nor chart."""
     found = shown()
-    assert "there is nothing in the journal yet. A push fills it." in found.text
+    assert "Nothing: the journal is empty. Run a push to fill it." in found.text
     assert found.having("table") == found.having("svg") == []
     assert [text for text in found.texts["li"] if text] == [
         "0unknown",
@@ -193,27 +183,27 @@ def test_an_empty_journal_is_told_as_such() -> None:
         "0pending",
         "0in flight",
         "0applied",
-        "0in all",
+        "0total",
     ]
 
 
-def test_when_all_is_applied_nothing_is_to_be_done() -> None:
-    """And no table of others is there."""
+def test_all_applied_needs_no_action() -> None:
+    """When all entries are applied the page says so and lists no entries."""
     found = shown(entry(1), entry(2))
-    assert "Nothing: all of it was applied." in found.text
-    assert "In all" not in "".join(found.texts["tfoot"])
+    assert "Nothing: all entries were applied." in found.text
+    assert "Total" not in "".join(found.texts["tfoot"])
     assert found.texts["h2"] == ["What to do", "Accounts", "Over time"]
 
 
-def test_the_numbers_are_those_of_the_entries() -> None:
-    """Of each account and in all, with what to do about each state."""
+def test_counts_match_the_entries() -> None:
+    """The page has the counts of each account and the total, and what to do about each state."""
     states: tuple[State, ...] = ("unknown", "refused", "pending", "in_flight", "applied", "applied")
     entries = [entry(number, state) for number, state in enumerate(states)]
     entries.append(entry(9, "unknown", package=OTHER, status_code=504, attempts=2, reason="cut off"))
     found = shown(*entries)
     assert "mystore111126" in found.rows()
     assert "otherstore100001" in found.rows()
-    assert found.texts["tfoot"] == ["In all211127"]
+    assert found.texts["tfoot"] == ["Total211127"]
     todo = [text for text in found.texts["li"] if "." in text]
     assert [text.split(".")[0] for text in todo] == ["2 unknown", "1 in flight", "1 pending", "1 refused"]
     assert "vtex-tracking resolve" in todo[0]
@@ -222,8 +212,8 @@ def test_the_numbers_are_those_of_the_entries() -> None:
     assert found.texts["h2"] == ["What to do", "Accounts", "Over time", "Unknown outcomes", "Refused"]
 
 
-def test_an_entry_is_told_with_all_that_helps() -> None:
-    """Order, invoice, account, event, reason, row, tries, when; a status code that the reason does not tell."""
+def test_listed_entry_has_all_details() -> None:
+    """A listed entry has all details, and a status code where its reason lacks one."""
     event = entry(
         4, "refused", reason="Order not found", status_code=404, attempts=3, place=Place("carrier/events.csv", 17)
     )
@@ -237,11 +227,11 @@ def test_an_entry_is_told_with_all_that_helps() -> None:
     assert (
         "1172452900788-01invoice 000030711mystore Delivery2026-10-08 21:15 HTTP 504 events.csv:6 1 2026-11-23 12:05:00"
     ) in rows
-    assert "1172452900788-01invoice 000030711mystore Deliveryno date told cut off events.csv:7 1" in rows
+    assert "1172452900788-01invoice 000030711mystore Deliveryno date given cut off events.csv:7 1" in rows
 
 
-def test_what_is_unknown_comes_first_and_the_latest_of_it() -> None:
-    """By the time they were settled, not by their arrival."""
+def test_unknown_entries_come_first_newest_first() -> None:
+    """Unknown entries come before refused ones, each sorted by the time they were settled."""
     late, later = (SETTLED + dt.timedelta(minutes=minutes) for minutes in (5, 9))
     entries = [
         entry(1, "refused", reason="a"),
@@ -253,27 +243,27 @@ def test_what_is_unknown_comes_first_and_the_latest_of_it() -> None:
     assert reasons == ["b", "d", "c", "a"]
 
 
-def test_long_tables_are_cut_and_say_so() -> None:
-    """The latest are shown, the others counted, with the way to see them."""
+def test_long_tables_are_limited() -> None:
+    """A table shows the latest entries, and says how many more there are and how to list them."""
     entries = [
         entry(number, "refused", reason=f"r{number}", settled=SETTLED + dt.timedelta(seconds=number))
-        for number in range(ROWS + 234)
+        for number in range(MAX_ROWS + 234)
     ]
     found = shown(*entries)
     caption = next(text for text in found.texts["caption"] if "refused" in text)
-    assert caption == "The 1,000 of 1,234 refused entries that were settled last, the last one first"
+    assert caption == "The latest 1,000 of 1,234 refused entries, newest first"
     assert "And 234 more: vtex-tracking report --state refused --format csv lists them all." in found.texts["p"]
     reasons = [row.split("SP ")[1].split()[0] for row in found.rows() if "SP " in row]
-    assert reasons == [f"r{number}" for number in reversed(range(234, ROWS + 234))]
+    assert reasons == [f"r{number}" for number in reversed(range(234, MAX_ROWS + 234))]
 
 
-def test_the_chart_has_a_text_beside_it() -> None:
-    """A title, a description, a table of the same numbers, and for each bar what it stands for."""
+def test_chart_has_text_alternatives() -> None:
+    """The chart has a title, a description, a title for each bar, and a table with the same numbers."""
     entries = [entry(1), entry(2, "refused"), entry(3, "unknown", settled=SETTLED + dt.timedelta(hours=3)), entry(4)]
     found = shown(*entries, entry(5, "pending"), entry(6, "in_flight"))
     (chart,) = [svg for svg in found.having("svg") if svg.get("role") == "img"]
     assert chart["aria-labelledby"] == "chart-title chart-text"
-    assert "4 entries from 2026-11-23 12:05 to 2026-11-23 15:10. A bar is 5 minutes." in found.texts["figcaption"][0]
+    assert "4 entries from 2026-11-23 12:05 to 2026-11-23 15:10. Each bar is 5 minutes." in found.texts["figcaption"][0]
     assert "2026-11-23 12:05 to 2026-11-23 12:10: 2 applied, 1 refused, 0 unknown" in found.texts["title"]
     assert "2026-11-23 15:052026-11-23 15:10001" in found.rows()
     assert found.texts["desc"][0].startswith("A bar chart from 2026-11-23 12:05 to 2026-11-23 15:10")
@@ -285,28 +275,28 @@ def test_the_chart_has_a_text_beside_it() -> None:
     ("selection", "said", "numbers"),
     [
         (Selection(account="OTHERstore"), "account otherstore.", 6),
-        (Selection(("unknown", "refused")), "entries that are unknown or refused.", 3),
-        (Selection(("pending",), account="mystore"), "account mystore, entries that are pending.", 2),
+        (Selection(("unknown", "refused")), "state unknown or refused.", 3),
+        (Selection(("pending",), account="mystore"), "account mystore, state pending.", 2),
     ],
 )
-def test_a_part_of_the_journal_says_which(selection: Selection, said: str, numbers: int) -> None:
-    """And shows no numbers of the rest."""
+def test_filtered_page_names_its_filter(selection: Selection, said: str, numbers: int) -> None:
+    """The page of a selection names its account and states, and shows no counts of other entries."""
     found = shown(entry(1, "applied"), entry(2, "unknown", package=OTHER), selection=selection)
-    assert f"Only a part of it: {said}" in found.texts["p"]
+    assert f"Filter: {said}" in found.texts["p"]
     assert len([attributes for attributes in found.having("b") if not attributes]) >= numbers
     assert len([text for text in found.texts["li"] if text[:1].isdigit() and "." not in text]) == numbers
 
 
-def test_an_empty_part_is_no_empty_journal() -> None:
-    """Nor is a part without anything open the whole."""
+def test_empty_selection_is_not_reported_as_empty_journal() -> None:
+    """The page of an empty selection, or of one without open entries, says so."""
     assert "Nothing: there are no such entries." in shown(entry(), selection=Selection(account="none")).texts["p"]
     part = shown(entry(), selection=Selection(("applied",)))
-    assert "Nothing: nothing of this is open." in part.texts["p"]
+    assert "Nothing: none of these entries is open." in part.texts["p"]
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=lambda text: repr(text[:12]))
-def test_texts_of_others_are_text(text: str) -> None:
-    """Whatever they hold: the page has the same elements as with a plain one, prints, and stays small."""
+def test_hostile_texts_add_no_elements(text: str) -> None:
+    """Hostile texts add no elements, are printable, and are limited in length."""
     plain = shown(hostile("plain", "unknown"))
     found = shown(hostile(text, "unknown"))
     assert found.tags == plain.tags
@@ -316,31 +306,31 @@ def test_texts_of_others_are_text(text: str) -> None:
         assert text in found.text
 
 
-def test_the_name_of_the_journal_is_text_too() -> None:
-    """It is shown in the title and on the page."""
-    found = Page(page(Held([]), "</title><script>\u202e", NOW))
+def test_journal_name_is_escaped() -> None:
+    """The journal's name is escaped in the title and on the page."""
+    found = Page(render_page(Held([]), "</title><script>\u202e", NOW))
     assert not found.having("script")
     assert found.texts["title"] == [r"Order tracking: </title><script>\u202e"]
 
 
-def test_a_letter_that_reads_from_right_to_left_turns_nothing_else() -> None:
-    """Texts of others are isolated from what stands beside them."""
+def test_right_to_left_texts_are_isolated() -> None:
+    """Right-to-left texts are isolated, so that the text around them keeps its direction."""
     arabic = "\u0645\u0631\u062d\u0628\u0627"
     found = shown(entry(1, "unknown", event=TrackingEvent("2026-10-05", arabic, arabic, ""), reason=arabic))
     assert found.texts["bdi"].count(arabic) == 2
     assert f"2026-10-05, {arabic}" in found.texts["bdi"]
 
 
-def test_memory_does_not_grow_with_the_number_of_entries() -> None:
-    """What is kept of 20,000 entries are numbers and the rows that are shown."""
+def test_memory_does_not_grow_with_the_entries() -> None:
+    """The summary of 20,000 entries keeps only counts and the entries that the page lists."""
     long = evolve(entry(1, "refused"), reason="x" * 1000)
-    summary_of([long])
+    Summary([long])
     tracemalloc.start()
     try:
-        summary = summary_of(evolve(long, id=number) for number in range(20_000))
+        summary = Summary(evolve(long, id=number) for number in range(20_000))
         size, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
     assert summary.total() == Counter(refused=20_000)
-    assert size < ROWS * 1000
-    assert sum(summary_of(repeat(long, 3)).total().values()) == 3
+    assert size < MAX_ROWS * 1000
+    assert sum(Summary(repeat(long, 3)).total().values()) == 3

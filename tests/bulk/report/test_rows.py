@@ -1,4 +1,4 @@
-"""Entries as JSON lines and as CSV."""
+"""Tests of reports as JSON lines and as CSV."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ import pytest
 
 from vtex_tracking_ext import TrackingEvent
 from vtex_tracking_ext.bulk.input.csv_injection import MARK
-from vtex_tracking_ext.bulk.input.rows import Row, read_rows
-from vtex_tracking_ext.bulk.journal.entries import PackageKey, drafts_of
-from vtex_tracking_ext.bulk.report.rows import BYTE_ORDER_MARK, CELL_LENGTH, FIELDS, csv_lines, json_lines
+from vtex_tracking_ext.bulk.input.reader import read_rows
+from vtex_tracking_ext.bulk.input.rows import Row
+from vtex_tracking_ext.bulk.journal.entries import PackageKey, drafts_from_row
+from vtex_tracking_ext.bulk.report.rows import BYTE_ORDER_MARK, FIELDS, MAX_CELL_LENGTH, csv_lines, json_lines
 
 from support.entries import ADDED, HOSTILE, entry, hostile
 
@@ -31,14 +32,14 @@ DELIVERY = entry(8, "pending", event=None, delivered_date="2026-10-08 21:15")
 
 
 def cells_of(*entries: Entry) -> list[dict[str, str]]:
-    """Return what a spreadsheet reads from the CSV."""
+    """Return the cells that a spreadsheet reads from the CSV."""
     text = "".join(csv_lines(entries))
     assert text.startswith(BYTE_ORDER_MARK)
     return list(csv.DictReader(io.StringIO(text[1:], newline=""), strict=True))
 
 
-def test_json_lines_tell_all_there_is() -> None:
-    """An object a line, with null where there is nothing to tell; times in UTC; accents as they are."""
+def test_json_lines_contain_all_fields() -> None:
+    """Each entry is one object with null for absent values, times in UTC, and accents unescaped."""
     event, delivery = json_lines([EVENT, DELIVERY])
     assert event.endswith("\n")
     assert "S\u00e3o Paulo" in event
@@ -77,8 +78,8 @@ def test_json_lines_tell_all_there_is() -> None:
     assert [told[name] for name in absent] == [None] * len(absent)
 
 
-def test_csv_tells_the_same_in_columns() -> None:
-    """Empty where there is nothing to tell; flags as an input file has them."""
+def test_csv_contains_all_fields() -> None:
+    """CSV has the same fields, empty for absent values, with flags as in an input file."""
     event, delivery = cells_of(EVENT, DELIVERY)
     told = json.loads(next(json_lines([EVENT])))
     assert event == {name: "" if value is None else str(value) for name, value in told.items()} | {
@@ -88,15 +89,15 @@ def test_csv_tells_the_same_in_columns() -> None:
     assert delivery["description"] == delivery["settled"] == delivery["status_code"] == ""
 
 
-def test_nothing_is_a_header_and_no_line() -> None:
-    """So that an empty report is told from a broken one."""
+def test_csv_without_entries_has_a_header() -> None:
+    """Without entries CSV has only a header, and JSON lines are empty."""
     assert list(json_lines([])) == []
     assert list(csv_lines([])) == [f"{BYTE_ORDER_MARK}{','.join(FIELDS)}\r\n"]
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=lambda text: repr(text[:12]))
-def test_json_lines_are_exact_and_safe_to_print(text: str) -> None:
-    """What does not print is an escape of JSON's, so every reader gets it back."""
+def test_json_lines_are_exact_and_printable(text: str) -> None:
+    """Unprintable characters are JSON escapes, so that every reader gets the exact text."""
     (line,) = json_lines([hostile(text)])
     assert line[:-1].isprintable()
     assert line.encode("utf-8")
@@ -105,18 +106,18 @@ def test_json_lines_are_exact_and_safe_to_print(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=lambda text: repr(text[:12]))
-def test_cells_print_and_run_nothing(text: str) -> None:
-    """They are visible, of a length that a spreadsheet takes, and no formula."""
+def test_csv_cells_are_printable_and_harmless(text: str) -> None:
+    """CSV cells are printable, limited in length, and not run as formulas."""
     (row,) = cells_of(hostile(text))
     assert "".join(csv_lines([hostile(text)])).encode("utf-8")
     for name, cell in row.items():
         assert cell.isprintable(), name
         assert not cell.startswith(("=", "+", "-", "@")), name
-        assert len(cell) <= CELL_LENGTH + 200, name
+        assert len(cell) <= MAX_CELL_LENGTH + 200, name
 
 
-def test_a_row_made_safe_says_so_and_can_be_pushed_again(tmp_path: Path) -> None:
-    """The cells are then what they were, so it is the same entry and nothing is doubled."""
+def test_escaped_row_is_marked_and_can_be_read_again(tmp_path: Path) -> None:
+    """A row with escaped cells is marked, and reading it yields the same entry."""
     plain = entry(1, "refused", reason="")
     formula = entry(
         2, "refused", reason="no", event=TrackingEvent("2026-10-05", "-5 graus", "=SUM(A1)", "+"), attempts=3
@@ -128,13 +129,13 @@ def test_a_row_made_safe_says_so_and_can_be_pushed_again(tmp_path: Path) -> None
     path.write_text("".join(csv_lines([plain, formula, entry(3, event=None, reason="=x")])), "utf-8", newline="")
     read = [row for row in read_rows(path, ADDED, ignore_unknown=True) if isinstance(row, Row)]
     assert [row.event for row in read] == [plain.event, formula.event, None]
-    drafts = [draft for row in read for draft in drafts_of(row, "")]
+    drafts = [draft for row in read for draft in drafts_from_row(row, "")]
     assert [draft.package for draft in drafts] == [PackageKey("mystore", "1172452900788-01", "000030711")] * 3
 
 
 @pytest.mark.parametrize("lines", [json_lines, csv_lines])
-def test_memory_does_not_grow_with_the_number_of_entries(lines: Callable[[Iterable[Entry]], Iterator[str]]) -> None:
-    """10,000 entries are 4 MB of text, of which a few lines are there at once."""
+def test_report_is_streamed(lines: Callable[[Iterable[Entry]], Iterator[str]]) -> None:
+    """Writing 10,000 entries holds only a few lines in memory at once."""
     deque(lines([EVENT]), maxlen=0)
     made = count()
     many = map(lambda entry, _: entry, repeat(EVENT, 10_000), made)

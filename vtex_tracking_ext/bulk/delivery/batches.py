@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from math import ceil
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from vtex_tracking_ext.config.defaults import EVENTS_PER_CALL
 from vtex_tracking_ext.events import TrackingUpdate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from vtex_tracking_ext.bulk.journal.entries import Entry, Load
-
-#: Events that travel in one call at most. VTEX names no limit; this keeps a refusal small.
-EVENTS_PER_CALL: Final = 20
+    from vtex_tracking_ext.bulk.journal.entries import Backlog, Entry
 
 
 def batches(entries: Iterable[Entry], events_per_call: int = EVENTS_PER_CALL) -> Iterator[tuple[Entry, ...]]:
@@ -36,7 +34,7 @@ def batches(entries: Iterable[Entry], events_per_call: int = EVENTS_PER_CALL) ->
     yield from map(tuple, calls)
 
 
-def calls_for(load: Load, events_per_call: int = EVENTS_PER_CALL) -> int:
+def count_calls(load: Backlog, events_per_call: int = EVENTS_PER_CALL) -> int:
     """Return how many calls :func:`batches` makes of what is pending in a package."""
     return max(ceil(load.events / events_per_call), load.deliveries)
 
@@ -47,7 +45,7 @@ def halves(batch: Sequence[Entry]) -> tuple[Sequence[Entry], Sequence[Entry]]:
     return batch[:middle], batch[middle:]
 
 
-def update_of(batch: Sequence[Entry]) -> TrackingUpdate:
+def build_update(batch: Sequence[Entry]) -> TrackingUpdate:
     """Return the update that carries entries of one package."""
     package = batch[0].package
     delivery = next((entry for entry in batch if entry.event is None), None)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 _PATIENCE: Final = 0.5
 
 
-def side_by_side(works: Mapping[str, Callable[[], object]], stop: Callable[[], object]) -> None:
+def run_in_threads(works: Mapping[str, Callable[[], object]], stop: Callable[[], object]) -> None:
     """Do each piece of work in a thread of its own, and return when all have ended.
 
     Args:

@@ -1,40 +1,25 @@
-"""Files of carrier events, row by row: CSV, JSON lines and XLSX in, checked rows or named problems out.
-
-A row is one event of one package, or its delivery, or both. The columns are those of :data:`COLUMNS`; VTEX's
-own spellings (``orderId``) are taken too, and a mapping names others.
-"""
+"""A row of input: where it stands, what it holds, and what is wrong with it. Values, and the check that makes them."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+
+from attrs import field, frozen
 
 from vtex_tracking_ext.call.checks import update_problems
+from vtex_tracking_ext.errors import VtexTrackingError
 from vtex_tracking_ext.events import TrackingEvent, TrackingUpdate
 from vtex_tracking_ext.text import quoted
 
-from .columns import COLUMNS, REQUIRED, Columns
-from .csv_jsonl import csv_records, json_records
-from .records import Format, InputFileError, Place, Row, RowProblem
-from .source import Source, format_of, opened
-
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterator, Mapping
-    from pathlib import Path
+    from collections.abc import Sequence
 
-    from .records import Record
+Format = Literal["csv", "jsonl", "xlsx"]
+Encoding = Literal["utf-8", "utf-8-sig", "windows-1252"]
 
-__all__ = [
-    "COLUMNS",
-    "REQUIRED",
-    "Format",
-    "InputFileError",
-    "Place",
-    "Row",
-    "RowProblem",
-    "format_of",
-    "read_rows",
-]
+#: A column, and what is wrong with its value as the format writes it, such as a number where text is expected.
+Fault: TypeAlias = tuple[str, str]
 
 _FLAGS: Final = {
     **dict.fromkeys(("true", "1", "yes", "sim"), True),
@@ -42,84 +27,141 @@ _FLAGS: Final = {
 }
 
 
-def read_rows(
-    path: Path | str,
-    now: dt.datetime,
-    *,
-    format: Format | None = None,  # noqa: A002 - what everybody calls it
-    encoding: str | None = None,
-    mapping: Mapping[str, str] | None = None,
-    ignore_unknown: bool = False,
-    sheet: str | None = None,
-) -> Iterator[Row | RowProblem]:
-    """Yield the rows of a file, checked; of a row that cannot be sent, each of its problems, one after the other.
+class InputFileError(VtexTrackingError):
+    """A file cannot be used as a whole; the message names file and line, and how to correct it. Nothing was sent."""
 
-    Rows are yielded as they are read, and none is kept; only a sheet is in memory as a whole.
+
+@frozen
+class Place:
+    """Where a row stands: the file as it was named, and the line (1 is the first); of a sheet, its row number."""
+
+    source: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.source}:{self.line}"
+
+
+@frozen
+class Layout:
+    """How a file writes its rows, so that a rejects file can be written likewise. All rows of a file share one.
+
+    Attributes:
+        format: ``csv`` or ``jsonl``; the rows of a sheet are written as CSV.
+        delimiter: The character between cells; empty for JSON lines.
+        encoding: The file's encoding; ``utf-8-sig`` begins with a byte order mark.
+        header: The header's cells as they were written; empty for JSON lines.
+        reasons: Indexes of the header's cells that hold the reasons of an earlier rejects file.
+    """
+
+    format: Literal["csv", "jsonl"]
+    delimiter: str = ""
+    encoding: Encoding = "utf-8"
+    header: tuple[str, ...] = ()
+    reasons: tuple[int, ...] = ()
+
+
+@frozen
+class RawRow:
+    """A row as it stood in its file.
+
+    Attributes:
+        layout: How its file writes rows.
+        content: Its cells (CSV, or a sheet's cells as text), or its line (JSON lines).
+    """
+
+    layout: Layout
+    content: Sequence[str] | str
+
+
+@frozen
+class Row:
+    """A row that can be sent.
+
+    Attributes:
+        place: Where it stands.
+        account: The value of its account column, or empty.
+        order_id: Order id.
+        invoice_number: Invoice number of the package.
+        event: Its event, or None for a row that only reports the delivery.
+        is_delivered: Whether it reports the delivery.
+        delivered_date: The date of the delivery as written, or None.
+        raw: The row as it stood in its file, for a rejects file; None where it came from no file. Not compared.
+    """
+
+    place: Place
+    account: str
+    order_id: str
+    invoice_number: str
+    event: TrackingEvent | None
+    is_delivered: bool
+    delivered_date: str | None
+    raw: RawRow | None = field(default=None, eq=False, repr=False)
+
+    def with_account(self, account: str) -> Row:
+        """Return a copy with another account. ``attrs.evolve`` takes ten times as long."""
+        rest = self.event, self.is_delivered, self.delivered_date, self.raw
+        return Row(self.place, account, self.order_id, self.invoice_number, *rest)
+
+
+@frozen
+class RowProblem:
+    """One reason why a row cannot be sent.
+
+    Attributes:
+        place: Where the row stands.
+        column: The column at fault, or empty for the row as a whole.
+        message: What is wrong, and how to correct it.
+        raw: The row as it stood in its file, for a rejects file; None where it came from no file. Not compared.
+    """
+
+    place: Place
+    column: str
+    message: str
+    raw: RawRow | None = field(default=None, eq=False, repr=False)
+
+    @property
+    def reason(self) -> str:
+        """What is wrong, without the place."""
+        return f"column {self.column}: {self.message}" if self.column else self.message
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.reason}"
+
+
+def check_row(
+    place: Place, values: tuple[Any, ...], raw: RawRow | None, faults: Sequence[Fault], now: dt.datetime
+) -> tuple[Row] | list[RowProblem]:
+    """Return the row that values make, or all of its problems.
 
     Args:
-        path: The file; ``-`` for standard input, which is read to its end before the first row.
-        now: The current time, aware; see :func:`vtex_tracking_ext.call.checks.update_problems`.
-        format: Its format; otherwise its ending tells, or of standard input its first byte.
-        encoding: ``utf-8`` or ``windows-1252``; otherwise told by all of the file's bytes, see
-            :func:`~vtex_tracking_ext.bulk.input.source.encoding_of`. Not for XLSX.
-        mapping: Column in the file -> field of :data:`COLUMNS`, for files with other names. A mapped column must
-            stand in the header; JSON lines have none, so there each object may do without.
-        ignore_unknown: Pass over columns that are neither known nor mapped, as exports with many columns have
-            them. Otherwise such a column is an error (in JSON lines a problem of the row), because a misspelt
-            name would silently not be sent.
-        sheet: The sheet of a workbook with more than one.
-
-    Raises:
-        InputFileError: The file cannot be read, is empty (a header alone is a quiet day), its header is wrong, or from
-            some line on its rows cannot be told apart. Rows before that line have then been yielded: what is wrong
-            with a file is known when it has been read to its end.
-        ConfigurationError: It is XLSX and the extra is not installed.
+        place: Where the row stands.
+        values: One for each of :data:`~vtex_tracking_ext.bulk.input.columns.COLUMNS`, in their order: text, None, or
+            a bool.
+        raw: The row as it stood in its file.
+        faults: What is known to be wrong with it.
+        now: The current time, aware; see :func:`vtex_tracking_ext.call.checks.check`.
     """
-    found = False
-    with opened(path, format) as source:
-        columns = Columns(source.name, mapping, ignore_unknown=ignore_unknown)
-        for record in _records(source, columns, encoding, sheet):
-            found = True
-            yield from checked(record, now)
-    if not found and source.format == "jsonl":
-        raise InputFileError(f"{source.name}: no rows; one event a line is expected.")
-
-
-def _records(
-    source: Source, columns: Columns, encoding: str | None, sheet: str | None
-) -> Iterator[Record | RowProblem]:
-    if source.format == "csv":
-        return csv_records(source, columns, encoding)
-    if source.format == "jsonl":
-        return json_records(source, columns, encoding)
-    from .workbooks import xlsx_records  # noqa: PLC0415 - an extra
-
-    return xlsx_records(source, columns, sheet)
-
-
-def checked(record: Record | RowProblem, now: dt.datetime) -> tuple[Row] | list[RowProblem]:
-    """Make a row of a record, or return all that is wrong with it."""
-    if isinstance(record, RowProblem):
-        return [record]
-    place, values, raw, faults = record
     order_id, invoice_number, date, city, state, description, flag, delivered_date, account = values
     is_delivered = flag if isinstance(flag, bool) else _FLAGS.get(flag.strip().casefold()) if flag else False
     if is_delivered is None:
         faults = [*faults, ("is_delivered", f"{quoted(flag, 60)} is neither true nor false; write one of them")]
-        is_delivered = True  # so that nothing else is blamed for it
+        is_delivered = True  # so that no other value is reported because of it
     has_event = date or description or city or state
     event = TrackingEvent(date or "", description or "", city or "", state or "") if has_event else None
     row = Row(
         place, account or "", order_id or "", invoice_number or "", event, is_delivered, delivered_date or None, raw
     )
     events = () if event is None else (event,)
-    update = TrackingUpdate(row.order_id, row.invoice_number, events, is_delivered, row.delivered_date)
-    problems = list(update_problems(update, now))
+    problems = update_problems(
+        TrackingUpdate(row.order_id, row.invoice_number, events, is_delivered, row.delivered_date), now
+    )
     if not faults and not problems:
         return (row,)
-    blamed = {column for column, _ in faults}
-    wrong = [*faults, *((column, p.message) for p in problems if (column := _column(p.place)) not in blamed)]
-    return [RowProblem(place, column, message, raw) for column, message in wrong]
+    reported = {column for column, _ in faults}
+    found = ((_column(problem.place), problem.message) for problem in problems)
+    faults = [*faults, *(fault for fault in found if fault[0] not in reported)]
+    return [RowProblem(place, column, message, raw) for column, message in faults]
 
 
 def _column(place: str) -> str:

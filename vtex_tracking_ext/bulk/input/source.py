@@ -1,4 +1,4 @@
-"""A file opened for reading: its format, and its encoding told by looking through all of it."""
+"""Open a file of events, and detect its format and its encoding; the encoding depends on all of its bytes."""
 
 from __future__ import annotations
 
@@ -14,19 +14,20 @@ from attrs import frozen
 
 from vtex_tracking_ext.text import quoted
 
-from .records import Encoding, Format, InputFileError
+from .rows import Encoding, Format, InputFileError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: The path that means standard input, and how messages name it.
+#: The path that means standard input, and its name in messages.
 STDIN: Final = "-"
 STDIN_NAME: Final = "<stdin>"
 
-#: What can be asked for; otherwise a file's encoding is told by its bytes.
+#: The encodings that can be asked for.
 ENCODINGS: Final = ("utf-8", "windows-1252")
 
-_FORMATS: Final[dict[str, Format]] = {
+#: The format of each file extension.
+FORMATS: dict[str, Format] = {
     ".csv": "csv",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
@@ -36,7 +37,7 @@ _FORMATS: Final[dict[str, Format]] = {
 _ZIP: Final = b"PK\x03\x04"
 _UTF16: Final = "UTF-16; save the file as UTF-8 (in a spreadsheet: 'CSV UTF-8')."
 
-#: How files begin that hold no text which can be read, and what to do with them.
+#: First bytes of files that cannot be read as text, and what to do with such a file.
 _SIGNATURES: Final = {
     _ZIP: "an XLSX file or a ZIP archive; name an XLSX file .xlsx, unpack an archive.",
     b"\xd0\xcf\x11\xe0": "an old or an encrypted office file; save it as XLSX without a password, or as CSV UTF-8.",
@@ -46,7 +47,7 @@ _SIGNATURES: Final = {
     codecs.BOM_UTF16_BE: _UTF16,
 }
 
-#: Bytes that are looked at together; also the longest line, roughly: one of twice this length is refused.
+#: Bytes that are read at once; also the longest line, roughly: a line of twice this length is refused.
 _BLOCK: Final = 1 << 20
 
 
@@ -55,7 +56,7 @@ class Source:
     """An open file.
 
     Attributes:
-        name: How messages name it.
+        name: Its name in messages.
         file: Its bytes, from the first one; can be read more than once.
         format: Its format.
     """
@@ -65,67 +66,53 @@ class Source:
     format: Format
 
 
-def format_of(path: Path) -> Format:
-    """Tell a file's format by its ending.
-
-    Raises:
-        InputFileError: By its ending it is none that can be read.
-    """
-    format = format_by_ending(path)  # noqa: A001 - what everybody calls it
-    if format is None:
-        raise InputFileError(
-            f"{path}: the ending {quoted(path.suffix)} tells no format; rename it to one of {', '.join(_FORMATS)}, "
-            "or say the format (--format; in Python: format=)."
-        )
-    return format
-
-
-def format_by_ending(path: Path) -> Format | None:
-    """Return the format that a file's ending tells, or None."""
-    return _FORMATS.get(path.suffix.lower())
-
-
 @contextmanager
-def opened(path: Path | str, asked: Format | None = None) -> Iterator[Source]:
-    """Open a file, or standard input where the path is ``-``.
+def open_source(path: Path | str, format: Format | None = None) -> Iterator[Source]:  # noqa: A002 - the usual name
+    """Open a file, or standard input for the path ``-``.
 
-    What can be read only once (standard input, a pipe) is first copied to a temporary file, to its end, because
-    the encoding depends on every byte.
+    A source that can be read only once (standard input, a pipe) is first copied to a temporary file, to its end,
+    because the encoding depends on every byte.
 
     Args:
         path: The file, or ``-``.
-        asked: Its format; otherwise its ending tells, and of standard input the first byte: ``{`` for JSON lines,
-            a ZIP signature for XLSX, else CSV.
+        format: Its format; otherwise its extension decides, or for standard input the first byte: ``{`` for JSON
+            lines, a ZIP signature for XLSX, else CSV.
 
     Raises:
-        InputFileError: It cannot be read, or its format cannot be told; also where the reading itself fails.
+        InputFileError: It cannot be read, or its format is unknown; also where reading fails later.
     """
     is_stdin = str(path) == STDIN
     name = STDIN_NAME if is_stdin else str(path)
     if not is_stdin:
-        asked = asked or format_of(Path(path))
+        format = format or _format_of(Path(path))  # noqa: A001 - the usual name
+    elif sys.stdin is None:
+        raise InputFileError(f"{name}: there is no standard input; name a file.")
     try:
         with ExitStack() as stack:
-            file: IO[bytes] = _stdin() if is_stdin else stack.enter_context(Path(path).open("rb"))
+            file: IO[bytes] = sys.stdin.buffer if is_stdin else stack.enter_context(Path(path).open("rb"))
             if is_stdin or not file.seekable():
                 spool = stack.enter_context(tempfile.TemporaryFile())
                 shutil.copyfileobj(file, spool)
                 spool.seek(0)
                 file = spool
-            yield Source(name, file, asked or _sniffed(file))
+            yield Source(name, file, format or _detect_format(file))
     except OSError as error:
         raise InputFileError(f"{name}: cannot be read: {error.strerror or error}.") from None
     except UnicodeDecodeError as error:
         raise InputFileError(f"{name}: changed while it was being read ({error.reason}); run again.") from None
 
 
-def _stdin() -> IO[bytes]:
-    if sys.stdin is None:
-        raise InputFileError(f"{STDIN_NAME}: there is no standard input; name a file.")
-    return sys.stdin.buffer
+def _format_of(path: Path) -> Format:
+    try:
+        return FORMATS[path.suffix.lower()]
+    except KeyError:
+        raise InputFileError(
+            f"{path}: the extension {quoted(path.suffix)} does not tell the format; rename the file to one of "
+            f"{', '.join(FORMATS)}, or name the format (--format; in Python: format=)."
+        ) from None
 
 
-def _sniffed(file: IO[bytes]) -> Format:
+def _detect_format(file: IO[bytes]) -> Format:
     head = file.read(_BLOCK)
     file.seek(0)
     if head.startswith(_ZIP):
@@ -133,49 +120,48 @@ def _sniffed(file: IO[bytes]) -> Format:
     return "jsonl" if head.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"{") else "csv"
 
 
-def encoding_of(source: Source, asked: str | None = None) -> Encoding:
-    """Tell the encoding of a text file, from all of its bytes, before the first of its rows is read.
+def detect_encoding(source: Source, encoding: str | None = None) -> Encoding:
+    """Return the encoding of a text file, from all of its bytes, before the first of its rows is read.
 
-    The rule: a file is UTF-8 if every byte of it is. Otherwise it is Windows-1252 if every byte is, and if no
-    accented letter in it is written as UTF-8 writes them. A file that has both kinds (one pasted behind the other)
-    or neither is refused: each way of reading it would send wrong letters to shoppers. Since the whole file has
-    been looked through, no row is decoded in another way than the one before it, wherever the first odd byte is.
-    It costs one more reading of the file, of two for one in Windows-1252 (about a second per gigabyte), and the
-    memory of one block.
+    A file is UTF-8 if every byte of it is. Otherwise it is Windows-1252 if every byte is, and if it has no accented
+    letter in UTF-8. A file with both (one appended to the other) or neither is refused: either way of reading it would
+    send wrong letters to shoppers. Because the whole file is checked first, all rows are decoded alike, wherever the
+    first byte that is not UTF-8 is. The cost is one more reading of the file, or two for a file in Windows-1252 (about
+    a second per gigabyte), and the memory of one block.
 
     Args:
         source: The file; it is left at its beginning.
-        asked: One of :data:`ENCODINGS`, to have it so or be refused.
+        encoding: One of :data:`ENCODINGS`, to require it.
 
     Returns:
         ``utf-8``, ``utf-8-sig`` (with a byte order mark) or ``windows-1252``.
 
     Raises:
-        InputFileError: It is of another encoding, or no text at all, or has a line beyond all measure.
+        InputFileError: It is in another encoding, is not text, or has a line that is too long.
     """
-    if asked not in {None, *ENCODINGS}:
-        raise InputFileError(f"{source.name}: {quoted(asked)} is not one of {', '.join(ENCODINGS)}.")
+    if encoding not in {None, *ENCODINGS}:
+        raise InputFileError(f"{source.name}: {quoted(encoding)} is not one of {', '.join(ENCODINGS)}.")
     head = source.file.readline(_BLOCK)
     _refuse_binary(source.name, head)
     has_mark = head.startswith(codecs.BOM_UTF8)
-    odd = None
-    if asked != "windows-1252":
-        odd = _first_undecodable(source, "utf-8")
-        if odd is None:
+    not_utf8 = None
+    if encoding != "windows-1252":
+        not_utf8 = _undecodable_line(source, "utf-8")
+        if not_utf8 is None:
             return "utf-8-sig" if has_mark else "utf-8"
-        if asked or has_mark:
-            why = "as was asked" if asked else "though it begins with the mark of UTF-8"
-            raise InputFileError(f"{source.name}:{odd}: not UTF-8, {why}; save the file as UTF-8.")
-    undefined = _first_undecodable(source, "windows-1252")
+        if encoding or has_mark:
+            why = "which was asked for" if encoding else "though it begins with the byte order mark of UTF-8"
+            raise InputFileError(f"{source.name}:{not_utf8}: not UTF-8, {why}; save the file as UTF-8.")
+    undefined = _undecodable_line(source, "windows-1252")
     if undefined is not None:
-        either = "not" if asked else "neither UTF-8 nor"
+        either = "not" if encoding else "neither UTF-8 nor"
         raise InputFileError(f"{source.name}:{undefined}: {either} Windows-1252; save the file as UTF-8.")
-    if odd is not None:
-        accented = _first_in_utf8(source)
-        if accented is not None:
+    if not_utf8 is not None:
+        utf8 = _utf8_line(source)
+        if utf8 is not None:
             raise InputFileError(
-                f"{source.name}:{odd}: not UTF-8, but line {accented} has letters that are; save the file as UTF-8, "
-                "or say which one it is (--encoding windows-1252; in Python: encoding=)."
+                f"{source.name}:{not_utf8}: not UTF-8, but line {utf8} contains UTF-8; save the file as UTF-8, or name "
+                "its encoding (--encoding windows-1252; in Python: encoding=)."
             )
     return "windows-1252"
 
@@ -204,8 +190,8 @@ def _blocks(source: Source) -> Iterator[tuple[int, bytes]]:
     source.file.seek(0)
 
 
-def _first_undecodable(source: Source, encoding: str) -> int | None:
-    """Return the line with the first byte that the encoding does not know, or None."""
+def _undecodable_line(source: Source, encoding: str) -> int | None:
+    """Return the first line with a byte that the encoding does not define, or None."""
     for number, block in _blocks(source):
         try:
             block.decode(encoding)
@@ -214,12 +200,11 @@ def _first_undecodable(source: Source, encoding: str) -> int | None:
     return None
 
 
-def _first_in_utf8(source: Source) -> int | None:
-    """Return the line of the first character beyond ASCII that is written as UTF-8 writes it, or None."""
+def _utf8_line(source: Source) -> int | None:
+    """Return the first line with a character beyond ASCII in UTF-8, or None."""
     for number, block in _blocks(source):
-        if not _has_utf8(block):
-            continue
-        return number + next(n for n, line in enumerate(block.split(b"\n")) if _has_utf8(line))
+        if _has_utf8(block):
+            return number + next(index for index, line in enumerate(block.split(b"\n")) if _has_utf8(line))
     return None
 
 

@@ -1,1 +1,1 @@
-"""A journal as rows and as a page."""
+"""Write a journal's entries as JSON lines, CSV or an HTML page."""

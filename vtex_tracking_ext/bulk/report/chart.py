@@ -1,4 +1,4 @@
-"""When entries were settled, in a few dozen bars that fit whatever comes. Pure."""
+"""Count entries by the time they were settled, and lay them out as a bar chart of any time span. Pure."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from attrs import frozen
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-#: What a bar is made of, from its foot up: what is grave and rare stands on the axis, where it is seen.
+#: The states in a bar, from the bottom up: the serious and rare ones are on the axis, where they are seen.
 STACK: Final[tuple[Literal["unknown", "refused", "applied"], ...]] = ("unknown", "refused", "applied")
 
-#: Bars that a chart has at least and at most.
-LEAST: Final = 12
-MOST: Final = 48
+#: Fewest and most bars of a chart.
+MIN_BARS: Final = 12
+MAX_BARS: Final = 48
 
-#: A chart's height; and that of the smallest part of a bar, so that one among thousands is seen.
+#: The height of a chart, and of the smallest part of a bar, so that one entry among thousands is seen.
 HEIGHT: Final = 200.0
-SMALLEST: Final = 3.0
+MIN_HEIGHT: Final = 3.0
 
-#: Width of a bar with the gap beside it, and of the bar alone.
+#: The width of a bar with and without the gap beside it.
 STEP: Final = 10
 BAR: Final = 8
 
@@ -32,14 +32,14 @@ _HOUR: Final = 60 * _MINUTE
 _DAY: Final = 24 * _HOUR
 _UNITS: Final = {"day": _DAY, "hour": _HOUR, "minute": _MINUTE, "second": 1}
 
-#: Seconds that a bar can stand for. Each is a multiple of the one before, so that bars can be put together.
+#: Seconds of a bar. Each is a multiple of the one before, so that bars can be merged.
 _WIDTHS: Final = (
     *(1, 5, 15, _MINUTE, 5 * _MINUTE, 15 * _MINUTE),
     *(_HOUR, 3 * _HOUR, 12 * _HOUR, _DAY, 7 * _DAY),
     *(28 * _DAY * 2**power for power in range(14)),
 )
 
-#: A Monday, where a bar of any width begins.
+#: A Monday; a bar of any width begins here.
 _ORIGIN: Final = dt.datetime(1969, 12, 29, tzinfo=dt.UTC)
 _FIRST: Final = dt.datetime.min.replace(tzinfo=dt.UTC)
 _LAST: Final = dt.datetime.max.replace(tzinfo=dt.UTC)
@@ -48,7 +48,7 @@ _SECOND: Final = dt.timedelta(seconds=1)
 
 @frozen
 class Part:
-    """One state's part of a bar, in the chart's units; 0 is the top."""
+    """The part of a bar for one state, in the chart's units; 0 is the top."""
 
     state: str
     y: float
@@ -57,14 +57,14 @@ class Part:
 
 @frozen
 class Bar:
-    """How many entries were settled within a time.
+    """The entries that were settled in a period.
 
     Attributes:
-        start: Its begin, in UTC, as text.
-        end: Its end, likewise.
-        counts: How many became what.
-        x: Where it stands.
-        parts: What it is drawn of; none where it is empty.
+        start: The start of the period, in UTC, as text.
+        end: Its end.
+        counts: How many entries came into each state.
+        x: The horizontal position.
+        parts: The parts to draw; none for an empty bar.
     """
 
     start: str
@@ -79,24 +79,24 @@ class Chart:
     """A chart to draw.
 
     Attributes:
-        bars: Its bars, without a gap in time between them.
-        top: What its height stands for; see :func:`nice`.
-        middle: What half of its height stands for, or None if that is no whole number.
-        noon: The moment in the middle of its width, as text.
-        each: The time that a bar stands for: ``15 minutes``.
-        total: How many entries it shows.
+        bars: Its bars; their periods follow each other without a gap.
+        top: The number of entries at its full height; see :func:`scale_top`.
+        half: The number of entries at half of its height, or None if that is not a whole number.
+        midpoint: The time in the middle, as text.
+        duration: The length of a bar's period: ``15 minutes``.
+        total: The number of its entries.
     """
 
     bars: tuple[Bar, ...]
     top: int
-    middle: int | None
-    noon: str
-    each: str
+    half: int | None
+    midpoint: str
+    duration: str
     total: int
 
 
 class Timeline:
-    """Counts entries by the time they were settled. Bars get wider as they have to, so it stays small."""
+    """Counts entries by the time they were settled. Bars become wider as needed, so that memory stays small."""
 
     def __init__(self) -> None:
         self._widths = iter(_WIDTHS)
@@ -106,13 +106,9 @@ class Timeline:
     def add(self, moment: dt.datetime, state: str) -> None:
         """Count an entry that came into ``state`` at ``moment`` (aware)."""
         number = (moment - _ORIGIN) // _SECOND // self._width
-        known = number in self._counts
+        is_new = number not in self._counts
         self._counts[number][state] += 1
-        if not known:
-            self._fit()
-
-    def _fit(self) -> None:
-        while max(self._counts) - min(self._counts) >= MOST:
+        while is_new and max(self._counts) - min(self._counts) >= MAX_BARS:
             wider = next(self._widths)
             merged: dict[int, Counter[str]] = defaultdict(Counter)
             for number, counts in self._counts.items():
@@ -120,19 +116,19 @@ class Timeline:
             self._width, self._counts = wider, merged
 
     def chart(self) -> Chart | None:
-        """Return the chart, or None where nothing was counted."""
+        """Return the chart, or None without entries."""
         if not self._counts:
             return None
         first, last = min(self._counts), max(self._counts)
-        missing = max(0, LEAST - (last - first + 1))
+        missing = max(0, MIN_BARS - (last - first + 1))
         first, last = first - missing // 2, last + missing - missing // 2
-        top = nice(max(counts.total() for counts in self._counts.values()))
+        top = scale_top(max(counts.total() for counts in self._counts.values()))
         return Chart(
             bars=tuple(self._bar(number, (number - first) * STEP, top) for number in range(first, last + 1)),
             top=top,
-            middle=None if top % 2 else top // 2,
-            noon=self._text((first + last + 1) * self._width // 2),
-            each=_duration(self._width),
+            half=None if top % 2 else top // 2,
+            midpoint=self._text((first + last + 1) * self._width // 2),
+            duration=_duration(self._width),
             total=sum(counts.total() for counts in self._counts.values()),
         )
 
@@ -142,31 +138,30 @@ class Timeline:
         return Bar(start, end, {state: counts[state] for state in STACK}, x, _parts(counts, top))
 
     def _text(self, seconds: int) -> str:
-        """Return a moment as text, as exactly as bars of this width need it."""
+        """Return a time as text, with the precision that bars of this width need."""
         try:
             moment = _ORIGIN + seconds * _SECOND
-        except OverflowError:  # the years that Python knows end within this bar
+        except OverflowError:  # the bar contains the first or the last year of Python
             moment = _FIRST if seconds < 0 else _LAST
         length = 10 if self._width >= _DAY else 16 if self._width >= _MINUTE else 19
         return moment.isoformat(" ")[:length]
 
 
-def nice(most: int) -> int:
-    """Return the first of 1, 2, 4, 6, 8, 10, 20, 40, ... that is not below ``most``."""
+def scale_top(most: int) -> int:
+    """Return the first of 1, 2, 4, 6, 8, 10, 20, 40, ... that is at least ``most``."""
     tops = (int(lead * 10**power) for power in count() for lead in (1, 2, 4, 6, 8))
     return next(top for top in tops if top >= most)
 
 
 def _parts(counts: Mapping[str, int], top: int) -> tuple[Part, ...]:
-    parts = []
-    foot = HEIGHT
+    parts, y = [], HEIGHT
     for state in STACK:
         if counts[state]:
-            height = max(SMALLEST, counts[state] * HEIGHT / top)
-            if state == STACK[-1]:  # it makes room for the small ones below
-                height = max(SMALLEST, min(height, foot))
-            foot -= height
-            parts.append(Part(state, round(foot, 2), round(height, 2)))
+            height = max(MIN_HEIGHT, counts[state] * HEIGHT / top)
+            if state == STACK[-1]:  # makes room for the minimum heights below it
+                height = max(MIN_HEIGHT, min(height, y))
+            y -= height
+            parts.append(Part(state, round(y, 2), round(height, 2)))
     return tuple(parts)
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
-from vtex_tracking_ext.bulk.delivery.deliver import Choices, Delivery
+from vtex_tracking_ext.bulk.delivery.deliver import AccountDelivery, DeliveryOptions
 from vtex_tracking_ext.bulk.delivery.pace import Pace
 from vtex_tracking_ext.bulk.journal.entries import Selection
 from vtex_tracking_ext.bulk.journal.interface import JournalError, WrongStateError
@@ -41,13 +41,13 @@ held = []
 for line in sys.stdin:
     match line.split():
         case ["add", number]:
-            verdicts = [added.verdict for added in journal.add([row(n) for n in range(int(number))], "mystore")]
+            verdicts = [added.status for added in journal.add([row(n) for n in range(int(number))], "mystore")]
             print(verdicts.count("new"), verdicts.count("known"), flush=True)
         case ["hold", invoice]:
-            held.append(journal.hold(PackageKey("mystore", "o-01", invoice)))
+            held.append(journal.try_lock(PackageKey("mystore", "o-01", invoice)))
             print(held[-1].__enter__(), flush=True)
         case ["begin", id_]:
-            print(journal.begin([int(id_)])[0].state, flush=True)
+            print(journal.mark_in_flight([int(id_)])[0].state, flush=True)
 """
 
 
@@ -108,7 +108,7 @@ def processes(journal_url: str, journal: PostgresJournal) -> Iterator[Callable[[
         process.kill()
 
 
-def side_by_side(*works: Callable[[], Any]) -> list[Any]:
+def run_in_threads(*works: Callable[[], Any]) -> list[Any]:
     """Do works at once, and return what each returned or raised."""
     results: list[Any] = [None] * len(works)
     start = threading.Barrier(len(works), timeout=30)
@@ -139,7 +139,7 @@ def meanwhile(url: str, *statements: str) -> Iterator[Callable[[Callable[[], Any
         found: list[Any] = []
 
         def let(work: Callable[[], Any]) -> list[Any]:
-            thread = threading.Thread(target=lambda: found.extend(side_by_side(work)))
+            thread = threading.Thread(target=lambda: found.extend(run_in_threads(work)))
             thread.start()
             until(
                 lambda: execute(
@@ -155,7 +155,7 @@ def meanwhile(url: str, *statements: str) -> Iterator[Callable[[Callable[[], Any
 
 def add(journal: PostgresJournal, *rows: Any) -> list[str]:
     """Add rows and return what each meant."""
-    return [added.verdict for added in journal.add(rows, "mystore")]
+    return [added.status for added in journal.add(rows, "mystore")]
 
 
 def test_the_same_rows_at_once_come_once(journal: PostgresJournal, processes: Callable[[], Other]) -> None:
@@ -174,14 +174,14 @@ def test_the_same_rows_at_once_come_once(journal: PostgresJournal, processes: Ca
 def test_rows_in_any_order_do_not_wait_in_a_circle(journal: PostgresJournal, other: PostgresJournal) -> None:
     """Added, and at the same time begun, refused, and pushed again."""
     rows = [row(n, f"event {n}", invoice=str(n % 50)) for n in range(400)]
-    found = side_by_side(
+    found = run_in_threads(
         lambda: add(journal, *rows), lambda: add(other, *reversed(rows)), lambda: add(journal, *rows[200:], *rows[:200])
     )
     assert [Counter(verdicts).total() for verdicts in found] == [400, 400, 400]
     assert sum(Counter(verdicts)["new"] for verdicts in found) == 400
-    journal.begin(range(1, 401))
-    journal.settle(range(1, 401), "refused")
-    found = side_by_side(
+    journal.mark_in_flight(range(1, 401))
+    journal.record_outcome(range(1, 401), "refused")
+    found = run_in_threads(
         lambda: journal.retry(Selection()),
         lambda: add(other, *reversed(rows)),
         lambda: other.withdraw(Selection(), "x"),
@@ -195,7 +195,7 @@ def test_of_two_who_begin_one_wins(journal_url: str, journal: PostgresJournal) -
     """The other one waits for it, and is told."""
     add(journal, row(1, "a"), row(2, "b"))
     with meanwhile(journal_url, "UPDATE entries SET state = 'in_flight' WHERE id = 1") as let:
-        (error,) = let(lambda: journal.begin([1, 2]))
+        (error,) = let(lambda: journal.mark_in_flight([1, 2]))
     assert isinstance(error, WrongStateError)
     assert str(error) == f"The journal {journal.name}: entry 1 is in_flight, where pending was expected."
     assert told(journal) == [(1, "a", "in_flight"), (2, "b", "pending")]
@@ -208,11 +208,11 @@ def test_what_has_become_right_meanwhile_is_done(journal_url: str, journal: Post
     execute(journal_url, _in(journal_url, to_begin))
     touch, wake = "UPDATE entries SET line = line WHERE id = 1", "UPDATE entries SET state = {} WHERE id = 2"
     with meanwhile(journal_url, touch, wake.format("'pending'")) as let:
-        (begun,) = let(lambda: journal.begin([1, 2]))
+        (begun,) = let(lambda: journal.mark_in_flight([1, 2]))
     assert [entry.attempts for entry in begun] == [1, 1]
     execute(journal_url, _in(journal_url, wake.format("'unknown'")))
     with meanwhile(journal_url, touch, wake.format("'in_flight'")) as let:
-        assert let(lambda: journal.settle([1, 2], "applied")) == [None]
+        assert let(lambda: journal.record_outcome([1, 2], "applied")) == [None]
     assert journal.counts() == {"mystore": {"applied": 2}}
 
 
@@ -221,18 +221,18 @@ def test_a_date_that_comes_while_the_delivery_leaves_comes_too_late(journal_url:
     add(journal, delivery(1))
     with meanwhile(journal_url, "UPDATE entries SET state = 'in_flight' WHERE id = 1") as let:
         ((added,),) = let(lambda: list(journal.add([delivery(2, "2026-10-01")], "mystore")))
-    assert (added.verdict, "comes too late" in added.note) == ("known", True)
+    assert (added.status, "comes too late" in added.note) == ("known", True)
     assert told(journal) == [(1, "D None", "in_flight")]
 
 
 def test_a_package_is_held_by_one(journal: PostgresJournal, other: PostgresJournal) -> None:
     """In this thread or another, in this journal or another; other packages are free."""
-    with journal.hold(package()) as mine:
+    with journal.try_lock(package()) as mine:
         assert mine
-        with other.hold(package()) as theirs, other.hold(package("2")) as another:
+        with other.try_lock(package()) as theirs, other.try_lock(package("2")) as another:
             assert (theirs, another) == (False, True)
-            assert side_by_side(lambda: _held(journal, "1"), lambda: _held(journal, "2")) == [False, False]
-        with journal.hold(package("2")) as both:
+            assert run_in_threads(lambda: _held(journal, "1"), lambda: _held(journal, "2")) == [False, False]
+        with journal.try_lock(package("2")) as both:
             assert both
             assert not _held(other, "2")
         assert _held(other, "2")
@@ -243,17 +243,21 @@ def test_a_package_is_held_by_one(journal: PostgresJournal, other: PostgresJourn
 def test_a_holder_uses_one_connection_for_all(journal: PostgresJournal, other: PostgresJournal) -> None:
     """So it fails where that is lost; others can hold the package, and the journal itself goes on."""
     add(journal, row(1, "a"), row(2, "b"))
-    with journal.hold(package()), journal.connections.one() as connection:
-        journal.begin([1])
-        with other.connections.one() as another:
+    with journal.try_lock(package()), journal.connections.connection() as connection:
+        journal.mark_in_flight([1])
+        with other.connections.connection() as another:
             another.execute("SELECT pg_terminate_backend(%s)", (connection.info.backend_pid,))
-        for use in (lambda: journal.begin([2]), lambda: journal.settle([1], "applied"), journal.counts):
+        for use in (
+            lambda: journal.mark_in_flight([2]),
+            lambda: journal.record_outcome([1], "applied"),
+            journal.counts,
+        ):
             with pytest.raises(JournalError, match=r"ended the connection|cannot be used"):
                 use()
         until(lambda: _held(other, "1"))
-        assert side_by_side(journal.counts) == [{"mystore": {"in_flight": 1, "pending": 1}}]
+        assert run_in_threads(journal.counts) == [{"mystore": {"in_flight": 1, "pending": 1}}]
     assert _held(journal, "1")
-    journal.settle([1], "unknown")
+    journal.record_outcome([1], "unknown")
     assert told(journal) == [(1, "a", "unknown"), (2, "b", "pending")]
 
 
@@ -266,20 +270,20 @@ def test_a_killed_worker_lets_go(journal: PostgresJournal, processes: Callable[[
     other.tell("begin 1")
     assert other.said() == "in_flight"
     assert not _held(journal, "1")
-    assert f"process {other.process.pid} on " in journal.at_work()
+    assert f"process {other.process.pid} on " in journal.active_writers()
     other.kill()
     until(lambda: _held(journal, "1"))
-    until(lambda: f"process {other.process.pid} on " not in journal.at_work())
+    until(lambda: f"process {other.process.pid} on " not in journal.active_writers())
     assert told(journal) == [(1, "a", "in_flight")]
 
 
 def test_who_is_at_work_is_told(journal_url: str, journal: PostgresJournal) -> None:
     """Writers alone, and of this journal alone."""
     with PostgresReader.open(journal_url) as reader, PostgresReader.open(journal_url):
-        assert reader.at_work().startswith("vtex-tracking, process ")
+        assert reader.active_writers().startswith("vtex-tracking, process ")
         journal.close()
         with PostgresJournal.open(f"{journal_url}_b"):
-            until(lambda: not reader.at_work())
+            until(lambda: not reader.active_writers())
     execute(journal_url, f"DROP SCHEMA {journal_url.partition('&schema=')[2]}_b CASCADE")
 
 
@@ -292,8 +296,10 @@ def test_a_withdrawal_during_a_push_is_heeded(journal: PostgresJournal, other: P
         other.withdraw(Selection(ids=(3, 4) if len(account.sent) == 2 else (2,)), "sent by mistake")
 
     account.answers(withdraw, withdraw)
-    choices = Choices(concurrency=1, events_per_call=1, looks=())
-    Delivery(account, journal, "mystore", Pace(rate=1e6, first_rate=1e6), lambda _: None, choices, Clock()).run()
+    options = DeliveryOptions(concurrency=1, events_per_call=1, recheck_delays=())
+    AccountDelivery(
+        account, journal, "mystore", Pace(rate=1e6, initial_rate=1e6), lambda _: None, options, Clock()
+    ).run()
     assert account.sent == ["a", "c"]
     states = [state for _, _, state in told(journal)]
     assert states == ["applied", "refused", "applied", "refused"]
@@ -304,12 +310,18 @@ def test_two_pushes_at_once_send_each_event_once(journal: PostgresJournal, other
     add(journal, *[row(n, f"event {n}", invoice=str(n % 40)) for n in range(120)])
     account: Any = Account()
     runs = [
-        Delivery(
-            account, one, "mystore", Pace(rate=1e6, first_rate=1e6), lambda _: None, Choices(4, 1, looks=()), Clock()
+        AccountDelivery(
+            account,
+            one,
+            "mystore",
+            Pace(rate=1e6, initial_rate=1e6),
+            lambda _: None,
+            DeliveryOptions(4, 1, recheck_delays=()),
+            Clock(),
         )
         for one in (journal, other)
     ]
-    assert side_by_side(*[run.run for run in runs]) == [None, None]
+    assert run_in_threads(*[run.run for run in runs]) == [None, None]
     assert Counter(account.sent) == Counter(f"event {n}" for n in range(120))
     for events in account.applied.values():
         assert events == sorted(events, key=lambda text: int(text.split()[1]))
@@ -318,10 +330,10 @@ def test_two_pushes_at_once_send_each_event_once(journal: PostgresJournal, other
 
 def test_too_many_at_once_are_told(journal_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rather than waiting for ever."""
-    monkeypatch.setattr(connections, "MOST", 1)
-    monkeypatch.setattr(connections, "PATIENCE", 0.1)
-    with PostgresJournal.open(journal_url) as journal, journal.hold(package()):
-        (error,) = side_by_side(journal.counts)
+    monkeypatch.setattr(connections, "MAX_CONNECTIONS", 1)
+    monkeypatch.setattr(connections, "CONNECTION_TIMEOUT", 0.1)
+    with PostgresJournal.open(journal_url) as journal, journal.try_lock(package()):
+        (error,) = run_in_threads(journal.counts)
         assert "uses 1 connections and waits for another one; use a lower --concurrency" in str(error)
         assert journal.counts() == {}
 
@@ -334,7 +346,7 @@ def test_many_entries_are_read_in_little_memory(journal_url: str, journal: Postg
         "    next(journal.entries())\n    tracemalloc.start()\n"
         "    print(sum(1 for _ in journal.entries()), tracemalloc.get_traced_memory()[1])"
     )
-    assert Counter(journal_added.verdict for journal_added in journal.add(_many(50_000), "mystore")) == {"new": 50_000}
+    assert Counter(journal_added.status for journal_added in journal.add(_many(50_000), "mystore")) == {"new": 50_000}
     done = subprocess.run([sys.executable, "-c", code, journal_url], check=True, capture_output=True, text=True)
     number, peak = map(int, done.stdout.split())
     assert number == 50_000
@@ -344,10 +356,10 @@ def test_many_entries_are_read_in_little_memory(journal_url: str, journal: Postg
 def test_times_are_the_servers(journal: PostgresJournal) -> None:
     """Unless a clock is handed in: machines' clocks differ."""
     add(journal, row(1, "a"))
-    journal.begin([1])
-    journal.settle([1], "applied")
+    journal.mark_in_flight([1])
+    journal.record_outcome([1], "applied")
     (entry,) = journal.entries()
-    with journal.connections.one() as connection:
+    with journal.connections.connection() as connection:
         ((now,),) = connection.execute("SELECT clock_timestamp()")
     assert entry.begun is not None
     assert entry.settled is not None
@@ -367,7 +379,7 @@ def test_texts_that_postgresql_cannot_keep_are_kept(journal: PostgresJournal) ->
     assert [e.id for e in journal.entries(Selection(package=entries[0].package))] == [1]
     assert list(journal.counts()) == sorted(names, key=lambda name: name.encode("utf-8", "surrogatepass"))
     assert list(journal.open_packages(names[2])) == [entries[2].package]
-    with journal.hold(entries[0].package) as is_mine:
+    with journal.try_lock(entries[0].package) as is_mine:
         assert is_mine
 
 
@@ -381,7 +393,7 @@ def _in(url: str, statement: str) -> str:
 
 
 def _held(journal: PostgresJournal, invoice: str) -> bool:
-    with journal.hold(package(invoice)) as is_mine:
+    with journal.try_lock(package(invoice)) as is_mine:
         return is_mine
 
 

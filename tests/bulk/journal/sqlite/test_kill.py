@@ -44,11 +44,11 @@ def send(share):
     while True:
         for entry in journal.entries(Selection(("pending",))):
             if entry.id % 4 == share:
-                journal.begin([entry.id])
+                journal.mark_in_flight([entry.id])
                 say("begun", entry.id)
                 state = chance.choice(["applied", "refused", "unknown", "in_flight"])
                 if state != "in_flight":
-                    journal.settle([entry.id], state, receipt=f"receipt {entry.id}")
+                    journal.record_outcome([entry.id], state, receipt=f"receipt {entry.id}")
                     say("settled", entry.id, state)
                 sent.release()
 
@@ -71,7 +71,7 @@ class Known:
         self.added: set[str] = set()
         self.states: dict[int, str] = {}
 
-    def learn(self, line: str) -> None:
+    def record_result(self, line: str) -> None:
         """Take in a line that the program wrote."""
         match line.split():
             case ["opened"]:
@@ -95,7 +95,7 @@ def run_and_kill(path: Path, first: int, seed: int, lines: int, known: Known) ->
     ) as process:
         assert process.stdout is not None
         for number, line in zip(count(1), process.stdout, strict=False):
-            known.learn(line)
+            known.record_result(line)
             if number == lines:
                 process.send_signal(signal.SIGKILL)
         assert process.wait(30) == -signal.SIGKILL
@@ -123,7 +123,7 @@ def check(path: Path, known: Known) -> int:
                 known.states[id_] = "in_flight"
         assert sum(sum(c.values()) for c in journal.counts().values()) == len(entries)
         assert [e.id for e in journal.entries(Selection(STATES))] == list(entries)
-        assert journal._fetch("PRAGMA integrity_check") == [("ok",)]
+        assert journal._fetch("PRAGMA integrity_check", {}) == [("ok",)]
         return len(entries)
 
 

@@ -1,0 +1,143 @@
+"""Deliver the pending entries of several accounts, each in a thread and at its own pace; and plan such a delivery."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+
+from vtex_tracking_ext.config.defaults import DEFAULT_RATE, EVENTS_PER_CALL
+
+from .batches import count_calls
+from .deliver import AccountDelivery, DeliveryResult
+from .pace import Pace
+from .threads import run_in_threads
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from vtex_tracking_ext.bulk.journal.entries import Backlog, Outcome, State
+    from vtex_tracking_ext.bulk.journal.interface import Journal, JournalReader
+    from vtex_tracking_ext.client import TrackingClient
+    from vtex_tracking_ext.errors import VtexTrackingError
+
+    from .deliver import AccountPause, DeliveryOptions
+
+
+class MultiAccountDelivery:
+    """Delivers the pending entries of several accounts.
+
+    Args:
+        clients: Account's name in the journal -> its client.
+        journal: The journal with the entries.
+        report: Called with each outcome and each pause, by one thread at a time.
+        options: How to deliver.
+        rate: Most calls a second to one account.
+
+    Attributes:
+        outcomes: Counts of the entries that were applied, refused, or are unknown, as far as this delivery knows.
+        accounts: Account's name in the journal -> its delivery.
+    """
+
+    def __init__(
+        self,
+        clients: Mapping[str, TrackingClient],
+        journal: Journal,
+        report: Callable[[DeliveryResult | AccountPause], object],
+        options: DeliveryOptions | None = None,
+        rate: float = DEFAULT_RATE,
+    ) -> None:
+        self._report = report
+        self._lock = threading.Lock()
+        self._unknown: set[int] = set()
+        self.outcomes: Counter[Outcome] = Counter()
+        self.accounts: dict[str, AccountDelivery] = {
+            account: AccountDelivery(client.paced(), journal, account, Pace(rate=rate), self._count_and_report, options)
+            for account, client in clients.items()
+        }
+
+    @property
+    def calls(self) -> int:
+        """Updates that were sent."""
+        return sum(delivery.calls for delivery in self.accounts.values())
+
+    @property
+    def reads(self) -> int:
+        """Orders that were read."""
+        return sum(delivery.reads for delivery in self.accounts.values())
+
+    @property
+    def stop_errors(self) -> dict[str, VtexTrackingError]:
+        """The accounts that were stopped early, with the error that stopped each."""
+        found = {account: delivery.stop_error for account, delivery in self.accounts.items()}
+        return {account: error for account, error in found.items() if error is not None}
+
+    def run(self) -> None:
+        """Deliver until nothing more can be done now.
+
+        Raises:
+            JournalError: The journal can no longer be used; every account was stopped.
+            KeyboardInterrupt: The user interrupted; calls in progress have been finished and recorded first, unless the
+                user interrupted again.
+        """
+        run_in_threads({f"account-{account}": delivery.run for account, delivery in self.accounts.items()}, self.stop)
+
+    def stop(self) -> None:
+        """Start no further calls; those in progress are finished."""
+        for delivery in self.accounts.values():
+            delivery.stop()
+
+    def _count_and_report(self, event: DeliveryResult | AccountPause) -> None:
+        with self._lock:
+            if isinstance(event, DeliveryResult):
+                ids = {entry.id for entry in event.entries}
+                if event.outcome == "unknown":  # by number, because they may become known later
+                    self._unknown |= ids
+                else:
+                    self._unknown -= ids
+                    self.outcomes[event.outcome] += len(ids)
+                self.outcomes["unknown"] = len(self._unknown)
+            self._report(event)
+
+
+@frozen
+class DeliveryPlan:
+    """What a delivery would send.
+
+    Attributes:
+        packages: Packages with open entries.
+        events: Events to send.
+        deliveries: Deliveries to send.
+        calls: Updates that contain them.
+        in_doubt: Events and deliveries that may have been applied, whose orders are read first.
+    """
+
+    packages: int
+    events: int
+    deliveries: int
+    calls: int
+    in_doubt: int
+
+
+def plan_delivery(
+    journal: JournalReader, accounts: Iterable[str], events_per_call: int = EVENTS_PER_CALL
+) -> DeliveryPlan:
+    """Return what a delivery of some accounts would send, provided that no outcome stays unknown."""
+    backlogs: Counter[Backlog] = Counter()
+    for account in set(accounts):
+        backlogs.update(journal.count_backlogs(account))
+    return DeliveryPlan(
+        packages=backlogs.total(),
+        events=sum(backlog.events * packages for backlog, packages in backlogs.items()),
+        deliveries=sum(backlog.deliveries * packages for backlog, packages in backlogs.items()),
+        calls=sum(count_calls(backlog, events_per_call) * packages for backlog, packages in backlogs.items()),
+        in_doubt=sum(backlog.in_doubt * packages for backlog, packages in backlogs.items()),
+    )
+
+
+def count_states(journal: JournalReader, accounts: Iterable[str]) -> Counter[State]:
+    """Return how many entries of some accounts are in each state."""
+    counts = journal.counts()
+    return sum((counts[account] for account in set(accounts) if account in counts), Counter())

@@ -1,0 +1,108 @@
+"""Record rows in a journal. Nothing is sent."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, TypeAlias
+
+from attrs import Factory, define, field
+
+from vtex_tracking_ext.errors import ConfigurationError
+
+from .input.rows import RowProblem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from .input.rows import Place, RawRow, Row
+    from .journal.entries import AddStatus
+    from .journal.interface import Journal
+
+#: Returns the journal's name of the account that a row names, or of the default account for an empty text; raises
+#: ConfigurationError for an account without a client.
+AccountLookup: TypeAlias = "Callable[[str], str]"
+
+
+@define
+class RowCounts:
+    """Counts of recorded rows.
+
+    Attributes:
+        rows: Rows that were read.
+        invalid: Rows that cannot be sent.
+        by_status: How many of the others were new, renewed or known to the journal; see
+            :class:`~vtex_tracking_ext.bulk.journal.entries.Added`.
+    """
+
+    rows: int = 0
+    invalid: int = 0
+    by_status: Counter[AddStatus] = Factory(Counter)
+
+
+@define
+class RowRecorder:
+    """Records rows in a journal.
+
+    Attributes:
+        journal: The journal.
+        account_lookup: Returns an account's name in the journal.
+        on_problem: Called with each problem of a row that cannot be sent; those of one row come one after the other.
+        on_note: Called with the place of a recorded row, and a note about it.
+        counts: Counts of the rows so far.
+    """
+
+    journal: Journal
+    account_lookup: AccountLookup
+    on_problem: Callable[[RowProblem], object]
+    on_note: Callable[[Place, str], object]
+    counts: RowCounts = field(init=False, factory=RowCounts)
+    _accounts: dict[str, tuple[str, str]] = field(init=False, factory=dict)
+    _last_invalid: tuple[Place, RawRow | None] | None = field(init=False, default=None)
+
+    def record(self, rows: Iterable[Row | RowProblem]) -> None:
+        """Record rows as they are iterated over.
+
+        Raises:
+            JournalError: The journal cannot be used.
+            ConfigurationError: A row names no account, and there is no default account.
+        """
+        for added in self.journal.add(self._valid_rows(rows), ""):
+            row = added.row
+            if added.status == "contradicts":
+                self._reject(RowProblem(row.place, "delivered_date", added.note, row.raw))
+                continue
+            self.counts.by_status[added.status] += 1
+            if added.note:
+                self.on_note(row.place, added.note)
+
+    def _valid_rows(self, rows: Iterable[Row | RowProblem]) -> Iterator[Row]:
+        for row in rows:
+            if isinstance(row, RowProblem):
+                if self._last_invalid != (row.place, row.raw):
+                    self.counts.rows += 1
+                self._reject(row)
+                continue
+            self.counts.rows += 1
+            account, problem = self._accounts.get(row.account) or self._look_up(row.account)
+            if problem:
+                self._reject(RowProblem(row.place, "account", problem, row.raw))
+            else:
+                yield row if row.account == account else row.with_account(account)
+
+    def _reject(self, problem: RowProblem) -> None:
+        row = (problem.place, problem.raw)
+        if self._last_invalid != row:
+            self.counts.invalid += 1
+        self._last_invalid = row
+        self.on_problem(problem)
+
+    def _look_up(self, account: str) -> tuple[str, str]:
+        """Return an account's name in the journal, or why its rows cannot be sent."""
+        try:
+            found = self.account_lookup(account), ""
+        except ConfigurationError as error:
+            if not account:
+                raise
+            found = "", str(error)
+        self._accounts[account] = found
+        return found
