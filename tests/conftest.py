@@ -1,33 +1,49 @@
-"""What every test shares: each request the package sends is held against openapi.yaml."""
+"""Fixtures of all tests; one of them checks every request of the package against openapi.yaml."""
 
 from __future__ import annotations
 
 import os
+import signal
 from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
 
-from vtex_tracking_ext.call.retry import PROCESS_BUDGET
-from vtex_tracking_ext.transport import request, transport, transport_async
+from vtex_tracking_ext.config.retry_policy import PROCESS_BUDGET
+from vtex_tracking_ext.transport import response
 
 from cassettes import tally
 from support.answers import Twin
 from support.contract_check import check_request
 from support.postgres import Databases, Server
+from support.requests import observe_requests
 
 if "PYTEST_XDIST_WORKER" in os.environ:
-    os.environ.pop("COVERAGE_PROCESS_START", None)  # this process is measured already; what it starts need not be
+    os.environ.pop("COVERAGE_PROCESS_START", None)  # this process is measured already; its children need not be
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from vtex_tracking_ext.config.server import Server as VtexServer
+    from vtex_tracking_ext.transport.request import Request
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _default_sigint() -> Iterator[None]:
+    """Restore SIGINT's default effect, for the tests and the processes that they start.
+
+    A shell starts background jobs with SIGINT ignored, which child processes inherit and the package respects.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
 
 @pytest.fixture(autouse=True)
-def _environment_is_empty(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No test sees the caller's account, credentials or profile file, nor writes to the caller's journal."""
+def _isolated_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Hide the user's account, credentials and profile file from the tests, and their journal from writes."""
     names = ("ACCOUNT", "APP_KEY", "APP_TOKEN", "USER_TOKEN", "BASE_URL", "ENVIRONMENT", "PROFILE", "PROFILES")
     for name in (*names, "JOURNAL"):
         monkeypatch.delenv(f"VTEX_{name}", raising=False)
@@ -36,14 +52,14 @@ def _environment_is_empty(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
 
 
 @pytest.fixture(autouse=True)
-def _retries_are_afforded() -> None:
-    """No test finds the process's budget spent by those before it."""
-    PROCESS_BUDGET.give_back(1_000_000)
+def _full_retry_budget() -> None:
+    """Refill the process's retry budget, which earlier tests may have spent."""
+    PROCESS_BUDGET.record_success(1_000_000)
 
 
 @pytest.fixture
 def twin() -> Iterator[Callable[..., Twin]]:
-    """Return a function that makes clients of either kind; they are ended with the test."""
+    """Return a function that makes a client of either kind; the client is closed after the test."""
     made: list[Twin] = []
 
     def make(*arguments: Any, **options: Any) -> Twin:
@@ -55,33 +71,31 @@ def twin() -> Iterator[Callable[..., Twin]]:
         client.end()
 
 
-@pytest.fixture(params=["httpx", "httptools"])
+@pytest.fixture(params=["h11", "httptools"])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let clients of our own go to their server as without the extra ``fast``, and as with it."""
-    if request.param == "httpx":
-        monkeypatch.setattr(transport, "direct", None)
-        monkeypatch.setattr(transport_async, "direct_async", None)
+    """Read responses with each parser: as without the extra ``fast``, and as with it."""
+    if request.param == "h11":
+        monkeypatch.setattr(response, "httptools", None)
 
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Databases]:
-    """Return what makes databases on PostgreSQL: a server that is started when a test first needs one."""
-    given = os.environ.get("VTEX_TEST_DATABASE")
+    """Return a factory of PostgreSQL databases; its server starts when the first test requests it."""
     with ExitStack() as stack:
-        url = given or stack.enter_context(Server()).url
+        url = os.environ.get("VTEX_TEST_DATABASE") or stack.enter_context(Server()).url
         yield stack.enter_context(closing(Databases(url)))
 
 
 @pytest.fixture
 def journal_url(postgres: Databases) -> Iterator[str]:
-    """Return the URL of a journal on PostgreSQL that is not there yet."""
+    """Return the URL of a PostgreSQL journal that does not exist yet."""
     with postgres.schema() as url:
         yield url
 
 
 @pytest.fixture
 def database(postgres: Databases) -> Iterator[str]:
-    """Return the URL of an empty database on PostgreSQL, where a schema is not enough."""
+    """Return the URL of an empty PostgreSQL database, for tests that need more than a schema."""
     url = postgres.new()
     yield url
     postgres.drop(url)
@@ -89,19 +103,16 @@ def database(postgres: Databases) -> Iterator[str]:
 
 @pytest.fixture(autouse=True)
 def _requests_conform(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hold every request that is about to leave against openapi.yaml, credentials included."""
-    make = request.Stub._outgoing
+    """Check every outgoing request against openapi.yaml, credentials included."""
 
-    def make_and_check(self: request.Stub, *arguments: Any) -> request.Outgoing:
-        request = make(self, *arguments)
-        path = urlsplit(self._wiring.base_url).path + request.path
+    def check(request: Request, server: VtexServer) -> None:
+        path = urlsplit(server.base_url).path + request.path
         check_request(request.method, path, list(request.headers.items()), request.content)
-        return request
 
-    monkeypatch.setattr(request.Stub, "_outgoing", make_and_check)
+    observe_requests(monkeypatch, check)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say where the contract cassettes come from: whose answers the tests believe."""
+    """Report which servers the valid contract cassettes were recorded from."""
     for line in tally().splitlines():
         terminalreporter.write_line(line)

@@ -29,8 +29,10 @@ from vtex_tracking_ext import (
 )
 from vtex_tracking_ext.call import steps
 from vtex_tracking_ext.call.faults import Fault
-from vtex_tracking_ext.call.operations import update_call
 from vtex_tracking_ext.call.outcome import Answer
+from vtex_tracking_ext.config.options import ClientOptions
+from vtex_tracking_ext.config.redaction import Redactor
+from vtex_tracking_ext.config.server import Server
 
 from support.answers import (
     APP_KEY,
@@ -384,7 +386,7 @@ def test_a_mistake_of_this_package_is_not_hidden(make: Callable[..., Twin], monk
         make(Recorder()).send(UPDATE)
 
 
-@pytest.mark.parametrize("place", ["httpx.Request", "vtex_tracking_ext.transport.request.json_bytes"])
+@pytest.mark.parametrize("place", ["httpx.Request", "vtex_tracking_ext.transport.request.encode_json"])
 def test_a_request_that_cannot_be_built_was_not_sent(
     make: Callable[..., Twin], monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
@@ -534,14 +536,19 @@ def test_calls_share_a_budget_of_retries(make: Callable[..., Twin]) -> None:
     assert caught.value.attempts == 2
 
 
+def options(timeout: float, retry: RetryPolicy, on_unknown: Any, clock: Callable[[], float]) -> ClientOptions:
+    """Return options with a clock of the test's."""
+    return ClientOptions("mystore", Server("", {}, Redactor()), timeout, retry, on_unknown, clock=clock)
+
+
 @pytest.mark.parametrize(
     ("on_unknown", "timeout", "seconds"),
     [("raise", 10, 10), ("resend", 10, 10), ("check", 10, 5), ("check", 120, 90)],
 )
 def test_checking_keeps_a_part_of_the_time_for_its_looks(on_unknown: Any, timeout: float, seconds: float) -> None:
     """Half of it, or half a minute; so that a server which uses up the rest leaves time to find out."""
-    rules = steps.Rules(timeout, RetryPolicy(attempt_timeout=1000), on_unknown, clock=lambda: 0.0)
-    step = next(steps.sending(update_call(UPDATE), UPDATE, rules))
+    made = options(timeout, RetryPolicy(attempt_timeout=1000), on_unknown, lambda: 0.0)
+    step = next(steps.send_update(UPDATE, made))
     assert isinstance(step, steps.Attempt)
     assert step.seconds == seconds
 
@@ -553,24 +560,24 @@ def test_an_update_that_got_no_answer_is_looked_for_however_short_the_time(timeo
     """The server says nothing until the looks' part of the time begins; each look leaves time for itself."""
     now = 0.0
     seen: list[float] = []
-    rules = steps.Rules(timeout, RetryPolicy(attempt_timeout=1000), "check", clock=lambda: now)
-    conversation = steps.sending(update_call(UPDATE), UPDATE, rules)
+    made = options(timeout, RetryPolicy(attempt_timeout=1000), "check", lambda: now)
+    conversation = steps.send_update(UPDATE, made)
 
     def carry_out() -> None:
         nonlocal now
         step = next(conversation)
         while True:
-            exchange = None
+            result: Answer | Fault | None = None
             if isinstance(step, steps.Pause):
                 seen.append(step.seconds)
                 now += step.seconds
             elif step.call.subject.writes:
                 now += step.seconds
-                exchange = steps.Exchange(Fault("x", sent=True))
+                result = Fault("x", sent=True)
             else:
                 assert step.seconds > 0
-                exchange = steps.Exchange(Answer(200), {"orderId": ORDER})
-            step = conversation.send(exchange)
+                result = Answer(200, body=json.dumps({"orderId": ORDER}).encode())
+            step = conversation.send(result)
 
     with pytest.raises(OutcomeUnknownError):
         carry_out()
@@ -580,12 +587,12 @@ def test_an_update_that_got_no_answer_is_looked_for_however_short_the_time(timeo
 def test_no_look_is_taken_once_the_time_is_over() -> None:
     """A request that took longer than it was given leaves none."""
     now = 0.0
-    rules = steps.Rules(4, RetryPolicy(), "check", clock=lambda: now)
-    conversation = steps.sending(update_call(UPDATE), UPDATE, rules)
+    made = options(4, RetryPolicy(), "check", lambda: now)
+    conversation = steps.send_update(UPDATE, made)
     next(conversation)
     now = 4.0
     with pytest.raises(OutcomeUnknownError):
-        conversation.send(steps.Exchange(Fault("x", sent=True)))
+        conversation.send(Fault("x", sent=True))
 
 
 def _public(kind: type) -> dict[str, Any]:
@@ -599,7 +606,7 @@ def test_the_twins_have_the_same_methods_arguments_and_docstrings() -> None:
         mine, other = getattr(TrackingClient, name), getattr(AsyncTrackingClient, name)
         assert inspect.getdoc(mine) == inspect.getdoc(other), name
         if callable(mine):
-            signature = str(inspect.signature(other)).replace("httpx.AsyncClient", "httpx.Client")
+            signature = str(inspect.signature(other)).replace("AsyncHttpClient", "HttpClient")
             assert str(inspect.signature(mine)) == signature, name
 
 
@@ -632,7 +639,7 @@ def test_a_paced_client_is_the_same_but_does_not_wait_itself(kind: type[Tracking
     assert type(paced) is kind
     assert (paced.account, paced.base_url) == ("mystore", client.base_url)
     assert paced._transport is client._transport
-    rules = paced._plans.rules
-    assert (rules.on_unknown, rules.policy.attempts, rules.policy.retry_after_cap) == ("raise", 7, 0)
-    assert rules.policy.rate_limit_wait > rules.policy.retry_after_cap
-    assert client._plans.rules.on_unknown == "resend"
+    made = paced._options
+    assert (made.on_unknown, made.retry.attempts, made.retry.retry_after_cap) == ("raise", 7, 0)
+    assert made.retry.rate_limit_wait > made.retry.retry_after_cap
+    assert client._options.on_unknown == "resend"

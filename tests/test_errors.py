@@ -1,4 +1,4 @@
-"""The tree of errors."""
+"""The exceptions."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ ALL = [
 
 
 @pytest.mark.parametrize("kind", ALL)
-def test_the_docstring_draws_every_error_with_its_answer(kind: type[VtexTrackingError]) -> None:
-    """The tree in the module's docstring is complete."""
+def test_the_tree_in_the_docstring_contains_every_exception(kind: type[VtexTrackingError]) -> None:
+    """The tree in the module's docstring contains every exception, and each has its own docstring."""
     assert kind.__name__ in (errors.__doc__ or "")
     assert kind.__doc__
 
 
-def test_only_an_unknown_outcome_is_unknown() -> None:
-    """Every other error means that nothing was applied."""
+def test_only_outcome_unknown_error_is_unknown() -> None:
+    """applied is None for OutcomeUnknownError and False for every other exception."""
     assert {kind.__name__: kind.applied for kind in ALL if kind.applied is not False} == {"OutcomeUnknownError": None}
 
 
 @pytest.mark.parametrize("leave", [lambda e: pickle.loads(pickle.dumps(e)), copy.copy, copy.deepcopy])  # noqa: S301 - our own
 @pytest.mark.parametrize("kind", ALL)
-def test_errors_survive_pickle_and_copy(kind: type[VtexTrackingError], leave: object) -> None:
-    """With all that is known of them."""
+def test_exceptions_can_be_pickled_and_copied(kind: type[VtexTrackingError], leave: object) -> None:
+    """A pickled or copied exception has the same type, message and attributes."""
     error = kind("told")
     error.attempts = 3
     vars(error).update(status_code=429, code="X", headers={"a": "b"}, retry_after=5.0)
@@ -42,20 +42,20 @@ def test_errors_survive_pickle_and_copy(kind: type[VtexTrackingError], leave: ob
     assert vars(twin) == vars(error)
 
 
-def test_an_invalid_update_lists_its_problems() -> None:
-    """In its text and as values."""
+def test_an_invalid_update_error_lists_its_problems() -> None:
+    """The problems are in the message and in the attribute."""
     error = InvalidUpdateError(problems=[Problem("a", "b"), Problem("c", "d")])
     assert str(error) == "a: b; c: d"
     assert error.problems == (Problem("a", "b"), Problem("c", "d"))
 
 
-def test_repr_shows_the_text_alone() -> None:
-    """Never headers or body."""
+def test_repr_shows_only_the_message() -> None:
+    """The repr of an exception shows neither headers nor body."""
     error = RateLimitedError("told", status_code=429, headers={"x": "HIDDEN"}, body="HIDDEN")
     assert repr(error) == "RateLimitedError('told')"
 
 
-def test_an_error_made_of_nothing_says_nothing() -> None:
-    """No text, and no body."""
+def test_an_exception_without_arguments_is_empty() -> None:
+    """An exception made without arguments has an empty message and an empty body."""
     error = errors.RefusedError()
     assert (str(error), error.body) == ("", "")

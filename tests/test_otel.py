@@ -1,4 +1,4 @@
-"""Spans for OpenTelemetry."""
+"""OpenTelemetry spans."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ def exported() -> tuple[Any, InMemorySpanExporter]:
 
 
 @both
-def test_a_call_is_one_span_however_many_tries_it_took(
+def test_a_call_is_one_span_whatever_its_number_of_attempts(
     kind: Any, twin: Callable[..., Twin], exported: tuple[Any, InMemorySpanExporter]
 ) -> None:
-    """Below the caller's span, with the standard attributes."""
+    """A retried call is one span below the caller's span, with the standard attributes."""
     tracer, exporter = exported
     ok = httpx.Response(200, json=RECEIPT, headers={"x-vtex-operation-id": "6f0e"})
     client = twin(kind, Recorder(httpx.Response(429, headers={"Retry-After": "0"}), ok), on_attempt=SpanHook(tracer))
@@ -67,10 +67,10 @@ def test_a_call_is_one_span_however_many_tries_it_took(
 
 
 @both
-def test_a_call_that_fails_is_a_span_with_its_kind_of_error(
+def test_a_failed_call_is_a_span_with_its_error_type(
     kind: Any, twin: Callable[..., Twin], exported: tuple[Any, InMemorySpanExporter]
 ) -> None:
-    """Whether it was applied is the question; no id and no credential is in it."""
+    """A failed call is a span with the error's type and whether it was applied, without ids and credentials."""
     tracer, exporter = exported
     client = twin(kind, Recorder(httpx.ReadTimeout(APP_TOKEN)), on_attempt=[SpanHook(tracer)])
     with pytest.raises(OutcomeUnknownError):
@@ -85,8 +85,8 @@ def test_a_call_that_fails_is_a_span_with_its_kind_of_error(
     assert [text for text in (ORDER, INVOICE, APP_TOKEN) if text in span.to_json()] == []
 
 
-def test_it_is_imported_only_when_used() -> None:
-    """A client without it does not know OpenTelemetry; the hook takes the global tracer."""
+def test_opentelemetry_is_imported_only_when_used() -> None:
+    """A client does not import OpenTelemetry; a hook without a tracer uses the global one."""
     code = (
         "import sys, vtex_tracking_ext.client; assert 'opentelemetry' not in sys.modules; "
         "from vtex_tracking_ext.otel import SpanHook; SpanHook()"

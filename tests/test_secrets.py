@@ -1,4 +1,4 @@
-"""One fake secret, planted everywhere, must be seen nowhere."""
+"""A fake credential, planted in every input, appears in no output."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def unseen(*texts: object) -> None:
 @pytest.mark.parametrize("status", [200, 202, 302, 400, 401, 403, 404, 409, 429, 500, 520])
 @pytest.mark.parametrize("read", [False, True])
 @pytest.mark.usefixtures("way")
-def test_a_server_that_echoes_everything(
+def test_a_server_that_echoes_the_request_reveals_no_credential(
     kind: Any,
     credentials: dict[str, str],
     status: int,
@@ -74,7 +74,7 @@ def test_a_server_that_echoes_everything(
     twin: Callable[..., Twin],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Results, errors, their pickles and copies, tracebacks, hooks, and every logger at every level."""
+    """Results, errors, their pickles and copies, tracebacks, hooks and all logs contain no credential."""
     seen: list[object] = []
     with caplog.at_level(logging.DEBUG), echo(status) as server:
         client = twin(
@@ -97,8 +97,10 @@ def test_a_server_that_echoes_everything(
 
 @both
 @any_credentials
-def test_a_secret_in_the_wrong_place(kind: Any, credentials: dict[str, str], twin: Callable[..., Twin]) -> None:
-    """In the account, an address, an id, a date: what is said of it does not quote it."""
+def test_a_credential_in_another_argument_is_not_quoted(
+    kind: Any, credentials: dict[str, str], twin: Callable[..., Twin]
+) -> None:
+    """The message about a credential given as account, address, id or date does not contain it."""
     for wrong in ({"account": SECRET}, {"environment": SECRET}, {"base_url": f"http://{SECRET}"}, {"timeout": SECRET}):
         with pytest.raises(ConfigurationError) as refused:
             kind(**{"account": "mystore", **credentials, **wrong})
@@ -122,24 +124,24 @@ LONG = "TOPSECRET+TOP/SECRET==" * 30
 
 @both
 @pytest.mark.parametrize("option", ["account", "environment", "timeout", "on_unknown", "retry", "ca_file"])
-def test_a_long_secret_in_the_wrong_place(kind: Any, option: str) -> None:
-    """Messages cut what they quote: the beginning of a credential is kept out of them as well."""
+def test_the_start_of_a_long_credential_in_another_argument_is_not_quoted(kind: Any, option: str) -> None:
+    """A message that truncates a credential in another argument does not contain its start."""
     with pytest.raises(ConfigurationError) as refused:
         kind(**{"account": "mystore", "user_token": LONG, option: LONG})
     assert LONG[:8] not in "".join(traceback.format_exception(refused.value))
 
 
 @both
-def test_a_secret_in_the_name_of_a_file(kind: Any) -> None:
-    """It is quoted by the message that there is none."""
+def test_a_credential_in_a_file_name_is_not_quoted(kind: Any) -> None:
+    """The message about a ca_file that cannot be used does not contain a credential in its name."""
     with pytest.raises(ConfigurationError, match="cannot be used") as refused:
         kind("mystore", user_token=SECRET, ca_file=f"/none/{SECRET}.pem")
     unseen(refused.value, "".join(traceback.format_exception(refused.value)))
 
 
 @both
-def test_a_long_secret_in_an_update(kind: Any, twin: Callable[..., Twin]) -> None:
-    """The same."""
+def test_the_start_of_a_long_credential_in_an_update_is_not_quoted(kind: Any, twin: Callable[..., Twin]) -> None:
+    """The problems of an update do not contain the start of a long credential."""
     client = twin(kind, "mystore", user_token=LONG)
     with pytest.raises(InvalidUpdateError) as invalid:
         client.update("1-01", "1", events=[LONG, TrackingEvent(LONG, "x")])
@@ -147,8 +149,8 @@ def test_a_long_secret_in_an_update(kind: Any, twin: Callable[..., Twin]) -> Non
 
 
 @both
-def test_a_secret_as_a_headers_name(kind: Any, twin: Callable[..., Twin]) -> None:
-    """A server can echo it there, too."""
+def test_a_credential_in_the_name_of_a_response_header_is_redacted(kind: Any, twin: Callable[..., Twin]) -> None:
+    """A credential that the server echoes as the name of a header is redacted."""
     for status in (200, 404):
         said = f"HTTP/1.1 {status} x\r\nMADEUPTOKEN: 1\r\nContent-Length: 0\r\n\r\n".encode()
         with Server([read, say(said), close]) as server:
@@ -163,18 +165,18 @@ def test_a_secret_as_a_headers_name(kind: Any, twin: Callable[..., Twin]) -> Non
 
 @both
 @pytest.mark.parametrize("credentials", [{"app_key": f"{SECRET}\n", "app_token": "x"}, {"user_token": f"{SECRET} x"}])
-def test_a_credential_that_no_header_can_carry(kind: Any, credentials: dict[str, str]) -> None:
-    """Its argument is named, not its value."""
+def test_an_invalid_credential_is_not_quoted(kind: Any, credentials: dict[str, str]) -> None:
+    """The message about a credential with a line break or a space does not contain it."""
     with pytest.raises(ConfigurationError) as refused:
         kind("mystore", **credentials)
     unseen(refused.value, "".join(traceback.format_exception(refused.value)))
 
 
 @any_credentials
-def test_a_client_is_not_pickled_and_shows_nothing(credentials: dict[str, Any]) -> None:
-    """Nor does anything that it is made of."""
+def test_a_client_cannot_be_pickled_and_shows_no_credential(credentials: dict[str, Any]) -> None:
+    """The reprs of a client and of its parts contain no credential, and neither can be pickled."""
     with TrackingClient("mystore", **credentials) as client:
-        unseen(client, repr(client), repr(client._plans.wiring), repr(client._plans.rules), repr(client._transport))
-        for value in (client, client._plans.wiring):
+        unseen(client, repr(client), repr(client._options.server), repr(client._options), repr(client._transport))
+        for value in (client, client._options.server):
             with pytest.raises(TypeError):
                 pickle.dumps(value)

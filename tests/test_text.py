@@ -1,4 +1,4 @@
-"""What a person may see of text that others wrote."""
+"""Text made safe to print."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from vtex_tracking_ext.text import plain, quoted, visible
 
 
 class Kind(str, Enum):  # noqa: UP042 - a StrEnum prints what it holds
-    """Text that prints as another text than it holds."""
+    """A str enum, whose members are formatted as another text than they are equal to."""
 
     A = "a"
 
 
 class Broken:
-    """A value that cannot be shown."""
+    """A value whose repr raises an exception."""
 
     def __repr__(self) -> str:
         raise ZeroDivisionError
@@ -37,20 +37,20 @@ class Broken:
         ("x" * 301, "x" * 300 + "... (301 characters)"),
     ],
 )
-def test_text_is_shown_safely(text: str, shown: str) -> None:
-    """Escapes for what does not print, and a cut."""
+def test_visible_escapes_and_truncates(text: str, shown: str) -> None:
+    """Unprintable characters are escaped, and a long text is truncated with its length."""
     assert visible(text) == shown
 
 
 @given(st.text())
-def test_shown_text_is_printable_and_short(text: str) -> None:
-    """Whatever it was."""
+def test_visible_text_is_printable_and_short(text: str) -> None:
+    """Any text becomes printable and stays below a length."""
     assert visible(text).isprintable()
     assert len(visible(text, 10)) < 10 * 10 + 40
 
 
-def test_values_are_quoted() -> None:
-    """Text between quotes, other values as Python writes them."""
+def test_quoted_shows_strings_in_quotes_and_other_values_as_repr() -> None:
+    """Strings are quoted, other values are shown by their repr, and a broken repr by the type."""
     assert quoted("a\n") == r"'a\n'"
     assert quoted(5) == "5"
     assert quoted(["\x1b"]) == r"['\x1b']"
@@ -58,8 +58,8 @@ def test_values_are_quoted() -> None:
     assert quoted(Broken()) == "a Broken"
 
 
-def test_text_is_made_plain() -> None:
-    """Other values stay as they are, whatever they are."""
+def test_plain_converts_strings_only() -> None:
+    """A str enum's member becomes a plain string, and other values are unchanged."""
     assert str(Kind.A) != "a"
     assert (plain(Kind.A), type(plain(Kind.A))) == ("a", str)
     value = object()

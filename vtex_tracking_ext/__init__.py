@@ -10,10 +10,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .call.hooks import AttemptEvent
-    from .call.retry import RetryBudget, RetryPolicy
     from .client import TrackingClient
     from .client_async import AsyncTrackingClient
+    from .config.retry_policy import RetryBudget, RetryPolicy
     from .errors import (
         AuthenticationError,
         ConfigurationError,
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
         RefusedError,
         VtexTrackingError,
     )
-    from .events import Package, PackageEvent, TrackingEvent, TrackingReceipt, TrackingUpdate
+    from .events import AttemptEvent, Package, PackageEvent, TrackingEvent, TrackingReceipt, TrackingUpdate
 
 __all__ = [
     "AsyncTrackingClient",
@@ -60,9 +59,8 @@ __all__ = [
 _HOMES = {
     "client": ("TrackingClient",),
     "client_async": ("AsyncTrackingClient",),
-    "events": ("Package", "PackageEvent", "TrackingEvent", "TrackingReceipt", "TrackingUpdate"),
-    "call.hooks": ("AttemptEvent",),
-    "call.retry": ("RetryBudget", "RetryPolicy"),
+    "config.retry_policy": ("RetryBudget", "RetryPolicy"),
+    "events": ("AttemptEvent", "Package", "PackageEvent", "TrackingEvent", "TrackingReceipt", "TrackingUpdate"),
 }
 
 

@@ -6,8 +6,9 @@ import asyncio
 from copy import copy
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from .call.steps import Attempt, Conversation, Exchange, OnUnknown
-from .config.options import DEFAULT_TIMEOUT, MAX_CONNECTIONS, Hooks, Plans, delivery, from_env, tracking_number_body
+from .call import steps
+from .call.steps import Attempt, Steps
+from .config.options import DEFAULT_TIMEOUT, MAX_CONNECTIONS, Hooks, OnUnknown, arguments_from_env, client_options
 from .events import TrackingUpdate
 from .transport.transport_async import AsyncTransport
 
@@ -16,10 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import TracebackType
 
-    import httpx
-
-    from .call.retry import RetryPolicy
-    from .events import Package, TrackingEvent, TrackingReceipt, When
+    from .call.faults import Fault
+    from .call.outcome import Answer
+    from .config.retry_policy import RetryPolicy
+    from .events import DateLike, Package, TrackingEvent, TrackingReceipt
+    from .transport.caller_client_async import AsyncHttpClient
 
 T = TypeVar("T")
 
@@ -48,9 +50,9 @@ class AsyncTrackingClient:
         trust_env: bool = False,
         max_connections: int = MAX_CONNECTIONS,
         on_attempt: Hooks = (),
-        http_client: httpx.AsyncClient | None = None,
+        http_client: AsyncHttpClient | None = None,
     ) -> None:
-        self._plans = Plans(
+        self._options = client_options(
             account,
             app_key=app_key,
             app_token=app_token,
@@ -65,25 +67,25 @@ class AsyncTrackingClient:
             trust_env=trust_env,
             max_connections=max_connections,
             on_attempt=on_attempt,
-            own=http_client is None,
+            has_http_client=http_client is not None,
         )
-        self._transport = AsyncTransport(self._plans.wiring, http_client)
+        self._transport = AsyncTransport(self._options.server, http_client)
 
     @classmethod
     def from_env(cls, **options: Any) -> Self:
-        """Make a client from ``VTEX_ACCOUNT``, ``VTEX_APP_KEY`` and ``VTEX_APP_TOKEN`` (or ``VTEX_USER_TOKEN``).
+        """Create a client from ``VTEX_ACCOUNT``, ``VTEX_APP_KEY`` and ``VTEX_APP_TOKEN`` (or ``VTEX_USER_TOKEN``).
 
-        ``VTEX_BASE_URL`` and ``VTEX_ENVIRONMENT`` are read too. Options given here come before the environment.
+        ``VTEX_BASE_URL`` and ``VTEX_ENVIRONMENT`` are read too. Arguments take precedence over the environment.
 
         Raises:
-            ConfigurationError: Something is missing or cannot be used.
+            ConfigurationError: An option is missing or cannot be used.
         """
-        return cls(**from_env(options))
+        return cls(**arguments_from_env(options))
 
     async def update(self, order_id: str, invoice_number: str, *, events: Iterable[TrackingEvent]) -> TrackingReceipt:
-        """Add events to a package that is on its way.
+        """Add events to a package in transit.
 
-        Each call appends: sending the same events again shows them to the shopper twice.
+        Each call appends its events: if you send the same events again, the shopper sees them twice.
 
         Args:
             order_id: Order id in this account, such as ``1172452900788-01``.
@@ -91,10 +93,10 @@ class AsyncTrackingClient:
             events: The events, oldest first.
 
         Raises:
-            InvalidUpdateError: Something is wrong with it; ``problems`` lists all of it. Nothing was sent.
-            NotSentError: No connection. Nothing was sent.
-            RefusedError: VTEX said no. Nothing was applied.
-            OutcomeUnknownError: It may have been applied or not.
+            InvalidUpdateError: The update is invalid; ``problems`` lists every reason. Nothing was sent.
+            NotSentError: No connection was made. Nothing was sent.
+            RefusedError: VTEX refused the update. Nothing was applied.
+            OutcomeUnknownError: The update may have been applied or not.
         """
         return await self.send(TrackingUpdate(order_id, invoice_number, events))
 
@@ -103,31 +105,33 @@ class AsyncTrackingClient:
         order_id: str,
         invoice_number: str,
         *,
-        delivered_date: When | None = None,
+        delivered_date: DateLike | None = None,
         events: Iterable[TrackingEvent] = (),
     ) -> TrackingReceipt:
-        """Report a package as delivered or picked up, perhaps with its last events. Treat it as final.
+        """Report a package as delivered or picked up. A delivery cannot be taken back.
 
         Args:
             order_id: Order id in this account.
             invoice_number: Invoice number of the package, as text.
-            delivered_date: When it was delivered: a datetime (sent as ``yyyy-mm-dd hh:mm``), a date or such a
-                text; not in the future. It is never taken from an event, because the last event's date is not
+            delivered_date: When it was delivered: a datetime (sent as ``yyyy-mm-dd hh:mm``), a date, or text in either
+                format; not in the future. It is never taken from an event, because the date of the last event is not
                 the delivery date (VTEX documentation).
-            events: Events to add, oldest first.
+            events: Last events to add, oldest first.
 
         Raises:
             VtexTrackingError: As for :meth:`update`.
         """
-        return await self.send(delivery(order_id, invoice_number, delivered_date, events))
+        return await self.send(
+            TrackingUpdate(order_id, invoice_number, events, is_delivered=True, delivered_date=delivered_date)
+        )
 
     async def send(self, update: TrackingUpdate) -> TrackingReceipt:
-        """Send an update as it stands.
+        """Send an update.
 
         Raises:
             VtexTrackingError: As for :meth:`update`.
         """
-        return await self._converse(self._plans.send(update))
+        return await self._run(steps.send_update(update, self._options))
 
     async def set_tracking_number(
         self,
@@ -137,26 +141,28 @@ class AsyncTrackingClient:
         tracking_number: str,
         tracking_url: str | None = None,
         courier: str | None = None,
-        dispatched_date: When | None = None,
+        dispatched_date: DateLike | None = None,
     ) -> TrackingReceipt:
-        """Register the tracking number of a package. Events can be added from then on.
+        """Register the tracking number of a package, which VTEX requires before its first event.
 
-        It replaces all four values: one left out is sent as null, as VTEX's contract asks, and may erase what
-        stood there.
+        The call replaces all four values. VTEX's contract sends an omitted one as null, which may erase the old value.
 
         Args:
             order_id: Order id in this account.
             invoice_number: Invoice number of the package, as text.
             tracking_number: The carrier's number, not blank.
-            tracking_url: Where the shopper follows the package.
+            tracking_url: Page on which the shopper can follow the package.
             courier: Name of the carrier.
-            dispatched_date: When it was dispatched: a datetime or a date, sent in ISO 8601, or such a text.
+            dispatched_date: When it was dispatched: a datetime or a date, sent in ISO 8601, or text in that format.
 
         Raises:
             VtexTrackingError: As for :meth:`update`.
         """
-        body = tracking_number_body(tracking_number, tracking_url, courier, dispatched_date)
-        return await self._converse(self._plans.set_tracking_number(order_id, invoice_number, body))
+        return await self._run(
+            steps.set_tracking_number(
+                order_id, invoice_number, tracking_number, tracking_url, courier, dispatched_date, self._options
+            )
+        )
 
     async def get_packages(self, order_id: str) -> tuple[Package, ...]:
         """Read the packages of an order, returns included (``type`` tells them apart).
@@ -164,49 +170,49 @@ class AsyncTrackingClient:
         The key's role needs the License Manager resource *View order*.
 
         Raises:
-            InvalidUpdateError: The order id cannot be one.
-            NotSentError: No connection.
-            RefusedError: VTEX said no.
-            ReadFailedError: No answer, or none that makes sense.
+            InvalidUpdateError: The order id is invalid.
+            NotSentError: No connection was made.
+            RefusedError: VTEX refused the request.
+            ReadFailedError: There was no answer, or no readable one.
         """
-        return await self._converse(self._plans.get_packages(order_id))
+        return await self._run(steps.get_packages(order_id, self._options))
 
     async def was_applied(self, update: TrackingUpdate) -> bool | None:
-        """Tell whether an update stands on its order, by reading it.
+        """Read an order, and return whether it shows an update.
 
         Returns:
-            True where all of it is there, be it from an equal update that was sent before; False where nothing of
-            it is, which proves nothing in the first seconds after sending; None where only a part is, or the
-            order cannot be read.
+            True if the order shows the whole update, perhaps from an equal update that was sent earlier; False if it
+            shows nothing of it, which proves nothing in the first seconds after sending; None if it shows a part, or
+            cannot be read.
 
         Raises:
-            InvalidUpdateError: Such an update cannot be sent.
+            InvalidUpdateError: The update is invalid.
         """
-        return await self._converse(self._plans.was_applied(update))
+        return await self._run(steps.look_up_update(update, self._options))
 
     def paced(self) -> Self:
-        """Return the same client, over the same connections, for whoever calls from many places at a pace of their own.
+        """Return a client over the same connections, for callers that pace many concurrent calls themselves.
 
         It raises RateLimitedError and OutcomeUnknownError at once, whatever ``retry`` and ``on_unknown`` say, because
-        then it is all of the calls that must wait, not one.
+        after those all concurrent calls must wait, not one.
         """
         other = copy(self)
-        other._plans = self._plans.paced()  # noqa: SLF001 - of the same class
+        other._options = self._options.without_waiting()  # noqa: SLF001 - of the same class
         return other
 
     @property
     def account(self) -> str:
-        """Name of the account that this client calls."""
-        return self._plans.account
+        """The VTEX account that this client calls."""
+        return self._options.account
 
     @property
     def base_url(self) -> str:
-        """The address that it calls, without a slash at its end."""
-        return self._plans.wiring.base_url
+        """The address that this client calls, without a trailing slash."""
+        return self._options.server.base_url
 
     async def close(self) -> None:
-        """Close the connections. Using the client as a context manager does it too."""
-        await self._transport.close()
+        """Close the connections. Leaving the client's ``with`` block does the same."""
+        await self._transport.aclose()
 
     async def __aenter__(self) -> Self:
         return self
@@ -217,19 +223,19 @@ class AsyncTrackingClient:
         await self.close()
 
     def __repr__(self) -> str:
-        return self._plans.describe(type(self).__name__)
+        return self._options.describe(type(self).__name__)
 
-    async def _converse(self, conversation: Conversation[T]) -> T:
-        """Carry out a conversation's steps and return its result."""
-        exchange: Exchange | None = None
+    async def _run(self, call: Steps[T]) -> T:
+        """Carry out the steps of a call, and return its result."""
+        result: Answer | Fault | None = None
         try:
             while True:
-                step = conversation.send(exchange)
+                step = call.send(result)
                 if isinstance(step, Attempt):
-                    exchange = await self._transport.attempt(step)
+                    result = await self._transport.attempt(step)
                 else:
-                    exchange = None
+                    result = None
                     await asyncio.sleep(step.seconds)
         except StopIteration as end:
-            result: T = end.value
-            return result
+            value: T = end.value
+            return value

@@ -1,21 +1,21 @@
-"""The errors, all under one base. ``applied`` answers the question that matters: did the change reach VTEX?
+"""The exceptions, all under one base class. ``applied`` answers the important question: did the change reach VTEX?
 
 ::
 
-    VtexTrackingError                 applied: True, False or None (unknown)
-    |-- ConfigurationError            False  account, credentials, address or file: nothing was sent
-    |-- InvalidUpdateError            False  also a ValueError; ``problems`` lists everything that is wrong
-    |-- NotSentError                  False  no connection: not one byte of the request left
-    |-- ReadFailedError               False  a read (an order's packages) failed; reads change nothing
-    |-- RefusedError                  False  VTEX said no: 3xx, 4xx but 408, 501
+    VtexTrackingError               applied  base class
+    |-- ConfigurationError            False  the account, credentials, an address or a file cannot be used
+    |-- InvalidUpdateError            False  an update breaks a rule; also a ValueError; ``problems`` lists all of them
+    |-- NotSentError                  False  no byte of the request was sent
+    |-- ReadFailedError               False  an order could not be read; a read changes nothing
+    |-- RefusedError                  False  refused by the server: status 3xx, 4xx except 408, or 501
     |   |-- AuthenticationError              401
     |   |-- PermissionDeniedError            403
     |   |-- NotFoundError                    404
     |   |-- ConflictError                    409
     |   `-- RateLimitedError                 429; ``retry_after`` in seconds, or None
-    `-- OutcomeUnknownError           None   it may have been applied: read the order before sending again
+    `-- OutcomeUnknownError           None   the change may have been applied: read the order before sending it again
 
-All of them survive :mod:`pickle` and :mod:`copy`.
+The bulk part adds InputFileError and JournalError. All exceptions can be pickled and copied.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ class Problem(NamedTuple):
     """One thing that is wrong with an update.
 
     Attributes:
-        place: Where, in Python's notation: ``events[3].description``.
-        message: What is wrong, and how to mend it.
+        place: Place of the value in Python's notation, such as ``events[3].description``.
+        message: What is wrong, and how to fix it.
     """
 
     place: str
@@ -42,12 +42,11 @@ class Problem(NamedTuple):
 
 
 class VtexTrackingError(Exception):
-    """Anything this package raises.
+    """Base class of all exceptions that this package raises.
 
     Attributes:
-        applied: Whether the change reached VTEX: True, False, or None where nobody can know without reading
-            the order.
-        attempts: How many requests were begun for this call.
+        applied: Whether the change was applied: False, or None if only reading the order can tell.
+        attempts: Number of requests that were begun for the call.
     """
 
     applied: bool | None = False
@@ -59,10 +58,10 @@ class ConfigurationError(VtexTrackingError):
 
 
 class InvalidUpdateError(VtexTrackingError, ValueError):
-    """The update breaks a limit of openapi.yaml or a rule of VTEX. Nothing was sent.
+    """The update exceeds a limit of openapi.yaml or breaks a rule of VTEX or of this package. Nothing was sent.
 
     Attributes:
-        problems: Everything that is wrong, in the order of the fields.
+        problems: Every problem of the update, in the order of its fields.
     """
 
     def __init__(self, message: str = "", *, problems: Iterable[Problem] = ()) -> None:
@@ -71,19 +70,19 @@ class InvalidUpdateError(VtexTrackingError, ValueError):
 
 
 class NotSentError(VtexTrackingError):
-    """No connection was made: refused, name not found, TLS failure, time-out before sending. Safe to repeat."""
+    """No byte was sent: connection refused, host name not found, TLS failure or connect timeout. Safe to retry."""
 
 
-class _AnsweredError(VtexTrackingError):
-    """Holds what is known of VTEX's answer.
+class _ResponseError(VtexTrackingError):
+    """Base class of the errors that carry the server's response, if there was one.
 
     Attributes:
-        status_code: HTTP status, or None where no answer came.
-        code: VTEX's error code, such as ``OMS003``, or None. Text, never a number.
-        message: VTEX's own words, in whatever language; never match on them.
-        request_id: What VTEX's support asks for, or None.
-        headers: The answer's headers, names in lower case, credentials removed.
-        body: The answer's body as text, credentials removed; not shown in ``str`` or ``repr``.
+        status_code: HTTP status, or None if there was no response.
+        code: VTEX's error code as text, such as ``OMS003``, or None.
+        message: VTEX's error message, or None. Its wording and language vary: do not compare it.
+        request_id: Id by which VTEX's support can find the request, or None.
+        headers: Response headers, with lower-case names and without credentials.
+        body: Response body as text, without credentials. Neither ``str`` nor ``repr`` shows it.
     """
 
     def __init__(
@@ -109,43 +108,43 @@ class _AnsweredError(VtexTrackingError):
         return f"{type(self).__name__}({str(self)!r})"
 
 
-class ReadFailedError(_AnsweredError):
-    """An order could not be read: no answer in time, or none that makes sense. Reading changes nothing."""
+class ReadFailedError(_ResponseError):
+    """An order could not be read: there was no response in time, or none that is an order. Nothing was changed."""
 
 
-class RefusedError(_AnsweredError):
-    """VTEX, or a gateway before it, said no. Nothing was applied."""
+class RefusedError(_ResponseError):
+    """VTEX, or a gateway in front of it, refused the request. Nothing was applied."""
 
     status_code: int
 
 
 class AuthenticationError(RefusedError):
-    """401: the credentials are missing, wrong or expired."""
+    """Status 401: the credentials are missing, wrong or expired."""
 
 
 class PermissionDeniedError(RefusedError):
-    """403: the key is known, but its role lacks the License Manager resource that the call needs."""
+    """Status 403: the key's role lacks the License Manager resource that the call needs."""
 
 
 class NotFoundError(RefusedError):
-    """404: no such order in this account, or no such invoice on it."""
+    """Status 404: the account has no such order, or the order has no such invoice."""
 
 
 class ConflictError(RefusedError):
-    """409: the order is in a state that does not take the change."""
+    """Status 409: the order's state does not allow the change."""
 
 
 class RateLimitedError(RefusedError):
-    """429: the account is over its limit, which it shares with the merchant's other systems.
+    """Status 429: the account is over its rate limit, which all systems of the merchant share.
 
     Attributes:
-        retry_after: Seconds VTEX asked to wait, or None where it did not say or said nonsense.
+        retry_after: Seconds to wait according to ``Retry-After``, or None if it is absent or invalid.
     """
 
     retry_after: float | None = None
 
 
-class OutcomeUnknownError(_AnsweredError):
-    """Bytes of the request may have left and no trustworthy answer came. Sending again may add events twice."""
+class OutcomeUnknownError(_ResponseError):
+    """The request may have been sent, and no response tells its outcome. Sending it again may add its events twice."""
 
     applied = None

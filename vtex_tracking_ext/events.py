@@ -1,4 +1,7 @@
-"""What travels: tracking updates to VTEX, receipts and packages back. Frozen values, no checks, no I/O."""
+"""The values that go in and out of a client: updates, receipts, packages, and the events of hooks.
+
+They are immutable, and nothing is checked here: a client checks an update when it sends it.
+"""
 
 from __future__ import annotations
 
@@ -8,89 +11,93 @@ from typing import Literal, cast
 
 from attrs import field, frozen
 
+from .errors import VtexTrackingError  # noqa: TC001 - keeps the annotations of AttemptEvent resolvable
 from .text import plain
 
-#: A day as a caller may write it: a date, a datetime (which is a date to Python), or text.
-When = dt.date | str
+#: A date as a caller may give it: a date, a datetime (a subclass of date), or text.
+DateLike = dt.date | str
 
 
-def _text(value: str) -> str:
+def _plain_text(value: str) -> str:
     return value if type(value) is str else plain(value)
 
 
-def _when(value: When) -> When:
+def _plain_date(value: DateLike) -> DateLike:
     return value if type(value) is str else plain(value)
 
 
-def _when_or_none(value: When | None) -> When | None:
+def _plain_date_or_none(value: DateLike | None) -> DateLike | None:
     return plain(value)
 
 
 @frozen
 class TrackingEvent:
-    """One thing that happened to a package.
+    """One event in the transport of a package.
 
-    Values are checked when an update is sent, not here, so that all problems can be told at once.
+    The values are checked when the update is sent, so that one error lists all problems. The maximum lengths are those
+    of openapi.yaml, by way of ``vtex_oms_client.constants``.
 
     Attributes:
-        date: Calendar day of the event as the carrier wrote it: a date, a datetime (its own day counts, it is
-            never shifted to another time zone) or text ``yyyy-mm-dd``.
-        description: What the shopper reads; not empty, and at most as many characters as openapi.yaml says
-            (``vtex_oms_client.constants.EVENT_DESCRIPTION_MAX_LENGTH``).
-        city: City, or empty where the carrier does not tell.
-        state: State, such as ``RJ``, or empty.
+        date: Local calendar day of the event, as the carrier wrote it: a date, a datetime (only its day is sent; no
+            time zone is converted) or text ``yyyy-mm-dd``. VTEX documents this format.
+        description: Text that the shopper reads; from 1 to ``EVENT_DESCRIPTION_MAX_LENGTH`` characters. The maximum
+            is a known issue of VTEX.
+        city: City, or empty if unknown.
+        state: State, such as ``RJ``, or empty if unknown.
     """
 
-    date: When = field(converter=_when)
-    description: str = field(converter=_text)
-    city: str = field(default="", converter=_text)
-    state: str = field(default="", converter=_text)
+    date: DateLike = field(converter=_plain_date)
+    description: str = field(converter=_plain_text)
+    city: str = field(default="", converter=_plain_text)
+    state: str = field(default="", converter=_plain_text)
 
 
 def _as_tuple(events: Iterable[TrackingEvent]) -> tuple[TrackingEvent, ...]:
     if type(events) is tuple:
         return events
-    given: object = events  # whatever a caller gave: what is no series of events stays, to be refused by its name
-    if isinstance(given, Iterable) and not isinstance(given, str | bytes | Mapping):
-        return tuple(given)
-    return cast("tuple[TrackingEvent, ...]", given)
+    value: object = events  # may be anything; a value that is not a series of events is kept, and refused on sending
+    if isinstance(value, Iterable) and not isinstance(value, str | bytes | Mapping):
+        return tuple(value)
+    return cast("tuple[TrackingEvent, ...]", value)
 
 
 @frozen
 class TrackingUpdate:
-    """One call: events to add to a package, and perhaps its delivery.
+    """One call of VTEX's tracking API: events to add to a package, or its delivery, or both.
 
     Attributes:
-        order_id: Order id in the account that fulfils the order, such as ``1172452900788-01``.
-        invoice_number: Invoice number of the package; text, because leading zeros count.
-        events: The events, oldest first. VTEX appends them on every call.
-        is_delivered: Whether the package reached the shopper or the pickup point. Treat it as final: nothing
-            public shows that it can be taken back.
-        delivered_date: When it was delivered: a datetime (sent as ``yyyy-mm-dd hh:mm``, never shifted), a date
-            (sent as ``yyyy-mm-dd``) or such a text. Only with ``is_delivered``, and never in the future.
+        order_id: Id of the order in the account that fulfils it, such as ``1172452900788-01``.
+        invoice_number: Invoice number of the package. It is text, because leading zeros count.
+        events: Events, oldest first. VTEX adds them on every call; it has no idempotency key.
+        is_delivered: Whether the package has reached the shopper or the pickup point. Treat it as final: VTEX documents
+            no way to undo it.
+        delivered_date: Date of the delivery: a datetime (sent as ``yyyy-mm-dd hh:mm``; no time zone is converted), a
+            date (sent as ``yyyy-mm-dd``), or text in one of these formats. Only with ``is_delivered``, and not in the
+            future: both are rules of this package.
     """
 
-    order_id: str = field(converter=_text)
-    invoice_number: str = field(converter=_text)
+    order_id: str = field(converter=_plain_text)
+    invoice_number: str = field(converter=_plain_text)
     events: tuple[TrackingEvent, ...] = field(default=(), converter=_as_tuple)
     is_delivered: bool = False
-    delivered_date: When | None = field(default=None, converter=_when_or_none)
+    delivered_date: DateLike | None = field(default=None, converter=_plain_date_or_none)
 
 
 @frozen
 class TrackingReceipt:
-    """VTEX's word that a change was accepted. The order shows it some seconds later.
+    """Confirmation that VTEX accepted a change. The order shows the change some seconds later (seen).
 
     Attributes:
-        date: When VTEX accepted it, with VTEX's offset; Python keeps six of its seven fraction digits. None
-            where the answer did not tell.
-        order_id: The order VTEX speaks of, or None where the answer did not tell.
-        receipt: VTEX's id of the acceptance, 32 hex digits, or None.
-        headers: Headers of the answer, names in lower case.
-        attempts: How many requests were begun for this call.
-        applied: Always True: a receipt exists only for what was applied.
-        note: None, or what is odd about the answer: no readable receipt in it, another order's id.
-        confirmed_by: ``answer``, or ``reading`` where no answer came and the order was read back instead.
+        date: Time at which VTEX accepted the change, with VTEX's offset, to the microsecond (VTEX sends seven fraction
+            digits); None if the response does not contain it.
+        order_id: Order id in the response, or None.
+        receipt: VTEX's id of the acceptance, 32 hexadecimal digits, or None.
+        headers: Response headers, with lower-case names.
+        attempts: Number of requests that were begun for the call.
+        applied: Always True: a receipt exists only for an applied change.
+        note: What is unusual about the response, such as an unreadable receipt or the id of another order, or None.
+        confirmed_by: ``answer`` if VTEX's response confirmed the change; ``reading`` if no usable response arrived and
+            the order, read back, shows the change.
     """
 
     date: dt.datetime | None
@@ -108,12 +115,12 @@ class PackageEvent:
     """A tracking event as the order shows it.
 
     Attributes:
-        date: Calendar day of the event, ``yyyy-mm-dd``, or empty where VTEX does not tell.
-        description: What the shopper reads.
+        date: Calendar day of the event, ``yyyy-mm-dd``, or empty if VTEX sends none.
+        description: Text that the shopper reads.
         city: City, or empty.
         state: State, or empty.
         last_change: VTEX's ``lastChange``, as stored, or None.
-        create_date: VTEX's ``createDate``, as stored, or None.
+        create_date: VTEX's ``createDate``, as stored, or None. VTEX does not document which of the two is the event's.
     """
 
     date: str
@@ -126,17 +133,17 @@ class PackageEvent:
 
 @frozen
 class Package:
-    """A package of an order: one invoice.
+    """One package of an order, which has one invoice.
 
     Attributes:
-        invoice_number: Invoice number, or None where VTEX does not tell.
-        type: ``Output`` on its way to the shopper, ``Input`` for a return; other values may come.
-        tracking_number: The carrier's number, or None while none is registered.
-        tracking_url: Where the shopper follows the package, or None.
+        invoice_number: Invoice number, or None if VTEX sends none.
+        type: ``Output`` for a package on its way to the shopper, ``Input`` for a return; other values are possible.
+        tracking_number: The carrier's tracking number, or None if none is registered.
+        tracking_url: URL at which the shopper follows the package, or None.
         courier: Name of the carrier, or None.
-        finished: Whether it was reported as delivered. VTEX's ``status`` tells nothing: it stays ``unknown``.
-        delivered_date: When, as VTEX stored it: the format and the time zone are undocumented. Or None.
-        events: Its events, newest first, as VTEX shows them.
+        finished: Whether the package was reported as delivered. VTEX's ``status`` is of no use: it stays ``unknown``.
+        delivered_date: Date of the delivery as VTEX stored it, in an undocumented format and time zone, or None.
+        events: Events, newest first, in VTEX's order.
     """
 
     invoice_number: str | None
@@ -147,3 +154,34 @@ class Package:
     finished: bool
     delivered_date: str | None
     events: tuple[PackageEvent, ...]
+
+
+@frozen
+class AttemptEvent:
+    """One finished request, as given to the ``on_attempt`` hooks. It holds no credential, no body and no order id.
+
+    Attributes:
+        method: HTTP method.
+        path: Path template of openapi.yaml, without the ids.
+        server: URL of the server, without the path.
+        attempt: Number of the request within its call, from 1.
+        started: Start of the request, with a time zone.
+        call_started: Start of the call's first request, with a time zone.
+        seconds: Duration of the request.
+        status_code: HTTP status, or None if there was no response.
+        request_id: Id by which VTEX's support can find the request, or None.
+        error: Error of the request, or None if it was accepted; ``error.applied`` tells whether the change was applied.
+        retry_in: Seconds until the next attempt, or None if this was the last one.
+    """
+
+    method: str
+    path: str
+    server: str
+    attempt: int
+    started: dt.datetime
+    call_started: dt.datetime
+    seconds: float
+    status_code: int | None = None
+    request_id: str | None = None
+    error: VtexTrackingError | None = field(default=None, repr=False)
+    retry_in: float | None = None

@@ -1,4 +1,4 @@
-"""Spans for OpenTelemetry, one a call. Needs the extra ``otel``; nothing imports it unless you do.
+"""OpenTelemetry spans, one for each call. Needs the extra ``otel``; only your code imports this module.
 
 ::
 
@@ -6,8 +6,8 @@
 
     client = TrackingClient("mystore", ..., on_attempt=SpanHook())
 
-Attributes follow OpenTelemetry's semantic conventions for HTTP clients. Ids of orders and invoices are not among them:
-``url.template`` stands for the address.
+The attributes follow OpenTelemetry's semantic conventions for HTTP client spans. They contain no order id and no
+invoice number: the path is reported as ``url.template``.
 """
 
 from __future__ import annotations
@@ -20,46 +20,46 @@ from opentelemetry import trace
 if TYPE_CHECKING:
     import datetime as dt
 
-    from .call.hooks import AttemptEvent
+    from .events import AttemptEvent
 
-_PORTS: Final = {"http": 80, "https": 443}
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
 class SpanHook:
-    """An ``on_attempt`` hook that ends each call in a span, from its first try to its last.
+    """An ``on_attempt`` hook that records each call as one span, from its first attempt to its last.
 
     The span's parent is the span that is current where the call is made.
 
     Args:
-        tracer: Where spans go; by default to the global tracer provider.
+        tracer: Makes the spans; by default, a tracer of the global tracer provider.
     """
 
     def __init__(self, tracer: trace.Tracer | None = None) -> None:
         self._tracer = trace.get_tracer("vtex_tracking_ext") if tracer is None else tracer
 
     def __call__(self, event: AttemptEvent) -> None:
-        """Make the span of a call whose last try has ended."""
+        """Record the span, if this was the call's last attempt."""
         if event.retry_in is not None:
             return
         span = self._tracer.start_span(
             f"{event.method} {event.path}",
             kind=trace.SpanKind.CLIENT,
-            attributes=attributes_of(event),
+            attributes=span_attributes(event),
             start_time=_nanoseconds(event.call_started),
         )
         if event.error is not None:
-            # Its words are a server's, and may name an order; the kind of error says what happened.
+            # No description: the error's message may name the order. The attribute error.type says what happened.
             span.set_status(trace.StatusCode.ERROR)
         span.end(_nanoseconds(event.started) + round(event.seconds * 1e9))
 
 
-def attributes_of(event: AttemptEvent) -> dict[str, Any]:
-    """Return the attributes of a call's span."""
+def span_attributes(event: AttemptEvent) -> dict[str, Any]:
+    """Return the attributes of the span that an attempt ends."""
     server = urlsplit(event.server)
     attributes: dict[str, Any] = {
         "http.request.method": event.method,
         "server.address": server.hostname,
-        "server.port": server.port or _PORTS[server.scheme],
+        "server.port": server.port or _DEFAULT_PORTS[server.scheme],
         "url.scheme": server.scheme,
         "url.template": event.path,
     }

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from .client import TrackingClient
     from .client_async import AsyncTrackingClient
-    from .events import TrackingEvent, When
+    from .events import DateLike, TrackingEvent
     from .sandbox import Oms, OmsSettings
     from .sandbox.oms import Package
 
@@ -97,12 +97,12 @@ class VtexSandbox:
         """Fail unless a package got exactly these events, each once, in this order."""
         from attrs import evolve  # noqa: PLC0415 - as above
 
-        from .call.checks import day_text  # noqa: PLC0415 - as above
+        from .call.checks import format_event_date  # noqa: PLC0415 - as above
 
-        wanted = [evolve(event, date=day_text(event.date)) for event in expected]
+        wanted = [evolve(event, date=format_event_date(event.date)) for event in expected]
         assert self.events(order_id, invoice_number) == wanted
 
-    def assert_delivered(self, order_id: str, invoice_number: str, delivered_date: When | None = None) -> None:
+    def assert_delivered(self, order_id: str, invoice_number: str, delivered_date: DateLike | None = None) -> None:
         """Fail unless a package was reported as delivered, on the day or at the minute given if one is.
 
         Args:
@@ -111,7 +111,7 @@ class VtexSandbox:
             delivered_date: ``yyyy-mm-dd`` or a date compares the day alone, ``yyyy-mm-dd hh:mm`` or a datetime
                 the minute too.
         """
-        from .call.checks import moment_text  # noqa: PLC0415 - as above
+        from .call.checks import format_delivered_date  # noqa: PLC0415 - as above
 
         changes = [change for change in self._package(order_id, invoice_number).changes if change.delivered]
         where = f"invoice {invoice_number} of order {order_id}"
@@ -119,7 +119,7 @@ class VtexSandbox:
         if delivered_date is not None:
             dates = [change.delivered_date for change in changes if change.delivered_date is not None]
             told = dates[-1] if dates else "without a date"
-            wanted = moment_text(delivered_date)
+            wanted = format_delivered_date(delivered_date)
             compared = told[: len("yyyy-mm-dd")] if len(wanted) == len("yyyy-mm-dd") else told
             assert compared == wanted, f"{where} was delivered {told}, not {wanted or delivered_date}"
 

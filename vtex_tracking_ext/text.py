@@ -1,16 +1,16 @@
-"""What a person, a log or a terminal may see of text that others wrote. Pure."""
+"""Make text from other sources safe to print in messages, logs and terminals."""
 
 from __future__ import annotations
 
-from typing import TypeVar, overload
+from typing import Final, TypeVar, overload
 
 T = TypeVar("T")
 
-#: Characters of somebody else's text that one message quotes.
-QUOTE_LENGTH = 300
+#: Characters that a message quotes of one value.
+MAX_QUOTED: Final = 300
 
-#: What stands where a text was cut, before its length.
-CUT = "... ("
+#: Ends a truncated text, followed by its full length.
+TRUNCATED: Final = "... ("
 
 
 @overload
@@ -22,37 +22,37 @@ def plain(value: T) -> T: ...
 
 
 def plain(value: object) -> object:
-    """Return any text as a plain ``str``, and every other value as it is.
+    """Return any string as a plain ``str``, and any other value unchanged.
 
-    A subclass of ``str`` (an enum's member, say) may print as another text than it holds. What is checked must
-    be what travels, so values are made plain where they are taken in.
+    A member of an ``Enum`` that is a ``str`` may be formatted as another text than it is compared as. Values are
+    converted on arrival, so that what is checked is what is sent.
     """
     return str.__str__(value) if isinstance(value, str) else value
 
 
-def visible(text: str, limit: int = QUOTE_LENGTH) -> str:
-    r"""Return ``text`` on one line, safe to print: cut to ``limit``, what does not print written as an escape.
+def visible(text: str, limit: int = MAX_QUOTED) -> str:
+    r"""Return ``text`` on one printable line, truncated to ``limit`` characters.
 
-    Control characters, terminal escapes, bidirectional marks, every separator but the plain space, lone
-    surrogates and unassigned characters become ``\x1b``, ``\u202e`` and the like.
+    Control characters, terminal escapes, bidirectional marks, all separators but the space, lone surrogates and
+    unassigned characters are escaped, for example as ``\x1b`` or ``\u202e``.
     """
     shown = text[:limit]
     if not shown.isprintable():
-        shown = "".join(map(_shown, shown))
-    return shown if len(text) <= limit else f"{shown}{CUT}{len(text)} characters)"
+        shown = "".join(map(_escape, shown))
+    return shown if len(text) <= limit else f"{shown}{TRUNCATED}{len(text)} characters)"
 
 
-def quoted(text: object, limit: int = QUOTE_LENGTH) -> str:
-    """Return a value between quotes, for messages that show what was given."""
-    return f"'{visible(plain(text), limit)}'" if isinstance(text, str) else visible(_repr(text), limit)
+def quoted(value: object, limit: int = MAX_QUOTED) -> str:
+    """Return a value for a message: a string between quotes, another value as its repr; see :func:`visible`."""
+    return f"'{visible(plain(value), limit)}'" if isinstance(value, str) else visible(_repr(value), limit)
 
 
 def _repr(value: object) -> str:
     try:
         return repr(value)
-    except Exception:  # noqa: BLE001 - a message about a broken value must not break on it
+    except Exception:  # noqa: BLE001 - a value with a broken repr must not break the error message about it
         return f"a {type(value).__name__}"
 
 
-def _shown(character: str) -> str:
+def _escape(character: str) -> str:
     return character if character.isprintable() else character.encode("unicode_escape").decode("ascii")

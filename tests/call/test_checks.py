@@ -1,4 +1,4 @@
-"""The checks before anything is sent."""
+"""Checks of updates, ids, dates and tracking numbers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ EVENT = TrackingEvent(date=dt.date(2015, 6, 23), description="Coletado pela tran
 
 
 class Kind(str, Enum):  # noqa: UP042 - a StrEnum prints what it holds
-    """Text that prints as another text than it holds."""
+    """A str enum, whose members are formatted as another text than they are equal to."""
 
     ID = "1-01"
     DAY = "2022-10-01"
@@ -30,56 +30,55 @@ class Kind(str, Enum):  # noqa: UP042 - a StrEnum prints what it holds
 
 
 class BrokenZone(dt.tzinfo):
-    """A time zone that fails when it is asked."""
+    """A time zone that raises an exception."""
 
     def utcoffset(self, _: dt.datetime | None) -> dt.timedelta | None:
-        """Fail."""
+        """Raise an exception."""
         raise ZeroDivisionError
 
     dst = tzname = utcoffset  # type: ignore[assignment]
 
 
 class NotATime(dt.datetime):
-    """A datetime that is none, such as pandas' NaT."""
+    """A datetime that cannot be formatted, such as pandas' NaT."""
 
     def date(self) -> dt.date:
-        """Fail."""
+        """Raise an exception."""
         raise ZeroDivisionError
 
     def replace(self, **_: Any) -> NotATime:  # type: ignore[override]
-        """Fail."""
+        """Raise an exception."""
         raise ZeroDivisionError
 
     def isoformat(self, *_: Any) -> str:
-        """Fail."""
+        """Raise an exception."""
         raise ZeroDivisionError
 
 
 def problems(**changes: Any) -> list[str]:
-    """Return the problems of an update that is good but for the changes."""
+    """Return the problems of an update that is valid except for the changes."""
     fields = {"order_id": "1172452900788-01", "invoice_number": "000030711", "events": [EVENT], **changes}
-    return [str(problem) for problem in checks.problems_of(TrackingUpdate(**fields), NOW)]
+    return [str(problem) for problem in checks.update_problems(TrackingUpdate(**fields), NOW)]
 
 
 def event_problems(**changes: Any) -> list[str]:
-    """Return the problems of an update whose one event is good but for the changes."""
+    """Return the problems of an update whose only event is valid except for the changes."""
     return problems(events=[TrackingEvent(**{"date": "2015-06-23", "description": "Coletado", **changes})])
 
 
-def test_a_good_update_has_no_problem() -> None:
-    """An update with everything right passes, and so does every legal date of it."""
+def test_a_valid_update_has_no_problems() -> None:
+    """A valid update has no problems, with or without a delivery or events."""
     assert problems() == []
     assert problems(is_delivered=True, delivered_date="2022-10-01 21:15") == []
     assert problems(events=[], is_delivered=True) == []
 
 
-def test_all_problems_are_told_at_once_each_with_its_place() -> None:
-    """One call lists everything that is wrong, in the order of the fields."""
+def test_all_problems_are_reported_at_once_with_their_places() -> None:
+    """One check returns all problems, each with its place, in the order of the fields."""
     events = [EVENT, EVENT, EVENT, TrackingEvent("31/02/2026", "x" * (LONGEST + 213))]
     update = TrackingUpdate("..", "a b", events, is_delivered=False, delivered_date="soon")
-    with pytest.raises(InvalidUpdateError) as caught:
-        checks.check(update, NOW)
-    places = [problem.place for problem in caught.value.problems]
+    error = InvalidUpdateError(problems=checks.update_problems(update, NOW))
+    places = [problem.place for problem in error.problems]
     assert places == [
         "order_id",
         "invoice_number",
@@ -88,9 +87,9 @@ def test_all_problems_are_told_at_once_each_with_its_place() -> None:
         "delivered_date",
         "delivered_date",
     ]
-    assert f"events[3].description: {LONGEST + 213} characters, the limit is {LONGEST}" in str(caught.value)
-    assert isinstance(caught.value, ValueError)
-    assert caught.value.applied is False
+    assert f"events[3].description: {LONGEST + 213} characters, the limit is {LONGEST}" in str(error)
+    assert isinstance(error, ValueError)
+    assert error.applied is False
 
 
 @pytest.mark.parametrize(
@@ -99,8 +98,8 @@ def test_all_problems_are_told_at_once_each_with_its_place() -> None:
         (
             {"order_id": "a b"},
             (
-                "order_id: 'a b' has a space; letters, digits, '.', '_' and '-' are allowed, not starting with '.'. "
-                "Give the order id of the account that fulfils the order, such as 1172452900788-01"
+                "order_id: 'a b' contains a space; letters, digits, '_', '-' and, after the first character, '.' are "
+                "allowed; give the order id in the account that fulfils the order, such as 1172452900788-01"
             ),
         ),
         ({"events": 5}, "events: 5 is not a list of events; give a list of TrackingEvent"),
@@ -111,31 +110,31 @@ def test_all_problems_are_told_at_once_each_with_its_place() -> None:
         ),
         (
             {"events": [TrackingEvent("2015-06-23", " ")]},
-            "events[0].description: empty; say what happened, it is what the shopper reads",
+            "events[0].description: empty; describe the event, because the shopper reads this text",
         ),
-        ({"events": []}, "events: empty, and is_delivered is not set: there is nothing to tell; add an event"),
+        ({"events": []}, "events: empty, and is_delivered is not set: there is nothing to send; add an event"),
         (
             {"is_delivered": True, "delivered_date": "soon"},
             "delivered_date: 'soon' is not a date; write yyyy-mm-dd hh:mm or yyyy-mm-dd, such as 2026-02-28 21:15",
         ),
     ],
 )
-def test_a_problem_says_where_what_and_how_to_mend_it(changes: dict[str, Any], said: str) -> None:
-    """In whole, with the value that was given."""
+def test_a_problem_says_where_what_and_how_to_fix_it(changes: dict[str, Any], said: str) -> None:
+    """A problem of an update is worded exactly: place, value, what is wrong and how to fix it."""
     assert problems(**changes) == [said]
 
 
-def test_what_is_no_update_is_shown() -> None:
-    """Not the None that a caller did not pass."""
+def test_the_problem_of_a_value_that_is_not_an_update_shows_the_value() -> None:
+    """The problem of a value that is not a TrackingUpdate shows that value."""
     given: Any = "x"
-    (problem,) = checks.problems_of(given, NOW)
+    (problem,) = checks.update_problems(given, NOW)
     assert str(problem) == "update: 'x' is not a TrackingUpdate; make one: TrackingUpdate(order_id, ...)"
 
 
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        ({"trackingNumber": " "}, "tracking_number: empty: it would erase the one the shopper has"),
+        ({"trackingNumber": " "}, "tracking_number: empty; it would erase the tracking number that the shopper sees"),
         (
             {"trackingNumber": "TRK-1", "dispatchedDate": "soon"},
             (
@@ -145,14 +144,9 @@ def test_what_is_no_update_is_shown() -> None:
         ),
     ],
 )
-def test_a_problem_of_a_tracking_number_says_the_same(body: dict[str, object], said: str) -> None:
-    """Where, what and how to mend it."""
+def test_a_problem_of_a_tracking_number_says_where_what_and_how_to_fix_it(body: dict[str, object], said: str) -> None:
+    """A problem of a tracking number is worded exactly: place, what is wrong and how to fix it."""
     assert [str(problem) for problem in checks.tracking_number_problems(body)] == [said]
-
-
-def test_check_returns_for_a_good_update() -> None:
-    """Nothing is raised where nothing is wrong."""
-    checks.check(TrackingUpdate("1172452900788-01", "000030711", [EVENT]), NOW)
 
 
 @pytest.mark.parametrize(
@@ -162,13 +156,13 @@ def test_check_returns_for_a_good_update() -> None:
         (" 1", "a space"),
         ("1\n", "a line break"),
         ("1\t", "a tab"),
-        ("1/2", "a slash"),
-        ("..", "a dot at the start"),
-        (".", "a dot at the start"),
-        ("1#2", "NUMBER SIGN"),
-        ("1%2F2", "PERCENT SIGN"),
-        ("1\x00", "U+0000"),
-        ("1\x7f", "U+007F"),
+        ("1/2", "contains '/'"),
+        ("..", "starts with '.'"),
+        (".", "starts with '.'"),
+        ("1#2", "contains '#'"),
+        ("1%2F2", "contains '%'"),
+        ("1\x00", r"contains '\x00'"),
+        ("1\x7f", r"contains '\x7f'"),
         ("n\N{LATIN SMALL LETTER O WITH ACUTE}", "LATIN SMALL LETTER O WITH ACUTE"),
         ("\N{ARABIC-INDIC DIGIT ONE}", "ARABIC-INDIC DIGIT ONE"),
         ("", "empty"),
@@ -178,23 +172,23 @@ def test_check_returns_for_a_good_update() -> None:
     ],
 )
 @pytest.mark.parametrize("field", ["order_id", "invoice_number"])
-def test_ids_that_would_go_astray_are_refused(field: str, value: object, said: str) -> None:
-    """What VTEX cannot address, or what would address another path, is refused with its reason."""
+def test_an_id_that_vtex_cannot_address_is_refused(field: str, value: object, said: str) -> None:
+    """An id that VTEX cannot address, or that would change the path, is refused; the message names the character."""
     (problem,) = problems(**{field: value})
     assert problem.startswith(f"{field}: ")
     assert said in problem
 
 
-def test_an_id_that_was_not_given_is_asked_for() -> None:
-    """Not explained as one with special characters."""
+def test_the_problem_of_an_empty_id_says_what_to_give() -> None:
+    """The problem of an empty id says which id is meant, not which characters are allowed."""
     assert problems(order_id="", invoice_number="") == [
-        "order_id: empty; give the order id of the account that fulfils the order, such as 1172452900788-01",
+        "order_id: empty; give the order id in the account that fulfils the order, such as 1172452900788-01",
         "invoice_number: empty; give the number under which the package was invoiced, such as 000030711",
     ]
 
 
-def test_an_invoice_number_that_the_api_cannot_address_names_the_way_out() -> None:
-    """The message tells that only the Admin can track such an invoice."""
+def test_the_problem_of_an_unreachable_invoice_names_the_workaround() -> None:
+    """The problem of an invoice number with a space names the VTEX Admin as the workaround."""
     (problem,) = problems(invoice_number="NF 30711")
     assert "VTEX Admin" in problem
     assert "409225" in problem
@@ -203,8 +197,8 @@ def test_an_invoice_number_that_the_api_cannot_address_names_the_way_out() -> No
 @pytest.mark.parametrize(
     "value", ["1172452900788-01", "v501245lspt-01", "00-v5195004lux-01", "seq501456", "MKT_1.2-01"]
 )
-def test_ids_as_they_occur_pass(value: str) -> None:
-    """Ids of the documentation, and the like, are taken as they are."""
+def test_ids_of_the_usual_forms_are_accepted(value: str) -> None:
+    """Ids as in VTEX's documentation and in marketplaces are accepted."""
     assert problems(order_id=value, invoice_number=value) == []
 
 
@@ -229,8 +223,8 @@ def test_ids_as_they_occur_pass(value: str) -> None:
         NotATime(2026, 2, 3),
     ],
 )
-def test_dates_that_are_none_are_refused(value: Any) -> None:
-    """Only a day of the calendar, written yyyy-mm-dd with ASCII digits, is an event's date."""
+def test_an_invalid_event_date_is_refused(value: Any) -> None:
+    """An event's date that is not a calendar date in the form yyyy-mm-dd with ASCII digits is refused."""
     (problem,) = event_problems(date=value)
     assert problem.startswith("events[0].date: ")
     assert "is not a date; write yyyy-mm-dd" in problem
@@ -246,10 +240,10 @@ def test_dates_that_are_none_are_refused(value: Any) -> None:
         ("2024-02-29", "2024-02-29"),
     ],
 )
-def test_an_event_date_is_the_day_as_written_never_shifted(value: Any, sent: str) -> None:
-    """A datetime gives its own day, whatever its time zone."""
+def test_an_event_date_is_the_local_day_of_its_value(value: Any, sent: str) -> None:
+    """A datetime is sent as its own local day, whatever its time zone."""
     assert event_problems(date=value) == []
-    assert checks.day_text(value) == sent
+    assert checks.format_event_date(value) == sent
 
 
 @pytest.mark.parametrize(
@@ -262,10 +256,13 @@ def test_an_event_date_is_the_day_as_written_never_shifted(value: Any, sent: str
         ("2022-10-01", "2022-10-01"),
     ],
 )
-def test_a_delivered_date_is_the_moment_as_written_never_shifted(value: Any, sent: str) -> None:
-    """A datetime travels to the minute, a date as a day."""
-    assert problems(is_delivered=True, delivered_date=value) == [] or checks.moment_text(value) > "2022-10-01 21:15"
-    assert checks.moment_text(value) == sent
+def test_a_delivered_date_is_the_local_time_of_its_value(value: Any, sent: str) -> None:
+    """A datetime is sent as its own local time to the minute, and a date without a time."""
+    assert (
+        problems(is_delivered=True, delivered_date=value) == []
+        or checks.format_delivered_date(value) > "2022-10-01 21:15"
+    )
+    assert checks.format_delivered_date(value) == sent
 
 
 @pytest.mark.parametrize(
@@ -281,49 +278,49 @@ def test_a_delivered_date_is_the_moment_as_written_never_shifted(value: Any, sen
     ],
 )
 def test_a_delivered_date_in_the_future_is_refused(value: Any, future: bool) -> None:
-    """To the minute with a time, to the day without; an aware datetime is held against the instant."""
+    """Future delivered dates are refused: by the minute or the day, and by the instant if they have a time zone."""
     found = problems(is_delivered=True, delivered_date=value)
     assert [("in the future" in problem) for problem in found] == ([True] if future else [])
 
 
 def test_a_delivered_date_whose_time_zone_fails_is_refused() -> None:
-    """Whether it lies in the future cannot be known."""
+    """A delivered date whose time zone raises an exception is refused, because it cannot be compared with now."""
     value = dt.datetime(2022, 10, 1, tzinfo=BrokenZone())
     assert problems(is_delivered=True, delivered_date=value) == [
-        "delivered_date: the time zone of 2022-10-01 00:00 does not tell its offset; give a time zone that does"
+        "delivered_date: the time zone of 2022-10-01 00:00 gives no UTC offset; use another time zone"
     ]
 
 
-def test_a_delivered_date_without_delivery_is_refused() -> None:
-    """It would be a date of nothing."""
+def test_a_delivered_date_without_is_delivered_is_refused() -> None:
+    """A delivered date on an update that reports no delivery is refused."""
     assert problems(delivered_date="2022-10-01") == ["delivered_date: set without is_delivered; set both, or neither"]
 
 
 @pytest.mark.parametrize(
     "value", ["2022-10-01T21:15", "2022-10-01 24:00", "2022-10-01 21:15:00", 5, "x" * 5000, NotATime(1, 1, 1)]
 )
-def test_a_delivered_date_of_another_form_is_refused(value: Any) -> None:
-    """What the contract's pattern does not take is quoted, in short."""
+def test_a_delivered_date_in_another_format_is_refused(value: Any) -> None:
+    """A delivered date in another format is refused, and the message quotes a limited part of it."""
     (problem,) = problems(is_delivered=True, delivered_date=value)
     assert "is not a date; write yyyy-mm-dd hh:mm" in problem
     assert len(problem) < 500
 
 
 @pytest.mark.parametrize(("value", "shown"), [("yes", "'yes'"), (1, "1"), (None, "None")])
-def test_the_delivered_flag_is_a_bool(value: Any, shown: str) -> None:
-    """The generated code would send anything."""
+def test_is_delivered_must_be_a_bool(value: Any, shown: str) -> None:
+    """A value of is_delivered that is not a bool is refused, because the generated client would send it."""
     assert problems(is_delivered=value) == [f"is_delivered: {shown} is neither True nor False"]
 
 
-def test_an_update_that_tells_nothing_is_refused() -> None:
-    """No event and no delivery: a call for nothing."""
+def test_an_update_without_events_or_delivery_is_refused() -> None:
+    """An update with no event and no delivery is refused, because it would send nothing."""
     (problem,) = problems(events=[])
-    assert "nothing to tell" in problem
+    assert "nothing to send" in problem
 
 
 @pytest.mark.parametrize("length", [1, LONGEST])
-def test_a_description_within_the_limit_passes(length: int) -> None:
-    """The limit itself is allowed, counted in characters, whatever their bytes."""
+def test_a_description_of_the_maximum_length_is_accepted(length: int) -> None:
+    """A description of the maximum number of characters is accepted, however many bytes they take."""
     assert event_problems(description="\N{LATIN SMALL LETTER A WITH TILDE}" * length) == []
 
 
@@ -340,16 +337,16 @@ def test_a_description_within_the_limit_passes(length: int) -> None:
         ("city", 5, "5 is not text"),
     ],
 )
-def test_texts_that_cannot_travel_are_refused(field: str, value: Any, said: str) -> None:
-    """Too long, empty, no text, or with characters that would break the request or the shopper's page."""
+def test_an_invalid_text_is_refused(field: str, value: Any, said: str) -> None:
+    """A text of an event that is too long, empty, not text, or contains a forbidden character is refused."""
     found = event_problems(**{field: value})
     assert len(found) == 1
     assert found[0].startswith(f"events[0].{field}: ")
     assert said in found[0]
 
 
-def test_what_is_no_event_is_named() -> None:
-    """A dict in the list is a common mistake."""
+def test_a_value_that_is_not_an_event_is_refused() -> None:
+    """A dict in the list of events is a problem at its place, not an exception."""
     (problem,) = problems(events=[{"date": "2015-06-23"}])
     assert problem.startswith("events[0]: ")
     assert "is not a TrackingEvent" in problem
@@ -357,23 +354,23 @@ def test_what_is_no_event_is_named() -> None:
 
 @pytest.mark.parametrize("value", [None, 5, EVENT, {"date": "2015-06-23"}, "2015-06-23", b"2015", ""])
 @pytest.mark.parametrize("delivered", [True, False])
-def test_what_is_no_list_of_events_is_named(value: Any, delivered: bool) -> None:
-    """One event without its list is a common mistake too."""
+def test_a_value_that_is_not_a_list_of_events_is_refused(value: Any, delivered: bool) -> None:
+    """Events that are not a series, such as a single event, are one problem."""
     (problem,) = problems(events=value, is_delivered=delivered)
     assert problem.startswith("events: ")
     assert problem.endswith("is not a list of events; give a list of TrackingEvent")
 
 
 @pytest.mark.parametrize("value", [None, {}, "x", EVENT])
-def test_what_is_no_update_is_named(value: Any) -> None:
-    """Not met with an AttributeError."""
-    with pytest.raises(InvalidUpdateError, match=r"^update: .* is not a TrackingUpdate; make one") as caught:
-        checks.check(value, NOW)
-    assert [problem.place for problem in caught.value.problems] == ["update"]
+def test_a_value_that_is_not_an_update_is_refused(value: Any) -> None:
+    """A value that is not a TrackingUpdate is a problem, not an AttributeError."""
+    (problem,) = checks.update_problems(value, NOW)
+    assert problem.place == "update"
+    assert "is not a TrackingUpdate; make one" in problem.message
 
 
-def test_what_is_checked_is_what_travels() -> None:
-    """A text that prints as another than it holds is made plain where it is taken in."""
+def test_members_of_str_enums_are_converted_to_plain_strings() -> None:
+    """An update holds the values of str enums as plain strings, so that what is checked is what is sent."""
     event = TrackingEvent(Kind.DAY, Kind.ID, Kind.ID, Kind.ID)
     update = TrackingUpdate(Kind.ID, Kind.ID, [event], is_delivered=True, delivered_date=Kind.DAY)
     assert update == TrackingUpdate(
@@ -385,11 +382,11 @@ def test_what_is_checked_is_what_travels() -> None:
     )
     for value in (*astuple(update, recurse=False), *astuple(event)):
         assert type(value) in {str, tuple, bool}
-    assert type(checks.day_text(Kind.DAY)) is type(checks.moment_text(Kind.DAY)) is str
+    assert type(checks.format_event_date(Kind.DAY)) is type(checks.format_delivered_date(Kind.DAY)) is str
 
 
-def test_the_numbers_are_those_of_the_generated_constants(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another limit there is another limit here, with no other edit."""
+def test_the_limits_are_those_of_the_generated_constants(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a change of the generated limit, the check applies the new limit."""
     monkeypatch.setattr(constants, "EVENT_DESCRIPTION_MAX_LENGTH", 4000)
     assert event_problems(description="x" * 4001) == [
         "events[0].description: 4001 characters, the limit is 4000; shorten it"
@@ -408,8 +405,8 @@ def test_the_numbers_are_those_of_the_generated_constants(monkeypatch: pytest.Mo
         ),
     ],
 )
-def test_a_tracking_number_is_not_blank(body: dict[str, object], places: list[str]) -> None:
-    """A blank one would erase the one the shopper has; the other values are text, or None."""
+def test_the_body_of_a_tracking_number_is_checked(body: dict[str, object], places: list[str]) -> None:
+    """A blank or missing tracking number is refused, and so is any value that is not text."""
     assert [problem.place for problem in checks.tracking_number_problems(body)] == places
 
 
@@ -429,9 +426,9 @@ def test_a_tracking_number_is_not_blank(body: dict[str, object], places: list[st
         None,
     ],
 )
-def test_a_dispatch_date_is_one_of_iso_8601(value: Any) -> None:
-    """A day or a moment, with an offset or without, as datetimes write themselves and as VTEX does."""
-    body = {"trackingNumber": "TRK-1", "dispatchedDate": checks.instant_text(value)}
+def test_a_dispatch_date_in_iso_8601_is_accepted(value: Any) -> None:
+    """A dispatch date in ISO 8601 is accepted, as a date or date-time, with or without an offset."""
+    body = {"trackingNumber": "TRK-1", "dispatchedDate": checks.format_dispatched_date(value)}
     assert list(checks.tracking_number_problems(body)) == []
     assert type(body["dispatchedDate"]) in {str, type(None)}
 
@@ -453,31 +450,31 @@ def test_a_dispatch_date_is_one_of_iso_8601(value: Any) -> None:
         NotATime(2026, 2, 3),
     ],
 )
-def test_a_dispatch_date_that_is_none_is_refused(value: Any) -> None:
-    """VTEX would store it, or drop it in silence."""
-    body = {"trackingNumber": "TRK-1", "dispatchedDate": checks.instant_text(value)}
+def test_an_invalid_dispatch_date_is_refused(value: Any) -> None:
+    """A dispatch date that is not a valid ISO 8601 date is refused."""
+    body = {"trackingNumber": "TRK-1", "dispatchedDate": checks.format_dispatched_date(value)}
     (problem,) = map(str, checks.tracking_number_problems(body))
     assert problem.startswith("dispatched_date: ")
     assert "is not a date; write ISO 8601, such as 2026-02-28" in problem
 
 
-def test_a_dispatch_date_that_cannot_be_written_is_shown_as_it_was_given() -> None:
-    """The message names the caller's own value, though it has no text as a date."""
+def test_a_dispatch_date_that_cannot_be_formatted_becomes_its_repr() -> None:
+    """A datetime that cannot be formatted becomes its repr, which the problem then quotes."""
     value = NotATime(2026, 2, 3)
-    assert checks.instant_text(value) == repr(value)
+    assert checks.format_dispatched_date(value) == repr(value)
 
 
 @given(st.text())
-def test_any_text_as_id_is_refused_or_stays_one_path_segment(text: str) -> None:
-    """Whatever passes needs no escape in a path and cannot climb out of it."""
+def test_any_accepted_id_is_one_path_segment(text: str) -> None:
+    """Any text is either refused as an id, or needs no escaping in a path and cannot leave its segment."""
     if not list(checks.invoice_number_problems(text)):
         assert text.strip(".") == text.lstrip(".")[: len(text.strip("."))]
         assert set(text) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-")
         assert not text.startswith(".")
 
 
-def test_an_id_of_the_longest_length_passes() -> None:
-    """One more is too many."""
+def test_an_id_of_the_maximum_length_is_accepted() -> None:
+    """An order id of the maximum length is accepted, and a longer one is refused."""
     assert problems(order_id="1" * constants.ORDER_ID_MAX_LENGTH) == []
     longer = constants.ORDER_ID_MAX_LENGTH + 1
     assert problems(order_id="1" * longer) == [
@@ -488,33 +485,34 @@ def test_an_id_of_the_longest_length_passes() -> None:
 @pytest.mark.parametrize(
     ("value", "named"),
     [
-        ("Az9 b", "a space"),
-        ("a/b", "a slash"),
-        (".a", "a dot at the start"),
-        ("a\n", "a line break"),
-        ("a\tb", "a tab"),
-        ("a\u0661", "ARABIC-INDIC DIGIT ONE"),
-        ("a\x01", "the character U+0001"),
+        ("Az9 b", "contains a space"),
+        ("a/b", "contains '/'"),
+        (".a", "starts with '.'"),
+        ("a\n", "contains a line break"),
+        ("a\tb", "contains a tab"),
+        ("a\u0661", "contains '\u0661' (ARABIC-INDIC DIGIT ONE)"),
+        ("a\x01", r"contains '\x01'"),
+        ("a\x80", r"contains '\x80' (unnamed)"),
     ],
 )
-def test_the_character_at_fault_is_named(value: str, named: str) -> None:
-    """The first that an id does not take."""
+def test_the_problem_of_an_id_names_the_first_invalid_character(value: str, named: str) -> None:
+    """The problem of an id names the first character that is not allowed."""
     (problem,) = checks.order_id_problems(value)
-    assert f" has {named}; letters, digits" in problem.message
+    assert f" {named}; letters, digits" in problem.message
 
 
-def test_a_date_in_the_future_is_told_with_the_time_it_is() -> None:
-    """In the zone in which it was read."""
+def test_the_problem_of_a_future_date_shows_the_current_time() -> None:
+    """The problem of a delivered date in the future shows the current time in its time zone."""
     assert problems(is_delivered=True, delivered_date="2022-10-02") == [
-        "delivered_date: 2022-10-02 is in the future (it is 2022-10-01 21:15 BRT); a delivery cannot be taken back"
+        "delivered_date: 2022-10-02 is in the future (now: 2022-10-01 21:15 BRT); a delivery cannot be undone"
     ]
 
 
-def test_a_tracking_number_of_one_character_passes() -> None:
-    """Carriers have odd ones."""
+def test_a_tracking_number_of_one_character_is_accepted() -> None:
+    """A tracking number of one character is accepted, because carriers choose their own formats."""
     assert list(checks.tracking_number_problems({"trackingNumber": "1"})) == []
 
 
-def test_what_was_given_instead_of_events_is_kept_to_be_told() -> None:
-    """As it was."""
+def test_a_value_that_is_not_a_list_of_events_is_kept() -> None:
+    """An update keeps a value that is not a series of events, so that its problem can show it."""
     assert TrackingUpdate("1-01", "1", 5).events == 5  # type: ignore[arg-type, comparison-overlap]

@@ -1,4 +1,4 @@
-"""Exceptions of an HTTP library, and what they mean for a request."""
+"""Conversion of an HTTP library's exceptions to faults."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BEFORE = {"ConnectError", "ConnectTimeout", "InvalidURL", "PoolTimeout", "ProxyE
 
 
 def test_every_exception_of_httpx_is_mapped() -> None:
-    """A new one fails here, and is decided on."""
+    """Every exception of httpx has a reason, so that a new one fails here until it is classified."""
     exceptions = {
         name for name, value in vars(httpx).items() if inspect.isclass(value) and issubclass(value, Exception)
     }
@@ -26,8 +26,8 @@ def test_every_exception_of_httpx_is_mapped() -> None:
 @pytest.mark.parametrize("name", sorted(FAULTS))
 @pytest.mark.parametrize("trust", get_args(Trust))
 @pytest.mark.parametrize("sent", [True, False])
-def test_what_was_seen_counts(name: str, trust: Trust, sent: bool) -> None:
-    """Whatever the exception's name says."""
+def test_an_observed_request_decides_whatever_the_exception(name: str, trust: Trust, sent: bool) -> None:
+    """If it was observed whether the request was sent, the exception's type does not matter."""
     kind = type(name, (Exception,), {})
     assert fault_of(kind("x"), "x", sent=sent, trust=trust) == Fault(f"{FAULTS[name][0]} ({name}: x)", sent=sent)
 
@@ -45,39 +45,39 @@ def test_what_was_seen_counts(name: str, trust: Trust, sent: bool) -> None:
         (RuntimeError("x"), "nothing", True),
     ],
 )
-def test_where_nothing_was_seen_the_transport_is_believed_as_far_as_it_can_be(
+def test_without_observation_the_exception_decides_as_far_as_trusted(
     error: Exception, trust: Trust, sent: bool
 ) -> None:
-    """What was watched and not seen did not happen, unless httpx's own exception says otherwise."""
+    """If sending was not observed, the exception decides as far as the transport can be trusted."""
     assert fault_of(error, "x", sent=None, trust=trust).sent is sent
 
 
-def test_a_subclass_means_what_its_base_means() -> None:
-    """Transports have exceptions of their own."""
+def test_a_subclass_of_an_httpx_exception_is_treated_as_its_base() -> None:
+    """A transport's own subclass of an httpx exception gets the reason of its base class."""
 
     class OddError(httpx.ConnectError):
-        """Another library's."""
+        """An exception of another library."""
 
     assert fault_of(OddError("x"), "", sent=None, trust="exceptions") == Fault(
         "no connection could be made (OddError)", sent=False
     )
 
 
-def test_a_timeout_of_our_own_is_one() -> None:
-    """asyncio raises Python's."""
+def test_a_timeout_error_of_python_is_a_timeout() -> None:
+    """asyncio's TimeoutError is a connect timeout before sending and a response timeout after it."""
     assert fault_of(TimeoutError(), "", sent=True, trust="progress") == Fault(
-        "no answer in time (TimeoutError)", sent=True
+        "no response in time (TimeoutError)", sent=True
     )
     assert fault_of(TimeoutError(), "", sent=False, trust="progress") == Fault(
-        "no connection in time (TimeoutError)", sent=False
+        "connecting timed out (TimeoutError)", sent=False
     )
 
 
-def test_an_exception_that_nobody_knows_has_words_too() -> None:
-    """They promise no more than that the request failed."""
+def test_an_unknown_exception_has_a_general_reason() -> None:
+    """An exception of no known type gets the reason that the request failed."""
     assert fault_of(OSError(), "x", sent=True, trust="progress").reason == "the request failed (OSError: x)"
 
 
-def test_its_words_are_fit_to_be_seen() -> None:
-    """They may be a server's."""
+def test_the_reason_is_printable() -> None:
+    """The reason is printable, even if the exception's message is not."""
     assert fault_of(OSError(), "\x1b" + "x" * 1000, sent=True, trust="progress").reason.isprintable()

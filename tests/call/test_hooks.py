@@ -1,4 +1,4 @@
-"""What the log and hooks see of each request."""
+"""The log and the on_attempt hooks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from attrs import evolve, fields
 
 from vtex_tracking_ext import AttemptEvent, ConfigurationError, NotFoundError, TrackingUpdate
-from vtex_tracking_ext.call.hooks import line
+from vtex_tracking_ext.call.hooks import log_line
 
 from support.answers import APP_KEY, APP_TOKEN, INVOICE, ORDER, RECEIPT, Recorder, Twin, async_client, sync_client
 
@@ -30,19 +30,19 @@ both = pytest.mark.parametrize("kind", [sync_client, async_client])
     ("changes", "expected"),
     [
         ({"status_code": 200, "request_id": "6f0e"}, "200, attempt 1, 34 ms, request id 6f0e"),
-        ({"attempt": 2, "error": NotFoundError("x", status_code=404)}, "no answer, attempt 2, 34 ms, NotFoundError"),
-        ({"status_code": 429, "retry_in": 7.0}, "429, attempt 1, 34 ms, again in 7.0 s"),
+        ({"attempt": 2, "error": NotFoundError("x", status_code=404)}, "no response, attempt 2, 34 ms, NotFoundError"),
+        ({"status_code": 429, "retry_in": 7.0}, "429, attempt 1, 34 ms, retry in 7.0 s"),
         ({"status_code": 200, "request_id": "\x1b"}, r"200, attempt 1, 34 ms, request id \x1b"),
     ],
 )
-def test_a_request_is_one_line(changes: dict[str, Any], expected: str) -> None:
-    """Method, path template, status, attempt, milliseconds, request id; then what went wrong."""
-    assert line(evolve(EVENT, **changes)) == f"PUT {PATH}: {expected}"
+def test_an_attempt_is_logged_in_one_line(changes: dict[str, Any], expected: str) -> None:
+    """The log line has method, path template, status, attempt, duration, request id, error and retry delay."""
+    assert log_line(evolve(EVENT, **changes)) == f"PUT {PATH}: {expected}"
 
 
 @both
-def test_hooks_see_each_attempt(kind: Any, twin: Callable[..., Twin], caplog: pytest.LogCaptureFixture) -> None:
-    """Frozen, without ids of the order and without credentials; the last one says that it was the last."""
+def test_hooks_receive_each_attempt(kind: Any, twin: Callable[..., Twin], caplog: pytest.LogCaptureFixture) -> None:
+    """A hook receives a frozen event for each attempt, without ids and credentials; the last one has no retry_in."""
     seen: list[AttemptEvent] = []
     ok = httpx.Response(200, json=RECEIPT, headers={"x-vtex-operation-id": "6f0e"})
     limited = httpx.Response(429, headers={"Retry-After": "0"})
@@ -56,7 +56,7 @@ def test_hooks_see_each_attempt(kind: Any, twin: Callable[..., Twin], caplog: py
     assert (seen[1].method, seen[1].path, seen[1].request_id) == ("PUT", PATH, "6f0e")
     assert seen[0].server == "https://mystore.vtexcommercestable.com.br"
     assert seen[0].call_started == seen[1].call_started <= seen[0].started <= seen[1].started
-    assert [record.getMessage() for record in caplog.records] == [line(event) for event in seen]
+    assert [record.getMessage() for record in caplog.records] == [log_line(event) for event in seen]
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
     for secret in (APP_KEY, APP_TOKEN, ORDER, INVOICE):
         assert secret not in repr(seen) + caplog.text
@@ -66,10 +66,10 @@ def test_hooks_see_each_attempt(kind: Any, twin: Callable[..., Twin], caplog: py
 
 
 @both
-def test_the_log_gets_its_line_without_any_hook(
+def test_an_attempt_is_logged_without_any_hook(
     kind: Any, twin: Callable[..., Twin], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """At INFO where it went well, if somebody listens to that."""
+    """A successful attempt is logged at INFO if that level is enabled, and not at the default level."""
     client = twin(kind, Recorder())
     client.send(UPDATE)
     assert caplog.messages == []
@@ -79,10 +79,10 @@ def test_the_log_gets_its_line_without_any_hook(
 
 
 @both
-def test_a_hook_that_raises_changes_nothing(
+def test_an_exception_of_a_hook_is_logged(
     kind: Any, twin: Callable[..., Twin], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The update was applied; the others are called; the log says what happened."""
+    """If a hook raises, the update is applied, the other hooks are called and the exception is logged."""
     seen: list[AttemptEvent] = []
 
     def broken(_: AttemptEvent) -> None:
@@ -94,35 +94,35 @@ def test_a_hook_that_raises_changes_nothing(
 
 
 async def later(_: AttemptEvent) -> None:
-    """Stand for an async function."""
+    """Do nothing; an async function."""
 
 
 class Later:
-    """An object whose call is one."""
+    """An object with an async ``__call__``."""
 
     async def __call__(self, _: AttemptEvent) -> None:
-        """Do nothing, later."""
+        """Do nothing."""
 
 
 @both
 @pytest.mark.parametrize("hook", [later, Later(), partial(later), Later().__call__])
-def test_a_hook_that_would_have_to_be_awaited_is_refused(kind: Any, hook: Any) -> None:
-    """Neither client awaits it, so it would never run, and nobody would know."""
+def test_an_async_hook_is_refused(kind: Any, hook: Any) -> None:
+    """An async hook is refused by both clients, because neither would await it."""
     with pytest.raises(ConfigurationError, match="never be awaited"):
         kind(Recorder(), on_attempt=[print, hook])
 
 
 class _Broken(logging.Filter):
-    """A filter that cannot cope."""
+    """A log filter that raises an exception."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Fail."""
+        """Raise an exception."""
         raise ValueError(record.name)
 
 
 @both
-def test_a_log_that_raises_changes_nothing(kind: Any, twin: Callable[..., Twin]) -> None:
-    """Nor does it keep the hooks from being called, or a look at the order from its answer."""
+def test_an_exception_of_a_log_filter_is_ignored(kind: Any, twin: Callable[..., Twin]) -> None:
+    """If a log filter raises, the hooks are called and the calls return their results."""
     seen: list[AttemptEvent] = []
 
     def note(event: AttemptEvent) -> None:

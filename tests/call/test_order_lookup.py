@@ -1,4 +1,4 @@
-"""Reading an order back."""
+"""Reading packages from an order, and comparing them with an update."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from vtex_oms_client.models import Order
 
 from vtex_tracking_ext import Package, PackageEvent, TrackingEvent, TrackingUpdate
 from vtex_tracking_ext.call import order_lookup
-from vtex_tracking_ext.call.order_lookup import most_matched, packages_of, was_applied
+from vtex_tracking_ext.call.order_lookup import max_matching, packages_of, was_applied
 
 COLLECTED = TrackingEvent("2015-06-23", "Coletado", "Rio de Janeiro", "RJ")
 MOVING = TrackingEvent("2015-06-24", "A caminho")
@@ -69,20 +70,20 @@ def update(*events: TrackingEvent, **delivery: Any) -> TrackingUpdate:
         (update(is_delivered=True, delivered_date="2022-10-01"), [package(finished=True)], True),
     ],
 )
-def test_an_update_is_found_whole_in_part_or_not(sent: TrackingUpdate, packages: list[Package], expected: Any) -> None:
-    """True for all of it, False for nothing, None for a part; equal events need one each."""
+def test_was_applied_tells_all_nothing_or_a_part(sent: TrackingUpdate, packages: list[Package], expected: Any) -> None:
+    """was_applied is True for a whole update, False for nothing, None for a part; equal events need a record each."""
     assert was_applied(sent, packages) is expected
 
 
-def test_either_of_the_two_dates_will_do() -> None:
-    """Which one is the event's own is not documented."""
+def test_either_date_of_a_recorded_event_may_match() -> None:
+    """An event matches a record if either of its two dates is the event's day, because VTEX documents neither."""
     event = PackageEvent("2026-01-01", "Coletado", "Rio de Janeiro", "RJ", "2026-01-01T00:00", "2015-06-23T00:00")
     packages = [Package("1", "Output", None, None, None, finished=False, delivered_date=None, events=(event,))]
     assert was_applied(update(COLLECTED), packages) is True
 
 
-def test_what_was_recorded_on_the_day_of_another_event_is_not_taken_for_it() -> None:
-    """Two events that differ in the day alone, sent together: both are there, in whatever order they are looked for."""
+def test_a_record_that_matches_two_events_is_paired_with_the_right_one() -> None:
+    """Two events that differ only in their day are both found, in any order of events and records."""
     days = ("2015-06-23", "2015-06-22")
     sent = [TrackingEvent(day, "A caminho") for day in days]
     events = tuple(PackageEvent(day, "A caminho", "", "", day, "2015-06-23") for day in days)
@@ -93,18 +94,18 @@ def test_what_was_recorded_on_the_day_of_another_event_is_not_taken_for_it() -> 
         assert was_applied(update(*sent, MOVING), packages) is None
 
 
-def test_each_event_may_have_to_make_room_for_the_next() -> None:
-    """As many as can stand there are found, however long the chain; equal ones need one each."""
+def test_max_matching_pairs_as_many_events_as_possible() -> None:
+    """The matching is maximal even over long chains, and equal events need one record each."""
     chain = [frozenset({number, number + 1}) for number in range(2000)]
-    assert most_matched([*chain, frozenset({0})]) == 2001
-    assert most_matched([*chain[::-1], frozenset({0}), frozenset({0})]) == 2001
-    assert most_matched([frozenset({1})] * 3) == 1
-    assert most_matched([frozenset(), frozenset({1, 2})]) == 1
-    assert most_matched([]) == 0
+    assert max_matching([*chain, frozenset({0})]) == 2001
+    assert max_matching([*chain[::-1], frozenset({0}), frozenset({0})]) == 2001
+    assert max_matching([frozenset({1})] * 3) == 1
+    assert max_matching([frozenset(), frozenset({1, 2})]) == 1
+    assert max_matching([]) == 0
 
 
-def test_an_order_is_read() -> None:
-    """Field by field, newest event first as VTEX shows it."""
+def test_packages_of_reads_every_field() -> None:
+    """An order is read field by field, with the newest event first as VTEX shows it."""
     order = {
         "orderId": "o-01",
         "packageAttachment": {
@@ -135,7 +136,7 @@ def test_an_order_is_read() -> None:
             ]
         },
     }
-    assert packages_of(order) == (
+    assert packages_of(Order.from_dict(order)) == (
         Package(
             "000030711",
             "Output",
@@ -154,9 +155,9 @@ def test_an_order_is_read() -> None:
 
 
 @pytest.mark.parametrize("order", [{}, {"packageAttachment": None}, {"packageAttachment": {"packages": None}}])
-def test_an_order_without_packages_has_none(order: dict[str, Any]) -> None:
-    """An order that was not invoiced yet."""
-    assert packages_of(order) == ()
+def test_an_order_without_packages_has_no_packages(order: dict[str, Any]) -> None:
+    """An order that was not invoiced yet has no packages."""
+    assert packages_of(Order.from_dict(order)) == ()
 
 
 _JSON = st.recursive(
@@ -172,20 +173,20 @@ _JSON = st.recursive(
 
 @given(st.dictionaries(st.sampled_from(["packageAttachment", "orderId"]), _JSON))
 def test_an_order_of_any_shape_is_read(order: dict[str, Any]) -> None:
-    """What is not as expected is passed over."""
-    for found in packages_of(order):
+    """An order with any JSON inside is read, and parts of an unexpected shape are left out."""
+    for found in packages_of(Order.from_dict(order)):
         assert isinstance(found.finished, bool)
 
 
-def test_an_order_of_many_events_is_held_against_them_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each text is looked at once, not once for each other: ten thousand events took minutes."""
+def test_comparing_many_events_takes_linear_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each text is normalized once, not once for each pair of events."""
     looked_at: list[str] = []
 
     def note(text: str) -> str:
         looked_at.append(text)
         return text
 
-    monkeypatch.setattr(order_lookup, "as_compared", note)
+    monkeypatch.setattr(order_lookup, "normalized", note)
     events = [TrackingEvent("2015-06-23", f"event {number}") for number in range(100)]
     assert was_applied(update(*events), [package(*reversed(events))])
     assert len(looked_at) <= 2 * 3 * len(events)

@@ -1,4 +1,4 @@
-"""What happened to a call: the rules, one by one."""
+"""The error or receipt of each kind of result."""
 
 from __future__ import annotations
 
@@ -13,7 +13,15 @@ from hypothesis import strategies as st
 
 from vtex_tracking_ext import errors
 from vtex_tracking_ext.call.faults import Fault
-from vtex_tracking_ext.call.outcome import Answer, Subject, accepted, error_of, receipt_of, retry_after, safe_headers
+from vtex_tracking_ext.call.outcome import (
+    Answer,
+    Subject,
+    accepted,
+    error_of,
+    merge_headers,
+    parse_retry_after,
+    receipt_of,
+)
 
 NOW = dt.datetime(2026, 11, 23, 12, 0, tzinfo=dt.UTC)
 WRITE = Subject("PUT", "/path/{orderId}", writes=True)
@@ -22,20 +30,20 @@ JSON = (("Content-Type", "application/json"),)
 
 
 def error(status: int, body: Any = b"", headers: tuple[tuple[str, str], ...] = (), subject: Subject = WRITE) -> Any:
-    """Return the error of an answer."""
+    """Return the error for a response."""
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     return error_of(Answer(status, headers, raw), subject, NOW)
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 206, 226, 299])
 def test_any_2xx_is_accepted(status: int) -> None:
-    """Whatever the body says."""
+    """Any 2xx is accepted, even with an incomplete body that is not JSON."""
     assert accepted(Answer(status, body=b"<html>", complete=False))
 
 
 @pytest.mark.parametrize("result", [Answer(199), Answer(300), Answer(100), Answer(999), Fault("x", sent=True)])
-def test_nothing_else_is_accepted(result: Any) -> None:
-    """Neither the neighbours of 2xx nor a fault."""
+def test_no_other_status_is_accepted(result: Any) -> None:
+    """Neither a status next to the range 2xx nor a fault is accepted."""
     assert not accepted(result)
 
 
@@ -65,7 +73,7 @@ def test_nothing_else_is_accepted(result: Any) -> None:
     ],
 )
 def test_each_status_has_its_error(status: int, kind: type[errors.VtexTrackingError]) -> None:
-    """A definite no was not applied; what is no final answer leaves it open."""
+    """A refused write raises the error of its status as not applied, and any other status an unknown outcome."""
     found = error(status)
     assert type(found) is kind
     assert vars(found)["status_code"] == status
@@ -73,8 +81,8 @@ def test_each_status_has_its_error(status: int, kind: type[errors.VtexTrackingEr
 
 
 @pytest.mark.parametrize("status", [408, 500, 520])
-def test_a_read_without_a_final_answer_has_failed_and_changed_nothing(status: int) -> None:
-    """There is nothing unknown about a read."""
+def test_a_failed_read_has_changed_nothing(status: int) -> None:
+    """A read without a final response raises ReadFailedError, not an unknown outcome."""
     found = error(status, subject=READ)
     assert type(found) is errors.ReadFailedError
     assert found.applied is False
@@ -89,16 +97,16 @@ def test_a_read_without_a_final_answer_has_failed_and_changed_nothing(status: in
         (READ, True, errors.ReadFailedError, False),
     ],
 )
-def test_a_fault_depends_on_whether_bytes_left(subject: Subject, sent: Any, kind: Any, applied: Any) -> None:
-    """Before the first byte nothing was applied; after it nobody knows."""
+def test_a_fault_depends_on_whether_bytes_were_sent(subject: Subject, sent: Any, kind: Any, applied: Any) -> None:
+    """A fault before the first byte is NotSentError; after it, a write's outcome is unknown and a read has failed."""
     found = error_of(Fault("reset\x1b", sent=sent), subject, NOW)
     assert type(found) is kind
     assert found.applied is applied
     assert r"reset\x1b" in str(found)
 
 
-def test_the_envelope_of_oms_is_read() -> None:
-    """Code, message and request id come from where OMS puts them."""
+def test_the_error_envelope_of_oms_is_read() -> None:
+    """Code, message and request id are read from OMS's error envelope and headers."""
     found = error(
         404,
         {"error": {"code": "OMS007", "message": "Invoice Not Found", "exception": None}},
@@ -109,20 +117,20 @@ def test_the_envelope_of_oms_is_read() -> None:
     assert json.loads(found.body)["error"]["code"] == "OMS007"
     assert str(found) == (
         "PUT /path/{orderId} was refused: 404 Not Found, OMS007 'Invoice Not Found' (request id 6f0e). "
-        "Check the account, the order id and the invoice number: each account has its own."
+        "Check the account, the order id and the invoice number; ids differ between accounts."
     )
     assert "x-track" not in repr(found)
 
 
 def test_problem_json_is_read() -> None:
-    """Newer routes answer so."""
+    """Message and request id are read from problem+json, which newer routes send."""
     found = error(400, {"type": "x", "title": "Bad", "detail": "Bad date", "status": 400, "traceId": "00-ab"})
     assert (found.code, found.message, found.request_id) == (None, "Bad date", "00-ab")
     assert error(400, {"title": "Bad"}).message == "Bad"
 
 
-def test_the_error_headers_stand_in_for_a_body() -> None:
-    """A gateway may drop the body; the message is percent-encoded."""
+def test_error_headers_are_read_if_the_body_is_empty() -> None:
+    """Without a body, code and percent-encoded message are read from VTEX's error headers."""
     headers = (("x-vtex-error-code", "OMS003"), ("x-vtex-error-message", "Pedido%20n%C3%A3o%20encontrado"))
     found = error(409, b"", headers)
     assert (found.code, found.message) == ("OMS003", "Pedido n\N{LATIN SMALL LETTER A WITH TILDE}o encontrado")
@@ -143,19 +151,19 @@ def test_the_error_headers_stand_in_for_a_body() -> None:
         b"[" * 100_000,
     ],
 )
-def test_other_bodies_leave_code_and_message_open(body: bytes) -> None:
-    """HTML, text, nothing, or JSON of another shape."""
+def test_other_bodies_have_no_code_and_no_message(body: bytes) -> None:
+    """Code and message are None for HTML, text, an empty body, or JSON of another shape."""
     found = error(400, body)
     assert (found.code, found.message) == (None, None)
 
 
 def test_a_numeric_code_becomes_text() -> None:
-    """Code is text everywhere."""
+    """A code that VTEX sends as a number becomes text."""
     assert error(400, {"error": {"code": 3, "message": "x"}}).code == "3"
 
 
-def test_what_a_server_says_is_shown_without_escapes() -> None:
-    """Nothing a terminal could choke on in a message, and a sane length; a cookie is nobody's business."""
+def test_a_hostile_message_is_printable_and_short() -> None:
+    """Terminal escapes are escaped, long messages are truncated, and cookies are removed."""
     hostile = "\x1b[31m\u202e\x00" + "x" * 500_000
     found = error(400, {"error": {"code": "\x1b", "message": hostile}}, (("X-Echo", "1"), ("Set-Cookie", "a=b")))
     assert str(found).isprintable()
@@ -165,16 +173,17 @@ def test_what_a_server_says_is_shown_without_escapes() -> None:
 
 
 def test_each_error_says_what_happened_and_what_to_do() -> None:
-    """Word for word; a 404 of a read speaks of no invoice, and where there is no advice none is made up."""
+    """The messages of refusals, failed reads and unknown outcomes are worded exactly."""
     assert str(error_of(Answer(404), READ, NOW)) == (
-        "GET /path/{orderId} was refused: 404 Not Found. Check the account and the order id: each account has its own."
+        "GET /path/{orderId} was refused: 404 Not Found. "
+        "Check the account and the order id; ids differ between accounts."
     )
     assert str(error_of(Answer(400), WRITE, NOW)) == "PUT /path/{orderId} was refused: 400 Bad Request."
     assert str(error_of(Answer(520), WRITE, NOW)) == (
-        "PUT /path/{orderId} may have been applied or not: 520. Read the order before sending again."
+        "PUT /path/{orderId} may or may not have been applied: 520. Read the order before sending it again."
     )
     assert str(error_of(Answer(302), WRITE, NOW)) == (
-        "PUT /path/{orderId} was refused: 302 Found. No redirect is followed; check the account and base_url."
+        "PUT /path/{orderId} was refused: 302 Found. Redirects are not followed; check the account and base_url."
     )
     failed = error_of(Answer(503), READ, NOW)
     assert str(failed) == "GET /path/{orderId} failed: 503 Service Unavailable. Nothing was changed."
@@ -185,14 +194,16 @@ def test_each_error_says_what_happened_and_what_to_do() -> None:
     ("headers", "wait"),
     [({}, "a minute"), ({"Retry-After": "0"}, "a minute"), ({"Retry-After": "1000000"}, "1000000 s")],
 )
-def test_a_429_advises_to_wait_as_long_as_vtex_says(headers: dict[str, str], wait: str) -> None:
-    """Not a minute where a minute is too short."""
+def test_the_advice_of_a_429_names_the_wait(headers: dict[str, str], wait: str) -> None:
+    """The message of a 429 names the seconds of Retry-After, or a minute without one."""
     found = str(error_of(Answer(429, tuple(headers.items())), WRITE, NOW))
-    assert found.endswith(f"Too Many Requests. Stop, wait {wait}, and spread the load: the limit is shared.")
+    assert found.endswith(
+        f"Too Many Requests. Wait {wait}, then send more slowly; all systems of the merchant share the limit."
+    )
 
 
-def test_what_was_not_sent_says_where_to() -> None:
-    """And what to do about a certificate that nobody knows."""
+def test_the_message_of_an_unsent_request_names_the_server() -> None:
+    """The message of NotSentError names the server, and ca_file if the certificate is not trusted."""
     fault = Fault("no connection could be made (ConnectError: x)", sent=False)
     assert str(error_of(fault, WRITE, NOW, "https://mystore.example")) == (
         "PUT /path/{orderId} was not sent to https://mystore.example: no connection could be made (ConnectError: x)."
@@ -200,23 +211,23 @@ def test_what_was_not_sent_says_where_to() -> None:
     unverified = Fault("no connection could be made (ConnectError: CERTIFICATE_VERIFY_FAILED)", sent=False)
     assert str(error_of(unverified, WRITE, NOW)) == (
         "PUT /path/{orderId} was not sent: no connection could be made (ConnectError: CERTIFICATE_VERIFY_FAILED). "
-        "Name a certificate authority of your own with ca_file."
+        "To trust another certificate authority, set ca_file."
     )
 
 
-def test_a_retry_after_that_is_a_date_is_held_against_the_time() -> None:
-    """Down to the fraction; now, or the past, is none."""
+def test_a_retry_after_date_is_counted_from_the_current_time() -> None:
+    """A Retry-After date counts from the current time, with fractions; a date that is not in the future is ignored."""
     soon = (("Retry-After", format_datetime(NOW.replace(microsecond=0) + dt.timedelta(seconds=1), usegmt=True)),)
     half = NOW.replace(microsecond=500_000)
     limited = error_of(Answer(429, soon), WRITE, half)
     assert isinstance(limited, errors.RateLimitedError)
     assert limited.retry_after == 0.5
     now = (("Retry-After", format_datetime(NOW.replace(microsecond=0), usegmt=True)),)
-    assert retry_after(now, NOW.replace(microsecond=0)) is None
+    assert parse_retry_after(now, NOW.replace(microsecond=0)) is None
 
 
-def test_rate_limited_tells_how_long_to_wait() -> None:
-    """Where VTEX says so."""
+def test_a_rate_limited_error_has_retry_after() -> None:
+    """retry_after has the seconds of the header, or None without it."""
     assert error(429, headers=(("Retry-After", "7"),)).retry_after == 7
     assert error(429).retry_after is None
 
@@ -240,21 +251,21 @@ def test_rate_limited_tells_how_long_to_wait() -> None:
         ("Mon, 99 Nov 99999 12:00:30 GMT", None),
     ],
 )
-def test_retry_after_is_read_or_ignored(value: str, expected: float | None) -> None:
-    """Seconds or a date ahead; everything absurd counts as absent."""
-    assert retry_after((("retry-after", value),), NOW) == expected
+def test_retry_after_is_parsed_or_ignored(value: str, expected: float | None) -> None:
+    """Seconds and future dates are parsed; any other value counts as absent."""
+    assert parse_retry_after((("retry-after", value),), NOW) == expected
 
 
-def test_two_retry_afters_that_differ_count_as_absent() -> None:
-    """Nobody knows which one is meant; the same one twice is no contradiction."""
-    assert retry_after((("Retry-After", "1"), ("retry-after", "2")), NOW) is None
-    assert retry_after((("Retry-After", "1"), ("retry-after", "1")), NOW) == 1
+def test_contradictory_retry_after_headers_are_ignored() -> None:
+    """Two different Retry-After headers count as absent; two equal ones count as one."""
+    assert parse_retry_after((("Retry-After", "1"), ("retry-after", "2")), NOW) is None
+    assert parse_retry_after((("Retry-After", "1"), ("retry-after", "1")), NOW) == 1
 
 
 @given(st.lists(st.text(), max_size=3))
-def test_retry_after_is_total(values: list[str]) -> None:
-    """Whatever stands there, the result is a finite, positive wait or none."""
-    found = retry_after([("Retry-After", value) for value in values], NOW)
+def test_any_retry_after_is_a_finite_delay_or_none(values: list[str]) -> None:
+    """For any header values, the delay is finite and not negative, or None."""
+    found = parse_retry_after([("Retry-After", value) for value in values], NOW)
     assert found is None or 0 <= found < 10**12
 
 
@@ -268,13 +279,13 @@ def test_retry_after_is_total(values: list[str]) -> None:
     st.lists(st.tuples(st.text(), st.text()), max_size=3),
     st.booleans(),
 )
-def test_every_answer_ends_in_one_of_our_errors(
+def test_every_response_has_a_printable_error(
     status: int,
     body: bytes,
     headers: list[tuple[str, str]],
     writes: bool,
 ) -> None:
-    """Any status, body and header; the text is always printable."""
+    """Any status, body and headers give an error of this package with a printable message."""
     answer = Answer(status, tuple(headers), body)
     found = error_of(answer, Subject("PUT", "/x", writes=writes), NOW)
     assert isinstance(found, errors.VtexTrackingError)
@@ -288,9 +299,14 @@ RECEIPT = {
 }
 
 
-def test_a_receipt_is_read_seven_fraction_digits_included() -> None:
-    """Python keeps six of them."""
-    receipt = receipt_of(Answer(200, JSON), RECEIPT, "v1-01", 2)
+def received(**changes: object) -> Answer:
+    """Return an answer with a receipt that has other values."""
+    return Answer(200, body=json.dumps({**RECEIPT, **changes}).encode())
+
+
+def test_a_receipt_is_read() -> None:
+    """All fields of a receipt are read; of the seven fraction digits, Python keeps six."""
+    receipt = receipt_of(Answer(200, JSON, json.dumps(RECEIPT).encode()), "v1-01", 2)
     assert receipt.date == dt.datetime(2017, 3, 29, 18, 4, 31, 52123, tzinfo=dt.UTC)
     assert (receipt.order_id, receipt.receipt) == ("v1-01", RECEIPT["receipt"])
     assert (receipt.applied, receipt.attempts, receipt.note) == (True, 2, None)
@@ -298,29 +314,29 @@ def test_a_receipt_is_read_seven_fraction_digits_included() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "parsed", "note"),
+    ("answer", "note"),
     [
-        (Answer(200, body=b"<html>"), None, "no readable receipt in the answer (200, 6 bytes)"),
-        (Answer(204), None, "no readable receipt in the answer (204, 0 bytes)"),
-        (Answer(200, complete=False), None, "the answer broke off; no readable receipt in the answer (200, 0 bytes)"),
-        (Answer(200), {**RECEIPT, "receipt": 5}, "no readable receipt in the answer (200, 0 bytes)"),
-        (Answer(200), {**RECEIPT, "orderId": "v2-01"}, "the answer speaks of order v2-01"),
+        (Answer(200, body=b"<html>"), "no readable receipt in the response (200, 6 bytes)"),
+        (Answer(204), "no readable receipt in the response (204, 0 bytes)"),
+        (Answer(200, complete=False), "the response was cut off; no readable receipt in the response (200, 0 bytes)"),
+        (received(receipt=5), "no readable receipt in the response (200, 79 bytes)"),
+        (received(orderId="v2-01"), "the response names order v2-01"),
     ],
 )
-def test_an_odd_answer_marks_the_receipt(answer: Answer, parsed: dict[str, object] | None, note: str) -> None:
-    """It was applied all the same, and the receipt says what is odd."""
-    receipt = receipt_of(answer, parsed, "v1-01", 1)
+def test_an_unusual_response_adds_a_note_to_the_receipt(answer: Answer, note: str) -> None:
+    """A 2xx response without a usable receipt still counts as applied, and the note says what is unusual."""
+    receipt = receipt_of(answer, "v1-01", 1)
     assert receipt.applied is True
     assert receipt.note == note
 
 
-def test_a_date_that_is_none_is_left_out() -> None:
-    """The rest of the receipt stands."""
-    receipt = receipt_of(Answer(200), {**RECEIPT, "date": "soon"}, "v1-01", 1)
+def test_an_invalid_date_in_a_receipt_is_none() -> None:
+    """A receipt with an invalid date has the date None and no note."""
+    receipt = receipt_of(received(date="soon"), "v1-01", 1)
     assert receipt.date is None
     assert receipt.note is None
 
 
 def test_repeated_headers_are_joined() -> None:
-    """As HTTP reads them."""
-    assert safe_headers((("A", "1"), ("a", "2"))) == {"a": "1, 2"}
+    """Headers with the same name in any case are joined with a comma."""
+    assert merge_headers((("A", "1"), ("a", "2"))) == {"a": "1, 2"}

@@ -107,7 +107,7 @@ class TestCheck:
         text = "".join(f"{json.dumps({**row, 'account': account})}\n" for account in accounts)
         ran = run("check", write(tmp_path, text, "events.jsonl"))
         assert ran.status == 2
-        assert "events.jsonl:4: column account: account '\\ud83d' is not one host name part" in ran.err
+        assert "events.jsonl:4: column account: account '\\ud83d' is not a single host name label" in ran.err
         assert "4 rows: 1 new, 0 known before, 3 with mistakes." in ran.out
 
     def test_machines_get_json(self, run: Callable[..., Ran], tmp_path: Path) -> None:

@@ -1,9 +1,7 @@
-"""Credentials and addresses."""
+"""Credentials, server URLs and settings."""
 
 from __future__ import annotations
 
-import copy
-import pickle
 from enum import Enum
 from typing import Any, cast
 
@@ -12,90 +10,76 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vtex_tracking_ext.config.credentials import (
-    AppKey,
-    Settings,
-    UserToken,
-    credentials_of,
-    merged,
-    server_url,
-    settings_from_env,
-)
+from vtex_tracking_ext.config.credentials import Settings, credential_headers, server_url, settings_from_env
 from vtex_tracking_ext.errors import ConfigurationError
 
 SECRET = "TOPSECRETTOPSECRET"
 
 
 class Kind(str, Enum):  # noqa: UP042 - a StrEnum prints what it holds
-    """Text that prints as another text than it holds."""
+    """A str enum, whose members are formatted as another text than they are equal to."""
 
     MYSTORE = "mystore"
     BETA = "beta"
     URL = "https://x.example"
 
 
-def test_each_kind_of_credential_has_its_headers() -> None:
-    """A pair travels in two headers, a user token in one."""
-    assert credentials_of("key", "token").headers() == {"X-VTEX-API-AppKey": "key", "X-VTEX-API-AppToken": "token"}
-    assert credentials_of(user_token="token").headers() == {"VtexIdclientAutCookie": "token"}
-
-
-@pytest.mark.parametrize("credentials", [AppKey(SECRET, SECRET), UserToken(SECRET)])
-def test_credentials_are_not_shown_and_not_pickled(credentials: Any) -> None:
-    """Neither repr nor pickle nor copy gives one away."""
-    assert SECRET not in repr(credentials)
-    for leave in (pickle.dumps, copy.copy):
-        with pytest.raises(TypeError, match="holds a credential"):
-            leave(credentials)
+def test_each_kind_of_credentials_has_its_headers() -> None:
+    """An app key and its token are sent in two headers, a user token in one."""
+    assert credential_headers("key", "token") == {"X-VTEX-API-AppKey": "key", "X-VTEX-API-AppToken": "token"}
+    assert credential_headers(user_token="token") == {"VtexIdclientAutCookie": "token"}
 
 
 @pytest.mark.parametrize(
-    ("given_", "said"),
+    ("arguments", "said"),
     [
         ({}, "No credentials"),
         ({"app_key": SECRET}, "app_key without app_token"),
         ({"app_token": SECRET}, "app_token without app_key"),
         ({"app_key": SECRET, "app_token": SECRET, "user_token": SECRET}, "Two kinds"),
-        ({"app_key": SECRET, "user_token": SECRET}, "Two kinds of credentials: app_key and user_token. Give either"),
-        ({"app_key": SECRET, "app_token": SECRET + "\n"}, "app_token has a line break"),
-        ({"app_key": SECRET, "app_token": SECRET + "\r\nX: y"}, "app_token has a space, a line break"),
-        ({"app_key": SECRET, "app_token": f"{SECRET}\N{LATIN SMALL LETTER E WITH ACUTE}"}, "outside ASCII"),
+        (
+            {"app_key": SECRET, "user_token": SECRET},
+            "Two kinds of credentials: app_key and user_token. Give app_key and app_token, or user_token alone",
+        ),
+        ({"app_key": SECRET, "app_token": SECRET + "\n"}, "app_token starts or ends with a space or a line break"),
+        ({"app_key": SECRET, "app_token": SECRET + "\r\nX: y"}, "app_token contains a space, a line break"),
+        ({"app_key": SECRET, "app_token": f"{SECRET}\N{LATIN SMALL LETTER E WITH ACUTE}"}, "non-ASCII character"),
         ({"user_token": ""}, "user_token is empty"),
         ({"user_token": "  "}, "user_token is empty"),
         ({"user_token": 5}, "user_token is not text"),
     ],
 )
-def test_credentials_that_cannot_be_used_are_refused_without_showing_them(given_: dict[str, Any], said: str) -> None:
-    """The message names the argument, never its value."""
+def test_invalid_credentials_are_refused_without_being_shown(arguments: dict[str, Any], said: str) -> None:
+    """The message about invalid credentials names the argument and does not show its value."""
     with pytest.raises(ConfigurationError, match=said) as caught:
-        credentials_of(**given_)
+        credential_headers(**arguments)
     assert SECRET not in str(caught.value)
 
 
 def _refusal(token: str) -> str | None:
     try:
-        credentials_of(user_token=token)
+        credential_headers(user_token=token)
     except ConfigurationError as error:
         return str(error)
     return None
 
 
 @given(st.text(min_size=1))
-def test_any_text_as_token_is_refused_or_fits_a_header(text: str) -> None:
-    """What passes is visible ASCII without spaces; what is refused is refused in words that do not depend on it."""
+def test_any_accepted_token_fits_a_header(text: str) -> None:
+    """Any text is either refused with a message that does not depend on it, or is visible ASCII without spaces."""
     message = _refusal(text)
     if message is not None:
         assert message in {_refusal(" "), _refusal("x\n"), _refusal("x y")}
     else:
-        token = credentials_of(user_token=text).headers()["VtexIdclientAutCookie"]
+        token = credential_headers(user_token=text)["VtexIdclientAutCookie"]
         assert token == text
         assert text.isascii()
         assert text.isprintable()
         assert " " not in text
 
 
-def test_the_address_follows_account_and_environment() -> None:
-    """VTEX's host name is made of both."""
+def test_the_server_url_consists_of_account_and_environment() -> None:
+    """The host name is built from the account and the environment."""
     assert server_url("mystore") == "https://mystore.vtexcommercestable.com.br"
     assert server_url("my-store2", "vtexcommercebeta") == "https://my-store2.vtexcommercebeta.com.br"
 
@@ -104,20 +88,20 @@ def test_the_address_follows_account_and_environment() -> None:
     "account", ["evil.com/", "a@b", "a.b", "", "-a", "a-", "a b", "a\n", "x" * 64, None, "\N{CYRILLIC SMALL LETTER A}"]
 )
 def test_an_account_that_would_change_the_host_is_refused(account: Any) -> None:
-    """Anything but one host name part would send the credentials elsewhere."""
+    """An account that is not a single host name label is refused."""
     with pytest.raises(ConfigurationError, match=r"^account "):
         server_url(account)
 
 
 def test_an_environment_that_would_change_the_host_is_refused() -> None:
-    """The same holds for the other part."""
+    """An environment that is not a single host name label is refused."""
     with pytest.raises(ConfigurationError, match=r"^environment "):
         server_url("mystore", "evil.com/")
 
 
 @given(st.text())
-def test_any_text_as_account_is_refused_or_stays_in_the_host(text: str) -> None:
-    """What passes lands in the first part of VTEX's host name, and nowhere else."""
+def test_any_accepted_account_is_the_first_host_label(text: str) -> None:
+    """Any text is either refused as an account, or becomes the first label of the host name."""
     try:
         url = server_url(text)
     except ConfigurationError:
@@ -142,8 +126,8 @@ def test_any_text_as_account_is_refused_or_stays_in_the_host(text: str) -> None:
         ("https://xn--7a.example", "https://xn--7a.example"),  # text without its prefix, none with it
     ],
 )
-def test_another_address_is_used_as_given(base_url: str, used: str) -> None:
-    """https anywhere, http on this machine."""
+def test_a_valid_base_url_is_used(base_url: str, used: str) -> None:
+    """A base_url with https, or http on this machine, is used without its trailing slash."""
     assert server_url("mystore", base_url=base_url) == used
 
 
@@ -153,7 +137,7 @@ def test_another_address_is_used_as_given(base_url: str, used: str) -> None:
         ("http://proxy.example", "clear text"),
         ("ftp://proxy.example", "https://"),
         ("https://", "host name"),
-        ("https://a:b@proxy.example", "no user"),
+        ("https://a:b@proxy.example", "user information"),
         ("https://proxy.example?x=1", "query"),
         ("https://proxy.example#x", "fragment"),
         ("https://proxy.example?", "query"),
@@ -183,29 +167,29 @@ def test_another_address_is_used_as_given(base_url: str, used: str) -> None:
         ("https://xn--zzzzzz999.example", "its host"),
         ("https://:443", "its host"),
         ("https:///path", "host name"),
-        ("https://m\u00fcnchen.example", "an international name as xn--"),
+        ("https://m\u00fcnchen.example", "an international domain as xn--"),
         ("https://a.example/b\\c", "backslash or a control"),
         ("https://a.example/b%0Ac", "backslash or a control"),
-        ("https://a.example/b/../c", "'.' or '..' part"),
-        ("https://a.example/b/%2e%2E", "'.' or '..' part"),
-        ("https://a.example/.", "'.' or '..' part"),
-        ("https://SECRET:SECRET@a.example", "no user"),
+        ("https://a.example/b/../c", "'.' or '..' segment"),
+        ("https://a.example/b/%2e%2E", "'.' or '..' segment"),
+        ("https://a.example/.", "'.' or '..' segment"),
+        ("https://SECRET:SECRET@a.example", "user information"),
         ("https://user:SECRET/x@a.example", "a port"),
         ("https://a b", "not an address"),
         ("https://a\n", "not an address"),
         (5, "not an address"),
     ],
 )
-def test_an_address_that_cannot_be_used_is_refused(base_url: Any, said: str) -> None:
-    """The message says why, and does not quote what may hold a password."""
+def test_an_invalid_base_url_is_refused(base_url: Any, said: str) -> None:
+    """An invalid base_url is refused with the reason, and is not quoted, because it may contain a password."""
     with pytest.raises(ConfigurationError, match=said) as caught:
         server_url("mystore", base_url=base_url)
     assert "SECRET" not in str(caught.value)
 
 
 @given(st.from_regex(r"https?://[!-~]{0,30}", fullmatch=True))
-def test_what_passes_is_read_in_the_same_way_by_the_http_library(base_url: str) -> None:
-    """The host that was checked is the one that is called, and no path climbs."""
+def test_httpx_reads_an_accepted_base_url_in_the_same_way(base_url: str) -> None:
+    """httpx finds the host and the path that were checked in every accepted base_url."""
     try:
         address = server_url("mystore", base_url=base_url)
     except ConfigurationError:
@@ -224,18 +208,18 @@ def _short(host: str) -> str:
     return f"{name}:{int(number)}" if number.isdigit() else host
 
 
-def test_what_is_checked_is_what_travels() -> None:
-    """A text that prints as another than it holds is made plain."""
+def test_members_of_str_enums_are_converted_to_plain_strings() -> None:
+    """Members of str enums are converted to plain strings in URLs and headers."""
     for address in (server_url(Kind.MYSTORE, Kind.BETA), server_url("mystore", base_url=Kind.URL)):
         assert type(address) is str
     assert server_url(Kind.MYSTORE, Kind.BETA) == "https://mystore.beta.com.br"
     assert server_url("mystore", base_url=Kind.URL) == "https://x.example"
-    for credentials in (credentials_of(Kind.BETA, Kind.BETA), credentials_of(user_token=Kind.BETA)):
-        assert {(value, type(value)) for value in credentials.headers().values()} == {("beta", str)}
+    for headers in (credential_headers(Kind.BETA, Kind.BETA), credential_headers(user_token=Kind.BETA)):
+        assert {(value, type(value)) for value in headers.values()} == {("beta", str)}
 
 
-def test_the_environment_is_read() -> None:
-    """Every variable has its place; an empty one counts as absent."""
+def test_settings_are_read_from_the_environment() -> None:
+    """Every variable sets its field; an empty one counts as unset, and repr shows no credential."""
     environ = {
         "VTEX_ACCOUNT": "mystore",
         "VTEX_APP_KEY": "key",
@@ -249,21 +233,21 @@ def test_the_environment_is_read() -> None:
     assert "token" not in repr(expected).replace("app_token", "").replace("user_token", "")
 
 
-def test_settings_fill_each_others_gaps_but_credentials_stay_together() -> None:
-    """A user token of one source is not joined with the key of another."""
+def test_defaults_fill_unset_settings_but_credentials_stay_together() -> None:
+    """Unset settings are taken from the defaults, but credentials of two sources are not mixed."""
     first = Settings(user_token="mine")
     second = Settings("mystore", "key", "token", None, "https://x.example", "beta")
-    assert merged(first, second) == Settings("mystore", None, None, "mine", "https://x.example", "beta")
-    assert merged(Settings(account="other"), second) == Settings(
+    assert first.with_defaults(second) == Settings("mystore", None, None, "mine", "https://x.example", "beta")
+    assert Settings(account="other").with_defaults(second) == Settings(
         "other", "key", "token", None, "https://x.example", "beta"
     )
 
 
-def test_an_empty_setting_is_no_gap() -> None:
-    """It must not be filled with another store's."""
+def test_an_empty_setting_is_not_replaced() -> None:
+    """A setting that is an empty string is not replaced by the default of another store."""
     second = Settings("mystore", "key", "token", None, "https://x.example", "beta")
     first = Settings(account="", base_url="", environment="")
-    assert merged(first, second) == Settings("", "key", "token", None, "", "")
+    assert first.with_defaults(second) == Settings("", "key", "token", None, "", "")
 
 
 @pytest.mark.parametrize(
@@ -276,33 +260,26 @@ def test_an_empty_setting_is_no_gap() -> None:
         ("https://[1::]", "https://[1::]"),
     ],
 )
-def test_the_edges_of_what_an_address_may_be_pass(base_url: str, used: str) -> None:
-    """Only slashes are taken from its end."""
+def test_edge_cases_of_a_base_url_are_accepted(base_url: str, used: str) -> None:
+    """The lowest and the highest port, capitals in the path and a second :// are accepted."""
     assert server_url("mystore", base_url=base_url) == used
 
 
 @pytest.mark.parametrize("base_url", ["https://a.example:65536", "https://a.example:0", "https://a.0x1f"])
-def test_what_lies_beyond_the_edges_is_refused(base_url: str) -> None:
-    """Ports, and numbers that are no address."""
+def test_ports_and_hosts_just_out_of_range_are_refused(base_url: str) -> None:
+    """Ports out of range, and a numeric host that is not an IP address, are refused."""
     with pytest.raises(ConfigurationError):
         server_url("mystore", base_url=base_url)
 
 
 def test_a_user_token_is_read_from_the_environment() -> None:
-    """Under its own name."""
+    """VTEX_USER_TOKEN sets the user token."""
     assert settings_from_env({"VTEX_USER_TOKEN": "MADEUP"}).user_token == "MADEUP"
 
 
-@pytest.mark.parametrize("credentials", [AppKey(SECRET, SECRET), UserToken(SECRET)])
-def test_what_is_not_pickled_is_named(credentials: Any) -> None:
-    """By its kind."""
-    with pytest.raises(TypeError, match=f"^{type(credentials).__name__} is not pickled"):
-        pickle.dumps(credentials)
-
-
 @pytest.mark.parametrize("value", [None, "", 5, b"mystore"])
-def test_an_account_that_is_no_name_is_asked_for(value: Any) -> None:
-    """With what one looks like; an environment too."""
+def test_the_message_about_a_missing_account_has_an_example(value: Any) -> None:
+    """The message about a missing account or environment shows an example."""
     with pytest.raises(ConfigurationError) as refused:
         server_url(value)
     assert str(refused.value) == "account is missing: give its name, such as mystore, as in mystore.myvtex.com."

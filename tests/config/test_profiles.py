@@ -19,8 +19,8 @@ def write(folder: Path, text: str) -> Path:
     return path
 
 
-def test_a_profile_is_named_after_its_account(tmp_path: Path) -> None:
-    """The table's name is the account unless it says otherwise."""
+def test_the_name_of_a_profile_is_its_account_by_default(tmp_path: Path) -> None:
+    """The name of the table is the account unless it sets another."""
     path = write(tmp_path, '[mystore]\napp_key = "k"\napp_token = "t"\n[test]\naccount = "other"\nuser_token = "u"\n')
     assert load_profiles(path) == {
         "mystore": Settings("mystore", "k", "t"),
@@ -32,17 +32,17 @@ def test_a_profile_is_named_after_its_account(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("[a", "is not TOML"),
+        ("[a", "is not valid TOML"),
         ('a = "SECRET"', "is not a table"),
-        ('[a]\napp_tokn = "SECRET"', "'app_tokn' is not known; there are account, app_key"),
+        ('[a]\napp_tokn = "SECRET"', "'app_tokn' is not a setting; use account, app_key"),
         ("[a]\napp_token = 5", "app_token is not text"),
-        ("a = " + "[" * 100_000, "nested too deep"),
-        ("[a]\napp_token = " + "5" * 5000, "is not TOML"),
+        ("a = " + "[" * 100_000, "nested too deeply"),
+        ("[a]\napp_token = " + "5" * 5000, "is not valid TOML"),
         ("#" * (1024 * 1024 + 1), "larger than 1048576 bytes"),
     ],
 )
-def test_a_wrong_profile_file_is_refused_without_showing_it(tmp_path: Path, text: str, said: str) -> None:
-    """The message names the file and the entry, never a value."""
+def test_an_invalid_profile_file_is_refused_without_showing_values(tmp_path: Path, text: str, said: str) -> None:
+    """The message about an invalid file names the file and the setting, never a value."""
     path = write(tmp_path, text)
     with pytest.raises(ConfigurationError, match=said) as caught:
         load_profiles(path)
@@ -50,8 +50,8 @@ def test_a_wrong_profile_file_is_refused_without_showing_it(tmp_path: Path, text
     assert str(path) in str(caught.value)
 
 
-def test_a_profile_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
-    """Missing, or no text."""
+def test_an_unreadable_profile_file_is_refused(tmp_path: Path) -> None:
+    """A file that is missing or is not UTF-8 is refused."""
     with pytest.raises(ConfigurationError, match="No such file"):
         load_profiles(tmp_path / "none.toml")
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe")
@@ -60,12 +60,12 @@ def test_a_profile_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_profile_file_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
-    """As some editors write it."""
+    """A file that an editor saved with a byte order mark is read."""
     assert load_profiles(write(tmp_path, '\ufeff[a]\nuser_token = "u"\n')) == {"a": Settings("a", user_token="u")}
 
 
 def test_a_profile_file_may_be_a_pipe(tmp_path: Path) -> None:
-    """As a shell makes one of ``<(command)``; one that nobody writes to is empty, and blocks nothing."""
+    """A pipe, such as a shell's ``<(command)``, is read; one without a writer is empty and does not block."""
     path = tmp_path / "pipe"
     os.mkfifo(path)
     assert load_profiles(path) == {}
@@ -78,17 +78,17 @@ def test_a_profile_file_may_be_a_pipe(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("path", "said"), [("/dev/zero", "it is a device"), ("/", "Is a directory")])
-def test_a_profile_file_that_is_none_is_refused(path: str, said: str) -> None:
-    """Before it is read without end."""
+def test_a_device_or_folder_is_refused_as_profile_file(path: str, said: str) -> None:
+    """A device or a folder is refused before it is read without end."""
     with pytest.raises(ConfigurationError, match=f"cannot be read: {said}"):
         load_profiles(Path(path))
 
 
-def test_a_profile_that_is_not_there_is_named_with_those_that_are(tmp_path: Path) -> None:
-    """A typo is found at a glance."""
-    with pytest.raises(ConfigurationError, match=r"No profile 'b' in .*; it has: 'a'"):
+def test_the_message_about_a_missing_profile_lists_the_others(tmp_path: Path) -> None:
+    """The message about a missing profile lists the profiles of the file."""
+    with pytest.raises(ConfigurationError, match=r"There is no profile 'b' in .* Its profiles: 'a'"):
         load_profile(write(tmp_path, "[a]"), "b")
-    with pytest.raises(ConfigurationError, match="it has: none"):
+    with pytest.raises(ConfigurationError, match="Its profiles: none"):
         load_profile(write(tmp_path, ""), "b")
 
 
@@ -101,12 +101,12 @@ def test_a_profile_that_is_not_there_is_named_with_those_that_are(tmp_path: Path
         ({}, Path.home() / ".config/vtex-tracking/profiles.toml"),
     ],
 )
-def test_where_the_profile_file_is_looked_for(environ: dict[str, str], path: Path) -> None:
-    """A variable, else the user's configuration folder."""
+def test_the_path_of_the_profile_file(environ: dict[str, str], path: Path) -> None:
+    """The path comes from a variable, else it is in the user's configuration folder."""
     assert profiles_path(environ) == path
 
 
-def test_a_user_may_have_no_home(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Then there is no such file either; credentials can come from elsewhere."""
+def test_a_user_without_a_home_folder_has_no_profile_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a home folder, the path of the profile file is returned and does not exist."""
     monkeypatch.setattr(os.path, "expanduser", lambda path: path)
     assert not profiles_path({}).exists()

@@ -1,4 +1,4 @@
-"""Credentials out of text, in whatever way a server writes them."""
+"""Removal of credentials from text, in all forms in which a server may write them."""
 
 from __future__ import annotations
 
@@ -36,43 +36,43 @@ ESCAPES = {
 
 
 @pytest.mark.parametrize("escape", ESCAPES.values(), ids=ESCAPES)
-def test_a_credential_is_found_however_it_is_escaped(escape: object) -> None:
-    """The text around it stays."""
+def test_an_escaped_credential_is_redacted(escape: object) -> None:
+    """A credential is redacted in every escaped form, and the text around it is kept."""
     assert callable(escape)
     redactor = Redactor([SECRET])
     text = f"before {escape(SECRET)} & after 100%"
-    assert redactor.text(text) == f"before {HIDDEN} & after 100%"
-    assert redactor.data(text.encode()) == f"before {HIDDEN} & after 100%".encode()
+    assert redactor.redact(text) == f"before {HIDDEN} & after 100%"
+    assert redactor.redact_bytes(text.encode()) == f"before {HIDDEN} & after 100%".encode()
 
 
-def test_the_longest_goes_first() -> None:
-    """So that a short one leaves no rest of a long one that holds it."""
-    assert Redactor(["ABCD", "ABCDE"]).text("ABCDE ABCD") == f"{HIDDEN} {HIDDEN}"
+def test_the_longest_credential_is_redacted_first() -> None:
+    """A credential that contains another one is redacted in full."""
+    assert Redactor(["ABCD", "ABCDE"]).redact("ABCDE ABCD") == f"{HIDDEN} {HIDDEN}"
 
 
-def test_what_is_too_short_is_no_secret() -> None:
-    """It would be found in every receipt."""
+def test_a_short_value_is_not_redacted() -> None:
+    """A value below the minimum length is not redacted, because it would match in every receipt."""
     redactor = Redactor(["abc"])
-    assert redactor.text("abc%") == "abc%"
+    assert redactor.redact("abc%") == "abc%"
 
 
 @given(st.text())
-def test_other_text_stays_as_it_is(text: str) -> None:
-    """With no credential, and with one that is not in it."""
-    assert Redactor().text(text) == text
-    assert Redactor(["NOTINTHERE" * 3]).text(text) == text
+def test_other_text_is_unchanged(text: str) -> None:
+    """Text without a credential is unchanged, and so is any text if there are no credentials."""
+    assert Redactor().redact(text) == text
+    assert Redactor(["NOTINTHERE" * 3]).redact(text) == text
 
 
 @given(st.binary())
-def test_other_bytes_stay_as_they_are(data: bytes) -> None:
-    """Whatever their encoding."""
-    assert Redactor(["NOTINTHERE" * 3]).data(data) == data
+def test_other_bytes_are_unchanged(data: bytes) -> None:
+    """Bytes without a credential are unchanged in any encoding."""
+    assert Redactor(["NOTINTHERE" * 3]).redact_bytes(data) == data
 
 
 @given(st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=4), st.text(), st.text())
-def test_no_credential_is_left(secret: str, before: str, after: str) -> None:
-    """Any that a header can carry, in any text; its mark may hold one, so that it is left out."""
-    found = Redactor([secret]).text(before + secret + after)
+def test_any_credential_is_redacted_in_any_text(secret: str, before: str, after: str) -> None:
+    """Any credential that a header can carry is redacted in any text; only the replacement may contain it."""
+    found = Redactor([secret]).redact(before + secret + after)
     assert secret.lower() not in found.replace(HIDDEN, "\n").lower()
 
 
@@ -86,27 +86,27 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
-def test_a_hostile_text_costs_no_more_than_another(text: str) -> None:
-    """One that read each run again from each of its places took half a minute for 32 kB."""
+def test_a_hostile_text_is_searched_in_linear_time(text: str) -> None:
+    """Texts of escapes only, made to cause backtracking, are searched in seconds."""
     started = time.process_time()
-    assert Redactor([SECRET, "vtexappkey-mystore-MADEUP"]).text(text) == text
+    assert Redactor([SECRET, "vtexappkey-mystore-MADEUP"]).redact(text) == text
     assert time.process_time() - started < 20
 
 
-def test_backslashes_alone_are_found() -> None:
-    """They are what the rest of a credential is looked for without."""
-    assert Redactor(["\\" * 4]).text("a" + "\\" * 4 + "b%5c" + "%5C&#92;&#x05c;") == f"a{HIDDEN}b{HIDDEN}"
+def test_a_credential_of_backslashes_is_redacted() -> None:
+    """A credential that consists of backslashes is redacted in every form."""
+    assert Redactor(["\\" * 4]).redact("a" + "\\" * 4 + "b%5c" + "%5C&#92;&#x05c;") == f"a{HIDDEN}b{HIDDEN}"
 
 
 @pytest.mark.parametrize("length", [4, 5, 24, 29, 30, 31])
-def test_the_beginning_of_a_credential_is_found_where_a_message_was_cut(length: int) -> None:
-    """A token is longer than what a message quotes."""
+def test_the_start_of_a_credential_is_redacted_in_a_truncated_message(length: int) -> None:
+    """The start of a credential is redacted where a message truncated it."""
     secret = "MADEUP" * 5
     text = f"account {quoted('x' + secret + 'yy', 1 + length)} is none; {quoted('x' * 9, 5)}"
     hidden = f"account 'x{HIDDEN}{'y' * (length == 31)}... (33 characters)' is none; 'xxxxx... (9 characters)'"
-    assert Redactor([secret]).message(text) == hidden
+    assert Redactor([secret]).redact_message(text) == hidden
 
 
-def test_its_repr_tells_nothing() -> None:
-    """It stands in the frames of errors."""
+def test_the_repr_of_a_redactor_shows_no_credential() -> None:
+    """The repr of a redactor, which may appear in tracebacks, shows only the number of credentials."""
     assert repr(Redactor([SECRET])) == "Redactor(1 credentials)"

@@ -9,7 +9,6 @@ import pytest
 
 import vtex_tracking_ext
 from vtex_tracking_ext import AsyncTrackingClient, RetryPolicy, TrackingClient, TrackingReceipt, VtexTrackingError
-from vtex_tracking_ext.transport import request
 
 import cassettes
 from cases import ACCOUNT, CASES, INVOICE, ORDER, TARGETS, Case
@@ -26,10 +25,13 @@ from cassettes import (
     sha256,
 )
 from support.contract_check import ROOT, check_answer, check_request
+from support.requests import observe_requests
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from vtex_tracking_ext.transport.request import Request
 
     from support.answers import Twin
 
@@ -78,16 +80,10 @@ def _check_outcome(case: Case, target: str, found: object) -> None:
         assert found[0].invoice_number
 
 
-def _watch(monkeypatch: pytest.MonkeyPatch) -> list[request.Outgoing]:
+def _watch(monkeypatch: pytest.MonkeyPatch) -> list[Request]:
     """Keep every request that is made."""
-    make = request.Stub._outgoing
-    sent: list[request.Outgoing] = []
-
-    def keep(self: request.Stub, *arguments: Any) -> request.Outgoing:
-        sent.append(make(self, *arguments))
-        return sent[-1]
-
-    monkeypatch.setattr(request.Stub, "_outgoing", keep)
+    sent: list[Request] = []
+    observe_requests(monkeypatch, lambda request, _: sent.append(request))
     return sent
 
 

@@ -1,13 +1,17 @@
-"""Fixtures of the scripts' tests."""
+"""Fixtures of the tests of scripts/."""
 
 from __future__ import annotations
 
+import importlib
+import sys
+from functools import partial
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from support.commands import Ran
 from support.scratch import ROOT, Scratch
 
 if TYPE_CHECKING:
@@ -16,22 +20,41 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def scratch(tmp_path: Path) -> Scratch:
-    """Return a copy of the contract and its generated tree."""
-    return Scratch(tmp_path)
-
-
-@pytest.fixture
 def load_script(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:
-    """Return a function that gives a script as a module."""
+    """Return a function that loads a command of scripts/ as a module, which does not enter an environment."""
+    scripts = ROOT / "scripts"
+    monkeypatch.syspath_prepend(str(scripts))
+    monkeypatch.setattr(importlib.import_module("lib.environment"), "enter", lambda _: None)
 
     def load(name: str) -> Any:
-        monkeypatch.syspath_prepend(str(ROOT / "scripts"))
-        loader = SourceFileLoader(name, str(ROOT / "scripts" / name))
+        loader = SourceFileLoader(name, str(scripts / name))
         spec = spec_from_loader(loader.name, loader)
         assert spec is not None
         module = module_from_spec(spec)
+        monkeypatch.setitem(sys.modules, name, module)
         loader.exec_module(module)
         return module
 
     return load
+
+
+@pytest.fixture
+def run_script(load_script: Callable[[str], Any], capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
+    """Return a function that runs the ``main`` of a command, given its name and arguments, in this process."""
+
+    def run(name: str, *arguments: object) -> Ran:
+        try:
+            status = load_script(name).main([str(argument) for argument in arguments])
+        except SystemExit as end:
+            status = end.code if isinstance(end.code, int) else 1
+            if isinstance(end.code, str):
+                sys.stderr.write(f"{end.code}\n")
+        return Ran(status, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def scratch(tmp_path: Path, run_script: Callable[..., Ran]) -> Scratch:
+    """Return a copy of the contract and its generated tree."""
+    return Scratch(tmp_path, partial(run_script, "regenerate"))

@@ -27,7 +27,7 @@ TARGETS = 17
 def room(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:
     """Return a function that gives a module of the script."""
     monkeypatch.syspath_prepend(str(ROOT / "scripts"))
-    return lambda name: importlib.import_module(f"_bench.{name}")
+    return lambda name: importlib.import_module(f"measure.{name}")
 
 
 def calls(kind: str, name: str, in_flight: int, *microseconds: float) -> dict[str, Any]:
@@ -81,11 +81,11 @@ def document() -> dict[str, Any]:
 
 def test_the_readme_shows_the_figures_that_are_kept(room: Callable[[str], Any]) -> None:
     """The section is what the figures give; ``scripts/bench --render`` writes it."""
-    kept = json.loads((ROOT / "scripts" / "bench.json").read_text(encoding="utf-8"))
+    kept = json.loads((ROOT / "scripts" / "data" / "bench.json").read_text(encoding="utf-8"))
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert room("rendering").replaced(readme, kept) == readme
+    assert room("readme_section").replaced(readme, kept) == readme
     assert {"calls", "distant", "starts", "memory", "pushes", "plan"} <= kept.keys()
-    assert room("results").as_text(kept) == (ROOT / "scripts" / "bench.json").read_text(encoding="utf-8")
+    assert room("results").as_text(kept) == (ROOT / "scripts" / "data" / "bench.json").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
@@ -94,12 +94,12 @@ def test_the_readme_shows_the_figures_that_are_kept(room: Callable[[str], Any]) 
 )
 def test_quartiles(room: Callable[[str], Any], samples: list[float], quartiles: tuple[float, ...]) -> None:
     """Of one sample too, and whatever the order."""
-    assert room("figures").spread(samples) == quartiles
+    assert room("samples").spread(samples) == quartiles
 
 
 def test_a_ratio_is_taken_within_a_round(room: Callable[[str], Any]) -> None:
     """A round in which the machine was slow is slow for both; rounds that do not belong together are refused."""
-    figures = room("figures")
+    figures = room("samples")
     assert figures.ratios([1.0, 10.0], [2.0, 20.0]) == [0.5, 0.5]
     assert figures.differences([3.0, 30.0], [1.0, 28.0]) == [2.0, 2.0]
     with pytest.raises(ValueError, match="shorter"):
@@ -109,7 +109,7 @@ def test_a_ratio_is_taken_within_a_round(room: Callable[[str], Any]) -> None:
 @pytest.mark.parametrize(("share", "value"), [(0.0, 1), (0.5, 51), (0.99, 100), (1.0, 100)])
 def test_a_percentile_is_a_sample(room: Callable[[str], Any], share: float, value: int) -> None:
     """The highest is the most that can be."""
-    assert room("figures").percentile(range(100, 0, -1), share) == value
+    assert room("samples").percentile(range(100, 0, -1), share) == value
 
 
 def test_every_target_is_judged(room: Callable[[str], Any], document: dict[str, Any]) -> None:
@@ -164,18 +164,18 @@ def test_no_figures_give_no_verdict(room: Callable[[str], Any]) -> None:
 
 def test_a_chart_has_a_bar_for_each_row(room: Callable[[str], Any]) -> None:
     """As long as its figure; one that is far longer than all others is cut."""
-    lines = room("rendering").chart("Title", [("a", 10.0), ("b", 5.0), ("c", 0.001)])
+    lines = room("readme_section").chart("Title", [("a", 10.0), ("b", 5.0), ("c", 0.001)])
     assert [line.count("\N{FULL BLOCK}") for line in lines] == [0, 36, 18, 1, 0]
     assert lines[1].endswith(" 10")
-    lines = room("rendering").chart("Title", [("a", 10.0), ("b", 5000.0)])
+    lines = room("readme_section").chart("Title", [("a", 10.0), ("b", 5000.0)])
     assert [line.count("\N{FULL BLOCK}") for line in lines] == [0, 30, 36, 0]
     assert lines[2].endswith(" ... 5,000")
-    assert room("rendering").chart("Title", []) == ["Title", ""]
+    assert room("readme_section").chart("Title", []) == ["Title", ""]
 
 
 def test_the_section_tells_everything(room: Callable[[str], Any], document: dict[str, Any]) -> None:
     """Machine, date, command, what is missing, and each target with its verdict."""
-    text = room("rendering").section(document)
+    text = room("readme_section").section(document)
     told = " ".join(text.split())
     assert told.startswith("`scripts/bench` on 2026-11-26: P, 2 cores (one for the server, one for the client), S, ")
     assert "100,000 rows" in told
@@ -188,13 +188,13 @@ def test_the_section_tells_everything(room: Callable[[str], Any], document: dict
 
 def test_it_stands_between_its_marks(room: Callable[[str], Any], document: dict[str, Any]) -> None:
     """Once, however often it is written; a page without marks is refused."""
-    rendering = room("rendering")
-    page = f"before\n{rendering.BEGIN}\nold\n{rendering.END}\nafter\n"
-    once = rendering.replaced(page, document)
-    assert once == f"before\n{rendering.BEGIN}\n{rendering.section(document)}{rendering.END}\nafter\n"
-    assert rendering.replaced(once, document) == once
+    section_module = room("readme_section")
+    page = f"before\n{section_module.BEGIN}\nold\n{section_module.END}\nafter\n"
+    once = section_module.replaced(page, document)
+    assert once == f"before\n{section_module.BEGIN}\n{section_module.section(document)}{section_module.END}\nafter\n"
+    assert section_module.replaced(once, document) == once
     with pytest.raises(ValueError, match="lacks the lines"):
-        rendering.replaced("before\nafter\n", document)
+        section_module.replaced("before\nafter\n", document)
 
 
 def test_the_report_for_the_terminal_holds_all_figures(room: Callable[[str], Any], document: dict[str, Any]) -> None:
@@ -214,7 +214,7 @@ def test_a_document_is_kept_a_record_a_line(room: Callable[[str], Any], document
 
 def test_a_batch_takes_its_time_and_gives_each_a_turn(room: Callable[[str], Any]) -> None:
     """Few updates where one is dear, and not too many where it is cheap."""
-    size, effort = room("measuring").size, room("effort").FULL
+    size, effort = room("call_costs").size, room("effort").FULL
     assert size(0.001, 8, effort) == 120
     assert size(0.1, 128, effort) == 256
     assert size(0.0, 1, effort) == 2000
@@ -222,13 +222,13 @@ def test_a_batch_takes_its_time_and_gives_each_a_turn(room: Callable[[str], Any]
 
 def test_rounds_go_to_and_fro(room: Callable[[str], Any]) -> None:
     """So that nobody is always the first."""
-    in_turn = room("measuring").in_turn
+    in_turn = room("call_costs").in_turn
     assert [in_turn("abc", number) for number in range(3)] == ["abc", "cba", "abc"]
 
 
 def test_a_distant_server_is_called_for_a_while(room: Callable[[str], Any]) -> None:
     """By whoever is slow at least so many times, and no more often than the delay allows."""
-    turns, effort = room("measuring").turns, room("effort").FULL
+    turns, effort = room("call_costs").turns, room("effort").FULL
     assert turns(0.2, effort) == 10
     assert turns(5.0, effort) == 2
     assert turns(0.01, effort) == 40
@@ -240,7 +240,7 @@ def test_a_subject_is_measured(room: Callable[[str], Any], kind: str, in_flight:
     task = {"in_flight": in_flight, "events": 2, "updates": 6, "latencies": False}
     with (
         room("servers").answering_late(0.02, None) as url,
-        room("children").Subject(kind, PLAIN, url, None, None) as subject,
+        room("subject_process").Subject(kind, PLAIN, url, None, None) as subject,
     ):
         figures = subject.ask(task)
         assert figures.keys() == {"cpu", "seconds", "peak"}
@@ -254,6 +254,6 @@ def test_a_subject_is_measured(room: Callable[[str], Any], kind: str, in_flight:
 
 def test_a_subject_that_cannot_start_says_why(room: Callable[[str], Any]) -> None:
     """Rather than being left out without a word."""
-    children = room("children")
+    children = room("subject_process")
     with pytest.raises(children.CannotAnswerError, match="KeyError: 'nobody'"):
         children.Subject("sync", "nobody", "http://127.0.0.1:1", None, None)

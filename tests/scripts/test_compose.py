@@ -1,4 +1,4 @@
-"""scripts/compose.yaml: it is YAML, and its parts fit each other and the commands; nothing here can run it."""
+"""scripts/data/compose.yaml: it is YAML, and its parts fit each other and the commands; nothing here can run it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def services() -> Mapping[str, Any]:
     """Return what is to run."""
-    with (ROOT / "scripts" / "compose.yaml").open(encoding="utf-8") as file:
+    with (ROOT / "scripts" / "data" / "compose.yaml").open(encoding="utf-8") as file:
         document = yaml.safe_load(file)
     found: Mapping[str, Any] = document["services"]
     return found
@@ -69,9 +69,9 @@ def test_the_image_is_built_of_what_is_there(services: Mapping[str, Any]) -> Non
     """Every file that it copies."""
     for name in ("sandbox", "worker", "push"):
         build = services[name]["build"]
-        assert (ROOT / "scripts" / build["context"]).resolve() == ROOT
+        assert (ROOT / "scripts" / "data" / build["context"]).resolve() == ROOT
         for line in build["dockerfile_inline"].splitlines():
             if line.startswith("COPY "):
                 assert all((ROOT / source).exists() for source in line.split()[1:-1]), line
     (folder,) = services["push"]["volumes"]
-    assert (ROOT / "scripts" / folder.partition(":")[0] / "events.csv").is_file()
+    assert (ROOT / "scripts" / "data" / folder.partition(":")[0] / "events.csv").is_file()

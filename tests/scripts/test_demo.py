@@ -16,8 +16,8 @@ from support.scratch import ROOT
 DEMO = """
 import runpy, sys
 sys.path.insert(0, sys.argv[1])
-import _environment
-_environment.enter = lambda name: None
+import lib.environment
+lib.environment.enter = lambda name: None
 runpy.run_path(sys.argv[1] + "/demo", run_name="__main__")
 """
 

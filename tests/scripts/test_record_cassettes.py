@@ -1,11 +1,9 @@
-"""Recording cassettes: what is kept, and what must not be."""
+"""scripts/record_cassettes keeps only conforming recordings without secrets."""
 
 from __future__ import annotations
 
 import argparse
 import json
-import subprocess
-import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,7 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-SCRIPT = ROOT / "scripts" / "record_cassettes"
+    from support.commands import Ran
+
+REAL = ("--order", "1-01", "--invoice", "1", "--events-will-be-added")
 UPDATE = next(case for case in CASES if case.name == "update")
 
 
@@ -33,7 +33,7 @@ def script(load_script: Callable[[str], Any]) -> Any:
 
 @pytest.fixture
 def arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> argparse.Namespace:
-    """Return a command line; what is recorded goes to a folder of the test's, VTEX's file says what ours says."""
+    """Return arguments that record to a temporary folder, with a copy of openapi.yaml as VTEX's file."""
     monkeypatch.setattr(cassettes, "FOLDER", tmp_path)
     upstream = tmp_path / "upstream.json"
     upstream.write_text(json.dumps(yaml.safe_load((ROOT / "openapi.yaml").read_text(encoding="utf-8"))))
@@ -42,15 +42,25 @@ def arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> argparse.Names
 
 @pytest.fixture
 def real(script: Any) -> Iterator[Any]:
-    """Return a server that knows another order than the examples', as a real one does."""
+    """Return a server with another account and order than the examples, as the real one has."""
     oms = Oms()
     oms.add_order("v501402lspt-01", ["7"])
     with running(oms) as url:
         yield script.Server("a server", url, "otheraccount", "v501402lspt-01", "7", APP_KEY, APP_TOKEN)
 
 
-def test_a_recording_speaks_of_the_examples_alone(script: Any, arguments: argparse.Namespace, real: Any) -> None:
-    """And is believed; the account, the order, the invoice and the credentials are not in it."""
+@pytest.fixture
+def run(run_script: Callable[..., Ran]) -> Callable[..., Ran]:
+    """Return a function that runs the command for the real target, with ``upstream.json`` of a folder."""
+
+    def run_main(folder: Path, *arguments: str) -> Ran:
+        return run_script("record_cassettes", "--target", "real", "--upstream", folder / "upstream.json", *arguments)
+
+    return run_main
+
+
+def test_a_recording_contains_only_example_names(script: Any, arguments: argparse.Namespace, real: Any) -> None:
+    """The account, the order, the invoice and the credentials are replaced, and the cassette is valid."""
     path = script.record(arguments, UPDATE, real)
     assert cassettes.believed(path).server == "a server"
     assert sorted(file.name for file in path.parent.iterdir()) == ["update.provenance.json", "update.yaml"]
@@ -64,22 +74,24 @@ def test_a_recording_speaks_of_the_examples_alone(script: Any, arguments: argpar
 def test_a_secret_in_a_recording_is_found(
     script: Any, arguments: argparse.Namespace, real: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Should the scrubbing fail, nothing is kept, and the old recording stays."""
+    """If scrubbing fails, the recording is rejected and the old cassette is kept."""
     path = script.record(arguments, UPDATE, real)
     before = path.read_bytes()
     monkeypatch.setattr(cassettes.Scrubber, "text", lambda _, text: text)
-    with pytest.raises(SystemExit, match="update was not kept: it held a secret"):
+    with pytest.raises(SystemExit, match="update was not recorded: it contains a secret"):
         script.record(arguments, UPDATE, real)
     assert path.read_bytes() == before
     assert len(list(path.parent.iterdir())) == 2
 
 
-def test_what_the_contract_does_not_know_is_not_kept(script: Any, arguments: argparse.Namespace, real: Any) -> None:
-    """Neither ours nor VTEX's, and no answer is none."""
+def test_a_recording_that_violates_a_contract_is_rejected(
+    script: Any, arguments: argparse.Namespace, real: Any
+) -> None:
+    """Traffic that violates VTEX's file is rejected, and so is a recording without a response."""
     document = json.loads(arguments.upstream.read_text())
     document["components"]["schemas"]["Receipt"]["properties"]["receipt"]["type"] = "integer"
     arguments.upstream.write_text(json.dumps(document))
-    with pytest.raises(SystemExit, match="update was not kept"):
+    with pytest.raises(SystemExit, match="update was not recorded"):
         script.record(arguments, UPDATE, real)
     with pytest.raises(SystemExit, match="0 exchanges instead of one"):
         script.record(arguments, UPDATE, real._replace(url="http://127.0.0.1:9"))
@@ -87,47 +99,51 @@ def test_what_the_contract_does_not_know_is_not_kept(script: Any, arguments: arg
 
 
 @pytest.mark.parametrize("missing", ["--order", "--invoice", "--events-will-be-added"])
-def test_the_real_target_needs_its_flags(tmp_path: Path, missing: str) -> None:
-    """All of them, before anything else happens."""
+def test_the_real_target_needs_its_flags(tmp_path: Path, missing: str, run: Callable[..., Ran]) -> None:
+    """If one of the three is missing, the command exits with status 2 before it does anything."""
     given = {"--order": ["1-01"], "--invoice": ["1"], "--events-will-be-added": []}
     del given[missing]
     done = run(tmp_path, *(word for flag, values in given.items() for word in (flag, *values)))
-    assert done.returncode == 2
-    assert missing in done.stderr
+    assert done.status == 2
+    assert missing in done.err
 
 
-def test_the_real_target_needs_credentials(arguments: argparse.Namespace) -> None:
-    """Each that is missing is named."""
+def test_the_real_target_needs_credentials(arguments: argparse.Namespace, run: Callable[..., Ran]) -> None:
+    """The message names every variable that is missing."""
     done = run(arguments.upstream.parent, *REAL)
-    assert done.returncode == 1
-    assert "VTEX_ACCOUNT, VTEX_APP_KEY, VTEX_APP_TOKEN must be set" in done.stderr
+    assert done.status == 1
+    assert "VTEX_ACCOUNT, VTEX_APP_KEY, VTEX_APP_TOKEN must be set" in done.err
 
 
-def test_an_account_that_cannot_be_one_is_told(arguments: argparse.Namespace) -> None:
-    """In a sentence, and nothing is sent."""
-    environment = {"VTEX_ACCOUNT": "no/account", "VTEX_APP_KEY": "MADEUP", "VTEX_APP_TOKEN": "MADEUP"}
-    done = run(arguments.upstream.parent, *REAL, **environment)
-    assert done.returncode == 1
-    assert done.stderr.startswith("record_cassettes: account")
-    assert done.stdout == ""
+def test_an_invalid_account_is_reported(
+    arguments: argparse.Namespace, run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command exits with a message, and sends nothing."""
+    for name, value in {"ACCOUNT": "no/account", "APP_KEY": "MADEUP", "APP_TOKEN": "MADEUP"}.items():
+        monkeypatch.setenv(f"VTEX_{name}", value)
+    done = run(arguments.upstream.parent, *REAL)
+    assert done.status == 1
+    assert done.err.startswith("record_cassettes: account")
+    assert done.out == ""
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [(None, "cannot be read: No such file or directory."), ("{", "is no OpenAPI"), ("{}", "is no OpenAPI")],
+    [(None, "cannot be read: No such file or directory."), ("{", "is not an OpenAPI"), ("{}", "is not an OpenAPI")],
 )
-def test_a_file_of_vtex_that_cannot_be_read_is_told_first(tmp_path: Path, text: str | None, said: str) -> None:
-    """Before the credentials are looked for, and so before anything is sent."""
+def test_an_unreadable_file_of_vtex_is_reported_first(
+    tmp_path: Path, text: str | None, said: str, run: Callable[..., Ran]
+) -> None:
+    """The file is checked before the credentials, and so before anything is sent."""
     if text is not None:
         (tmp_path / "upstream.json").write_text(text)
     done = run(tmp_path, *REAL)
-    assert done.returncode == 1
-    assert f"--upstream {tmp_path / 'upstream.json'} {said}" in done.stderr
-    assert "Traceback" not in done.stderr
+    assert done.status == 1
+    assert f"--upstream {tmp_path / 'upstream.json'} {said}" in done.err
 
 
-def test_a_prism_that_does_not_start_is_told(script: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With its exit status; and so is an npm that is not there."""
+def test_a_prism_that_does_not_start_is_reported(script: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message has Prism's exit status, or says that npm is missing."""
     npm = tmp_path / "npm"
     npm.write_text("#!/bin/sh\nexit 3\n")
     npm.chmod(0o755)
@@ -138,14 +154,5 @@ def test_a_prism_that_does_not_start_is_told(script: Any, tmp_path: Path, monkey
     ):
         pytest.fail("it runs")
     npm.unlink()
-    with pytest.raises(SystemExit, match="needs npm"), script.prism(tmp_path / "upstream.json"):
+    with pytest.raises(SystemExit, match="requires npm"), script.prism(tmp_path / "upstream.json"):
         pytest.fail("it runs")
-
-
-REAL = ("--order", "1-01", "--invoice", "1", "--events-will-be-added")
-
-
-def run(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run the script against the real target, with no credentials but those of ``environment``."""
-    command = [sys.executable, str(SCRIPT), "--target", "real", "--upstream", str(folder / "upstream.json")]
-    return subprocess.run([*command, *arguments], check=False, capture_output=True, text=True, env=environment)

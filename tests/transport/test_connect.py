@@ -17,27 +17,23 @@ import httpx
 import pytest
 
 from vtex_tracking_ext import TrackingUpdate
-from vtex_tracking_ext.transport import connect as network
-from vtex_tracking_ext.transport import connect_async as network_async
-from vtex_tracking_ext.transport import request as stub
-from vtex_tracking_ext.transport import tls
-from vtex_tracking_ext.transport.connect import Proxy, Route, Watch, connect
-from vtex_tracking_ext.transport.connect_async import connect_async
-from vtex_tracking_ext.transport.via_httpcore import WATCH, Carrier
-from vtex_tracking_ext.transport.via_httpcore_async import AsyncCarrier
+from vtex_tracking_ext.transport import body, connection_async, tls
+from vtex_tracking_ext.transport import connect as connecting
+from vtex_tracking_ext.transport.connect import Proxy, Route, TunnelHandshake, connect
+from vtex_tracking_ext.transport.connection_async import AsyncConnection
+from vtex_tracking_ext.transport.progress import Progress
 
 from support.answers import INVOICE, ORDER, RECEIPT, Recorder, sync_client
 
 ROUTE = Route("127.0.0.1", 9)
-OK = [b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"]
 
 
 def test_a_server_that_never_comes_to_its_answer_is_left() -> None:
     """Interim answers count as well."""
-    watch = Watch(60, 10)
-    assert watch.took(b"12345") == b"12345"
-    with pytest.raises(httpcore.ReadError, match="more than 10 bytes"):
-        watch.took(b"678901")
+    progress = Progress(60, 10)
+    assert progress.count_received(b"12345") == b"12345"
+    with pytest.raises(httpcore.ReadError, match="more than 10 bytes received"):
+        progress.count_received(b"678901")
 
 
 def test_a_connection_that_comes_too_late_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,7 +51,7 @@ def test_a_connection_that_comes_too_late_is_closed(monkeypatch: pytest.MonkeyPa
         go.wait(30)
         return Late([])
 
-    monkeypatch.setattr(network, "_connect", slow)
+    monkeypatch.setattr(connecting, "_connect", slow)
     with pytest.raises(httpcore.ConnectTimeout):
         connect(ROUTE, 0.01)
     go.set()
@@ -89,7 +85,7 @@ def test_a_failure_that_comes_too_late_is_nobodys(monkeypatch: pytest.MonkeyPatc
         gone.set()
         raise httpcore.ConnectError("refused")
 
-    monkeypatch.setattr(network, "_connect", slow)
+    monkeypatch.setattr(connecting, "_connect", slow)
     with pytest.raises(httpcore.ConnectTimeout):
         connect(ROUTE, 0.01)
     go.set()
@@ -102,57 +98,31 @@ def test_connecting_has_a_time_of_its_own(monkeypatch: pytest.MonkeyPatch) -> No
     async def never(_: Route) -> Any:
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(network_async, "_connect_async", never)
-    monkeypatch.setattr(network_async, "CONNECT_TIMEOUT", 0.01)
+    monkeypatch.setattr(AsyncConnection, "_open", never)
+    monkeypatch.setattr(connection_async, "CONNECT_TIMEOUT", 0.01)
     with pytest.raises(httpcore.ConnectTimeout, match="no connection in time"):
-        asyncio.run(asyncio.wait_for(connect_async(ROUTE), 30))
+        asyncio.run(asyncio.wait_for(AsyncConnection.open(ROUTE), 30))
 
 
-def test_a_proxy_is_reached_by_name() -> None:
-    """Its origin is what httpcore wants to know of it."""
-    assert str(Proxy("proxy.example", 3128).origin) == "http://proxy.example:3128"
+def test_a_proxy_that_answers_in_pieces_opens_a_tunnel() -> None:
+    """The head may come byte by byte, after an interim response."""
+    handshake = TunnelHandshake(Route("a.example", 443), Proxy("proxy.example", 3128, (("X-Key", "k"),)))
+    assert handshake.request == b"CONNECT a.example:443 HTTP/1.1\r\nHost: a.example:443\r\nX-Key: k\r\n\r\n"
+    answer = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\n"
+    assert [handshake.feed(bytes([byte])) for byte in answer] == [False] * (len(answer) - 1) + [True]
 
 
-def request() -> httpcore.Request:
-    """Return a request under a watch."""
-    return httpcore.Request("GET", "http://127.0.0.1:9/", headers={"Host": "x"}, extensions={WATCH: Watch(60, 1000)})
-
-
-def test_closing_an_answer_twice_gives_its_connection_back_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A place given back twice would be one too many."""
-    monkeypatch.setattr("vtex_tracking_ext.transport.via_httpcore.connect", lambda *_: httpcore.MockStream(list(OK)))
-    pool = Carrier(ROUTE, 1)
-    for _ in range(2):
-        stream: Any = pool.handle_request(request()).stream
-        assert b"".join(stream) == b"{}"
-        stream.close()
-        stream.close()
-        pool.close()
-
-
-def test_closing_an_answer_twice_asynchronously(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same."""
-
-    async def connected(_: Route) -> Any:
-        return httpcore.AsyncMockStream(list(OK))
-
-    async def scenario() -> None:
-        pool = AsyncCarrier(ROUTE, 1)
-        for _ in range(2):
-            stream: Any = (await pool.handle_async_request(request())).stream
-            assert b"".join([piece async for piece in stream]) == b"{}"
-            await stream.aclose()
-            await stream.aclose()
-            await pool.aclose()
-
-    monkeypatch.setattr("vtex_tracking_ext.transport.via_httpcore_async.connect_async", connected)
-    asyncio.run(scenario())
+def test_a_proxy_that_never_ends_its_answer_opens_no_tunnel() -> None:
+    """Its head is limited in size."""
+    handshake = TunnelHandshake(Route("a.example", 443), Proxy("proxy.example", 3128))
+    with pytest.raises(httpcore.ReadError, match="bytes received"):
+        any(handshake.feed(b"HTTP/1.1 100 Continue\r\n\r\n" * 2000) for _ in range(3))
 
 
 def test_an_answer_of_a_test_tool_is_capped_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
     """It comes whole, and is marked."""
-    monkeypatch.setattr(stub, "MAX_BODY", 10)
+    monkeypatch.setattr(body, "MAX_BODY", 10)
     with sync_client(Recorder(httpx.Response(200, json=RECEIPT))) as client:
         receipt = client.send(TrackingUpdate(ORDER, INVOICE, is_delivered=True))
     assert receipt.applied is True
-    assert "the answer broke off" in (receipt.note or "")
+    assert "the response was cut off" in (receipt.note or "")

@@ -11,7 +11,7 @@ import pytest
 import trustme
 
 from vtex_tracking_ext import AsyncTrackingClient, TrackingClient
-from vtex_tracking_ext.transport import transport, transport_async
+from vtex_tracking_ext.transport import response
 
 from wire.calls import ONCE
 from wire.server import HOST, Server
@@ -44,18 +44,26 @@ def serve() -> Iterator[Callable[..., Server]]:
         yield start
 
 
-@pytest.fixture(params=["sync", "sync-fast", "async", "async-fast"])
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test with both clients, and with both parsers if it is marked ``both_parsers``."""
+    if "make" in metafunc.fixturenames:
+        ways = ["sync", "async"]
+        if metafunc.definition.get_closest_marker("both_parsers"):
+            ways += ["sync-h11", "async-h11"]
+        metafunc.parametrize("make", ways, indirect=True)
+
+
+@pytest.fixture
 def make(
     request: pytest.FixtureRequest, twin: Callable[..., Twin], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[..., Twin]]:
-    """Return a function that makes either client for an address, as without the extra ``fast``, and with it.
+    """Return a function that makes either client for an address, with either parser of responses.
 
     With ``own={...}`` the client is handed an httpx client made with those options, as a user would.
     """
-    kind, _, fast = request.param.partition("-")
-    if not fast:
-        monkeypatch.setattr(transport, "direct", None)
-        monkeypatch.setattr(transport_async, "direct_async", None)
+    kind, _, parser = request.param.partition("-")
+    if parser:
+        monkeypatch.setattr(response, "httptools", None)
     ends: list[Callable[[], object]] = []
 
     def build(url: str | None, *, own: dict[str, Any] | None = None, **options: Any) -> Twin:

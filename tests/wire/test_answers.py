@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
     from support.answers import Twin
 
+
+pytestmark = pytest.mark.both_parsers
+
 #: Peak growth in MiB that one answer may cost, whatever it unpacks to.
 _MEMORY = 24
 

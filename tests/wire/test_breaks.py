@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 
     from support.answers import Twin
 
+
+pytestmark = pytest.mark.both_parsers
+
 _HEAD = b"HTTP/1.1 200 OK\r\n"
 _NO_ANSWER = {
     "reset after the head": [read_head, reset],

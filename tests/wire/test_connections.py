@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 
     from support.answers import Twin
 
+
+pytestmark = pytest.mark.both_parsers
+
 #: An answer that nobody asked for: as a receipt it would be a lie.
 FORGED = answer(200, receipt(number=666))
 _SECOND = [read, apply, say(answer(200, receipt(number=2))), until_gone]
@@ -154,10 +157,13 @@ def test_a_connection_that_the_server_closed_while_idle_is_replaced(
     make: Callable[..., Twin], serve: Callable[..., Server], end: Any
 ) -> None:
     """Seen before the next request leaves: nothing is lost, nothing is sent twice."""
-    server = serve([read, apply, say(OK), end, until_gone], _SECOND)
+    half_closed = threading.Event()
+    server = serve([read, apply, say(OK), end, signal(half_closed), until_gone], _SECOND)
     client = make(server.url)
     assert ended(client).applied is True
-    if end is not half_close:
+    if end is half_close:
+        assert half_closed.wait(5)
+    else:
         server.wait_until(lambda each: each.open == 0)
     result = ended(client)
     assert result.receipt == _TRUE
@@ -325,7 +331,7 @@ def test_a_pool_that_begins_again_closes_what_it_had(serve: Callable[..., Server
     server = serve([again(read, apply, say(OK))])
     with TrackingClient("mystore", user_token="MADEUP", base_url=server.url, retry=ONCE) as client:
         client.send(UPDATE)
-        pool._after_fork()
+        pool._reset_pools()
         server.wait_until(lambda each: each.open == 0)
         assert client.send(UPDATE).applied is True
 

@@ -41,6 +41,9 @@ if TYPE_CHECKING:
 
     from support.answers import Twin
 
+
+pytestmark = pytest.mark.both_parsers
+
 #: Seconds that the calls here may take. One byte every 50 ms keeps any time-out per read from ending them.
 TIMEOUT = 0.6
 

@@ -27,6 +27,7 @@ from vtex_tracking_ext import (
     TrackingUpdate,
     VtexTrackingError,
 )
+from vtex_tracking_ext.transport.proxy import route_to
 
 from support.answers import Twin
 from wire.calls import OK, UPDATE, answer, ended, order
@@ -34,6 +35,9 @@ from wire.server import HOST, Server, again, apply, close, read, read_head, rese
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+pytestmark = pytest.mark.both_parsers
 
 EXAMPLES = int(os.environ.get("VTEX_WIRE_CAMPAIGN", "40"))
 campaign = settings(
@@ -222,7 +226,7 @@ def test_any_text_as_an_account_is_refused_or_one_part_of_vtexs_host(account: st
     except ConfigurationError:
         return
     with client:
-        route = client._plans.wiring.route()
+        route = route_to(client._options.server)
         assert route.host == f"{account}.vtexcommercestable.com.br".lower()
         assert (route.port, route.tls is not None) == (443, True)
         assert "." not in account

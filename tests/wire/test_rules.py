@@ -79,7 +79,7 @@ def test_rule_1_waiting_for_a_free_connection_in_vain_sent_nothing(
 ) -> None:
     """One connection at a time, and it is taken: the second call ends at its deadline."""
     # The first gives its connection back at its deadline; the second may begin later, and must not wait for that.
-    monkeypatch.setattr(pool, "LAST_MOMENT", 0.6)
+    monkeypatch.setattr(pool, "MIN_SECONDS_LEFT", 0.6)
     server = serve([read, apply, until_gone])
     client = make(server.url, max_connections=1, timeout=1)
     with within(1):

@@ -1,7 +1,7 @@
-"""The checks before anything is sent: ids, dates, lengths. Pure; the clock is handed in.
+"""Check what a caller wants to send: ids, dates, lengths. Pure: the current time is a parameter.
 
-The numbers and patterns are those of openapi.yaml, by way of the generated constants module. What a pattern
-cannot say (the calendar, the future, what belongs together) is said here.
+Limits and patterns come from openapi.yaml, by way of the generated constants; the source of each is given there. The
+rules that a pattern cannot express are here: dates exist, deliveries are not in the future, fields belong together.
 """
 
 from __future__ import annotations
@@ -9,210 +9,179 @@ from __future__ import annotations
 import datetime as dt
 import re
 import unicodedata
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 from vtex_oms_client import constants
 
-from vtex_tracking_ext.errors import InvalidUpdateError, Problem
-from vtex_tracking_ext.events import TrackingEvent, TrackingUpdate, When
+from vtex_tracking_ext.errors import Problem
+from vtex_tracking_ext.events import DateLike, TrackingEvent, TrackingUpdate
 from vtex_tracking_ext.text import plain, quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
-#: What a check finds: nothing, as a rule.
-Problems: TypeAlias = "Sequence[Problem]"
-
-#: What an id is, per kind of id, for where none was given.
-_ID_EXAMPLES: Final = {
-    "order_id": "give the order id of the account that fulfils the order, such as 1172452900788-01",
-    "invoice_number": "give the number under which the package was invoiced, such as 000030711",
-}
-#: Why the ids take so few characters, per kind of id.
-_ID_REASONS: Final = {
-    "order_id": "Give the order id of the account that fulfils the order, such as 1172452900788-01",
-    "invoice_number": (
-        "Only the VTEX Admin can track an invoice with such a number (known issues 409225, 631970, 1302085, 953285): "
-        "ask the merchant to update it there, or to invoice under a plain number"
-    ),
-}
-_ALLOWED: Final = "letters, digits, '.', '_' and '-' are allowed, not starting with '.'"
-_MENDED_DAY: Final = "write yyyy-mm-dd with the digits 0 to 9, such as 2026-02-28"
-_MENDED_MOMENT: Final = "write yyyy-mm-dd hh:mm or yyyy-mm-dd, such as 2026-02-28 21:15"
-_MENDED_INSTANT: Final = "write ISO 8601, such as 2026-02-28 or 2026-02-28T21:15:00-03:00"
-#: A date or a date-time in ISO 8601's extended format: of ISO's many forms the one that VTEX's examples have.
-_INSTANT: Final = re.compile(
+_ORDER_ID: Final = re.compile(constants.ORDER_ID_PATTERN)
+_ORDER_ID_HINT: Final = "give the order id in the account that fulfils the order, such as 1172452900788-01"
+_INVOICE_NUMBER: Final = re.compile(constants.INVOICE_NUMBER_PATTERN)
+_INVOICE_NUMBER_HINT: Final = "give the number under which the package was invoiced, such as 000030711"
+_UNREACHABLE_INVOICE_HINT: Final = (
+    "VTEX's API cannot reach an invoice with such a number (known issues 409225, 631970, 1302085, 953285); "
+    "ask the merchant to update it in the VTEX Admin, or to invoice under a plain number"
+)
+_EVENT_DATE: Final = re.compile(constants.EVENT_DATE_PATTERN)
+_DELIVERED_DATE: Final = re.compile(constants.UPDATE_TRACKING_STATUS_REQUEST_DELIVERED_DATE_PATTERN)
+#: A date or a date-time in the extended format of ISO 8601, which VTEX's examples use.
+_DISPATCHED_DATE: Final = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]+)?)?(Z|[+-][0-9]{2}(:?[0-9]{2})?)?)?"
 )
-_ORDER_ID: Final = re.compile(constants.ORDER_ID_PATTERN)
-_INVOICE_NUMBER: Final = re.compile(constants.INVOICE_NUMBER_PATTERN)
-_DAY: Final = re.compile(constants.EVENT_DATE_PATTERN)
-_MOMENT: Final = re.compile(constants.UPDATE_TRACKING_STATUS_REQUEST_DELIVERED_DATE_PATTERN)
-#: Unicode's control characters (Cc) but tab and line breaks, which would reach the shopper's page or mail, and lone
-#: surrogates (Cs), which cannot be encoded at all. Both are fixed for all versions of Unicode.
-_CONTROL: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+#: Control characters (category Cc), which would reach the shopper's page or mail, except tab and line breaks; and lone
+#: surrogates (Cs), which cannot be encoded. Both categories are the same in all versions of Unicode.
+_FORBIDDEN: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+#: Fields of the body that registers a tracking number, and the arguments they come from.
+_TRACKING_NUMBER_FIELDS: Final = {
+    "trackingNumber": "tracking_number",
+    "trackingUrl": "tracking_url",
+    "courier": "courier",
+    "dispatchedDate": "dispatched_date",
+}
 
 
-def check(update: TrackingUpdate, now: dt.datetime) -> None:
-    """Check a whole update.
+def update_problems(update: TrackingUpdate, now: dt.datetime) -> list[Problem]:
+    """Return all problems of an update, in the order of its fields.
 
     Args:
-        update: The update about to be sent; what is no TrackingUpdate is refused as such.
-        now: The current time, aware; its zone is the one in which delivered dates without a zone are read.
-
-    Raises:
-        InvalidUpdateError: Something is wrong; ``problems`` lists all of it.
+        update: The update. A value of another type is a problem like any other.
+        now: The current time, with a time zone, in which delivered dates without one are read.
     """
-    problems = problems_of(update, now)
-    if problems:
-        raise InvalidUpdateError(problems=problems)
-
-
-def problems_of(update: TrackingUpdate, now: dt.datetime) -> Problems:
-    """Return everything that is wrong with an update, in the order of its fields; ``now`` as in :func:`check`."""
-    given: object = update  # whatever a caller gave
-    if not isinstance(given, TrackingUpdate):
-        message = f"{quoted(given)} is not a TrackingUpdate; make one: TrackingUpdate(order_id, ...)"
-        return (Problem("update", message),)
-    return (
+    value: object = update  # at runtime it may be anything
+    if not isinstance(value, TrackingUpdate):
+        return [Problem("update", f"{quoted(value)} is not a TrackingUpdate; make one: TrackingUpdate(order_id, ...)")]
+    return [
         *order_id_problems(update.order_id),
         *invoice_number_problems(update.invoice_number),
         *_events_problems(update.events),
-        *_is_delivered_problems(update),
-        *_delivered_date_problems(update, now),
-    )
+        *_delivery_problems(update, now),
+    ]
 
 
-def order_id_problems(value: object) -> Problems:
-    """Return what keeps ``value`` from being an order id."""
-    return _id_problems("order_id", value, _ORDER_ID, constants.ORDER_ID_MAX_LENGTH)
+def order_id_problems(value: object) -> list[Problem]:
+    """Return the problems of an order id."""
+    message = _id_problem(value, _ORDER_ID, constants.ORDER_ID_MAX_LENGTH, _ORDER_ID_HINT, _ORDER_ID_HINT)
+    return [Problem("order_id", message)] if message else []
 
 
-def invoice_number_problems(value: object) -> Problems:
-    """Return what keeps ``value`` from being an invoice number that the API can address."""
-    return _id_problems("invoice_number", value, _INVOICE_NUMBER, constants.INVOICE_NUMBER_MAX_LENGTH)
+def invoice_number_problems(value: object) -> list[Problem]:
+    """Return the problems of an invoice number, such as a character that VTEX's API cannot address."""
+    limit = constants.INVOICE_NUMBER_MAX_LENGTH
+    message = _id_problem(value, _INVOICE_NUMBER, limit, _INVOICE_NUMBER_HINT, _UNREACHABLE_INVOICE_HINT)
+    return [Problem("invoice_number", message)] if message else []
 
 
-def _id_problems(place: str, value: object, pattern: re.Pattern[str], longest: int) -> Problems:
+def _id_problem(value: object, pattern: re.Pattern[str], limit: int, missing_hint: str, invalid_hint: str) -> str:
     if not isinstance(value, str):
-        message = f"{quoted(value)} is not text; write it between quotes, because leading zeros count"
-    elif not value:
-        message = f"empty; {_ID_EXAMPLES[place]}"
-    elif len(value) > longest:
-        message = f"{len(value)} characters, the limit is {longest}"
-    elif not pattern.fullmatch(value):
-        message = f"{quoted(value)} has {_offender(value)}; {_ALLOWED}. {_ID_REASONS[place]}"
-    else:
-        return ()
-    return (Problem(place, message),)
+        return f"{quoted(value)} is not text; write it between quotes, because leading zeros count"
+    if not value:
+        return f"empty; {missing_hint}"
+    if len(value) > limit:
+        return f"{len(value)} characters, the limit is {limit}"
+    if pattern.fullmatch(value):
+        return ""
+    allowed = "letters, digits, '_', '-' and, after the first character, '.' are allowed"
+    return f"{quoted(value)} {_invalid_character(value)}; {allowed}; {invalid_hint}"
 
 
-def _offender(value: str) -> str:
-    """Return the first character that an id does not take, by name."""
-    offender = next((c for c in value if not re.fullmatch(r"[A-Za-z0-9._-]", c)), ".")
-    known = {" ": "a space", "/": "a slash", ".": "a dot at the start", "\n": "a line break", "\t": "a tab"}
-    return known[offender] if offender in known else unicodedata.name(offender, f"the character U+{ord(offender):04X}")
+def _invalid_character(value: str) -> str:
+    """Return which character makes an id invalid: the first that is not allowed, or a dot at the start."""
+    character = next((each for each in value if not re.fullmatch(r"[A-Za-z0-9._-]", each)), None)
+    if character is None:
+        return "starts with '.'"
+    name = {" ": "a space", "\n": "a line break", "\t": "a tab"}.get(character, quoted(character))
+    # Some characters look like others: the name tells a Cyrillic letter from a Latin one.
+    return f"contains {name}" if character.isascii() else f"contains {name} ({unicodedata.name(character, 'unnamed')})"
 
 
-def _events_problems(events: object) -> Problems:
-    if not isinstance(events, tuple):  # TrackingUpdate makes a tuple of every series
-        return (Problem("events", f"{quoted(events)} is not a list of events; give a list of TrackingEvent"),)
+def _events_problems(events: object) -> list[Problem]:
+    if not isinstance(events, tuple):  # TrackingUpdate converts every other series to a tuple
+        return [Problem("events", f"{quoted(events)} is not a list of events; give a list of TrackingEvent")]
     problems: list[Problem] = []
     for index, event in enumerate(events):
         problems += _event_problems(f"events[{index}]", event)
     return problems
 
 
-def _event_problems(place: str, event: object) -> Problems:
+def _event_problems(place: str, event: object) -> list[Problem]:
     if not isinstance(event, TrackingEvent):
-        return (Problem(place, f"{quoted(event)} is not a TrackingEvent"),)
-    problems = [
-        *_text_problems(event.city, place, ".city"),
-        *_text_problems(event.state, place, ".state"),
-        *_text_problems(event.description, place, ".description"),
-        *_length_problems(event.description, place, ".description"),
-    ]
-    if not _is_day(day_text(event.date), _DAY):
-        problems.append(Problem(f"{place}.date", f"{quoted(event.date)} is not a date; {_MENDED_DAY}"))
-    return problems
+        return [Problem(place, f"{quoted(event)} is not a TrackingEvent")]
+    messages = (
+        _text_problem(event.city),
+        _text_problem(event.state),
+        _text_problem(event.description),
+        _length_problem(event.description),
+        _event_date_problem(event.date),
+    )
+    if not any(messages):  # the usual case, which need not pay for what follows
+        return []
+    fields = ("city", "state", "description", "description", "date")
+    return [Problem(f"{place}.{field}", message) for field, message in zip(fields, messages, strict=True) if message]
 
 
-def _text_problems(value: object, *place: str) -> Problems:
-    """Return what is wrong with a text; its place comes in parts, because most texts are right and need none."""
+def _text_problem(value: object) -> str:
     if not isinstance(value, str):
-        return (Problem("".join(place), f"{quoted(value)} is not text"),)
-    # Most texts are told to be right by a flag that Python keeps or finds quickly; only the others are searched.
-    offender = None if value.isprintable() else _CONTROL.search(value)
-    if offender is None:
-        return ()
-    return (Problem("".join(place), f"has the control character U+{ord(offender[0]):04X}; remove it"),)
+        return f"{quoted(value)} is not text"
+    # isprintable() is fast, and most texts need no search.
+    forbidden = None if value.isprintable() else _FORBIDDEN.search(value)
+    return f"contains the control character U+{ord(forbidden[0]):04X}; remove it" if forbidden else ""
 
 
-def _length_problems(text: object, *place: str) -> Problems:
-    shortest, longest = constants.EVENT_DESCRIPTION_MIN_LENGTH, constants.EVENT_DESCRIPTION_MAX_LENGTH
-    if not isinstance(text, str):
-        return ()  # which has been told
-    if len(text) > longest:
-        return (Problem("".join(place), f"{len(text)} characters, the limit is {longest}; shorten it"),)
-    if len(text.strip()) < shortest:
-        return (Problem("".join(place), "empty; say what happened, it is what the shopper reads"),)
-    return ()
+def _length_problem(description: object) -> str:
+    if not isinstance(description, str):
+        return ""  # reported by _text_problem
+    if len(description) > constants.EVENT_DESCRIPTION_MAX_LENGTH:
+        return f"{len(description)} characters, the limit is {constants.EVENT_DESCRIPTION_MAX_LENGTH}; shorten it"
+    if len(description.strip()) < constants.EVENT_DESCRIPTION_MIN_LENGTH:
+        return "empty; describe the event, because the shopper reads this text"
+    return ""
 
 
-def _is_delivered_problems(update: TrackingUpdate) -> Problems:
-    is_delivered: object = update.is_delivered  # whatever a caller gave: nothing else stops "yes" from travelling
-    if not isinstance(is_delivered, bool):
-        return (Problem("is_delivered", f"{quoted(is_delivered)} is neither True nor False"),)
-    if update.events == () and not is_delivered:
-        return (Problem("events", "empty, and is_delivered is not set: there is nothing to tell; add an event"),)
-    return ()
+def _event_date_problem(value: object) -> str:
+    if _is_date(format_event_date(value), _EVENT_DATE):
+        return ""
+    return f"{quoted(value)} is not a date; write yyyy-mm-dd with the digits 0 to 9, such as 2026-02-28"
 
 
-def _delivered_date_problems(update: TrackingUpdate, now: dt.datetime) -> Problems:
-    value = update.delivered_date
-    if value is None:
-        return ()
+def _delivery_problems(update: TrackingUpdate, now: dt.datetime) -> list[Problem]:
     problems: list[Problem] = []
-    text = moment_text(value)
-    if not _is_day(text, _MOMENT):
-        problems.append(Problem("delivered_date", f"{quoted(value)} is not a date; {_MENDED_MOMENT}"))
-    elif not _tells_offset(value):
-        message = f"the time zone of {text} does not tell its offset; give a time zone that does"
-        problems.append(Problem("delivered_date", message))
-    elif _is_future(value, text, now):
-        shown = now.strftime("%Y-%m-%d %H:%M %Z").strip()
-        message = f"{text} is in the future (it is {shown}); a delivery cannot be taken back"
-        problems.append(Problem("delivered_date", message))
-    if not update.is_delivered:
-        problems.append(Problem("delivered_date", "set without is_delivered; set both, or neither"))
+    is_delivered: object = update.is_delivered  # at runtime it may be anything, and the generated client would send it
+    if not isinstance(is_delivered, bool):
+        problems.append(Problem("is_delivered", f"{quoted(is_delivered)} is neither True nor False"))
+    elif not is_delivered and update.events == ():
+        problems.append(Problem("events", "empty, and is_delivered is not set: there is nothing to send; add an event"))
+    if update.delivered_date is not None:
+        message = _delivered_date_problem(update.delivered_date, now)
+        if message:
+            problems.append(Problem("delivered_date", message))
+        if not is_delivered:
+            problems.append(Problem("delivered_date", "set without is_delivered; set both, or neither"))
     return problems
 
 
-def _tells_offset(value: object) -> bool:
-    """Tell whether a datetime's time zone, the caller's own code perhaps, can be asked for its offset."""
-    if not isinstance(value, dt.datetime):
-        return True
+def _delivered_date_problem(value: DateLike, now: dt.datetime) -> str:
+    text = format_delivered_date(value)
+    if not _is_date(text, _DELIVERED_DATE):
+        return f"{quoted(value)} is not a date; write yyyy-mm-dd hh:mm or yyyy-mm-dd, such as 2026-02-28 21:15"
     try:
-        value.utcoffset()
-    except Exception:  # noqa: BLE001 - whatever it raises, it tells no offset
-        return False
-    return True
+        if isinstance(value, dt.datetime) and value.utcoffset() is not None:
+            is_future = value > now
+        else:  # VTEX documents no time zone, so that of now is assumed; a date without a time counts as its midnight
+            is_future = dt.datetime.fromisoformat(text) > now.replace(tzinfo=None)
+    except Exception:  # noqa: BLE001 - the time zone may be the caller's own class, and raise anything
+        return f"the time zone of {text} gives no UTC offset; use another time zone"
+    shown = now.strftime("%Y-%m-%d %H:%M %Z").strip()
+    return f"{text} is in the future (now: {shown}); a delivery cannot be undone" if is_future else ""
 
 
-def _is_future(value: object, text: str, now: dt.datetime) -> bool:
-    """Tell whether a delivered date lies ahead: to the minute where a time was given, else to the day.
-
-    A value without a time zone is read in that of ``now``, because VTEX documents none.
-    """
-    if isinstance(value, dt.datetime) and value.utcoffset() is not None:
-        return value > now
-    moment = dt.datetime.fromisoformat(text)
-    here = now.replace(tzinfo=None)
-    return moment > here  # a day alone is its midnight, which lies ahead as long as the day does
-
-
-def _is_day(text: str, pattern: re.Pattern[str]) -> bool:
-    """Tell whether ``text`` matches the contract's pattern and names a day of the calendar."""
+def _is_date(text: str, pattern: re.Pattern[str]) -> bool:
+    """Tell whether ``text`` matches ``pattern`` and is a date of the calendar."""
     if not pattern.fullmatch(text):
         return False
     try:
@@ -222,61 +191,51 @@ def _is_day(text: str, pattern: re.Pattern[str]) -> bool:
     return True
 
 
-def day_text(value: object) -> str:
-    """Return an event's date as it travels, ``yyyy-mm-dd``; what is no date comes back as text, to be refused."""
-    if isinstance(value, str):
-        return plain(value)
-    if isinstance(value, dt.datetime):
-        return _written(lambda: value.date().isoformat())
-    return value.isoformat() if isinstance(value, dt.date) else ""
-
-
-def moment_text(value: object) -> str:
-    """Return a delivered date as it travels: ``yyyy-mm-dd hh:mm``, or ``yyyy-mm-dd`` where no time was given."""
-    if isinstance(value, str):
-        return plain(value)
-    if isinstance(value, dt.datetime):
-        return _written(lambda: value.replace(tzinfo=None).isoformat(" ", "minutes"))
-    return value.isoformat() if isinstance(value, dt.date) else ""
-
-
-def instant_text(value: When | None) -> str | None:
-    """Return a dispatch date as it travels: ISO 8601, with the offset where the datetime has one.
-
-    What is no date comes back as it is, to be refused.
-    """
-    if isinstance(value, dt.date):
-        return _written(value.isoformat) or quoted(value)
-    return plain(value)
-
-
-def tracking_number_problems(body: Mapping[str, object]) -> Problems:
-    """Return what is wrong with the JSON body that registers a tracking number."""
-    places = {
-        "trackingNumber": "tracking_number",
-        "trackingUrl": "tracking_url",
-        "courier": "courier",
-        "dispatchedDate": "dispatched_date",
-    }
-    problems: list[Problem] = []
-    for name, place in places.items():
-        value = body.get(name)
-        if value is not None:
-            problems += _text_problems(value, place)
-    dispatched = body.get("dispatchedDate")
-    if isinstance(dispatched, str) and not _is_day(dispatched, _INSTANT):
-        message = f"{quoted(dispatched)} is not a date; {_MENDED_INSTANT}, or give a datetime"
-        problems.append(Problem("dispatched_date", message))
+def tracking_number_problems(body: Mapping[str, object]) -> list[Problem]:
+    """Return the problems of the JSON body that registers a tracking number."""
+    fields = [(place, body.get(name)) for name, place in _TRACKING_NUMBER_FIELDS.items()]
+    messages = [(place, _text_problem(value)) for place, value in fields if value is not None]
+    date = body.get("dispatchedDate")
+    if isinstance(date, str) and not _is_date(date, _DISPATCHED_DATE):
+        example = "write ISO 8601, such as 2026-02-28 or 2026-02-28T21:15:00-03:00, or give a datetime"
+        messages.append(("dispatched_date", f"{quoted(date)} is not a date; {example}"))
     number = body.get("trackingNumber")
     shortest = constants.SEND_TRACKING_NUMBER_REQUEST_TRACKING_NUMBER_MIN_LENGTH
     if number is None or (isinstance(number, str) and len(number.strip()) < shortest):
-        problems.append(Problem("tracking_number", "empty: it would erase the one the shopper has"))
-    return problems
+        messages.append(("tracking_number", "empty; it would erase the tracking number that the shopper sees"))
+    return [Problem(place, message) for place, message in messages if message]
 
 
-def _written(write: Callable[[], str]) -> str:
-    """Return what a datetime writes of itself; nothing where it cannot (a "not a time", a broken time zone)."""
+def format_event_date(value: object) -> str:
+    """Return an event's date as it is sent: ``yyyy-mm-dd``.
+
+    No formatter converts a time zone. Text is returned unchanged, and a value that is not a date as an empty text; the
+    checks refuse both if they are not valid.
+    """
+    return _format_date(value, lambda moment: moment.date().isoformat())
+
+
+def format_delivered_date(value: object) -> str:
+    """Return a delivered date as it is sent: ``yyyy-mm-dd hh:mm``, or ``yyyy-mm-dd`` for a date without a time."""
+    return _format_date(value, lambda moment: moment.replace(tzinfo=None).isoformat(" ", "minutes"))
+
+
+def format_dispatched_date(value: DateLike | None) -> str | None:
+    """Return a dispatch date as it is sent: ISO 8601, with the offset of a datetime that has one.
+
+    A date that cannot be formatted is returned as its repr, which the checks refuse.
+    """
+    if isinstance(value, dt.date):
+        return _format_date(value, lambda moment: moment.isoformat()) or quoted(value)
+    return plain(value)
+
+
+def _format_date(value: object, format_datetime: Callable[[dt.datetime], str]) -> str:
+    if isinstance(value, str):
+        return plain(value)
+    if not isinstance(value, dt.date):
+        return ""
     try:
-        return write()
-    except Exception:  # noqa: BLE001 - whatever a caller's own class raises, it is no date
+        return format_datetime(value) if isinstance(value, dt.datetime) else value.isoformat()
+    except Exception:  # noqa: BLE001 - a subclass such as pandas' NaT, or its time zone, may raise anything
         return ""

@@ -1,7 +1,7 @@
-"""Why there is no answer, and whether anything was sent: exceptions of an HTTP library become one truth. Pure.
+"""Convert the exceptions of HTTP libraries to faults: why there is no response, and whether anything was sent. Pure.
 
-What counts is what was seen: whether the request's first byte came to a socket. The type of an exception is believed
-only where nothing could be seen, and only of transports that are known to use it truly.
+Whether the request's first byte reached a socket is observed wherever possible. Where it is not, the type of the
+exception decides, but only for transports that are known to use the types correctly.
 """
 
 from __future__ import annotations
@@ -15,50 +15,50 @@ from vtex_tracking_ext.text import visible
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-#: What a transport can be believed about a request that ended in an exception: its progress was watched down to the
-#: socket; only the types of its exceptions; or nothing.
+#: What can be trusted of a transport if a request ends in an exception: its progress was observed down to the socket;
+#: only the types of its exceptions; or nothing.
 Trust = Literal["progress", "exceptions", "nothing"]
 
-#: httpx's exceptions: what each means, and whether it is raised only before the first byte of the request leaves.
+#: httpx's exceptions: the reason to report, and whether each is raised only before the first byte of a request is sent.
 FAULTS: Final[Mapping[str, tuple[str, bool]]] = {
-    "CloseError": ("the connection could not be closed", False),
+    "CloseError": ("closing the connection failed", False),
     "ConnectError": ("no connection could be made", True),
-    "ConnectTimeout": ("no connection in time", True),
-    "CookieConflict": ("contradictory cookies", False),
-    "DecodingError": ("the answer is compressed in a way that cannot be read", False),
+    "ConnectTimeout": ("connecting timed out", True),
+    "CookieConflict": ("the cookies are contradictory", False),
+    "DecodingError": ("the response could not be decompressed", False),
     "HTTPError": ("the request failed", False),
-    "HTTPStatusError": ("an event hook raised on the status of the answer", False),
-    "InvalidURL": ("the address cannot be used", True),
-    "LocalProtocolError": ("the request breaks the rules of HTTP", False),
+    "HTTPStatusError": ("an event hook raised an error about the response status", False),
+    "InvalidURL": ("the URL is invalid", True),
+    "LocalProtocolError": ("the request violates HTTP", False),
     "NetworkError": ("the connection failed", False),
-    "PoolTimeout": ("no connection was free in time", True),
-    "ProtocolError": ("the rules of HTTP were broken", False),
-    "ProxyError": ("the proxy did not let the connection through", True),
-    "ReadError": ("the connection broke while waiting for the answer", False),
-    "ReadTimeout": ("no answer in time", False),
-    "RemoteProtocolError": ("the server broke the rules of HTTP, or hung up", False),
+    "PoolTimeout": ("no pooled connection became free in time", True),
+    "ProtocolError": ("HTTP was violated", False),
+    "ProxyError": ("connecting through the proxy failed", True),
+    "ReadError": ("the connection was lost while waiting for the response", False),
+    "ReadTimeout": ("no response in time", False),
+    "RemoteProtocolError": ("the server violated HTTP or closed the connection", False),
     "RequestError": ("the request failed", False),
     "RequestNotRead": ("the request was not read", False),
-    "ResponseNotRead": ("the answer was not read", False),
-    "StreamClosed": ("the answer was closed", False),
-    "StreamConsumed": ("the answer was read already", False),
-    "StreamError": ("the answer cannot be read", False),
-    "TimeoutException": ("no answer in time", False),
+    "ResponseNotRead": ("the response was not read", False),
+    "StreamClosed": ("the response was closed", False),
+    "StreamConsumed": ("the response was already read", False),
+    "StreamError": ("the response cannot be read", False),
+    "TimeoutException": ("no response in time", False),
     "TooManyRedirects": ("too many redirects", False),
     "TransportError": ("the connection failed", False),
-    "UnsupportedProtocol": ("the address is neither http nor https", True),
-    "WriteError": ("the connection broke while sending", False),
-    "WriteTimeout": ("the request could not be sent in time", False),
+    "UnsupportedProtocol": ("the URL is neither http nor https", True),
+    "WriteError": ("the connection was lost while sending the request", False),
+    "WriteTimeout": ("sending the request timed out", False),
 }
 
 
 @frozen
 class Fault:
-    """Why there is no answer.
+    """Why there is no response.
 
     Attributes:
-        reason: In words, without credentials.
-        sent: Whether bytes of the request may have left this machine.
+        reason: The reason as text, without credentials.
+        sent: Whether any byte of the request may have been sent.
     """
 
     reason: str
@@ -66,20 +66,20 @@ class Fault:
 
 
 def fault_of(error: BaseException, text: str, *, sent: bool | None, trust: Trust) -> Fault:
-    """Return the fault that an exception stands for.
+    """Return the fault for an exception that a transport raised instead of returning a response.
 
     Args:
-        error: What was raised in the place of an answer.
-        text: Its words, credentials taken out.
-        sent: Whether bytes of the request may have left, as it was seen; None where nothing was seen of it.
-        trust: What the transport can be believed where nothing was seen.
+        error: The exception.
+        text: Its message, without credentials.
+        sent: Whether any byte of the request may have been sent, or None if that was not observed.
+        trust: What can be trusted of the transport if ``sent`` is None.
     """
-    name = type(error).__name__
-    known = next((FAULTS[kind.__name__] for kind in type(error).__mro__ if kind.__name__ in FAULTS), None)
-    words = known[0] if known else "the request failed"
+    reason, is_before_sending = next(
+        (FAULTS[kind.__name__] for kind in type(error).__mro__ if kind.__name__ in FAULTS),
+        ("the request failed", trust == "progress"),  # with its progress observed, nothing seen means nothing sent
+    )
     if isinstance(error, TimeoutError):
-        words = "no connection in time" if sent is False else "no answer in time"
+        reason = "connecting timed out" if sent is False else "no response in time"
     if sent is None:
-        never = known[1] if known else trust == "progress"  # what was watched and not seen did not happen
-        sent = trust == "nothing" or not never
-    return Fault(f"{words} ({name}{text and f': {visible(text)}'})", sent=sent)
+        sent = trust == "nothing" or not is_before_sending
+    return Fault(f"{reason} ({type(error).__name__}{text and f': {visible(text)}'})", sent=sent)

@@ -1,124 +1,52 @@
-"""What hooks and the log see of each request. It holds no credential, no body and no id of an order."""
+"""Log each attempt and call the on_attempt hooks."""
 
 from __future__ import annotations
 
-import datetime as dt  # noqa: TC003 - attrs reads the annotations
 import logging
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
-from weakref import WeakSet
+from typing import TYPE_CHECKING
 
-from attrs import field, frozen
-
-from vtex_tracking_ext.errors import VtexTrackingError  # noqa: TC001 - as above
 from vtex_tracking_ext.text import visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from vtex_tracking_ext.config.redaction import Redactor
+    from vtex_tracking_ext.events import AttemptEvent
 
 log = logging.getLogger("vtex_tracking_ext")
-log.addHandler(logging.NullHandler())  # whoever wants the lines sets up logging; nobody else's stderr gets them
+log.addHandler(logging.NullHandler())  # without logging set up, Python would print warnings to standard error
 
 
-@frozen
-class AttemptEvent:
-    """One request that has ended.
-
-    Attributes:
-        method: HTTP method.
-        path: Path template of openapi.yaml; the ids are not in it.
-        server: Address under which the paths of openapi.yaml begin.
-        attempt: Which try of the call it was, from 1.
-        started: When it began, aware.
-        call_started: When the call began: the first try, or the same time.
-        seconds: How long it took.
-        status_code: HTTP status, or None where no answer came.
-        request_id: What VTEX's support asks for, or None.
-        error: What it ended in, or None where it was accepted. ``error.applied`` tells whether it took effect.
-        retry_in: Seconds until the next try, or None where it was the last.
-    """
-
-    method: str
-    path: str
-    server: str
-    attempt: int
-    started: dt.datetime
-    call_started: dt.datetime
-    seconds: float
-    status_code: int | None = None
-    request_id: str | None = None
-    error: VtexTrackingError | None = field(default=None, repr=False)
-    retry_in: float | None = None
+def is_observed(hooks: Iterable[Callable[[AttemptEvent], object]], *, succeeded: bool) -> bool:
+    """Tell whether a hook or the log would receive an attempt; if not, its AttemptEvent need not be built."""
+    return bool(hooks) or log.isEnabledFor(_level(succeeded=succeeded))
 
 
-def watched(hooks: Iterable[Callable[[AttemptEvent], object]], *, well: bool) -> bool:
-    """Tell whether anybody would see a request that has ended, well or not: if not, its event need not be made."""
-    return bool(hooks) or log.isEnabledFor(_level(well=well))
+def report_attempt(event: AttemptEvent, hooks: Iterable[Callable[[AttemptEvent], object]]) -> None:
+    """Log an attempt in one line, at INFO or (if it failed) WARNING, and call the hooks.
 
-
-def _level(*, well: bool) -> int:
-    return logging.INFO if well else logging.WARNING
-
-
-def tell(event: AttemptEvent, hooks: Iterable[Callable[[AttemptEvent], object]]) -> None:
-    """Log a request in one line, and call the hooks. A hook that raises is logged and changes nothing.
-
-    Nor does a filter or handler of the log that raises: an update's outcome must not be lost to an observer.
+    An exception of a hook is logged, and one of a log filter or handler is dropped: the update's outcome must still
+    reach the caller.
     """
     with suppress(Exception):
-        log.log(_level(well=event.error is None), "%s", line(event))
+        log.log(_level(succeeded=event.error is None), "%s", log_line(event))
     for hook in hooks:
         try:
             hook(event)
         except Exception:
             with suppress(Exception):
-                log.exception("An on_attempt hook raised")
+                log.exception("An on_attempt hook raised an exception")
 
 
-def line(event: AttemptEvent) -> str:
-    """Return the line that the log gets."""
-    status = "no answer" if event.status_code is None else str(event.status_code)
+def log_line(event: AttemptEvent) -> str:
+    """Return an attempt as one line for the log."""
+    status = "no response" if event.status_code is None else str(event.status_code)
     request = f", request id {visible(event.request_id)}" if event.request_id else ""
-    outcome = "" if event.error is None else f", {type(event.error).__name__}"
-    again = "" if event.retry_in is None else f", again in {event.retry_in:.1f} s"
+    error = "" if event.error is None else f", {type(event.error).__name__}"
+    retry = "" if event.retry_in is None else f", retry in {event.retry_in:.1f} s"
     milliseconds = f"{event.seconds * 1000:.0f} ms"
-    return f"{event.method} {event.path}: {status}, attempt {event.attempt}, {milliseconds}{request}{outcome}{again}"
+    return f"{event.method} {event.path}: {status}, attempt {event.attempt}, {milliseconds}{request}{error}{retry}"
 
 
-#: Loggers of the HTTP libraries, which write the headers of answers at DEBUG. A server may echo a credential there.
-_OTHERS: Final = (
-    "httpcore.connection",
-    "httpcore.http11",
-    "httpcore.http2",
-    "httpcore.proxy",
-    "httpcore.socks",
-    "httpx",
-)
-
-
-class _CredentialFilter(logging.Filter):
-    """Takes the credentials of every living client out of a record."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.redactors: WeakSet[Redactor] = WeakSet()
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Rewrite a record; none is dropped."""
-        text = record.getMessage()
-        for redactor in list(self.redactors):
-            text = redactor.text(text)
-        record.msg, record.args = text, None
-        return True
-
-
-_FILTER: Final = _CredentialFilter()
-
-
-def keep_out_of_logs(redactor: Redactor) -> None:
-    """Keep a client's credentials out of the logs of the HTTP libraries, while the client lives."""
-    _FILTER.redactors.add(redactor)
-    for name in _OTHERS:
-        logging.getLogger(name).addFilter(_FILTER)  # adding it again does nothing
+def _level(*, succeeded: bool) -> int:
+    return logging.INFO if succeeded else logging.WARNING

@@ -1,4 +1,9 @@
-"""The three operations as values: which generated function, with which models, and what they are about. Pure."""
+"""The three operations as calls: what the generated client sends, and what messages say about it.
+
+The generated functions' own request arguments (``_get_kwargs``) are used directly, without the HTTP client around them.
+Their name is private to the generated modules, but safe to use: the generator's version is pinned, and
+``scripts/regenerate`` refuses a generated tree in which one is missing.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +16,11 @@ from vtex_oms_client.api.orders import get_order
 from vtex_oms_client.api.tracking import update_tracking_status
 from vtex_oms_client.models import Event, SendTrackingNumberRequest, UpdateTrackingStatusRequest
 
-from .checks import day_text, moment_text
+from .checks import format_delivered_date, format_event_date
 from .outcome import Subject
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
-
-    from vtex_oms_client.types import Response
+    from collections.abc import Mapping
 
     from vtex_tracking_ext.events import TrackingUpdate
 
@@ -27,15 +30,11 @@ class Call:
     """One call of one operation.
 
     Attributes:
-        sync: The generated function for a synchronous client.
-        asyncio: Its asynchronous twin.
-        arguments: What both take, ``client`` apart.
-        subject: What it is about, for messages.
+        kwargs: The arguments of the request, as the generated client gives them to httpx: method, url, headers, json.
+        subject: What the call is about, for messages.
     """
 
-    sync: Callable[..., Response[Any]]
-    asyncio: Callable[..., Awaitable[Response[Any]]]
-    arguments: Mapping[str, Any]
+    kwargs: Mapping[str, Any]
     subject: Subject
 
 
@@ -43,35 +42,25 @@ def update_call(update: TrackingUpdate) -> Call:
     """Return the call that adds an update's events to its package."""
     body = UpdateTrackingStatusRequest(
         is_delivered=update.is_delivered,
-        delivered_date=None if update.delivered_date is None else moment_text(update.delivered_date),
+        delivered_date=None if update.delivered_date is None else format_delivered_date(update.delivered_date),
         events=[
-            Event(city=event.city, state=event.state, description=event.description, date=day_text(event.date))
+            Event(city=event.city, state=event.state, description=event.description, date=format_event_date(event.date))
             for event in update.events
         ],
     )
-    return Call(
-        sync=update_tracking_status.sync_detailed,
-        asyncio=update_tracking_status.asyncio_detailed,
-        arguments={"order_id": update.order_id, "invoice_number": update.invoice_number, "body": body},
-        subject=Subject(constants.UPDATE_TRACKING_STATUS_METHOD, constants.UPDATE_TRACKING_STATUS_PATH, writes=True),
-    )
+    kwargs = update_tracking_status._get_kwargs(update.order_id, update.invoice_number, body=body)  # noqa: SLF001 - above
+    subject = Subject(constants.UPDATE_TRACKING_STATUS_METHOD, constants.UPDATE_TRACKING_STATUS_PATH, writes=True)
+    return Call(kwargs, subject)
 
 
 def tracking_number_call(order_id: str, invoice_number: str, body: SendTrackingNumberRequest) -> Call:
     """Return the call that registers a package's tracking number."""
-    return Call(
-        sync=send_tracking_number.sync_detailed,
-        asyncio=send_tracking_number.asyncio_detailed,
-        arguments={"order_id": order_id, "invoice_number": invoice_number, "body": body},
-        subject=Subject(constants.SEND_TRACKING_NUMBER_METHOD, constants.SEND_TRACKING_NUMBER_PATH, writes=True),
-    )
+    kwargs = send_tracking_number._get_kwargs(order_id, invoice_number, body=body)  # noqa: SLF001 - above
+    subject = Subject(constants.SEND_TRACKING_NUMBER_METHOD, constants.SEND_TRACKING_NUMBER_PATH, writes=True)
+    return Call(kwargs, subject)
 
 
 def order_call(order_id: str) -> Call:
     """Return the call that reads an order."""
-    return Call(
-        sync=get_order.sync_detailed,
-        asyncio=get_order.asyncio_detailed,
-        arguments={"order_id": order_id},
-        subject=Subject(constants.GET_ORDER_METHOD, constants.GET_ORDER_PATH, writes=False),
-    )
+    kwargs = get_order._get_kwargs(order_id)  # noqa: SLF001 - above
+    return Call(kwargs, Subject(constants.GET_ORDER_METHOD, constants.GET_ORDER_PATH, writes=False))

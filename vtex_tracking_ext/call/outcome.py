@@ -1,8 +1,7 @@
-"""What happened to a call: an answer or a fault becomes nothing (accepted) or one typed, true error. Pure.
+"""Decide what the result of a request means: a receipt, or one typed error. Pure.
 
-The rule behind it: a tracking update adds events and VTEX has no idempotency key, so what matters is not
-whether the call raised but whether it was applied. A fault before the first byte left, and a definite no,
-mean it was not. Any 2xx means it was. Everything else means that nobody knows.
+An update adds events, and VTEX has no idempotency key, so every error must tell whether the update was applied. Any
+2xx means yes. A refusal, or a fault before the first byte was sent, means no. Every other result means unknown.
 """
 
 from __future__ import annotations
@@ -13,10 +12,11 @@ import math
 import re
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote
 
-from attrs import asdict, field, frozen
+from attrs import field, frozen
+from vtex_oms_client.models import Order, Receipt
 
 from vtex_tracking_ext.errors import (
     AuthenticationError,
@@ -38,37 +38,35 @@ from .faults import Fault
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-REQUEST_TIMEOUT = 408
-TOO_MANY_REQUESTS = 429
-NOT_IMPLEMENTED = 501
+M = TypeVar("M", Order, Receipt)
 
-#: Headers that carry an id under which VTEX can find the call, the most useful first.
+#: Headers with an id by which VTEX's support can find a request, most useful first.
 _REQUEST_ID_HEADERS = ("x-vtex-operation-id", "x-request-id", "x-vtex-janus-request-id")
 
 _REFUSALS: Mapping[int, tuple[type[RefusedError], str]] = {
-    401: (AuthenticationError, "Check the app key and token, or renew the user token (it lives 24 hours)"),
+    401: (AuthenticationError, "Check the app key and token; a user token expires after 24 hours"),
     403: (
         PermissionDeniedError,
-        "The merchant must grant the key a role with the resource Notify invoice to write, View order to read",
+        "The merchant must grant the key a role with the resource Notify invoice (to write) or View order (to read)",
     ),
-    404: (NotFoundError, "Check the account, the order id and the invoice number: each account has its own"),
-    409: (ConflictError, "Look at the order's state, and whether the invoice has a tracking number"),
-    TOO_MANY_REQUESTS: (RateLimitedError, "Stop, wait {wait}, and spread the load: the limit is shared"),
+    404: (NotFoundError, "Check the account, the order id and the invoice number; ids differ between accounts"),
+    409: (ConflictError, "Check the order's state, and that the invoice has a tracking number"),
+    429: (RateLimitedError, "Wait {wait}, then send more slowly; all systems of the merchant share the limit"),
 }
 
-#: OpenSSL's word for a certificate that proves nothing.
-_NOT_VERIFIED = "CERTIFICATE_VERIFY_FAILED"
+#: In OpenSSL's message about a certificate that is not trusted.
+_UNTRUSTED = "CERTIFICATE_VERIFY_FAILED"
 
 
 @frozen
 class Answer:
-    """What the server said, credentials taken out of it.
+    """A response, without credentials.
 
     Attributes:
-        status: The HTTP status, whatever number it is.
-        headers: Name and value pairs as they came, repeats included.
-        body: The decoded body, as far as it came.
-        complete: Whether the body came whole, decoded well and stayed under the size cap.
+        status: HTTP status; any number is possible.
+        headers: Name and value pairs in the order received, with duplicates.
+        body: The decompressed body, as far as it was received.
+        complete: Whether the body was received in full, could be decompressed and is below the size limit.
     """
 
     status: int
@@ -79,12 +77,12 @@ class Answer:
 
 @frozen
 class Subject:
-    """What a call is about, for messages.
+    """The operation of a call.
 
     Attributes:
         method: HTTP method.
         path: Path template of openapi.yaml, such as ``/api/oms/pvt/orders/{orderId}``.
-        writes: Whether it changes anything at VTEX.
+        writes: Whether the operation changes data at VTEX.
     """
 
     method: str
@@ -93,118 +91,124 @@ class Subject:
 
     @property
     def line(self) -> str:
-        """Return method and path template."""
+        """Method and path template, for messages."""
         return f"{self.method} {self.path}"
 
 
 def accepted(result: Answer | Fault) -> bool:
-    """Tell whether the call was applied (a write) or answered (a read): any 2xx, whatever its body says."""
+    """Tell whether a write was applied, or a read answered: the status is 2xx, whatever the body contains."""
     return isinstance(result, Answer) and HTTPStatus.OK <= result.status < HTTPStatus.MULTIPLE_CHOICES
 
 
 def error_of(result: Answer | Fault, subject: Subject, now: dt.datetime, server: str = "") -> VtexTrackingError:
-    """Return the error that tells the truth about a result that is not :func:`accepted`.
+    """Return the error for a result that is not :func:`accepted`.
 
     Args:
-        result: What came, or why nothing did.
-        subject: What the call was about.
-        now: The current time, aware, for a ``Retry-After`` that is a date.
-        server: Address of the server, which is named where it was not reached.
+        result: The response, or the fault that prevented one.
+        subject: The operation that was called.
+        now: The current time, with a time zone, for a ``Retry-After`` that is a date.
+        server: URL of the server, for the message if nothing was sent.
     """
     if isinstance(result, Fault):
         return _fault_error(result, subject, server)
-    story = Story.of(result)
-    if _is_definite_no(result.status):
-        kind, advice = _REFUSALS.get(result.status, (RefusedError, ""))
-        seconds = retry_after(result.headers, now)
-        if kind is NotFoundError and not subject.writes:
-            advice = "Check the account and the order id: each account has its own"
-        elif kind is RateLimitedError:
-            advice = advice.format(wait=f"{math.ceil(seconds)} s" if seconds else "a minute")
-        elif result.status < HTTPStatus.BAD_REQUEST:
-            advice = "No redirect is followed; check the account and base_url"
-        error: _Answered = kind(f"{subject.line} was refused: {story}{advice and f'. {advice}'}.", **story.facts())
-        if isinstance(error, RateLimitedError):
-            error.retry_after = seconds
-        return error
-    if not subject.writes:
-        return ReadFailedError(f"{subject.line} failed: {story}. Nothing was changed.", **story.facts())
-    return OutcomeUnknownError(
-        f"{subject.line} may have been applied or not: {story}. Read the order before sending again.", **story.facts()
-    )
+    details = _error_details(result)
+    summary = _summary(details)
+    if not _is_refusal(result.status):
+        if subject.writes:
+            message = (
+                f"{subject.line} may or may not have been applied: {summary}. Read the order before sending it again."
+            )
+            return OutcomeUnknownError(message, **details)
+        return ReadFailedError(f"{subject.line} failed: {summary}. Nothing was changed.", **details)
+    kind, advice = _REFUSALS.get(result.status, (RefusedError, ""))
+    seconds = parse_retry_after(result.headers, now)
+    if kind is NotFoundError and not subject.writes:
+        advice = "Check the account and the order id; ids differ between accounts"
+    elif kind is RateLimitedError:
+        advice = advice.format(wait=f"{math.ceil(seconds)} s" if seconds else "a minute")
+    elif result.status < HTTPStatus.BAD_REQUEST:
+        advice = "Redirects are not followed; check the account and base_url"
+    error = kind(f"{subject.line} was refused: {summary}{advice and f'. {advice}'}.", **details)
+    if isinstance(error, RateLimitedError):
+        error.retry_after = seconds
+    return error
 
 
-_Answered = RefusedError | ReadFailedError | OutcomeUnknownError
-
-
-def _is_definite_no(status: int) -> bool:
-    client_side = HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.INTERNAL_SERVER_ERROR
-    return (client_side and status != REQUEST_TIMEOUT) or status == NOT_IMPLEMENTED
+def _is_refusal(status: int) -> bool:
+    """Tell whether a status means that nothing was applied: 3xx, 4xx except 408, or 501."""
+    is_client_error = HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.INTERNAL_SERVER_ERROR
+    return (is_client_error and status != HTTPStatus.REQUEST_TIMEOUT) or status == HTTPStatus.NOT_IMPLEMENTED
 
 
 def _fault_error(fault: Fault, subject: Subject, server: str) -> VtexTrackingError:
     reason = visible(fault.reason)
     if not fault.sent:
         to = f" to {server}" if server else ""
-        advice = " Name a certificate authority of your own with ca_file." if _NOT_VERIFIED in fault.reason else ""
+        advice = " To trust another certificate authority, set ca_file." if _UNTRUSTED in fault.reason else ""
         return NotSentError(f"{subject.line} was not sent{to}: {reason}.{advice}")
     if not subject.writes:
-        return ReadFailedError(f"{subject.line} got no answer: {reason}. Nothing was changed.")
+        return ReadFailedError(f"{subject.line} got no response: {reason}. Nothing was changed.")
     return OutcomeUnknownError(
-        f"{subject.line} got no answer: {reason}. It may have been applied; read the order before sending again."
+        f"{subject.line} got no response: {reason}. It may have been applied; read the order before sending it again."
     )
 
 
-@frozen
-class Story:
-    """The facts of an answer, fit for messages: credentials out, and nothing a terminal could choke on."""
+def _error_details(answer: Answer) -> dict[str, Any]:
+    """Return the keyword arguments for an error, from wherever VTEX and its gateways put them.
 
-    status_code: int
-    code: str | None
-    message: str | None
-    request_id: str | None
-    headers: dict[str, str]
-    body: str
+    The sources are OMS's error envelope or problem+json in the body, and headers.
+    """
+    body = answer.body.decode("utf-8", "replace")
+    headers = merge_headers(answer.headers)
+    fields = _error_fields(body)
+    return {
+        "status_code": answer.status,
+        "code": _visible_or_none(fields.get("code") or headers.get("x-vtex-error-code")),
+        "message": _visible_or_none(fields.get("message") or unquote(headers.get("x-vtex-error-message", ""))),
+        "request_id": _visible_or_none(request_id_of(answer.headers) or fields.get("request_id")),
+        "headers": headers,
+        "body": body,
+    }
 
-    @classmethod
-    def of(cls, answer: Answer) -> Story:
-        """Collect them from wherever VTEX and its gateways put them: envelope, problem+json or headers."""
-        body = answer.body.decode("utf-8", "replace")
-        headers = safe_headers(answer.headers)
-        envelope = _envelope(body)
-        message = envelope.get("message") or unquote(headers.get("x-vtex-error-message", ""))
-        identifier = request_id_of(answer.headers)
-        return cls(
-            status_code=answer.status,
-            code=_shown(envelope.get("code") or headers.get("x-vtex-error-code")),
-            message=_shown(message),
-            request_id=_shown(identifier or envelope.get("request_id")),
-            headers=headers,
-            body=body,
-        )
 
-    def facts(self) -> dict[str, Any]:
-        """Return them as keyword arguments of an error."""
-        return asdict(self)
+def _error_fields(body: str) -> dict[str, str]:
+    """Return code, message and request id of OMS's error envelope or of problem+json; empty for any other body."""
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    if not isinstance(document, dict):
+        return {}
+    error = document.get("error")
+    source = error if isinstance(error, dict) else document
+    fields = {
+        "code": source.get("code"),
+        "message": source.get("message") or source.get("detail") or source.get("title"),
+        "request_id": document.get("traceId"),
+    }
+    return {name: str(value) for name, value in fields.items() if isinstance(value, str | int)}
 
-    def __str__(self) -> str:
-        try:
-            phrase = f" {HTTPStatus(self.status_code).phrase}"
-        except ValueError:  # 520 and the like, which gateways invent
-            phrase = ""
-        said = " ".join(part for part in (self.code, self.message and f"'{self.message}'") if part)
-        request = f" (request id {self.request_id})" if self.request_id else ""
-        return f"{self.status_code}{phrase}{said and f', {said}'}{request}"
+
+def _summary(details: Mapping[str, Any]) -> str:
+    """Return a response in one line: status, code, message and request id."""
+    try:
+        phrase = f" {HTTPStatus(details['status_code']).phrase}"
+    except ValueError:  # a status such as 520, which only gateways use
+        phrase = ""
+    code, message, request_id = details["code"], details["message"], details["request_id"]
+    reason = " ".join(part for part in (code, message and f"'{message}'") if part)
+    request = f" (request id {request_id})" if request_id else ""
+    return f"{details['status_code']}{phrase}{reason and f', {reason}'}{request}"
 
 
 def request_id_of(pairs: Iterable[tuple[str, str]]) -> str | None:
-    """Return the id under which VTEX can find a request, or None where the answer tells none."""
+    """Return the id by which VTEX's support can find a request, or None if no header contains one."""
     headers = {name.lower(): value for name, value in pairs}
     return next((headers[name] for name in _REQUEST_ID_HEADERS if headers.get(name)), None)
 
 
-def safe_headers(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Return headers by lower-case name, repeats joined by a comma, cookies removed."""
+def merge_headers(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return headers by lower-case name, with duplicates joined by a comma and without ``Set-Cookie``."""
     headers: dict[str, str] = {}
     for name, value in pairs:
         key = name.lower()
@@ -213,34 +217,16 @@ def safe_headers(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     return headers
 
 
-def _envelope(body: str) -> dict[str, str]:
-    """Return code, message and request id of OMS's envelope or of problem+json; total over any text."""
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    if not isinstance(document, dict):
-        return {}
-    inner = document.get("error")
-    source = inner if isinstance(inner, dict) else document
-    found = {
-        "code": source.get("code"),
-        "message": source.get("message") or source.get("detail") or source.get("title"),
-        "request_id": document.get("traceId"),
-    }
-    return {name: str(value) for name, value in found.items() if isinstance(value, str | int)}
-
-
-def _shown(text: str | None) -> str | None:
+def _visible_or_none(text: str | None) -> str | None:
     return visible(text) if text else None
 
 
-def retry_after(headers: Iterable[tuple[str, str]], now: dt.datetime) -> float | None:
-    """Return the seconds that ``Retry-After`` asks to wait, or None where it is absent, absurd or contradictory.
+def parse_retry_after(headers: Iterable[tuple[str, str]], now: dt.datetime) -> float | None:
+    """Return the delay in ``Retry-After`` in seconds, or None if it is absent, invalid or contradictory.
 
     Args:
-        headers: The answer's headers, repeats included.
-        now: The current time, aware, against which a date is held.
+        headers: Response headers, with duplicates.
+        now: The current time, with a time zone, from which a date is counted.
     """
     values = {value.strip() for name, value in headers if name.lower() == "retry-after"}
     if len(values) != 1:
@@ -256,35 +242,46 @@ def retry_after(headers: Iterable[tuple[str, str]], now: dt.datetime) -> float |
     return seconds if seconds > 0 else None
 
 
-def receipt_of(answer: Answer, parsed: Mapping[str, object] | None, order_id: str, attempts: int) -> TrackingReceipt:
-    """Return the receipt of a change that was accepted, marked where the answer is odd.
+def parse(answer: Answer, model: type[M]) -> M | None:
+    """Return a response's body as a generated model, or None if the body is incomplete or of another shape."""
+    if not answer.complete:
+        return None
+    try:
+        return model.from_dict(json.loads(answer.body))
+    except Exception:  # noqa: BLE001 - the generated parser may raise anything for a body of another shape
+        return None
+
+
+def receipt_of(answer: Answer, order_id: str, attempts: int) -> TrackingReceipt:
+    """Return the receipt of an accepted change, with a note if the response is unusual.
 
     Args:
-        answer: A 2xx answer.
-        parsed: Its JSON fields, or None where it could not be read as a receipt.
-        order_id: The order the call was about.
-        attempts: How many requests were begun.
+        answer: A 2xx response.
+        order_id: Id of the order that was changed.
+        attempts: Number of requests that were begun.
     """
-    said = {name: _shown(v) for name, v in (parsed or {}).items() if isinstance(v, str)}
+    parsed = parse(answer, Receipt)
+    fields = (None, None, None) if parsed is None else (parsed.date, parsed.order_id, parsed.receipt)
+    date, shown_order, receipt = [visible(each) if isinstance(each, str) and each else None for each in fields]
     notes = []
     if not answer.complete:
-        notes.append("the answer broke off")
-    if not (said.get("receipt") and said.get("orderId")):
-        notes.append(f"no readable receipt in the answer ({answer.status}, {len(answer.body)} bytes)")
-    elif said["orderId"] != order_id:
-        notes.append(f"the answer speaks of order {said['orderId']}")
+        notes.append("the response was cut off")
+    if not (receipt and shown_order):
+        notes.append(f"no readable receipt in the response ({answer.status}, {len(answer.body)} bytes)")
+    elif shown_order != order_id:
+        notes.append(f"the response names order {shown_order}")
     return TrackingReceipt(
-        date=_timestamp(said.get("date")),
-        order_id=said.get("orderId"),
-        receipt=said.get("receipt"),
-        headers=safe_headers(answer.headers),
+        date=_timestamp(date),
+        order_id=shown_order,
+        receipt=receipt,
+        headers=merge_headers(answer.headers),
         attempts=attempts,
         note="; ".join(notes) or None,
     )
 
 
 def _timestamp(text: str | None) -> dt.datetime | None:
-    """Read VTEX's ISO 8601 with seven fraction digits, of which Python keeps six."""
+    """Parse ISO 8601; of the seven fraction digits that VTEX sends, Python keeps six. None for any other text."""
     try:
         return dt.datetime.fromisoformat(text or "")
     except ValueError:

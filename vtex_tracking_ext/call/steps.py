@@ -1,39 +1,42 @@
-"""What a client does, step by step, without doing it: generators that ask for a request or a pause. Pure.
+"""The steps of each call as generators, without I/O.
 
-Both clients drive the same conversations: they carry out each step that is yielded (a request, a pause), send
-its result back in, and return what the generator returns. So the order of things is written once.
+A generator yields an :class:`Attempt` or a :class:`Pause`. Both clients carry out each step, send its result back in,
+and return what the generator returns. So the order of steps is written once.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import random
-import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Generator
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from attrs import frozen
+from vtex_oms_client.models import Order, SendTrackingNumberRequest
 
-from vtex_tracking_ext.errors import OutcomeUnknownError, ReadFailedError, VtexTrackingError
-from vtex_tracking_ext.events import Package, TrackingReceipt, TrackingUpdate
+from vtex_tracking_ext.errors import InvalidUpdateError, OutcomeUnknownError, ReadFailedError, VtexTrackingError
+from vtex_tracking_ext.events import AttemptEvent, Package, TrackingReceipt, TrackingUpdate
+from vtex_tracking_ext.text import plain
 
-from .hooks import AttemptEvent, log, tell, watched
-from .operations import Call, order_call
+from . import checks
+from .faults import Fault
+from .hooks import is_observed, log, report_attempt
+from .operations import Call, order_call, tracking_number_call, update_call
 from .order_lookup import packages_of, was_applied
-from .outcome import Answer, accepted, error_of, receipt_of, request_id_of
-from .retry import RetryPolicy, wait_before_next
+from .outcome import Answer, accepted, error_of, parse, receipt_of, request_id_of
+from .retry import retry_delay
 
 if TYPE_CHECKING:
-    from .faults import Fault
+    from collections.abc import Iterable
 
-#: What to do with an update that may have been applied or not: say so, read the order back, or send again.
-OnUnknown = Literal["raise", "check", "resend"]
+    from vtex_tracking_ext.config.options import ClientOptions
+    from vtex_tracking_ext.errors import Problem
+    from vtex_tracking_ext.events import DateLike
+
 
 #: Seconds to wait before each look at the order. VTEX shows an accepted change after about 6 s (seen).
 CHECK_PAUSES = (2.0, 5.0, 8.0)
 
-#: Seconds of a call's time that are kept for those looks, where on_unknown is ``check``; half of it at most.
+#: Seconds of a call's time that are reserved for these looks if on_unknown is ``check``; half of the time at most.
 CHECK_RESERVE = 30.0
 
 
@@ -50,73 +53,111 @@ class Pause(NamedTuple):
     seconds: float
 
 
-class Exchange(NamedTuple):
-    """What came of an :class:`Attempt`: the result, and the JSON object that the generated parser read in it."""
-
-    result: Answer | Fault
-    parsed: Mapping[str, Any] | None = None
-
-
-@frozen
-class Rules:
-    """What holds for every conversation of a client.
-
-    Attributes:
-        timeout: Seconds that one call may take, all tries and pauses included.
-        policy: When to try again.
-        on_unknown: What to do when nobody knows whether an update was applied.
-        server: Address of the server, for hooks.
-        hooks: Called after each request with what came of it.
-        clock: Seconds that only ever go up.
-        now: The current time, aware, in the local zone.
-        chance: A random number from 0 to 1.
-    """
-
-    timeout: float
-    policy: RetryPolicy
-    on_unknown: OnUnknown = "raise"
-    server: str = ""
-    hooks: tuple[Callable[[AttemptEvent], object], ...] = ()
-    clock: Callable[[], float] = time.monotonic
-    now: Callable[[], dt.datetime] = lambda: dt.datetime.now().astimezone()
-    chance: Callable[[], float] = random.random
-
-
 T = TypeVar("T")
-Conversation = Generator[Attempt | Pause, Exchange | None, T]
+Steps = Generator[Attempt | Pause, Answer | Fault | None, T]
 
 
-def sending(call: Call, update: TrackingUpdate, rules: Rules) -> Conversation[TrackingReceipt]:
-    """Send an update; where its outcome is unknown, do as ``rules.on_unknown`` says."""
-    ends = rules.clock() + rules.timeout
-    check = rules.on_unknown == "check"
+def send_update(update: TrackingUpdate, options: ClientOptions) -> Steps[TrackingReceipt]:
+    """Check an update, and return the steps that send it.
+
+    Raises:
+        InvalidUpdateError: Something is wrong with the update.
+    """
+    if problems := checks.update_problems(update, options.now().astimezone()):
+        raise _invalid(problems, options)
+    return _send_update(update, options)
+
+
+def set_tracking_number(
+    order_id: str,
+    invoice_number: str,
+    tracking_number: str,
+    tracking_url: str | None,
+    courier: str | None,
+    dispatched_date: DateLike | None,
+    options: ClientOptions,
+) -> Steps[TrackingReceipt]:
+    """Check a tracking number, and return the steps that register it.
+
+    Raises:
+        InvalidUpdateError: Something is wrong with the arguments.
+    """
+    body = SendTrackingNumberRequest(
+        tracking_number=tracking_number,
+        tracking_url=tracking_url,
+        courier=courier,
+        dispatched_date=checks.format_dispatched_date(dispatched_date),
+    )
+    problems = (
+        *checks.order_id_problems(order_id),
+        *checks.invoice_number_problems(invoice_number),
+        *checks.tracking_number_problems(body.to_dict()),
+    )
+    if problems:
+        raise _invalid(problems, options)
+    call = tracking_number_call(plain(order_id), plain(invoice_number), body)
+    return _change(call, plain(order_id), options, options.clock() + options.timeout)
+
+
+def get_packages(order_id: str, options: ClientOptions) -> Steps[tuple[Package, ...]]:
+    """Check an order id, and return the steps that read the packages of the order.
+
+    Raises:
+        InvalidUpdateError: The order id cannot be one.
+    """
+    if problems := checks.order_id_problems(order_id):
+        raise _invalid(problems, options)
+    return _read_packages(order_call(plain(order_id)), options, options.clock() + options.timeout)
+
+
+def look_up_update(update: TrackingUpdate, options: ClientOptions) -> Steps[bool | None]:
+    """Check an update, and return the steps that look whether its order shows it.
+
+    Raises:
+        InvalidUpdateError: Something is wrong with the update.
+    """
+    if problems := checks.update_problems(update, options.now().astimezone()):
+        raise _invalid(problems, options)
+    return _look_up(order_call(update.order_id), update, options, options.clock() + options.timeout)
+
+
+def _invalid(problems: Iterable[Problem], options: ClientOptions) -> InvalidUpdateError:
+    # People paste credentials into the wrong place, and the messages quote the values.
+    redact = options.server.redactor.redact_message
+    return InvalidUpdateError(problems=[each._replace(message=redact(each.message)) for each in problems])
+
+
+def _send_update(update: TrackingUpdate, options: ClientOptions) -> Steps[TrackingReceipt]:
+    deadline = options.clock() + options.timeout
+    check = options.on_unknown == "check"
     try:
-        reserve = min(CHECK_RESERVE, rules.timeout / 2) if check else 0.0
-        return (yield from changing(call, update.order_id, rules, ends - reserve))
+        reserve = min(CHECK_RESERVE, options.timeout / 2) if check else 0.0
+        return (yield from _change(update_call(update), update.order_id, options, deadline - reserve))
     except OutcomeUnknownError as error:
-        if check and (yield from _stands_on_order(update, rules, ends)):
-            came = "no answer came" if error.status_code is None else f"the answer was {error.status_code}"
+        if check and (yield from _is_shown(update, options, deadline)):
+            received = "no answer came" if error.status_code is None else f"the answer was {error.status_code}"
             return TrackingReceipt(
                 date=None,
                 order_id=update.order_id,
                 receipt=None,
                 attempts=error.attempts,
-                note=f"{came}, but the order shows it",
+                note=f"{received}, but the order shows it",
                 confirmed_by="reading",
             )
         raise
 
 
-def changing(call: Call, order_id: str, rules: Rules, ends: float | None = None) -> Conversation[TrackingReceipt]:
+def _change(call: Call, order_id: str, options: ClientOptions, deadline: float) -> Steps[TrackingReceipt]:
     """Make a call that changes something, and return its receipt."""
-    answer, parsed, attempts = yield from _settled(call, rules, ends)
-    return receipt_of(answer, parsed, order_id, attempts)
+    answer, attempts = yield from _call(call, options, deadline)
+    return receipt_of(answer, order_id, attempts)
 
 
-def reading(call: Call, rules: Rules, ends: float | None = None) -> Conversation[tuple[Package, ...]]:
+def _read_packages(call: Call, options: ClientOptions, deadline: float) -> Steps[tuple[Package, ...]]:
     """Read an order, and return its packages."""
-    answer, parsed, attempts = yield from _settled(call, rules, ends)
-    if parsed is None or not isinstance(parsed.get("orderId"), str):
+    answer, attempts = yield from _call(call, options, deadline)
+    order = parse(answer, Order)
+    if order is None or not isinstance(order.order_id, str):
         error = ReadFailedError(
             f"{call.subject.line} was answered with {answer.status} and {len(answer.body)} bytes "
             "that are not an order. Nothing was changed.",
@@ -124,64 +165,74 @@ def reading(call: Call, rules: Rules, ends: float | None = None) -> Conversation
         )
         error.attempts = attempts
         raise error
-    return packages_of(parsed)
+    return packages_of(order)
 
 
-def checking(call: Call, update: TrackingUpdate, rules: Rules, ends: float | None = None) -> Conversation[bool | None]:
-    """Read an order, and tell whether an update stands on it; None where the order cannot be read."""
+def _look_up(call: Call, update: TrackingUpdate, options: ClientOptions, deadline: float) -> Steps[bool | None]:
+    """Read an order, and return whether it shows an update; None if the order cannot be read."""
     try:
-        return was_applied(update, (yield from reading(call, rules, ends)))
+        return was_applied(update, (yield from _read_packages(call, options, deadline)))
     except VtexTrackingError as error:
         with suppress(Exception):  # a filter of the log may raise
             log.warning("Whether an update was applied cannot be read: %s", error)
         return None
 
 
-def _stands_on_order(update: TrackingUpdate, rules: Rules, ends: float) -> Conversation[bool]:
-    """Look at the order a few times, with patience, while there is time; only what is found there whole counts."""
+def _is_shown(update: TrackingUpdate, options: ClientOptions, deadline: float) -> Steps[bool]:
+    """Look at the order a few times before the deadline, and return whether it shows the whole update."""
     call = order_call(update.order_id)
     for pause in CHECK_PAUSES:
-        left = ends - rules.clock()
+        left = deadline - options.clock()
         if left <= 0:
             break
-        yield Pause(min(pause, left / 2))  # however little time there is, a look is taken in it
-        if (yield from checking(call, update, rules, ends)):
+        yield Pause(min(pause, left / 2))  # leaves time for one look, however little is left
+        if (yield from _look_up(call, update, options, deadline)):
             return True
     return False
 
 
-def _settled(
-    call: Call, rules: Rules, ends: float | None
-) -> Conversation[tuple[Answer, Mapping[str, Any] | None, int]]:
-    """Try until the call is accepted, or raise the error that tells the truth; return answer, JSON and tries.
+def _call(call: Call, options: ClientOptions, deadline: float) -> Steps[tuple[Answer, int]]:
+    """Try until the call is accepted, and return the answer and the number of attempts.
 
     Args:
-        call: What to do.
-        rules: How.
-        ends: When it must be over, by the rules' clock; None for a whole time-out from now.
+        call: The call.
+        options: The options of the client.
+        deadline: DateLike the call must have ended, by the options' clock.
+
+    Raises:
+        VtexTrackingError: The call was not accepted.
     """
-    began, attempt = rules.clock(), 0
+    began, attempt = options.clock(), 0
     call_started: dt.datetime | None = None
-    ends = began + rules.timeout if ends is None else ends
-    doubt: OutcomeUnknownError | None = None
+    unknown: OutcomeUnknownError | None = None
     while True:
         attempt += 1
-        before = rules.clock()
-        exchange = yield Attempt(call, min(ends - before, rules.policy.attempt_timeout))
-        assert exchange is not None  # noqa: S101 - the answer to an Attempt always is one
-        result, after = exchange.result, rules.clock()
+        before = options.clock()
+        result = yield Attempt(call, min(deadline - before, options.retry.attempt_timeout))
+        assert result is not None  # noqa: S101 - an Attempt always has a result
+        after = options.clock()
         answer = result if isinstance(result, Answer) else None
-        error = None if accepted(result) else error_of(result, call.subject, rules.now(), rules.server)
-        wait = None if error is None else _wait(error, rules, attempt=attempt, elapsed=after - began, left=ends - after)
-        if error is not None:
+        error, wait = None, None
+        if not accepted(result):
+            error = error_of(result, call.subject, options.now().astimezone(), options.server.base_url)
             error.attempts = attempt
-        if watched(rules.hooks, well=error is None):
-            now = rules.now()
+            wait = retry_delay(
+                options.retry,
+                error,
+                attempt=attempt,
+                elapsed=after - began,
+                chance=options.chance(),
+                resend=options.on_unknown == "resend",
+            )
+            if wait is not None and not (wait < deadline - after and options.retry.budget.try_acquire()):
+                wait = None
+        if is_observed(options.hooks, succeeded=error is None):
+            now = options.now().astimezone()
             call_started = call_started or now - dt.timedelta(seconds=after - began)
             event = AttemptEvent(
                 method=call.subject.method,
                 path=call.subject.path,
-                server=rules.server,
+                server=options.server.base_url,
                 attempt=attempt,
                 started=now - dt.timedelta(seconds=after - before),
                 call_started=call_started,
@@ -191,32 +242,16 @@ def _settled(
                 error=error,
                 retry_in=wait,
             )
-            tell(event, rules.hooks)
+            report_attempt(event, options.hooks)
         if error is None and answer is not None:
-            rules.policy.budget.give_back(attempt - 1)
-            return answer, exchange.parsed, attempt
+            options.retry.budget.record_success(attempt - 1)
+            return answer, attempt
         if isinstance(error, OutcomeUnknownError):
-            doubt = error
+            unknown = error
         if wait is None:
-            raise _whole_truth(error, doubt, attempt)
+            # If an earlier attempt may have been applied, the outcome of the call is unknown, whatever came last.
+            final = unknown or error
+            assert final is not None  # noqa: S101 - a call that was not accepted has an error
+            final.attempts = attempt
+            raise final
         yield Pause(wait)
-
-
-def _wait(error: VtexTrackingError, rules: Rules, *, attempt: int, elapsed: float, left: float) -> float | None:
-    """Return the seconds to wait before the next try, or None where there is none."""
-    resend = rules.on_unknown == "resend"
-    wait = wait_before_next(rules.policy, error, attempt=attempt, elapsed=elapsed, chance=rules.chance(), resend=resend)
-    if wait is None or wait >= left:
-        return None
-    return wait if rules.policy.budget.take() else None
-
-
-def _whole_truth(
-    error: VtexTrackingError | None, doubt: OutcomeUnknownError | None, attempts: int
-) -> VtexTrackingError:
-    """Return the error of the last try, unless an earlier one may have been applied: then nobody knows."""
-    if doubt is not None:
-        doubt.attempts = attempts
-        return doubt
-    assert error is not None  # noqa: S101 - what is not accepted has one
-    return error

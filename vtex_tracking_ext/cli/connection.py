@@ -6,10 +6,10 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from attrs import asdict, fields
+from attrs import asdict
 
 from vtex_tracking_ext.client import TrackingClient
-from vtex_tracking_ext.config.credentials import WHERE_TO_GET, Settings, merged, settings_from_env
+from vtex_tracking_ext.config.credentials import CREDENTIALS_HELP, SETTING_NAMES, Settings, settings_from_env
 from vtex_tracking_ext.config.profiles import load_profile, load_profiles, profiles_path
 from vtex_tracking_ext.errors import ConfigurationError
 
@@ -42,7 +42,7 @@ def client_of(settings: Settings, parsed: argparse.Namespace) -> TrackingClient:
         raise ConfigurationError(
             "No credentials: give --app-key and --app-token, or --user-token; or set VTEX_APP_KEY and VTEX_APP_TOKEN, "
             f"or VTEX_USER_TOKEN; or write them into the profile file, {profile_file(parsed, os.environ)}. "
-            f"{WHERE_TO_GET}."
+            f"{CREDENTIALS_HELP}."
         )
     options: dict[str, Any] = {name: getattr(parsed, name) for name in ("timeout", "ca_file", "proxy")}
     options = {name: value for name, value in options.items() if value is not None}
@@ -51,15 +51,15 @@ def client_of(settings: Settings, parsed: argparse.Namespace) -> TrackingClient:
 
 def settings_from(parsed: argparse.Namespace, environ: Mapping[str, str]) -> Settings:
     """Merge options with the profile that was named, else with the environment and the account's own profile."""
-    given = Settings(**{attribute.name: getattr(parsed, attribute.name) for attribute in fields(Settings)})
+    given = Settings(**{name: getattr(parsed, name) for name in SETTING_NAMES})
     path = profile_file(parsed, environ)
     name = parsed.profile or environ.get("VTEX_PROFILE")
     if name:
-        return merged(given, load_profile(path, name))
-    settings = merged(given, settings_from_env(environ))
+        return given.with_defaults(load_profile(path, name))
+    settings = given.with_defaults(settings_from_env(environ))
     if settings.account is not None and not settings.has_credentials() and (parsed.profiles or path.exists()):
         profile = load_profiles(path).get(settings.account, Settings())
-        return merged(settings, profile)
+        return settings.with_defaults(profile)
     return settings
 
 

@@ -1,4 +1,4 @@
-"""The profile file: accounts and credentials of somebody who serves several stores, in TOML.
+"""Read the profile file: the accounts and credentials of several stores, in TOML.
 
 ::
 
@@ -6,7 +6,7 @@
     app_key = "..."
     app_token = "..."          # or user_token = "..."
 
-It is read from ``--profiles FILE``, else ``VTEX_PROFILES``, else ``vtex-tracking/profiles.toml`` in the
+Its path comes from ``--profiles FILE``, else ``VTEX_PROFILES``, else it is ``vtex-tracking/profiles.toml`` in the
 user's configuration folder.
 """
 
@@ -16,97 +16,90 @@ import os
 import stat
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-from attrs import fields
+from typing import TYPE_CHECKING, Final
 
 from vtex_tracking_ext.errors import ConfigurationError
 from vtex_tracking_ext.text import quoted
 
-from .credentials import Settings
+from .credentials import SETTING_NAMES, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-#: Bytes of a profile file that are read; thousands of stores fit in.
-_MOST_BYTES = 1024 * 1024
-
-_KEYS = tuple(attribute.name for attribute in fields(Settings))
+#: Largest profile file, in bytes; it holds thousands of stores.
+_MAX_BYTES: Final = 1024 * 1024
 
 
 def profiles_path(environ: Mapping[str, str]) -> Path:
-    """Return where the profile file is looked for."""
+    """Return the path of the profile file; the file need not exist."""
     if environ.get("VTEX_PROFILES"):
         return Path(environ["VTEX_PROFILES"])
     folder = environ.get("XDG_CONFIG_HOME") or environ.get("APPDATA")
-    if not folder:  # unlike Path's, this does not raise where a user has no home folder, as in some containers
+    if not folder:  # Path.home() raises where a user has no home folder, as in some containers; expanduser does not
         folder = os.path.join(os.path.expanduser("~"), ".config")  # noqa: PTH111, PTH118
     return Path(folder) / "vtex-tracking" / "profiles.toml"
 
 
 def load_profiles(path: Path) -> dict[str, Settings]:
-    """Read the profile file.
+    """Return all profiles of a file, by name.
 
     Raises:
-        ConfigurationError: It cannot be read, is not TOML, or has an entry nobody knows. No value is quoted.
+        ConfigurationError: The file cannot be read, is not TOML, or contains an unknown or non-text setting. No value
+            is quoted.
     """
     try:
-        document = tomllib.loads(_content(path).decode("utf-8-sig"))
+        document = tomllib.loads(_read(path).decode("utf-8-sig"))
     except OSError as error:
         raise ConfigurationError(f"The profile file {path} cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError:
         raise ConfigurationError(f"The profile file {path} is not UTF-8 text.") from None
     except RecursionError:
-        raise ConfigurationError(f"The profile file {path} is nested too deep.") from None
-    except ValueError as error:  # tomllib.TOMLDecodeError is one; so is a number of too many digits
-        raise ConfigurationError(f"The profile file {path} is not TOML: {error}.") from None
-    return {name: _profile(path, name, entries) for name, entries in document.items()}
+        raise ConfigurationError(f"The profile file {path} is nested too deeply.") from None
+    except ValueError as error:  # tomllib.TOMLDecodeError, or an integer with too many digits
+        raise ConfigurationError(f"The profile file {path} is not valid TOML: {error}.") from None
+    return {name: _profile(path, name, table) for name, table in document.items()}
 
 
-def _content(path: Path) -> bytes:
-    """Read a file, or a pipe such as a shell makes of ``<(command)``; neither blocks for ever nor reads without end.
+def load_profile(path: Path, name: str) -> Settings:
+    """Return one profile of a file.
 
     Raises:
-        OSError: It cannot be read.
-        ConfigurationError: It is neither, or it is too large.
+        ConfigurationError: There is no such profile, or :func:`load_profiles` refuses the file.
     """
-    with open(path, "rb", opener=_open) as file:
+    profiles = load_profiles(path)
+    if name not in profiles:
+        known = ", ".join(map(quoted, profiles)) or "none"
+        raise ConfigurationError(f"There is no profile {quoted(name)} in {path}. Its profiles: {known}.")
+    return profiles[name]
+
+
+def _read(path: Path) -> bytes:
+    """Return the content of a regular file, or of a pipe such as a shell's ``<(command)``.
+
+    Raises:
+        OSError: The file cannot be read.
+        ConfigurationError: The file is a device, which might never end, or is too large.
+    """
+    # Without O_NONBLOCK, opening a named pipe would block until another process opens it for writing.
+    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0))) as file:
         mode = os.fstat(file.fileno()).st_mode
         if stat.S_ISFIFO(mode):
             os.set_blocking(file.fileno(), True)
         elif not stat.S_ISREG(mode):
             raise ConfigurationError(f"The profile file {path} cannot be read: it is a device.")
-        content = file.read(_MOST_BYTES + 1)
-    if len(content) > _MOST_BYTES:
-        raise ConfigurationError(f"The profile file {path} is larger than {_MOST_BYTES} bytes.")
+        content = file.read(_MAX_BYTES + 1)
+    if len(content) > _MAX_BYTES:
+        raise ConfigurationError(f"The profile file {path} is larger than {_MAX_BYTES} bytes.")
     return content
 
 
-def _open(path: str, flags: int) -> int:
-    # A named pipe that nobody writes to would block when it is opened; so it is merely empty.
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
-
-
-def load_profile(path: Path, name: str) -> Settings:
-    """Read one profile.
-
-    Raises:
-        ConfigurationError: The file cannot be used, or has no such profile.
-    """
-    profiles = load_profiles(path)
-    if name not in profiles:
-        known = ", ".join(map(quoted, profiles)) or "none"
-        raise ConfigurationError(f"No profile {quoted(name)} in {path}; it has: {known}.")
-    return profiles[name]
-
-
-def _profile(path: Path, name: str, entries: object) -> Settings:
+def _profile(path: Path, name: str, table: object) -> Settings:
     where = f"In the profile file {path}, [{quoted(name)}]"
-    if not isinstance(entries, dict):
-        raise ConfigurationError(f"{where} is not a table: write [{name}] and its entries below.")
-    for key, value in entries.items():
-        if key not in _KEYS:
-            raise ConfigurationError(f"{where}: {quoted(key)} is not known; there are {', '.join(_KEYS)}.")
+    if not isinstance(table, dict):
+        raise ConfigurationError(f"{where} is not a table: write [{name}], and its settings below it.")
+    for key, value in table.items():
+        if key not in SETTING_NAMES:
+            raise ConfigurationError(f"{where}: {quoted(key)} is not a setting; use {', '.join(SETTING_NAMES)}.")
         if not isinstance(value, str):
             raise ConfigurationError(f"{where}: {key} is not text; write it between quotes.")
-    return Settings(**{"account": name, **entries})
+    return Settings(**{"account": name, **table})

@@ -1,112 +1,144 @@
-"""Credentials out of text that others wrote: a server may echo them, and an HTTP library quote them. Pure."""
+"""Remove credentials from responses, messages and logs: a server may echo them, and an HTTP library quote them."""
 
 from __future__ import annotations
 
+import logging
 import re
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
+from weakref import WeakSet
 
-from vtex_tracking_ext.text import CUT
+from vtex_tracking_ext.text import TRUNCATED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-#: What stands where a credential stood.
+#: Replaces each credential.
 HIDDEN: Final = "[credential]"
 
-#: Shorter texts are no secrets, and would be found everywhere.
-SHORTEST_SECRET: Final = 4
+#: Shorter values are not redacted: they would match everywhere, and protect nothing.
+MIN_SECRET_LENGTH: Final = 4
 
 _BACKSLASH: Final = "\\"
 
-#: What HTML writes by name. Python's module for it comes with thousands of names, which take milliseconds to import.
-_NAMED: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&apos;"}
+#: Characters that HTML escapes by name. Importing Python's html module, with thousands of names, takes milliseconds.
+_HTML_NAMES: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&apos;"}
 
 
 class Redactor:
-    """Finds some credentials, as they are or escaped as JSON, URLs and HTML escape, in either case.
+    """Removes credentials from text, in either case, also where JSON, URLs or HTML have escaped them.
 
     Args:
         secrets: The credentials.
     """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        self._known = sorted({secret for secret in secrets if len(secret) >= SHORTEST_SECRET}, key=len, reverse=True)
-        self._plain = tuple(secret.lower() for secret in self._known)
+        known = {secret for secret in secrets if len(secret) >= MIN_SECRET_LENGTH}
+        self._secrets = sorted(known, key=len, reverse=True)  # a longer one may contain a shorter one
+        self._folded = tuple(secret.lower() for secret in self._secrets)
 
     @cached_property
     def _pattern(self) -> re.Pattern[str]:
-        """Return what finds them in any form; compiling it takes milliseconds, and most texts need no such look."""
-        return re.compile("|".join(map(_any_form, self._known)), re.IGNORECASE)
+        """Matches credentials in any form. Compiled when first used: it takes milliseconds, and few texts need it."""
+        return re.compile("|".join(map(_secret_pattern, self._secrets)), re.IGNORECASE)
 
-    def text(self, text: str) -> str:
-        """Return ``text`` with :data:`HIDDEN` in the place of each credential."""
-        if not self._plain:
+    def redact(self, text: str) -> str:
+        """Return ``text`` with each credential replaced by :data:`HIDDEN`."""
+        if not self._folded:
             return text
-        if not ("%" in text or "&" in text or _BACKSLASH in text):  # nothing is escaped: much the quicker way
-            folded = text.lower()
-            if not any(secret in folded for secret in self._plain):
+        if not ("%" in text or "&" in text or _BACKSLASH in text):
+            folded = text.lower()  # nothing is escaped: a plain search is enough, and faster
+            if not any(secret in folded for secret in self._folded):
                 return text
         return self._pattern.sub(HIDDEN, text)
 
-    def message(self, text: str) -> str:
-        """Return a message of ours without them, also where it quotes only the beginning of one and says so."""
-        *beginnings, rest = text.split(CUT)
-        return self.text(CUT.join([*map(self._without_end, beginnings), rest]))
+    def redact_message(self, text: str) -> str:
+        """Return one of this package's messages without credentials, nor the start of one that a quotation cut off."""
+        *cut, rest = text.split(TRUNCATED)
+        return self.redact(TRUNCATED.join([*map(self._redact_end, cut), rest]))
 
-    def _without_end(self, text: str) -> str:
-        """Return ``text`` with :data:`HIDDEN` in the place of the beginning of a credential at its end."""
+    def _redact_end(self, text: str) -> str:
+        """Return ``text``; if it ends with the start of a credential, with that replaced by :data:`HIDDEN`."""
         folded = text.lower()
         lengths = [
             length
-            for secret in self._plain
-            for length in range(SHORTEST_SECRET, len(secret) + 1)
+            for secret in self._folded
+            for length in range(MIN_SECRET_LENGTH, len(secret) + 1)
             if folded.endswith(secret[:length])
         ]
         return text[: -max(lengths)] + HIDDEN if lengths else text
 
-    def data(self, data: bytes) -> bytes:
-        """Return ``data``, which is text in any encoding that ASCII is a part of, without the credentials."""
+    def redact_bytes(self, data: bytes) -> bytes:
+        """Return text in any encoding that extends ASCII, without credentials."""
         text = data.decode("latin-1")
-        clean = self.text(text)
-        return data if clean == text else clean.encode("latin-1")
+        redacted = self.redact(text)
+        return data if redacted == text else redacted.encode("latin-1")
 
-    def pairs(self, pairs: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
-        """Return pairs of texts, such as headers, without the credentials."""
-        kept = tuple(pairs)
-        together = "\n".join([text for pair in kept for text in pair])
-        if self.text(together) == together:  # one look instead of one a text; what is in one of them is in all of them
-            return kept
-        return tuple((self.text(name), self.text(value)) for name, value in kept)
+    def redact_headers(self, headers: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+        """Return headers without credentials, in names or in values."""
+        unredacted = tuple(headers)
+        joined = "\n".join([text for pair in unredacted for text in pair])
+        if self.redact(joined) == joined:  # one search instead of one for each text
+            return unredacted
+        return tuple((self.redact(name), self.redact(value)) for name, value in unredacted)
 
     def __repr__(self) -> str:
-        return f"Redactor({len(self._plain)} credentials)"
+        return f"Redactor({len(self._folded)} credentials)"
 
 
-def _any_form(secret: str) -> str:
-    """Return a pattern for a text of ASCII characters, each escaped or not; JSON within JSON escapes more than once.
+def _secret_pattern(secret: str) -> str:
+    """Return a pattern that matches an ASCII text with each character escaped or not, also more than once.
 
-    Backslashes may stand before any character but the first, so they are passed over, those of the text itself
-    included. A run of them is read once for each time that the text begins before it, and never gone back over
-    (``*+``): read again from each of its places, a long one would cost hours.
+    JSON within JSON puts any number of backslashes before a character, so backslashes are skipped, those of the text
+    itself included. The quantifiers are possessive (``*+``): with backtracking, a long run of backslashes in a hostile
+    response would take hours.
     """
-    escapes = rf"(?:\\(?:u005c)?|{_coded(_BACKSLASH)})" if _BACKSLASH in secret else r"\\"
+    escapes = rf"(?:\\(?:u005c)?|{_numeric_escapes(_BACKSLASH)})" if _BACKSLASH in secret else r"\\"
     bare = secret.replace(_BACKSLASH, "")
     if not bare:
         return f"{escapes}{{{len(secret)},}}+"
-    rest = "".join(rf"{escapes}*+(?:(?<=\\)u{ord(each):04x}|{_one_form(each)})" for each in bare[1:])
-    return rf"(?:\\u{ord(bare[0]):04x}|{_one_form(bare[0])}){rest}"
+    rest = "".join(rf"{escapes}*+(?:(?<=\\)u{ord(each):04x}|{_character_pattern(each)})" for each in bare[1:])
+    return rf"(?:\\u{ord(bare[0]):04x}|{_character_pattern(bare[0])}){rest}"
 
 
-def _one_form(character: str) -> str:
-    """Return the alternatives for a character, those with a backslash apart."""
-    forms = [re.escape(character), _coded(character)]
-    if character in _NAMED:
-        forms.append(_NAMED[character])
+def _character_pattern(character: str) -> str:
+    """Return the alternatives for a character, except those with a backslash."""
+    forms = [re.escape(character), _numeric_escapes(character)]
+    if character in _HTML_NAMES:
+        forms.append(_HTML_NAMES[character])
     return "|".join(forms)
 
 
-def _coded(character: str) -> str:
-    """Return the alternatives for a character that URLs and HTML write as a number."""
+def _numeric_escapes(character: str) -> str:
+    """Return the alternatives for a character that URL and HTML escapes write as a number."""
     code = ord(character)
     return f"%{code:02x}|&#0*+{code};|&#x0*+{code:x};"
+
+
+#: Loggers of the HTTP libraries. At DEBUG they log response headers, in which a server may echo a credential.
+_HTTP_LOGGERS: Final = (
+    "httpcore.connection",
+    "httpcore.http11",
+    "httpcore.http2",
+    "httpcore.proxy",
+    "httpcore.socks",
+    "httpx",
+)
+
+#: The redactors of all clients that are still in use.
+_redactors: Final[WeakSet[Redactor]] = WeakSet()
+
+
+def _redact_record(record: logging.LogRecord) -> bool:
+    text = record.getMessage()
+    for redactor in list(_redactors):
+        text = redactor.redact(text)
+    record.msg, record.args = text, None
+    return True  # keeps the record
+
+
+def redact_http_logs(redactor: Redactor) -> None:
+    """Remove a client's credentials from the logs of the HTTP libraries, for as long as the redactor exists."""
+    _redactors.add(redactor)
+    for name in _HTTP_LOGGERS:
+        logging.getLogger(name).addFilter(_redact_record)  # a logger ignores a filter that it already has

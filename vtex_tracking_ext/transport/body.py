@@ -1,73 +1,76 @@
-"""An answer's body as it comes in: decoded, and never more of it than a cap allows. Pure."""
+"""Collect the body of a response: decoded, and capped in size. No I/O."""
 
 from __future__ import annotations
 
 import zlib
 from typing import Final
 
-#: What a request asks for in Accept-Encoding: the one coding whose output can be bounded with the standard library.
+#: The Accept-Encoding of requests: the one coding whose output the standard library can bound.
 ACCEPTED_ENCODING: Final = "gzip"
 
-#: Bytes that are kept of a body that did not come whole.
-MOST_KEPT: Final = 64 * 1024
+#: Maximum size of a decoded body in bytes. Orders of real stores are a few hundred kB; receipts a few hundred bytes.
+MAX_BODY: Final = 8 * 1024 * 1024
+
+#: Bytes that are kept of an incomplete body.
+MAX_INCOMPLETE: Final = 64 * 1024
 
 _PLAIN: Final = frozenset({"", "identity"})
 _ZLIB: Final = frozenset({"gzip", "x-gzip", "deflate"})
-#: zlib's word for "a gzip or a zlib header, whichever comes".
-_EITHER_HEADER: Final = 47
+#: The window size with which zlib accepts a gzip or a zlib header.
+_GZIP_OR_ZLIB: Final = 47
 #: Bytes that are decoded at once.
-_STEP: Final = 64 * 1024
+_CHUNK_SIZE: Final = 64 * 1024
 
 
 class Body:
     """Collects the pieces of a body.
 
     Args:
-        encoding: The answer's ``Content-Encoding``.
-        cap: Decoded bytes that are kept at most.
+        encoding: The ``Content-Encoding``; empty for a body that is not encoded.
+        cap: Maximum size of the decoded body in bytes; :data:`MAX_BODY` by default.
     """
 
-    def __init__(self, encoding: str, cap: int) -> None:
-        self._cap = cap
+    def __init__(self, encoding: str = "", cap: int | None = None) -> None:
+        self._cap = MAX_BODY if cap is None else cap
         self._content = bytearray()
         coding = encoding.strip().lower()
-        self._inflate = zlib.decompressobj(_EITHER_HEADER) if coding in _ZLIB else None
-        self._readable = coding in _PLAIN or self._inflate is not None
+        self._decoder = zlib.decompressobj(_GZIP_OR_ZLIB) if coding in _ZLIB else None
+        self._readable = coding in _PLAIN or self._decoder is not None
         self._ended = False
 
     def feed(self, piece: bytes) -> bool:
-        """Take a piece as it came from the wire; False where reading on is pointless."""
+        """Add a piece as it was received, and return whether further pieces are of use."""
         if self._readable:
             try:
-                self._take(piece)
+                self._decode(piece)
             except zlib.error:
                 self._readable = False
         return self._readable
 
-    def _take(self, piece: bytes) -> None:
-        if self._inflate is None:
-            self._keep(piece)
+    def _decode(self, piece: bytes) -> None:
+        if self._decoder is None:
+            self._add(piece)
             return
         while piece and self._readable:
-            self._keep(self._inflate.decompress(piece, _STEP))  # bounded: a bomb comes out a little at a time
-            piece = self._inflate.unconsumed_tail
-        self._readable = self._readable and not self._inflate.unused_data
+            self._add(self._decoder.decompress(piece, _CHUNK_SIZE))  # bounded, so that a zip bomb fills no memory
+            piece = self._decoder.unconsumed_tail
+        self._readable = self._readable and not self._decoder.unused_data
 
-    def _keep(self, decoded: bytes) -> None:
+    def _add(self, decoded: bytes) -> None:
         room = self._cap - len(self._content)
         self._content += decoded[:room]
         self._readable = len(decoded) <= room
 
     def end(self) -> None:
-        """Note that the last piece has come, and that the server said so."""
+        """Mark the body as received to its end."""
         self._ended = True
 
     @property
     def complete(self) -> bool:
-        """Whether the body came whole, decoded well and stayed under the cap."""
-        return self._ended and self._readable and (self._inflate is None or self._inflate.eof or not self._content)
+        """Whether the body was received whole, could be decoded, and stayed under the cap."""
+        return self._ended and self._readable and (self._decoder is None or self._decoder.eof or not self._content)
 
     @property
     def content(self) -> bytes:
-        """What there is of it, decoded; of one that is not complete the beginning, which is all a message can show."""
-        return bytes(self._content if self.complete else self._content[:MOST_KEPT])
+        """The decoded body; of an incomplete one the beginning, which is all that a message shows."""
+        return bytes(self._content if self.complete else self._content[:MAX_INCOMPLETE])

@@ -1,170 +1,232 @@
-"""One request through httpx: a stand-in over its transports, be they over our connections or a caller's client.
+"""Make one request through an httpx client that is not ours, with the guarantees of our own connections.
 
-What a client of our own does inside (:mod:`.via_httpcore`, :mod:`.connect`), this does for a caller's client from
-outside.
+The deadline, the size cap, the observation of what was sent, and no reuse of connections are imposed from outside.
 """
 
 from __future__ import annotations
 
 import contextvars
 import socket
+import ssl
 import threading
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import httpx
 
 from vtex_tracking_ext.call.faults import Fault, Trust, fault_of
+from vtex_tracking_ext.call.outcome import Answer
+from vtex_tracking_ext.errors import ConfigurationError
 
-from .connect import CONNECT_TIMEOUT, Watch
-from .request import MAX_ANSWER, Stub
-from .via_httpcore import WATCH
+from .body import Body
+from .connect import CONNECT_TIMEOUT
+from .progress import Progress
+from .request import BUILD_ERRORS, build_request
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-    from vtex_tracking_ext.config.server import Wiring
+    from vtex_tracking_ext.call.operations import Call
+    from vtex_tracking_ext.config.server import Server
 
-    from .body import Body
+#: A caller's own client.
+HttpClient = httpx.Client
+
+#: What httpx's own transports can be trusted to report. Another library's cannot: a connection cut after sending has
+#: been seen reported as a failed connection.
+_TRUST: Final[Mapping[object, Trust]] = {
+    httpx.HTTPTransport: "progress",
+    httpx.AsyncHTTPTransport: "progress",
+    httpx.MockTransport: "exceptions",
+    httpx.ASGITransport: "exceptions",
+    httpx.WSGITransport: "exceptions",
+}
+
+#: How a caller's client sends: without its own credentials, without redirects, and with the body still to be read.
+SEND_OPTIONS: Final[Mapping[str, Any]] = {"stream": True, "auth": None, "follow_redirects": False}
 
 
-class UsedConnection(Exception):  # noqa: N818 - a way out of a caller's client, never seen outside the stand-ins
-    """The request was given a connection that had been used before, and was not sent over it."""
+class UsedConnection(Exception):  # noqa: N818 - raised through a caller's client, never seen outside this module
+    """The request was about to go over a connection that had been used before, and was not sent over it."""
 
 
-class HttpxStub(Stub):
-    """What both stand-ins over httpx share: building the request, seeing how far it came, reading the answer."""
+def trust_in(http_client: httpx.Client | httpx.AsyncClient, base_url: str) -> Trust:
+    """Return what can be believed of the transport through which a caller's client reaches the server.
 
-    def __init__(self, wiring: Wiring, seconds: float, send: Any, *, owned: bool, trust: Trust) -> None:
-        super().__init__(wiring)
+    Raises:
+        ConfigurationError: The transport speaks HTTP/2, which keeps connections in use, or does not verify the server.
+    """
+    find: Callable[[httpx.URL], object] | None = getattr(http_client, "_transport_for_url", None)
+    url = httpx.URL(base_url)
+    transport = find(url) if find else None
+    pool = getattr(transport, "_pool", None)
+    if getattr(pool, "_http2", False):
+        raise ConfigurationError("http_client speaks HTTP/2: hand in one made without http2=True.")
+    tls = getattr(pool, "_ssl_context", None) if url.scheme == "https" else None
+    if tls is not None and not (tls.check_hostname and tls.verify_mode is ssl.CERT_REQUIRED):
+        raise ConfigurationError(
+            "http_client does not verify who the server is: hand in one made without verify=False, and with the "
+            "server's authority in a context of its own if need be: verify=ssl.create_default_context(cafile=...)."
+        )
+    return _TRUST.get(type(transport), "nothing")
+
+
+class HttpxExchange:
+    """What both twins share: building the request, observing its progress, keeping the answer.
+
+    Args:
+        server: The server.
+        seconds: How long the request may take.
+        trust: What can be believed of the client's transport.
+    """
+
+    def __init__(self, server: Server, seconds: float, trust: Trust) -> None:
+        self.result: Answer | Fault | None = None
+        self._server = server
         self._seconds = seconds
-        self._send = send
-        self._owned = owned
         self._trust = trust
-        self._watch = Watch(seconds, MAX_ANSWER)
-        self._ours = False
+        # The size of what httpx receives cannot be observed from here; its decoded bytes are capped.
+        self._progress = Progress(seconds)
+        self._is_to_server = False
         self._stream: Any = None
         self._abandoned = False
 
-    def _build(self, arguments: Mapping[str, Any]) -> httpx.Request:
-        """Make the request; nothing of a caller's client (its headers, query, cookies, auth) gets into it."""
-        outgoing = self._outgoing(arguments)
+    def _build(self, call: Call, trace: Any) -> httpx.Request | None:
+        """Return the request, without anything of a caller's client (headers, query, cookies, auth).
+
+        Returns None, with the fault in ``result``, if the request cannot be built.
+        """
         timeout = httpx.Timeout(self._seconds, connect=min(self._seconds, CONNECT_TIMEOUT))
-        extensions: dict[str, Any] = {"timeout": timeout.as_dict(), WATCH: self._watch}
-        if not self._owned:
-            extensions["trace"] = self._trace
-            # Whether an answer ended cleanly cannot be seen from here, so no connection is used again.
-            outgoing.headers["Connection"] = "close"
         try:
+            request = build_request(call, self._server)
             return httpx.Request(
-                outgoing.method,
-                self._wiring.base_url + outgoing.path,
-                headers=outgoing.headers,
-                content=outgoing.content or None,
-                extensions=extensions,
+                request.method,
+                self._server.base_url + request.path,
+                # Whether an answer ended cleanly cannot be observed from here, so no connection is used again.
+                headers={**request.headers, "Connection": "close"},
+                content=request.content or None,
+                extensions={"timeout": timeout.as_dict(), "trace": trace},
             )
-        except Exception as error:  # noqa: BLE001 - whatever it is, nothing was sent
-            self._unbuildable(error)
+        except BUILD_ERRORS as error:
+            self.result = Fault(f"the request cannot be built: {type(error).__name__}", sent=False)
+            return None
 
-    @property
-    def _trace(self) -> Any:
-        """Return what httpcore calls at each step of a request."""
-        return self._see
-
-    def _see(self, event: str, info: Mapping[str, Any]) -> None:
-        """Note a step of a request on its way through a caller's client.
+    def _trace(self, event: str, info: Mapping[str, Any]) -> None:
+        """Observe a step of a request on its way through a caller's client; httpcore calls this.
 
         Raises:
-            UsedConnection: It is about to go over a connection that was there before: bytes left over from another
-                answer, which nobody can see from here, would be read as its own. httpcore closes that connection.
-            TimeoutError: Nobody waits for it any more, and what it came to was told.
+            UsedConnection: The request is about to go over a used connection. Bytes left over from another answer,
+                which cannot be observed from here, would be read as its own. httpcore closes that connection.
+            TimeoutError: The request was abandoned, and its outcome was reported.
         """
         if event.endswith(".complete") and (".connect_" in event or ".start_tls" in event):
             self._stream = info["return_value"]
         if "request" in info:
-            self._ours = info["request"].method != b"CONNECT"  # what a proxy is asked is not the request
-        if not self._ours:
+            self._is_to_server = info["request"].method != b"CONNECT"  # CONNECT goes to the proxy
+        if not self._is_to_server:
             return
-        self._watch.reached = True
-        if ".send_request" in event:  # from the start of its headers on, bytes may be on the wire
+        self._progress.observed = True
+        if ".send_request" in event:  # from the start of the headers on, bytes may have left
             if self._stream is None:
                 raise UsedConnection
-            self._watch.sending = True  # before the look at the other: who abandons it does so the other way round
+            self._progress.may_have_left = True  # set before the check; whoever abandons sets and checks in reverse
             if self._abandoned:
                 raise TimeoutError
         elif event.endswith(".receive_response_headers.complete"):
-            # An event hook of the caller's may yet raise, or fail to read the body: this has been said.
+            # An event hook of the caller's may still raise, or fail to read the body; the status stands.
             _, status, _, headers = info["return_value"]
-            self._keep(status, httpx.Headers(headers), self._body())
+            self._keep(status, httpx.Headers(headers), Body())
 
     def _fault(self, error: BaseException) -> Fault:
-        """Return the fault that an exception stands for, as far as it was seen how far the request came."""
-        text = self._wiring.redactor.text(str(error))
-        seen = self._watch.sending if self._watch.reached else None
-        return fault_of(error, text, sent=seen, trust=self._trust)
-
-    def _head(self, response: httpx.Response) -> Body:
-        """Return what an answer's body goes into, and note what its head says, if anybody may stop waiting for it."""
-        body = self._body(response.headers.get("Content-Encoding", ""))
-        if not self._owned:
-            self._keep(response.status_code, response.headers, body)
-        return body
+        text = self._server.redactor.redact(str(error))
+        sent = self._progress.may_have_left if self._progress.observed else None
+        return fault_of(error, text, sent=sent, trust=self._trust)
 
     def _keep(self, status: int, headers: httpx.Headers, body: Body) -> None:
-        self._answered(status, headers.multi_items(), body)
+        """Keep an answer as far as it was received, without the credentials that it may echo."""
+        redactor = self._server.redactor
+        pairs = redactor.redact_headers(headers.multi_items())
+        self.result = Answer(status, pairs, redactor.redact_bytes(body.content), complete=body.complete)
 
-    def _read_already(self, response: httpx.Response) -> bool:
-        """Take over an answer whose body is in memory, as those of test tools are, decoded."""
+    def _receive_head(self, response: httpx.Response) -> Body:
+        """Keep the head of an answer, and return what its body goes into."""
+        body = Body(response.headers.get("Content-Encoding", ""))
+        self._keep(response.status_code, response.headers, body)
+        return body
+
+    def _has_content(self, response: httpx.Response) -> bool:
+        """Keep an answer whose body is in memory, decoded, as those of test tools are; return whether it was one."""
         if not response.is_stream_consumed:
             return False
-        body = self._body()
+        body = Body()
         if body.feed(response.content):
             body.end()
         self._keep(response.status_code, response.headers, body)
         return True
 
 
-class SyncHttpxStub(HttpxStub):
-    """Stands in for ``httpx.Client`` during one request."""
+class SyncHttpxExchange(HttpxExchange):
+    """One request through an ``httpx.Client``."""
 
-    def request(self, **arguments: Any) -> Any:
-        """Send one request and read its answer."""
-        request = self._build(arguments)
-        if self._owned:
-            self._exchange(request)  # its every read and write is held to the deadline
-        else:
-            self._exchange_within(request)
-        return self._give()
+    def send(self, http_client: httpx.Client, call: Call) -> Answer | Fault:
+        """Send a request and return its answer, or the fault.
 
-    def _exchange(self, request: httpx.Request) -> None:
+        The request runs in a thread that is abandoned at the deadline. The timeouts of httpx bound each read, so a
+        server that sends a byte at a time would prolong the request.
+        """
+        request = self._build(call, self._trace)
+        if request is None:
+            return cast("Fault", self.result)
+        ended = threading.Event()
+        raised: list[BaseException] = []
+        context = contextvars.copy_context()
+
+        def work() -> None:
+            try:
+                context.run(self._exchange, http_client, request)
+            except BaseException as error:  # noqa: BLE001 - such as SystemExit from an event hook: raised in the caller
+                raised.append(error)
+            finally:
+                ended.set()
+
+        threading.Thread(target=work, name="vtex-tracking-request", daemon=True).start()
         try:
-            response = self._sent(request)
-        except httpx.HTTPStatusError as error:  # a caller's event hook; the answer is an answer all the same
+            ended.wait(max(0.0, self._progress.seconds_left()))
+        finally:  # also if the caller is interrupted
+            if not ended.is_set():
+                self._abandon()
+        if raised:
+            raise raised[0]
+        return self._fault(TimeoutError()) if self.result is None else self.result
+
+    def _exchange(self, http_client: httpx.Client, request: httpx.Request) -> None:
+        try:
+            response = self._send_on_new_connection(http_client, request)
+        except httpx.HTTPStatusError as error:  # raised by a caller's event hook; there is an answer all the same
             response = error.response
-        except Exception as error:  # noqa: BLE001 - every exception is a fault; which, the watch tells
+        except Exception as error:  # noqa: BLE001 - every exception is a fault; the progress says which
             if not self._abandoned and self.result is None:
                 self.result = self._fault(error)
             return
         self._read(response)
 
-    def _sent(self, request: httpx.Request) -> httpx.Response:
-        while self._watch.left() > 0:
-            with suppress(UsedConnection):  # which is closed now; there are only so many of them
-                response: httpx.Response = self._send(request)
-                return response
+    def _send_on_new_connection(self, http_client: httpx.Client, request: httpx.Request) -> httpx.Response:
+        while self._progress.seconds_left() > 0:
+            with suppress(UsedConnection):  # httpcore closed that connection; the number of used ones is limited
+                return http_client.send(request, **SEND_OPTIONS)
         raise TimeoutError
 
     def _read(self, response: httpx.Response) -> None:
-        body = self._head(response)
+        body = self._receive_head(response)
         try:
-            if self._read_already(response):
+            if self._has_content(response):
                 return
             for piece in cast("httpx.SyncByteStream", response.stream):
                 if not body.feed(piece) or self._abandoned:
                     break
             else:
                 body.end()
-        except Exception:  # noqa: BLE001, S110 - the status has been said; what is cut is the body
+        except Exception:  # noqa: BLE001, S110 - the status is known; only the body is cut off
             pass
         finally:
             with suppress(Exception):
@@ -172,36 +234,9 @@ class SyncHttpxStub(HttpxStub):
         if not self._abandoned:
             self._keep(response.status_code, response.headers, body)
 
-    def _exchange_within(self, request: httpx.Request) -> None:
-        """Do the same through a caller's client, in a thread that can be left behind when the time is over.
-
-        Only the thread's own reads could be ended by a time-out, and each byte that comes prolongs those.
-        """
-        ended = threading.Event()
-        raised: list[BaseException] = []
-        context = contextvars.copy_context()
-
-        def work() -> None:
-            try:
-                context.run(self._exchange, request)
-            except BaseException as error:  # noqa: BLE001 - such as SystemExit of an event hook: the caller's, there
-                raised.append(error)
-            finally:
-                ended.set()
-
-        threading.Thread(target=work, name="vtex-tracking-request", daemon=True).start()
-        try:
-            ended.wait(max(0.0, self._watch.left()))
-        finally:  # also where the caller is interrupted
-            if not ended.is_set():
-                self._abandon()
-        if raised:
-            raise raised[0]
-        if self.result is None:
-            self.result = self._fault(TimeoutError())
-
     def _abandon(self) -> None:
-        """Wait no more for the thread: it sends nothing from now on, and reads nothing."""
+        """Stop waiting for the thread: from now on it sends nothing and reads nothing."""
         self._abandoned = True
-        with suppress(Exception):  # it has no socket yet, or has closed it; the plain method, for TLS has its own idea
+        # The socket may be missing or closed. The plain method is called because TLS sockets override shutdown.
+        with suppress(Exception):
             socket.socket.shutdown(self._stream.get_extra_info("socket"), socket.SHUT_RDWR)

@@ -1,4 +1,4 @@
-"""One request through httpx, for asyncio: the twin of :mod:`.caller_client`."""
+"""Make one request through an asynchronous httpx client: the twin of :mod:`.caller_client`."""
 
 from __future__ import annotations
 
@@ -8,49 +8,53 @@ from typing import TYPE_CHECKING, Any, cast
 
 import httpx
 
-from .caller_client import HttpxStub, UsedConnection
+from .caller_client import SEND_OPTIONS, HttpxExchange, UsedConnection
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from vtex_tracking_ext.call.faults import Fault
+    from vtex_tracking_ext.call.operations import Call
+    from vtex_tracking_ext.call.outcome import Answer
 
-class AsyncHttpxStub(HttpxStub):
-    """Stands in for ``httpx.AsyncClient`` during one request."""
 
-    @property
-    def _trace(self) -> Any:
-        """Return the same for httpcore's async connections, which await it."""
+#: A caller's own client.
+AsyncHttpClient = httpx.AsyncClient
 
-        async def see(event: str, info: Mapping[str, Any]) -> None:
-            self._see(event, info)
 
-        return see
+class AsyncHttpxExchange(HttpxExchange):
+    """One request through an ``httpx.AsyncClient``."""
 
-    async def request(self, **arguments: Any) -> Any:
-        """Send one request and read its answer."""
-        request = self._build(arguments)
-        deadline = asyncio.get_running_loop().time() + self._watch.left()
-        try:
-            async with asyncio.timeout_at(deadline):
-                response = await self._sent(request)
-        except httpx.HTTPStatusError as error:  # a caller's event hook; the answer is an answer all the same
-            response = error.response
-        except Exception as error:  # noqa: BLE001 - every exception is a fault; which, the watch tells
-            self._end(self.result or self._fault(error))
-        await self._read(response, deadline)
-        return self._give()
+    async def send(self, http_client: httpx.AsyncClient, call: Call) -> Answer | Fault:
+        """Send a request and return its answer, or the fault."""
 
-    async def _sent(self, request: httpx.Request) -> httpx.Response:
-        while self._watch.left() > 0:
+        async def trace(event: str, info: Mapping[str, Any]) -> None:  # httpcore awaits it
+            self._trace(event, info)
+
+        request = self._build(call, trace)
+        if request is not None:
+            deadline = asyncio.get_running_loop().time() + self._progress.seconds_left()
+            try:
+                async with asyncio.timeout_at(deadline):
+                    response = await self._send_on_new_connection(http_client, request)
+            except httpx.HTTPStatusError as error:  # raised by a caller's event hook; there is an answer all the same
+                await self._read(error.response, deadline)
+            except Exception as error:  # noqa: BLE001 - every exception is a fault; the progress says which
+                self.result = self.result or self._fault(error)
+            else:
+                await self._read(response, deadline)
+        return cast("Answer | Fault", self.result)
+
+    async def _send_on_new_connection(self, http_client: httpx.AsyncClient, request: httpx.Request) -> httpx.Response:
+        while self._progress.seconds_left() > 0:
             with suppress(UsedConnection):  # see the synchronous twin
-                response: httpx.Response = await self._send(request)
-                return response
+                return await http_client.send(request, **SEND_OPTIONS)
         raise TimeoutError
 
     async def _read(self, response: httpx.Response, deadline: float) -> None:
-        body = self._head(response)
+        body = self._receive_head(response)
         try:
-            if self._read_already(response):
+            if self._has_content(response):
                 return
             async with asyncio.timeout_at(deadline):
                 async for piece in cast("httpx.AsyncByteStream", response.stream):
@@ -58,7 +62,7 @@ class AsyncHttpxStub(HttpxStub):
                         break
                 else:
                     body.end()
-        except Exception:  # noqa: BLE001, S110 - the status has been said; what is cut is the body
+        except Exception:  # noqa: BLE001, S110 - the status is known; only the body is cut off
             pass
         finally:
             with suppress(Exception):

@@ -1,69 +1,67 @@
-"""Bytes on the wire, watched: reads and writes are held to a deadline, and what has left or come is noted.
+"""Connect to a server, directly or through an HTTP proxy.
 
-Built on httpcore's public network streams. A socket's time-out bounds each read, not their sum; here every read and
-write gets what is left of the whole request's time, so that a server that dribbles cannot outlast it.
+The sockets are those of httpcore's public network streams.
 """
 
 from __future__ import annotations
 
 import socket
-import ssl
 import threading
-import time
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from itertools import zip_longest
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 import httpcore
 from attrs import field, frozen
 
+from .body import Body
+from .h11_parser import MAX_HEAD
+from .progress import Progress
+from .response import ResponseReader
+
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Iterable, Iterator
 
-    #: A host's address as the system's look-up gives it.
-    Found = tuple[socket.AddressFamily, socket.SocketKind, int, str, Any]
+    #: One address of a host, as ``socket.getaddrinfo`` returns it.
+    AddressInfo = tuple[socket.AddressFamily, socket.SocketKind, int, str, Any]
 
-#: Seconds to wait for a connection, TLS included; a host that takes longer is not there.
+#: Seconds to wait for a connection, including name look-up, proxy and TLS.
 CONNECT_TIMEOUT: Final = 10.0
 
-#: Seconds that one of a host's addresses is given, if there are others behind it.
-PATIENCE: Final = 2.0
+#: Seconds to wait for one address of a host, if the host has further addresses.
+ADDRESS_TIMEOUT: Final = 2.0
 
-#: Bytes that one read takes from a socket, and one write hands to it.
-PIECE: Final = 64 * 1024
+#: Bytes that one read takes from a socket, and one write passes to it.
+CHUNK_SIZE: Final = 64 * 1024
 
 
 @frozen
 class Proxy:
-    """A proxy that is asked to CONNECT.
+    """An HTTP proxy, which opens tunnels on CONNECT.
 
     Attributes:
-        host: Its host name.
-        port: Its port.
-        headers: Sent to it; they may hold its password.
+        host: Host name or address of the proxy.
+        port: Port of the proxy.
+        headers: Names and values of the headers that CONNECT carries; they may hold a password.
     """
 
     host: str
     port: int
-    headers: tuple[tuple[bytes, bytes], ...] = field(default=(), repr=False)
-
-    @property
-    def origin(self) -> httpcore.Origin:
-        """Return it as httpcore names it."""
-        return httpcore.Origin(b"http", self.host.encode("ascii"), self.port)
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
 
 @frozen
 class Route:
-    """The way to a server.
+    """Where a server is, and how to reach it.
 
     Attributes:
-        host: Its host name.
-        port: Its port.
-        tls: Returns how to check who it is; None for plain HTTP on this machine.
-        proxy: Through which proxy, or None.
+        host: Host name or address of the server.
+        port: Port of the server.
+        tls: Returns the TLS context that verifies the server; None for plain HTTP on this machine.
+        proxy: The proxy to connect through, or None.
     """
 
     host: str
@@ -71,102 +69,24 @@ class Route:
     tls: Callable[[], ssl.SSLContext] | None = None
     proxy: Proxy | None = None
 
-    @property
-    def origin(self) -> httpcore.Origin:
-        """Return it as httpcore names it."""
-        return httpcore.Origin(b"http" if self.tls is None else b"https", self.host.encode("ascii"), self.port)
-
-
-class Watch:
-    """One request on its way: how long it may take, and what was seen of it.
-
-    Attributes:
-        reached: Whether it came to the sockets at all; what is seen from then on is all there is.
-        sending: Whether bytes of it may have left this machine.
-    """
-
-    def __init__(self, seconds: float, most_bytes: int) -> None:
-        self._ends = time.monotonic() + seconds
-        self._most_bytes = most_bytes
-        self._received = 0
-        self.reached = False
-        self.sending = False
-
-    def left(self) -> float:
-        """Return the seconds that are left; zero or less once it is too late."""
-        return self._ends - time.monotonic()
-
-    def took(self, piece: bytes) -> bytes:
-        """Count what came, interim answers and all; a server that never comes to its answer is left.
-
-        Raises:
-            httpcore.ReadError: It is too much.
-        """
-        self._received += len(piece)
-        if self._received > self._most_bytes:
-            raise httpcore.ReadError(f"more than {self._most_bytes} bytes came")
-        return piece
-
-
-class WatchedStream(httpcore.NetworkStream):
-    """A connected stream under a watch, which the pool sets anew for each request."""
-
-    def __init__(self, stream: httpcore.NetworkStream, watch: Watch) -> None:
-        self._stream = stream
-        self.watch = watch
-
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002 - the watch knows better
-        """Read what has come, in the time that is left."""
-        return self.watch.took(self._stream.read(max_bytes, self._left(httpcore.ReadTimeout)))
-
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002 - as above
-        """Write all of ``buffer``, in the time that is left."""
-        for start in range(0, len(buffer), PIECE):
-            left = self._left(httpcore.WriteTimeout)
-            self.watch.sending = True
-            self._stream.write(buffer[start : start + PIECE], left)
-
-    def close(self) -> None:
-        """Close the socket."""
-        self._stream.close()
-
-    def get_extra_info(self, info: str) -> Any:
-        """Tell about the socket."""
-        return self._stream.get_extra_info(info)
-
-    def _left(self, late: type[httpcore.TimeoutException]) -> float:
-        left = self.watch.left()
-        if left <= 0:
-            raise late("the time for this request is over")
-        return left
-
-
-class ClosingSSLSocket(ssl.SSLSocket):
-    """Closes itself where its peer has left before TLS begins; Python 3.11 drops it then, still open."""
-
-    def getpeername(self) -> Any:
-        """Tell who is at the other end; the first thing that Python asks a socket it has begun to make."""
-        try:
-            return super().getpeername()
-        except OSError:
-            self.close()
-            raise
-
 
 def connect(route: Route, seconds: float) -> httpcore.NetworkStream:
-    """Connect within a time, name look-up, proxy and TLS included.
+    """Return a connection to a server, with TLS established.
+
+    Args:
+        route: The server.
+        seconds: How long connecting may take; :data:`CONNECT_TIMEOUT` at most.
 
     Raises:
-        httpcore.ConnectError, httpcore.ConnectTimeout, httpcore.ProxyError: There is no connection.
+        httpcore.ConnectError, httpcore.ConnectTimeout, httpcore.ProxyError: No connection was made.
     """
-    # The system's name look-up cannot be given a time, and each of a host's addresses gets the whole of it: only
-    # another thread can be left behind.
+    # The system's name look-up accepts no timeout, so it runs in a thread that can be abandoned.
     connecting: Future[httpcore.NetworkStream] = Future()
 
     def work() -> None:
         try:
             stream = _connect(route)
-        except BaseException as error:  # noqa: BLE001 - raised again where somebody waits for it
+        except BaseException as error:  # noqa: BLE001 - raised again in the waiting thread
             if connecting.set_running_or_notify_cancel():
                 connecting.set_exception(error)
         else:
@@ -181,50 +101,51 @@ def connect(route: Route, seconds: float) -> httpcore.NetworkStream:
     except TimeoutError:
         raise httpcore.ConnectTimeout("no connection in time") from None
     finally:
-        connecting.cancel()  # whoever comes too late closes what it has; without effect once there is a result
+        connecting.cancel()  # a late connect closes its own socket; without effect once there is a result
 
 
 def _connect(route: Route) -> httpcore.NetworkStream:
-    first = route.proxy or route
-    with told_of(route.proxy):
-        stream = _reached(first.host, first.port)
+    first_hop = route.proxy or route
+    with proxy_errors(route.proxy):
+        stream = _connect_tcp(first_hop.host, first_hop.port)
         if route.proxy is not None:
-            stream = _tunnel(stream, route, route.proxy)
+            _open_tunnel(stream, route, route.proxy)
     return stream if route.tls is None else stream.start_tls(route.tls(), route.host, CONNECT_TIMEOUT)
 
 
-def _reached(host: str, port: int) -> httpcore.NetworkStream:
-    """Return a connection to the first of a host's addresses that lets itself be reached.
+def _connect_tcp(host: str, port: int) -> httpcore.NetworkStream:
+    """Return a TCP connection to the first address of a host that accepts one.
 
     Raises:
-        httpcore.ConnectError, httpcore.ConnectTimeout: There is none.
+        httpcore.ConnectError, httpcore.ConnectTimeout: No address accepted a connection.
     """
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        addresses = interleave_families(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
     except OSError as error:
         raise httpcore.ConnectError(str(error)) from error
-    *others, last = in_turn(found)
+    *others, last = addresses
     backend = httpcore.SyncBackend()
     for *_, address in others:
         with suppress(httpcore.ConnectError, httpcore.ConnectTimeout):
-            return backend.connect_tcp(address[0], port, PATIENCE)
+            return backend.connect_tcp(address[0], port, ADDRESS_TIMEOUT)
     return backend.connect_tcp(last[-1][0], port, CONNECT_TIMEOUT)
 
 
-def in_turn(addresses: Iterable[Found]) -> list[Found]:
-    """Return a host's addresses such that families take turns: the network of one may be broken (RFC 8305)."""
-    families: dict[int, list[Found]] = {}
+def interleave_families(addresses: Iterable[AddressInfo]) -> list[AddressInfo]:
+    """Return addresses with IPv6 and IPv4 in turn, because the network of one of them may be broken (RFC 8305)."""
+    families: dict[int, list[AddressInfo]] = {}
     for each in addresses:
         families.setdefault(each[0], []).append(each)
     return [each for turn in zip_longest(*families.values()) for each in turn if each is not None]
 
 
 @contextmanager
-def told_of(proxy: Proxy | None) -> Iterator[None]:
-    """Let what goes wrong with a proxy be told of it, not of the server behind it.
+def proxy_errors(proxy: Proxy | None) -> Iterator[None]:
+    """Report failures of a proxy as ProxyError; without a proxy, exceptions pass unchanged.
 
     Raises:
-        httpcore.ProxyError: The proxy cannot be reached, hung up, or does not speak HTTP.
+        httpcore.ProxyError: The proxy cannot be reached, closed the connection, or does not speak HTTP.
+        httpcore.ConnectTimeout: The proxy did not answer in time.
     """
     try:
         yield
@@ -234,32 +155,46 @@ def told_of(proxy: Proxy | None) -> Iterator[None]:
         raise httpcore.ProxyError(f"{proxy.host}:{proxy.port}: {error}") from error
 
 
-def _tunnel(stream: httpcore.NetworkStream, route: Route, proxy: Proxy) -> httpcore.NetworkStream:
-    """Ask a proxy to connect to the server, and return the way through it."""
-    http = httpcore.HTTP11Connection(proxy.origin, stream)
-    try:
-        return cast("httpcore.NetworkStream", through(http.handle_request(tunnel_request(route, proxy))))
-    except BaseException:
-        http.close()
-        raise
+class TunnelHandshake:
+    """One CONNECT and its answer, without I/O.
 
+    Args:
+        route: The server that the proxy is asked for.
+        proxy: The proxy.
 
-def tunnel_request(route: Route, proxy: Proxy) -> httpcore.Request:
-    """Return what asks a proxy to connect to the server."""
-    host = f"[{route.host}]" if ":" in route.host else route.host
-    target = f"{host}:{route.port}".encode("ascii")
-    headers = [(b"Host", target), *proxy.headers]
-    times = dict.fromkeys(("read", "write"), CONNECT_TIMEOUT)
-    url = httpcore.URL(scheme=b"http", host=proxy.host.encode("ascii"), port=proxy.port, target=target)
-    return httpcore.Request("CONNECT", url, headers=headers, extensions={"timeout": times})
-
-
-def through(response: httpcore.Response) -> Any:
-    """Return the stream that a proxy opened, of either kind.
-
-    Raises:
-        httpcore.ProxyError: It did not.
+    Attributes:
+        request: The bytes to send to the proxy.
+        progress: The deadline of the handshake.
     """
-    if not HTTPStatus.OK <= response.status < HTTPStatus.MULTIPLE_CHOICES:
-        raise httpcore.ProxyError(f"the proxy answered {response.status} to CONNECT")
-    return response.extensions["network_stream"]
+
+    def __init__(self, route: Route, proxy: Proxy) -> None:
+        host = f"[{route.host}]" if ":" in route.host else route.host
+        target = f"{host}:{route.port}"
+        headers = [("Host", target), *proxy.headers]
+        lines = [f"CONNECT {target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers), "", ""]
+        self.request = "\r\n".join(lines).encode("ascii")
+        self.progress = Progress(CONNECT_TIMEOUT, MAX_HEAD)
+        self._reader = ResponseReader(lambda _: Body("", MAX_HEAD))
+
+    def feed(self, data: bytes) -> bool:
+        """Read data from the proxy, and return whether the tunnel is open.
+
+        Raises:
+            httpcore.ProxyError, httpcore.RemoteProtocolError, httpcore.ReadError: The proxy opens no tunnel.
+        """
+        self._reader.feed(self.progress.count_received(data))
+        status = self._reader.status
+        if status is not None and not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
+            raise httpcore.ProxyError(f"the proxy answered {status} to CONNECT")
+        return status is not None
+
+
+def _open_tunnel(stream: httpcore.NetworkStream, route: Route, proxy: Proxy) -> None:
+    handshake = TunnelHandshake(route, proxy)
+    try:
+        stream.write(handshake.request, handshake.progress.timeout(httpcore.ConnectTimeout))
+        while not handshake.feed(stream.read(CHUNK_SIZE, handshake.progress.timeout(httpcore.ConnectTimeout))):
+            pass
+    except BaseException:
+        stream.close()
+        raise

@@ -1,112 +1,73 @@
-"""Bytes on the wire, watched, for asyncio: the twin of :mod:`.connect`."""
+"""Connect to a server, directly or through an HTTP proxy, for asyncio: the twin of :mod:`.connect`."""
 
 from __future__ import annotations
 
 import asyncio
-import ssl
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+import socket
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import httpcore
 
-from .connect import CONNECT_TIMEOUT, PIECE, Proxy, Route, Watch, through, told_of, tunnel_request
+from .connect import ADDRESS_TIMEOUT, CHUNK_SIZE, TunnelHandshake, interleave_families, proxy_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
-
-T = TypeVar("T")
-
-#: More bytes than an event loop takes from a socket at once (asyncio: 256 KiB).
-ALL_THAT_CAME: Final = 1024 * 1024
+    from .connect import AddressInfo, Proxy, Route
 
 
-class AsyncWatchedStream(httpcore.AsyncNetworkStream):
-    """Its asynchronous twin; the deadline is the caller's ``asyncio.timeout``, which can end any await.
-
-    Attributes:
-        unread: What has come and was not read yet. Whoever looks whether the socket can be read does not see it.
-    """
-
-    watch: Watch
-
-    def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
-        self._stream = stream
-        self.unread = b""
-
-    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002, ASYNC109 - see above
-        """Read of what has come.
-
-        All of it is taken at once: what stayed in a buffer of anyio's, decrypted or not, would be the next request's.
-        """
-        if self.unread:
-            await asyncio.sleep(0)  # the deadline may be over
-        else:
-            self.unread = await self._stream.read(max(max_bytes, ALL_THAT_CAME))
-            self.unread += self._decrypted() if self.unread else b""
-        piece, self.unread = self.unread[:max_bytes], self.unread[max_bytes:]
-        return self.watch.took(piece)
-
-    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002, ASYNC109 - see above
-        """Write all of ``buffer``."""
-        self.watch.sending = True
-        await self._stream.write(buffer)
-
-    async def aclose(self) -> None:
-        """Close the socket."""
-        await self._stream.aclose()
-
-    def get_extra_info(self, info: str) -> Any:
-        """Tell about the socket."""
-        return self._stream.get_extra_info(info)
-
-    def _decrypted(self) -> bytes:
-        """Return what more of TLS came along: one read gives one record, however many came."""
-        tls = self._stream.get_extra_info("ssl_object")
-        pieces = []
-        try:
-            while isinstance(tls, ssl.SSLObject) and (piece := tls.read(PIECE)):
-                pieces.append(piece)
-        except ssl.SSLError:  # nothing more, or the end; the next read is told the same
-            pass
-        return b"".join(pieces)
-
-
-async def connect_async(route: Route) -> httpcore.AsyncNetworkStream:
-    """Connect, name look-up, proxy and TLS included; see :func:`connect`."""
-    return await connected_in_time(_connect_async(route))
-
-
-async def connected_in_time(connecting: Awaitable[T]) -> T:
-    """Return what a connecting comes to.
+async def connect_socket(route: Route) -> socket.socket:
+    """Return a connected socket; TLS is still to be established over it.
 
     Raises:
-        httpcore.ConnectTimeout: It takes too long.
+        httpcore.ConnectError, httpcore.ProxyError: No connection was made.
     """
-    try:
-        async with asyncio.timeout(CONNECT_TIMEOUT):
-            return await connecting
-    except TimeoutError:
-        raise httpcore.ConnectTimeout("no connection in time") from None
+    first_hop = route.proxy or route
+    with proxy_errors(route.proxy):
+        try:
+            connected = await _connect_tcp(first_hop.host, first_hop.port)
+            if route.proxy is not None:
+                await _open_tunnel(connected, route, route.proxy)
+        except OSError as error:
+            raise httpcore.ConnectError(str(error)) from error
+    return connected
 
 
-async def _connect_async(route: Route) -> httpcore.AsyncNetworkStream:
-    first = route.proxy or route
-    with told_of(route.proxy):
-        stream = await httpcore.AnyIOBackend().connect_tcp(first.host, first.port)
+async def _connect_tcp(host: str, port: int) -> socket.socket:
+    """Return a socket that is connected to the first address of a host that accepts a connection.
+
+    ``loop.create_connection`` would race the addresses, but leaks sockets when it is cancelled (Python 3.11).
+
+    Raises:
+        OSError: No address accepted a connection.
+    """
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    *others, last = interleave_families(found)
+    for address in others:
+        with suppress(OSError):  # TimeoutError is one
+            async with asyncio.timeout(ADDRESS_TIMEOUT):
+                return await _connect_address(address)
+    return await _connect_address(last)
+
+
+async def _connect_address(address: AddressInfo) -> socket.socket:
+    family, kind, protocol, _, target = address
+    connecting = socket.socket(family, kind, protocol)
     try:
-        if route.proxy is not None:  # pragma: no branch - Python 3.11's tracing loses this line after the await
-            with told_of(route.proxy):
-                stream = await _tunnel_async(stream, route, route.proxy)
-        if route.tls is None:
-            return stream
-        context = await asyncio.to_thread(route.tls)  # the first time takes a while
-        return await stream.start_tls(context, route.host)
+        connecting.setblocking(False)  # noqa: FBT003 - the standard library's signature
+        await asyncio.get_running_loop().sock_connect(connecting, target)
     except BaseException:
-        await stream.aclose()
+        connecting.close()
         raise
+    return connecting
 
 
-async def _tunnel_async(stream: httpcore.AsyncNetworkStream, route: Route, proxy: Proxy) -> httpcore.AsyncNetworkStream:
-    """Ask a proxy to connect to the server, and return the way through it."""
-    http = httpcore.AsyncHTTP11Connection(proxy.origin, stream)
-    answer = await http.handle_async_request(tunnel_request(route, proxy))
-    return cast("httpcore.AsyncNetworkStream", through(answer))
+async def _open_tunnel(connected: socket.socket, route: Route, proxy: Proxy) -> None:
+    loop = asyncio.get_running_loop()
+    handshake = TunnelHandshake(route, proxy)
+    try:
+        await loop.sock_sendall(connected, handshake.request)
+        while not handshake.feed(await loop.sock_recv(connected, CHUNK_SIZE)):
+            pass
+    except BaseException:
+        connected.close()
+        raise

@@ -1,8 +1,4 @@
-"""Connections whose answers httptools parses, kept by :mod:`.pool`: the extra ``fast``.
-
-The request leaves in one write, and what comes goes straight into a :class:`.response.Reading`. What is watched, and
-what makes a connection fit for the next request, is the same as with httpcore's.
-"""
+"""One connection of a synchronous client: requests out, responses in."""
 
 from __future__ import annotations
 
@@ -12,59 +8,64 @@ from typing import TYPE_CHECKING
 
 import httpcore
 
-from .connect import PIECE, Route, Watch, WatchedStream, connect
+from .connect import CHUNK_SIZE, connect
 
 if TYPE_CHECKING:
     import socket
 
-    from .response import Reading
+    from .connect import Route
+    from .progress import Progress
+    from .response import ResponseReader
 
 
 class Connection:
     """A connection of a synchronous client.
 
     Args:
-        route: The way to the server.
-        watch: What the first request is watched by.
+        route: The server.
+        progress: The first request, whose deadline bounds connecting.
+
+    Attributes:
+        reusable: Whether the last response ended cleanly: complete, with nothing behind it.
     """
 
-    def __init__(self, route: Route, watch: Watch) -> None:
-        self._stream = WatchedStream(connect(route, watch.left()), watch)
-        self._sniffer = Sniffer(self._stream.get_extra_info("socket"))
-        self._clean = False
+    def __init__(self, route: Route, progress: Progress) -> None:
+        self._stream = connect(route, progress.seconds_left())
+        self._probe = SocketProbe(self._stream.get_extra_info("socket"))
+        self.reusable = False
 
-    def exchange(self, request: bytes, reading: Reading) -> None:
-        """Send a request, and read its answer.
+    def exchange(self, request: bytes, reader: ResponseReader, progress: Progress) -> None:
+        """Send a request and read its response.
+
+        A socket's timeout bounds one read, so each read and write gets what is left until the deadline: a server that
+        sends a byte at a time cannot exceed it.
 
         Raises:
-            httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException: There is none, or a part of one.
+            httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException: The response is missing or
+                incomplete.
         """
-        with suppress(httpcore.WriteError):  # a server may say no before it has read all, and hang up
-            self._stream.write(request)
-        while not reading.ended:
-            reading.feed(self._stream.read(PIECE))
-        self._clean = reading.clean
+        self.reusable = False
+        with suppress(httpcore.WriteError):  # a server may refuse a request before it has read all of it, and close
+            for start in range(0, len(request), CHUNK_SIZE):
+                timeout = progress.timeout(httpcore.WriteTimeout)
+                progress.may_have_left = True
+                self._stream.write(request[start : start + CHUNK_SIZE], timeout)
+        while not reader.ended:
+            data = self._stream.read(CHUNK_SIZE, progress.timeout(httpcore.ReadTimeout))
+            reader.feed(progress.count_received(data))
+        self.reusable = reader.reusable
 
-    def watched_by(self, watch: Watch) -> None:
-        """Begin a request under its watch."""
-        self._stream.watch = watch
-        self._clean = False
-
-    def ended_cleanly(self) -> bool:
-        """Tell whether its last answer ended where it should, with nothing behind it."""
-        return self._clean
-
-    def is_touched(self) -> bool:
-        """Tell whether the server has closed it, or sent anything unasked, while it was idle."""
-        return self._sniffer.readable()
+    def is_stale(self) -> bool:
+        """Return whether the server closed the connection, or sent something unasked, while the connection was idle."""
+        return self._probe.is_readable()
 
     def close(self) -> None:
-        """Close it; again does nothing."""
+        """Close the connection. Closing is idempotent."""
         self._stream.close()
 
 
-class Sniffer:
-    """Looks whether anything can be read of a socket, the other side's end included, without reading it."""
+class SocketProbe:
+    """Checks whether a socket is readable without reading from it."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
@@ -72,8 +73,8 @@ class Sniffer:
         if self._poll is not None:
             self._poll.register(sock, select.POLLIN)
 
-    def readable(self) -> bool:
-        """Tell whether a read would return at once; a closed socket is one."""
+    def is_readable(self) -> bool:
+        """Return whether a read would return at once, as it does at the end of the stream or on a closed socket."""
         if self._socket.fileno() < 0:
             return True
         if self._poll is not None:

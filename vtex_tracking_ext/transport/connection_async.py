@@ -1,156 +1,127 @@
-"""Connections for asyncio whose answers httptools parses: the twin of :mod:`.connection`."""
+"""One connection of an asynchronous client: the twin of :mod:`.connection`."""
 
 from __future__ import annotations
 
 import asyncio
-import socket
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import httpcore
 
-from .connect import PATIENCE, in_turn
-from .connect_async import connected_in_time
-from .connection import Sniffer
+from .connect import CONNECT_TIMEOUT
+from .connect_async import connect_socket
+from .connection import SocketProbe
 
 if TYPE_CHECKING:
-    from .connect import Found, Route, Watch
-    from .response import Reading
+    from .connect import Route
+    from .progress import Progress
+    from .response import ResponseReader
 
 
 class AsyncConnection(asyncio.Protocol):
-    """A connection of an asynchronous client; the deadline is the caller's ``asyncio.timeout``."""
+    """A connection of an asynchronous client; the caller's ``asyncio.timeout`` is its deadline.
+
+    Attributes:
+        reusable: Whether the last response ended cleanly: complete, with nothing behind it.
+    """
 
     def __init__(self) -> None:
         self._transport: asyncio.Transport
-        self._sniffer: Sniffer
-        self._watch: Watch
-        self._reading: Reading | None = None
+        self._probe: SocketProbe
+        self._progress: Progress
+        self._reader: ResponseReader | None = None
         self._ended: asyncio.Future[None] | None = None
-        self._clean = False
+        self.reusable = False
 
-    async def exchange(self, request: bytes, reading: Reading) -> None:
-        """Send a request, and read its answer.
+    @classmethod
+    async def open(cls, route: Route) -> Self:
+        """Return a connection to a server, with TLS established.
 
         Raises:
-            httpcore.NetworkError, httpcore.ProtocolError: There is none, or a part of one.
-            TimeoutError: The time is over, and nothing was sent.
+            httpcore.ConnectError, httpcore.ConnectTimeout, httpcore.ProxyError: No connection was made.
         """
-        if self._watch.left() <= 0:  # the event loop was busy elsewhere, and has not said so yet
+        try:
+            async with asyncio.timeout(CONNECT_TIMEOUT):
+                return await cls._open(route)
+        except TimeoutError:
+            raise httpcore.ConnectTimeout("no connection in time") from None
+
+    @classmethod
+    async def _open(cls, route: Route) -> Self:
+        tls: dict[str, Any] = {}
+        if route.tls is not None:
+            context = await asyncio.to_thread(route.tls)  # building the first one takes tens of milliseconds
+            tls = {"ssl": context, "server_hostname": route.host}
+        connected = await connect_socket(route)
+        try:
+            # If the server's certificate cannot be verified, no other address of the host is tried.
+            _, connection = await asyncio.get_running_loop().create_connection(cls, sock=connected, **tls)
+        except OSError as error:  # ssl.SSLError is one
+            raise httpcore.ConnectError(str(error)) from error
+        return connection
+
+    async def exchange(self, request: bytes, reader: ResponseReader, progress: Progress) -> None:
+        """Send a request and read its response.
+
+        Raises:
+            httpcore.NetworkError, httpcore.ProtocolError: The response is missing or incomplete.
+            TimeoutError: The deadline has passed, and nothing was sent.
+        """
+        self.reusable = False
+        if progress.seconds_left() <= 0:  # the event loop was busy, and has not raised the timeout yet
             raise TimeoutError
-        if self._transport.is_closing():  # nobody would be told that it is lost: that has been said
-            raise httpcore.ConnectError("the server hung up before the request")
-        self._reading = reading
+        if self._transport.is_closing():  # connection_lost was called already, and will not be called again
+            raise httpcore.ConnectError("the server closed the connection before the request")
+        self._reader, self._progress = reader, progress
         self._ended = asyncio.get_running_loop().create_future()
-        self._watch.sending = True
+        progress.may_have_left = True
         self._transport.write(request)
         try:
             await self._ended
         finally:
-            self._reading = self._ended = None  # an error in the one would hold this, and this the error
-        self._clean = reading.clean and not self._transport.is_closing()
+            self._reader = self._ended = None  # an exception in the future would form a cycle with this connection
+        self.reusable = reader.reusable and not self._transport.is_closing()
 
-    def watched_by(self, watch: Watch) -> None:
-        """Begin a request under its watch."""
-        self._watch = watch
-        self._clean = False
+    def is_stale(self) -> bool:
+        """Return whether the server closed the connection, or sent something unasked, while the connection was idle."""
+        return self._transport.is_closing() or self._probe.is_readable()
 
-    def ended_cleanly(self) -> bool:
-        """Tell whether its last answer ended where it should, with nothing behind it."""
-        return self._clean
-
-    def is_touched(self) -> bool:
-        """Tell whether the server has closed it, or sent anything unasked, while it was idle."""
-        return self._transport.is_closing() or self._sniffer.readable()
-
-    async def aclose(self) -> None:
-        """Close it at once; again does nothing."""
+    def close(self) -> None:
+        """Close the connection at once. Closing is idempotent."""
         self._transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin; asyncio calls this, and the following."""
+        """Keep the transport. asyncio calls this method and the following ones."""
         self._transport = cast("asyncio.Transport", transport)
-        self._sniffer = Sniffer(transport.get_extra_info("socket"))
+        self._probe = SocketProbe(transport.get_extra_info("socket"))
 
     def data_received(self, data: bytes) -> None:
-        """Take what came."""
-        if self._reading is None:  # nobody asked for it: it would be the next answer
+        """Read received data; data that nobody asked for closes the connection."""
+        if self._reader is None:  # it would be read as the next response
             self._transport.abort()
             return
         try:
-            self._reading.feed(self._watch.took(data))
-        except Exception as error:  # noqa: BLE001 - raised again where the answer is waited for
-            self._end(error)
+            self._reader.feed(self._progress.count_received(data))
+        except Exception as error:  # noqa: BLE001 - raised again in exchange()
+            self._finish(error)
         else:
-            if self._reading.ended:
-                self._end(None)
+            if self._reader.ended:
+                self._finish(None)
 
     def eof_received(self) -> None:
-        """Take the server's end; the connection is closed then."""
-        if self._reading is not None:
+        """Handle the server's end of the stream; asyncio then closes the connection."""
+        if self._reader is not None:
             self.data_received(b"")
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Take the end of it all."""
-        if self._reading is not None:
-            self._end(httpcore.ReadError(str(error or "")))
+        """Handle the loss of the connection."""
+        if self._reader is not None:
+            self._finish(httpcore.ReadError(str(error or "")))
 
-    def _end(self, error: Exception | None) -> None:
-        self._reading = None
+    def _finish(self, error: Exception | None) -> None:
+        self._reader = None
         if self._ended is None or self._ended.done():
             return
         if error is None:
             self._ended.set_result(None)
         else:
             self._ended.set_exception(error)
-
-
-async def connect_async(route: Route) -> AsyncConnection:
-    """Connect, name look-up and TLS included.
-
-    Raises:
-        httpcore.ConnectError, httpcore.ConnectTimeout: There is no connection.
-    """
-    return await connected_in_time(_connected(route))
-
-
-async def _connected(route: Route) -> AsyncConnection:
-    loop = asyncio.get_running_loop()
-    tls: dict[str, Any] = {}
-    if route.tls is not None:
-        tls = {"ssl": await asyncio.to_thread(route.tls), "server_hostname": route.host}  # the first time takes a while
-    try:
-        found = await loop.getaddrinfo(route.host, route.port, type=socket.SOCK_STREAM)
-        # What answers is the server: where its certificate proves nothing, no other address is asked.
-        _, connection = await loop.create_connection(AsyncConnection, sock=await _first(in_turn(found)), **tls)
-    except OSError as error:  # ssl.SSLError is one
-        raise httpcore.ConnectError(str(error)) from error
-    return connection
-
-
-async def _first(addresses: list[Found]) -> socket.socket:
-    """Return a socket that is connected to the first address that lets itself be reached.
-
-    asyncio's own race between the addresses forgets sockets where it is cancelled (Python 3.11).
-
-    Raises:
-        OSError: There is none.
-    """
-    *others, last = addresses
-    for address in others:
-        with suppress(OSError):  # TimeoutError is one
-            async with asyncio.timeout(PATIENCE):
-                return await _reached(address)
-    return await _reached(last)
-
-
-async def _reached(found: Found) -> socket.socket:
-    family, kind, protocol, _, address = found
-    reached = socket.socket(family, kind, protocol)
-    try:
-        reached.setblocking(False)  # noqa: FBT003 - so the standard library says it
-        await asyncio.get_running_loop().sock_connect(reached, address)
-    except BaseException:
-        reached.close()
-        raise
-    return reached

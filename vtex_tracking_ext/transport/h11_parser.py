@@ -1,70 +1,78 @@
-"""h11 behind the interface of httptools' parser: for answers that the stricter one refuses. Pure.
+"""h11 behind the interface of httptools' parser.
 
-A length that is said twice, alike, is a reason for it, or a blank behind the size of a chunk. What httpx would read
-must not become an unknown outcome because a quicker parser is installed.
+It reads the responses that httptools refuses for their form, and all responses where httptools is not installed. For
+example, httptools refuses a repeated identical Content-Length, or a space behind a chunk size; httpx reads both.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import h11
-import httptools
 
 if TYPE_CHECKING:
-    from .response import Reading
 
-#: Bytes that the head of an answer may have, as many as httpcore allows.
+    class Callbacks(Protocol):
+        """Receives the parts of a response."""
+
+        def on_header(self, name: bytes, value: bytes) -> None:
+            """Receive one header."""
+
+        def on_headers_complete(self) -> None:
+            """Receive the end of a head, which may be an interim response's."""
+
+        def on_body(self, piece: bytes) -> None:
+            """Receive a piece of the body."""
+
+        def on_message_complete(self) -> None:
+            """Receive the end of the response."""
+
+
+#: Maximum size of a response's head in bytes; httpcore has the same limit.
 MAX_HEAD: Final = 100 * 1024
 
 
-class ForgivingParser:
-    """Tells a :class:`~.response.Reading` what comes.
+class H11Parser:
+    """Parses one response, including interim responses before it.
 
     Args:
-        reading: Whose callbacks are called.
+        callbacks: Called with the parts of the response.
     """
 
-    def __init__(self, reading: Reading) -> None:
-        self._reading = reading
+    def __init__(self, callbacks: Callbacks) -> None:
+        self._callbacks = callbacks
         self._status = 0
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD)
-        # It reads answers to requests alone; what was asked changes nothing in how they are read.
+        # h11 wants to see a request first. Which one does not change how responses are read, HEAD and CONNECT apart.
         self._http.send(h11.Request(method="GET", target="/", headers=[("Host", "any")]))
         self._http.send(h11.EndOfMessage())
 
     def feed_data(self, data: bytes) -> None:
-        """Take what came.
+        """Parse received data.
 
         Raises:
-            httptools.HttpParserError: The server broke the rules of HTTP.
+            h11.RemoteProtocolError: The server violated HTTP.
         """
         self._http.receive_data(data)
-        try:
-            while (event := self._http.next_event()) not in (h11.NEED_DATA, h11.PAUSED):
-                self._tell(event)
-        except h11.ProtocolError as error:
-            raise httptools.HttpParserError(str(error)) from error
-
-    def _tell(self, event: object) -> None:
-        if isinstance(event, h11.InformationalResponse | h11.Response):
-            self._status = event.status_code
-            for name, value in event.headers.raw_items():
-                self._reading.on_header(name, value)
-            self._reading.on_headers_complete()
-        elif isinstance(event, h11.Data):
-            self._reading.on_body(bytes(event.data))
-        else:  # the end of it is all that is left
-            self._reading.on_message_complete()
+        while (event := self._http.next_event()) not in (h11.NEED_DATA, h11.PAUSED):
+            if isinstance(event, h11.InformationalResponse | h11.Response):
+                self._status = event.status_code
+                for name, value in event.headers.raw_items():
+                    self._callbacks.on_header(name, value)
+                self._callbacks.on_headers_complete()
+            elif isinstance(event, h11.Data):
+                self._callbacks.on_body(bytes(event.data))
+            else:  # h11.EndOfMessage
+                self._callbacks.on_message_complete()
 
     def get_status_code(self) -> int:
-        """Return the status of the answer whose head has come last."""
+        """Return the status of the latest head."""
         return self._status
 
     def get_http_version(self) -> str:
-        """Return the version that it names."""
+        """Return the HTTP version that the response names."""
         return (self._http.their_http_version or b"").decode("ascii")
 
     def should_keep_alive(self) -> bool:
-        """Tell whether the connection can be used again."""
+        """Return whether the connection can be used again."""
         return self._http.their_state is h11.DONE and not self._http.trailing_data[0]

@@ -5,117 +5,104 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING
 
 import httpcore
 
-from .pool import KEEPALIVE, LAST_MOMENT, Kept
+from .pool import KEEPALIVE, MIN_SECONDS_LEFT
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from .connect import Watch
+    from .connection_async import AsyncConnection
+    from .progress import Progress
 
 
-class AsyncConnection(Kept, Protocol):
-    """A connection of an asynchronous client."""
-
-    def watched_by(self, watch: Watch) -> None:
-        """Begin a request under its watch."""
-
-    async def aclose(self) -> None:
-        """Close it; again does nothing."""
-
-
-A = TypeVar("A", bound=AsyncConnection)
-
-
-class _Lane(Generic[A]):
-    """What belongs to one event loop: the places, and the idle connections."""
+class _LoopPool:
+    """The slots and idle connections of one event loop."""
 
     def __init__(self, limit: int) -> None:
         self.slots = asyncio.BoundedSemaphore(limit)
-        self.idle: deque[tuple[float, A]] = deque()  # with the times at which they expire
+        self.idle: deque[tuple[float, AsyncConnection]] = deque()  # with the times at which they expire
 
-    async def idle_one(self) -> A | None:
-        """Take the connection that was used last, if it can still be used."""
+    def pop_idle(self) -> AsyncConnection | None:
+        """Return the usable idle connection that was used last."""
         while self.idle:
             expires, connection = self.idle.pop()
-            if time.monotonic() < expires and not connection.is_touched():
+            if time.monotonic() < expires and not connection.is_stale():
                 return connection
-            await connection.aclose()
+            connection.close()
         return None
 
 
-class AsyncPool(Generic[A]):
-    """Its asynchronous twin; how long a request may take is the caller's ``asyncio.timeout``.
+class AsyncPool:
+    """The connections of an asynchronous client; the caller's ``asyncio.timeout`` is the deadline of a request.
 
-    Connections are of use in the event loop that made them alone, so each loop has its own, and its own limit.
+    A connection works only in the event loop that opened it, so each loop has its own connections and its own limit.
+
+    Args:
+        connect: Opens a connection.
+        limit: Maximum number of open connections of one event loop.
     """
 
-    def __init__(self, connect: Callable[[], Awaitable[A]], limit: int) -> None:
+    def __init__(self, connect: Callable[[], Awaitable[AsyncConnection]], limit: int) -> None:
         self._connect = connect
         self._limit = limit
-        self._lanes: dict[asyncio.AbstractEventLoop, _Lane[A]] = {}
+        self._loops: dict[asyncio.AbstractEventLoop, _LoopPool] = {}
         self._closed = False
 
-    def _lane(self) -> _Lane[A]:
-        """Return what belongs to the loop that runs; what belonged to loops that have ended is dropped."""
+    def _loop_pool(self) -> _LoopPool:
+        """Return the pool of the running loop, and drop those of closed loops."""
         loop = asyncio.get_running_loop()
-        lane = self._lanes.get(loop)
-        if lane is None:
-            self._drop_ended()
-            lane = self._lanes[loop] = _Lane(self._limit)
-        return lane
+        pool = self._loops.get(loop)
+        if pool is None:
+            self._drop_closed_loops()
+            pool = self._loops[loop] = _LoopPool(self._limit)
+        return pool
 
-    def _drop_ended(self) -> None:
-        for loop in [each for each in tuple(self._lanes) if each.is_closed()]:
-            self._lanes.pop(loop, None)
+    def _drop_closed_loops(self) -> None:
+        for loop in [each for each in tuple(self._loops) if each.is_closed()]:
+            self._loops.pop(loop, None)
 
-    async def take(self, watch: Watch) -> A:
-        """Return a connection for one request; it must be given back, in the same loop.
+    async def acquire(self, progress: Progress) -> AsyncConnection:
+        """Return a connection for one request; the caller must release it in the same event loop.
 
         Raises:
-            httpcore.PoolTimeout: Every connection was in use for all of the request's time.
-            httpcore.ConnectError, httpcore.ConnectTimeout, httpcore.ProxyError: There is no connection.
+            httpcore.PoolTimeout: Every connection was in use until the deadline.
+            httpcore.ConnectError, httpcore.ConnectTimeout, httpcore.ProxyError: No connection was made.
         """
-        watch.reached = True
-        lane = self._lane()
-        if lane.slots.locked():
+        progress.observed = True
+        pool = self._loop_pool()
+        if pool.slots.locked():
             try:
-                async with asyncio.timeout(watch.left() - LAST_MOMENT):
-                    await lane.slots.acquire()
+                async with asyncio.timeout(progress.seconds_left() - MIN_SECONDS_LEFT):
+                    await pool.slots.acquire()
             except TimeoutError:
                 raise httpcore.PoolTimeout(f"all {self._limit} connections are in use") from None
         else:
-            await lane.slots.acquire()
+            await pool.slots.acquire()
         try:
-            connection = await lane.idle_one() or await self._connect()
+            return pool.pop_idle() or await self._connect()
         except BaseException:
-            lane.slots.release()
+            pool.slots.release()
             raise
-        connection.watched_by(watch)
-        return connection
 
-    async def give_back(self, connection: A) -> None:
-        """Keep a connection for the next request if its answer ended cleanly."""
-        lane = self._lanes[asyncio.get_running_loop()]
-        expired: list[A] = []
+    def release(self, connection: AsyncConnection) -> None:
+        """Keep a connection for the next request if it is reusable, else close it."""
+        pool = self._loops[asyncio.get_running_loop()]
         now = time.monotonic()
-        if self._closed or not connection.ended_cleanly():
-            expired.append(connection)
+        if self._closed or not connection.reusable:
+            connection.close()
         else:
-            lane.idle.append((now + KEEPALIVE, connection))
-        while lane.idle and lane.idle[0][0] <= now:
-            expired.append(lane.idle.popleft()[1])
-        lane.slots.release()
-        for one in expired:
-            await one.aclose()
+            pool.idle.append((now + KEEPALIVE, connection))
+        while pool.idle and pool.idle[0][0] <= now:
+            pool.idle.popleft()[1].close()
+        pool.slots.release()
 
-    async def aclose(self) -> None:
-        """Close the idle connections of this loop; those in use are closed when they come back."""
+    def close(self) -> None:
+        """Close the idle connections of this loop; connections in use are closed when they are released."""
         self._closed = True
-        self._drop_ended()
-        lane = self._lanes.get(asyncio.get_running_loop())
-        while lane is not None and lane.idle:
-            await lane.idle.popleft()[1].aclose()
+        self._drop_closed_loops()
+        pool = self._loops.get(asyncio.get_running_loop())
+        while pool is not None and pool.idle:
+            pool.idle.popleft()[1].close()

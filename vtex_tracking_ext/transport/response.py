@@ -1,176 +1,186 @@
-"""One answer as its bytes come in: httptools (llhttp, the parser of Node.js) reads them, this collects. Pure."""
+"""Read one response from its bytes, without I/O.
+
+httptools (llhttp, the parser of Node.js) parses where it is installed, and h11 where it is not or where httptools
+refuses a response for its form. So the faster parser never turns a readable answer into an unknown outcome.
+"""
 
 from __future__ import annotations
 
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
+import h11
 import httpcore
-import httptools
 
-from .h11_parser import MAX_HEAD, ForgivingParser
+from .h11_parser import MAX_HEAD, H11Parser
+
+try:
+    import httptools
+except ImportError:  # pragma: no cover - without the extra, as in the test of the wheel
+    httptools = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .body import Body
 
-#: Bytes of an answer that are kept for the forgiving parser; what the other dislikes behind them stays unread.
-MOST_SEEN: Final = 1024 * 1024
+#: Bytes of a response that are kept so that h11 can read them again; httptools' refusal of later bytes is final.
+MAX_REREAD: Final = 1024 * 1024
 
-#: What may stand around a header's value and does not belong to it; the parser takes it away in front.
-_BLANKS: Final = " \t"
+#: Optional white space around a header's value (RFC 9110); httptools strips it in front only.
+_OPTIONAL_SPACE: Final = " \t"
 
 _BODILESS: Final = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 
 
-class Reading:
-    """Reads one answer, interim answers before it included.
+class ResponseReader:
+    """Reads one response, including interim responses before it.
 
     Args:
-        make_body: Returns what the body goes into, from the ``Content-Encoding``.
+        make_body: Returns the :class:`Body` for a ``Content-Encoding``.
 
     Attributes:
-        status: The HTTP status, or None until the head of the final answer has come whole.
-        headers: Name (in lower case) and value pairs, as they came, repeats included.
-        body: What has come of the body; None as long as ``status`` is.
+        status: The HTTP status; None until the head of the final response is complete.
+        headers: Name (in lower case) and value pairs as received, repeats included.
+        body: The body received so far; None as long as ``status`` is None.
         ended: Whether nothing more is to be read.
-        clean: Whether the answer ended where it should, nothing stood behind it (line breaks apart, which the parser
-            passes over before the next answer, too), and the server keeps the connection.
+        reusable: Whether the response ended cleanly, nothing followed it (line breaks apart, which parsers skip before
+            the next response), and the server keeps the connection open.
     """
 
     def __init__(self, make_body: Callable[[str], Body]) -> None:
         self._make_body = make_body
-        self._parser: httptools.HttpResponseParser | ForgivingParser | None = httptools.HttpResponseParser(self)
-        self._seen: list[bytes] | None = []  # None once there is too much of it
-        self._seen_bytes = 0
-        self._raw: list[tuple[bytes, bytes]] = []
+        self._parser: httptools.HttpResponseParser | H11Parser | None = (
+            H11Parser(self) if httptools is None else httptools.HttpResponseParser(self)
+        )
+        self._received: list[bytes] | None = []  # None once there is more than MAX_REREAD
+        self._received_bytes = 0
+        self._raw_headers: list[tuple[bytes, bytes]] = []
         self._head_bytes = 0
-        self._interim = False
+        self._is_interim = False
         self._complete = False
-        self._until_end = False
-        self._plain = False
+        self._ends_with_connection = False
+        self._is_unambiguous = False
         self.status: int | None = None
         self.headers: list[tuple[str, str]] = []
         self.body: Body | None = None
         self.ended = False
-        self.clean = False
+        self.reusable = False
 
     def feed(self, data: bytes) -> None:
-        """Take what came; nothing is what a server's end of the connection gives.
+        """Read received data; empty data is the end of the stream.
 
         Raises:
-            httpcore.RemoteProtocolError: The server broke the rules of HTTP, or hung up, before its head was whole.
+            httpcore.RemoteProtocolError: The server violated HTTP, or closed the connection, before the head was
+                complete.
         """
-        broken = self._parse(data) if data else self._cut()
+        violation = self._parse(data) if data else self._end_of_stream()
         if self.status is None:
-            self._head_bytes = 0 if self._interim else self._head_bytes + len(data)
-            self._interim = False
+            self._head_bytes = 0 if self._is_interim else self._head_bytes + len(data)
+            self._is_interim = False
             if self._head_bytes > MAX_HEAD:
-                broken = f"the head has more than {MAX_HEAD} bytes"
-            if broken is not None:
-                self._end(clean=False)
-                raise httpcore.RemoteProtocolError(broken)
-        elif broken is not None:
-            self._end(clean=False)
-        elif self._complete:
-            self._end(clean=self.clean)
+                violation = f"the head has more than {MAX_HEAD} bytes"
+        if violation is not None or self._complete:
+            self.ended = True
+            self.reusable = self.reusable and violation is None
+            self._parser = None  # reader and parser refer to each other; this frees both without a garbage collection
+        if violation is not None and self.status is None:
+            raise httpcore.RemoteProtocolError(violation)
 
     def _parse(self, data: bytes) -> str | None:
-        """Let the parser read; return what it dislikes."""
-        assert self._parser is not None  # noqa: S101 - nothing is fed to what has ended
-        self._seen_bytes += len(data)
-        if self._seen is not None:
-            self._seen.append(data)
-            if self._seen_bytes > MOST_SEEN:
-                self._seen = None
+        """Parse data, and return how it violates HTTP, or None."""
+        assert self._parser is not None  # noqa: S101 - a reader that has ended is not fed
+        self._received_bytes += len(data)
+        if isinstance(self._parser, H11Parser):
+            return self._parse_with_h11(self._parser, data)
+        if self._received is not None:
+            self._received.append(data)
+            if self._received_bytes > MAX_REREAD:
+                self._received = None
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            self._end(clean=False)
+            return "the server switched protocols"
         except httptools.HttpParserError as error:
-            _raise_foreign(error)
-            if self._complete or self._seen is None or isinstance(self._parser, ForgivingParser):
+            if not isinstance(error.__context__, Exception | None):
+                raise error.__context__ from None  # an interruption inside a callback, such as KeyboardInterrupt
+            if self._complete or self._received is None:
                 return str(error)
-            return self._parse_again(b"".join(self._seen))
+            return self._parse_again(b"".join(self._received))
         return None
 
-    def _parse_again(self, seen: bytes) -> str | None:
-        """Let the forgiving parser read all that came; return what it dislikes, too."""
-        said = self.status, self.headers, self.body
-        self._parser, self._raw, self.status = ForgivingParser(self), [], None
+    def _parse_with_h11(self, parser: H11Parser, data: bytes) -> str | None:
         try:
-            self._parser.feed_data(seen)
-        except httptools.HttpParserError as error:
-            if self.status is None:  # what the other one has read of the head stays true
-                self.status, self.headers, self.body = said
+            parser.feed_data(data)
+        except h11.RemoteProtocolError as error:
             return str(error)
         return None
 
-    def _cut(self) -> str:
-        """Take the server's end of the connection, which is where a body without a length ends."""
-        if self._until_end and self.body is not None:
-            self.body.end()
-        return "the answer was cut" if self._seen_bytes else "Server disconnected without sending a response."
+    def _parse_again(self, received: bytes) -> str | None:
+        """Parse all received data with h11, and return how it violates HTTP, or None."""
+        before = self.status, self.headers, self.body
+        self._parser, self._raw_headers, self.status = H11Parser(self), [], None
+        violation = self._parse_with_h11(self._parser, received)
+        if violation is not None and self.status is None:  # the head as httptools read it remains valid
+            self.status, self.headers, self.body = before
+        return violation
 
-    def _end(self, *, clean: bool) -> None:
-        self.ended, self.clean = True, clean
-        self._parser = None  # they hold each other; so they go at once, without a garbage collection
+    def _end_of_stream(self) -> str:
+        """Handle the end of the stream, which is where a body without a length ends."""
+        if self._ends_with_connection and self.body is not None:
+            self.body.end()
+        return "the response was cut off" if self._received_bytes else "Server disconnected without sending a response."
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header; httptools calls this, and the following."""
-        self._raw.append((name, value))
+        """Receive one header. The parser calls this method and the following ones."""
+        self._raw_headers.append((name, value))
 
     def on_headers_complete(self) -> None:
-        """Take the end of a head, which may be an interim answer's."""
-        assert self._parser is not None  # noqa: S101 - it is what calls
+        """Receive the end of a head, which may be an interim response's."""
+        assert self._parser is not None  # noqa: S101 - the parser is the caller
         status = self._parser.get_status_code()
-        if self.status is not None:  # trailers, or another answer's head
+        if self.status is not None:  # trailers, or the head of a further response
             return
         if HTTPStatus.CONTINUE <= status < HTTPStatus.OK and status != HTTPStatus.SWITCHING_PROTOCOLS:
-            self._raw = []
-            self._interim = True
+            self._raw_headers = []
+            self._is_interim = True
             return
         self.status = status
-        self.headers = _decoded(self._raw)
+        self.headers = _decode_headers(self._raw_headers)
         codings = [value.lower() for name, value in self.headers if name == "transfer-encoding"]
-        measured = any(name == "content-length" for name, _ in self.headers)
+        has_length = any(name == "content-length" for name, _ in self.headers)
         chunked = bool(codings) and codings[-1].endswith("chunked")
-        self._until_end = not (chunked or measured or status in _BODILESS)
-        # Where two readers may differ on where an answer ends, nothing is read behind it.
-        self._plain = status >= HTTPStatus.CONTINUE and (
-            not codings or (codings == ["chunked"] and not measured and self._parser.get_http_version() != "1.0")
+        self._ends_with_connection = not (chunked or has_length or status in _BODILESS)
+        # Where two parsers may differ on where a response ends, the connection is not used again.
+        self._is_unambiguous = status >= HTTPStatus.CONTINUE and (
+            not codings or (codings == ["chunked"] and not has_length and self._parser.get_http_version() != "1.0")
         )
         encodings = [value for name, value in self.headers if name == "content-encoding"]
         self.body = self._make_body(", ".join(encodings))
 
     def on_body(self, piece: bytes) -> None:
-        """Take a piece of the body."""
+        """Receive a piece of the body."""
         if self.body is not None and not self._complete and not self.body.feed(piece):
-            self._complete = True  # reading on is pointless
+            self._complete = True  # the rest of the body is not needed
 
     def on_message_begin(self) -> None:
-        """Take the beginning of an answer: behind the one that was asked for, it is one too many."""
-        self.clean = False
+        """Receive the beginning of a response; behind the expected response it is an unexpected one."""
+        self.reusable = False
 
     def on_message_complete(self) -> None:
-        """Take the end of an answer, which may be an interim one."""
+        """Receive the end of a response, which may be an interim one."""
         if self.status is not None and self.body is not None and not self._complete:
             self._complete = True
             self.body.end()
-            assert self._parser is not None  # noqa: S101 - it is what calls
-            self.clean = self._plain and self._parser.should_keep_alive()
+            assert self._parser is not None  # noqa: S101 - the parser is the caller
+            self.reusable = self._is_unambiguous and self._parser.should_keep_alive()
 
 
-def _decoded(raw: list[tuple[bytes, bytes]]) -> list[tuple[str, str]]:
-    """Return headers as text: UTF-8 if all of them are, else Latin-1, as httpx reads them."""
+def _decode_headers(raw: list[tuple[bytes, bytes]]) -> list[tuple[str, str]]:
+    """Return headers as text: UTF-8 if all of them are, else Latin-1, as httpx decodes them."""
     try:
-        return [(name.decode().lower(), value.decode().rstrip(_BLANKS)) for name, value in raw]
+        return [(name.decode().lower(), value.decode().rstrip(_OPTIONAL_SPACE)) for name, value in raw]
     except UnicodeDecodeError:
-        return [(name.decode("latin-1").lower(), value.decode("latin-1").rstrip(_BLANKS)) for name, value in raw]
-
-
-def _raise_foreign(error: httptools.HttpParserError) -> None:
-    """Raise what interrupted the parser, such as a KeyboardInterrupt within one of the callbacks."""
-    if not isinstance(error.__context__, Exception | None):
-        raise error.__context__
+        return [
+            (name.decode("latin-1").lower(), value.decode("latin-1").rstrip(_OPTIONAL_SPACE)) for name, value in raw
+        ]

@@ -1,143 +1,138 @@
-"""Send one request and return an answer or a fault."""
+"""Make one attempt of a call: one request, and the answer or the fault that it ended in.
+
+A client of our own sends over its own connections. A caller's ``http_client``, and a test tool that has replaced
+httpx's transport, send through httpx: see :mod:`.caller_client`.
+"""
 
 from __future__ import annotations
 
 import functools
-import ssl
+import inspect
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import httpx
 
+from vtex_tracking_ext.call.faults import Fault, fault_of
+from vtex_tracking_ext.call.outcome import Answer
 from vtex_tracking_ext.errors import ConfigurationError
 
-from .caller_client import SyncHttpxStub
+from .body import Body
+from .caller_client import SyncHttpxExchange, trust_in
+from .connection import Connection
 from .pool import Pool
-from .via_httpcore import Carrier
-
-try:
-    from . import connection, direct
-except ImportError:  # pragma: no cover - without the extra, as in the test of the wheel
-    direct = None  # type: ignore[assignment]
+from .progress import Progress
+from .proxy import route_to
+from .request import BUILD_ERRORS, Origin, build_request, encode_request
+from .response import ResponseReader
+from .tls import tls_context
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from vtex_tracking_ext.call.faults import Trust
-    from vtex_tracking_ext.call.steps import Attempt, Exchange
-    from vtex_tracking_ext.config.server import Wiring
-
-    from .request import Stub
-
-#: What the transports of httpx itself can be trusted to tell. Another library's cannot: a cut after sending has been
-#: seen reported as a failed connection.
-_TRUST: Final[Mapping[object, Trust]] = {
-    httpx.HTTPTransport: "progress",
-    httpx.AsyncHTTPTransport: "progress",
-    httpx.MockTransport: "exceptions",
-    httpx.ASGITransport: "exceptions",
-    httpx.WSGITransport: "exceptions",
-}
-
-
-#: How a caller's client sends: without its own credentials, never elsewhere, and with the body still to be read.
-AS_IT_IS: Final[Mapping[str, Any]] = {"stream": True, "auth": None, "follow_redirects": False}
-
-
-class _OwnTransport(httpx.HTTPTransport):
-    """httpx's transport over a pool of ours. It overrides nothing that test tools replace (vcrpy, pytest-httpx)."""
-
-    def __init__(self, carrier: Carrier) -> None:  # the base class would build a pool of its own
-        self._pool = cast("Any", carrier)
-
-
-def sends_itself(method: object) -> bool:
-    """Tell whether a method of httpx's transports, such as ``handle_request``, is httpx's own.
-
-    Test tools and instrumentation put theirs in its place, before this module is imported or while a client lives; then
-    requests must go through it. They copy the name, the module and the docstring of what they replace, not its globals.
-    """
-    return type(method) is FunctionType and method.__globals__["__name__"].partition(".")[0] == "httpx"
-
-
-def trust_in(http: httpx.Client | httpx.AsyncClient, base_url: str) -> Trust:
-    """Tell what can be believed of the transport through which a caller's client goes to the server.
-
-    Raises:
-        ConfigurationError: It speaks HTTP/2, where a connection cannot be kept from being used again, or it does not
-            verify who the server is.
-    """
-    find: Callable[[httpx.URL], object] | None = getattr(http, "_transport_for_url", None)
-    url = httpx.URL(base_url)
-    transport = find(url) if find else None
-    pool = getattr(transport, "_pool", None)
-    if getattr(pool, "_http2", False):
-        raise ConfigurationError("http_client speaks HTTP/2: hand in one made without http2=True.")
-    tls = getattr(pool, "_ssl_context", None) if url.scheme == "https" else None
-    if tls is not None and not (tls.check_hostname and tls.verify_mode is ssl.CERT_REQUIRED):
-        raise ConfigurationError(
-            "http_client does not verify who the server is: hand in one made without verify=False, and with the "
-            "server's authority in a context of its own if need be: verify=ssl.create_default_context(cafile=...)."
-        )
-    return _TRUST.get(type(transport), "nothing")
-
-
-def address_of(base_url: str) -> direct.Address:
-    """Return a server's address as requests name it, by httpx's rules."""
-    url = httpx.URL(base_url)
-    return direct.Address(url.netloc.decode("ascii"), url.raw_path.decode("ascii").rstrip("/"))
+    from vtex_tracking_ext.call.steps import Attempt
+    from vtex_tracking_ext.config.redaction import Redactor
+    from vtex_tracking_ext.config.server import Server
 
 
 class SyncTransport:
-    """Carries out attempts, one at a time a thread.
+    """Makes attempts, one at a time in each thread.
+
+    Args:
+        server: The server, and how to reach it.
+        http_client: A caller's client to send through, or None.
 
     Raises:
-        ConfigurationError: ``http`` is no synchronous client, or one that cannot be given the guarantees.
+        ConfigurationError: ``http_client`` is not a synchronous client, or cannot be given the guarantees.
     """
 
-    def __init__(self, wiring: Wiring, http: httpx.Client | None) -> None:
-        if not (http is None or isinstance(http, httpx.Client)):
-            raise ConfigurationError(f"http_client is {type(http).__name__}: hand in an httpx.Client, or none.")
-        self._wiring = wiring
+    def __init__(self, server: Server, http_client: httpx.Client | None) -> None:
+        if not (http_client is None or isinstance(http_client, httpx.Client)):
+            raise ConfigurationError(f"http_client is {type(http_client).__name__}: hand in an httpx.Client, or none.")
+        self._server = server
         self._closed = False
-        self._http = http
-        if http is not None:
-            self._trust = trust_in(http, wiring.base_url)
+        self._http = http_client
+        if http_client is not None:
+            self._trust = trust_in(http_client, server.base_url)
             return
-        route = wiring.route()
-        self._own = _OwnTransport(Carrier(route, wiring.max_connections))
-        self._direct: Pool[connection.Connection] | None = None
-        if direct is not None and route.proxy is None:
-            self._direct = Pool(functools.partial(connection.Connection, route), wiring.max_connections)
-            self._address = address_of(wiring.base_url)
+        route = route_to(server)
+        self._origin = origin_of(server.base_url)
+        self._pool = Pool(functools.partial(Connection, route), server.max_connections)
 
-    def attempt(self, step: Attempt) -> Exchange:
-        """Make one request, through the generated function.
+    def attempt(self, step: Attempt) -> Answer | Fault:
+        """Make one request, and return the answer or the fault that it ended in.
 
         Raises:
             ConfigurationError: The client is closed.
         """
         if self._closed or (self._http is not None and self._http.is_closed):
             raise ConfigurationError("This client is closed: make another one.")
-        stub = self._stub(step.seconds)
-        try:
-            response = step.call.sync(client=stub, **step.call.arguments)
-        except Exception:  # noqa: BLE001 - handed on unless a request was made
-            return stub.without_parsed()
-        return stub.with_parsed(response)
-
-    def _stub(self, seconds: float) -> Stub:
         if self._http is not None:
-            send = functools.partial(self._http.send, **AS_IT_IS)
-            return SyncHttpxStub(self._wiring, seconds, send, owned=False, trust=self._trust)
-        if self._direct is not None and sends_itself(httpx.HTTPTransport.handle_request):
-            return direct.SyncDirectStub(self._wiring, seconds, self._address, self._direct)
-        return SyncHttpxStub(self._wiring, seconds, self._own.handle_request, owned=True, trust="progress")
+            return SyncHttpxExchange(self._server, step.seconds, self._trust).send(self._http, step.call)
+        if is_own_method(httpx.HTTPTransport.handle_request):
+            return self._exchange(step)
+        with httpx.Client(**substitute_options(self._server)) as substitute:
+            return SyncHttpxExchange(self._server, step.seconds, "progress").send(substitute, step.call)
+
+    def _exchange(self, step: Attempt) -> Answer | Fault:
+        progress, reader = Progress(step.seconds), ResponseReader(Body)
+        try:
+            request = encode_request(build_request(step.call, self._server), self._origin)
+        except BUILD_ERRORS as error:
+            return unbuildable(error)
+        try:
+            connection = self._pool.acquire(progress)
+            try:
+                connection.exchange(request, reader, progress)
+            finally:
+                self._pool.release(connection)
+        except Exception as error:  # noqa: BLE001 - every exception is a fault, unless the head of an answer came
+            return result_of(reader, progress, error, self._server.redactor)
+        return result_of(reader, progress, None, self._server.redactor)
 
     def close(self) -> None:
-        """Close the connections, unless the caller's own client holds them."""
+        """Close the connections, except those of a caller's client."""
         self._closed = True
         if self._http is None:
-            self._own.close()
-            if self._direct is not None:
-                self._direct.close()
+            self._pool.close()
+
+
+def is_own_method(method: object) -> bool:
+    """Return whether a method of httpx's transports, such as ``handle_request``, sends as httpx wrote it.
+
+    Test tools replace the method, before this module is imported or while a client lives; then requests must go through
+    it. Their functions copy the name, module and docstring of httpx's, but not its globals. Instrumentation such as
+    OpenTelemetry's wraps the method by wrapt and only observes; connections of our own do not pass through it, because
+    a request through httpx needs a new connection, with a TLS handshake, each time.
+    """
+    if hasattr(method, "_self_wrapper"):  # a wrapt.FunctionWrapper
+        method = inspect.unwrap(cast("FunctionType", method))
+    return type(method) is FunctionType and method.__globals__["__name__"].partition(".")[0] == "httpx"
+
+
+def substitute_options(server: Server) -> dict[str, Any]:
+    """Return the options of the httpx client through which requests go while a test tool replaces httpx's transport."""
+    verify = tls_context(server.ca_file, trust_env=server.trust_env)()
+    return {"verify": verify, "proxy": server.proxy, "trust_env": server.trust_env}
+
+
+def origin_of(base_url: str) -> Origin:
+    """Return a server as requests name it, normalised by httpx."""
+    url = httpx.URL(base_url)
+    return Origin(url.netloc.decode("ascii"), url.raw_path.decode("ascii").rstrip("/"))
+
+
+def unbuildable(error: Exception) -> Fault:
+    """Return the fault of a request that could not be built."""
+    return Fault(f"the request cannot be built: {type(error).__name__}", sent=False)
+
+
+def result_of(
+    reader: ResponseReader, progress: Progress, error: Exception | None, redactor: Redactor
+) -> Answer | Fault:
+    """Return the answer if its head was received, whatever happened to its body; else the fault."""
+    if reader.status is not None and reader.body is not None:
+        complete, content = reader.body.complete, reader.body.content
+        return Answer(
+            reader.status, redactor.redact_headers(reader.headers), redactor.redact_bytes(content), complete=complete
+        )
+    assert error is not None  # noqa: S101 - without a whole head there is one
+    return fault_of(error, redactor.redact(str(error)), sent=progress.may_have_left, trust="progress")

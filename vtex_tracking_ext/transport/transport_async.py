@@ -1,94 +1,97 @@
-"""The asynchronous client's way out: the twin of :mod:`.transport`."""
+"""Make one attempt of a call with asyncio: the twin of :mod:`.transport`."""
 
 from __future__ import annotations
 
 import asyncio
 import functools
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 import httpx
 
 from vtex_tracking_ext.errors import ConfigurationError
 
-from .caller_client_async import AsyncHttpxStub
+from .body import Body
+from .caller_client import trust_in
+from .caller_client_async import AsyncHttpxExchange
+from .connection_async import AsyncConnection
 from .pool_async import AsyncPool
-from .transport import AS_IT_IS, address_of, sends_itself, trust_in
-from .via_httpcore_async import AsyncCarrier
-
-try:
-    from . import connection_async, direct_async
-except ImportError:  # pragma: no cover - without the extra, as in the test of the wheel
-    direct_async = None  # type: ignore[assignment]
+from .progress import Progress
+from .proxy import route_to
+from .request import BUILD_ERRORS, build_request, encode_request
+from .response import ResponseReader
+from .transport import is_own_method, origin_of, result_of, substitute_options, unbuildable
 
 if TYPE_CHECKING:
-    from vtex_tracking_ext.call.steps import Attempt, Exchange
-    from vtex_tracking_ext.config.server import Wiring
-
-    from .request import Stub
-
-
-class _OwnAsyncTransport(httpx.AsyncHTTPTransport):
-    """Its asynchronous twin."""
-
-    def __init__(self, carrier: AsyncCarrier) -> None:
-        self._pool = cast("Any", carrier)
+    from vtex_tracking_ext.call.faults import Fault
+    from vtex_tracking_ext.call.outcome import Answer
+    from vtex_tracking_ext.call.steps import Attempt
+    from vtex_tracking_ext.config.server import Server
 
 
 class AsyncTransport:
-    """Its asynchronous twin: carries out as many attempts at once as there are tasks.
+    """Makes attempts, as many at once as there are tasks.
+
+    Args:
+        server: The server, and how to reach it.
+        http_client: A caller's client to send through, or None.
 
     Raises:
-        ConfigurationError: ``http`` is no asynchronous client, or one that cannot be given the guarantees.
+        ConfigurationError: ``http_client`` is not an asynchronous client, or cannot be given the guarantees.
     """
 
-    def __init__(self, wiring: Wiring, http: httpx.AsyncClient | None) -> None:
-        if not (http is None or isinstance(http, httpx.AsyncClient)):
-            raise ConfigurationError(f"http_client is {type(http).__name__}: hand in an httpx.AsyncClient, or none.")
-        self._wiring = wiring
+    def __init__(self, server: Server, http_client: httpx.AsyncClient | None) -> None:
+        if not (http_client is None or isinstance(http_client, httpx.AsyncClient)):
+            raise ConfigurationError(
+                f"http_client is {type(http_client).__name__}: hand in an httpx.AsyncClient, or none."
+            )
+        self._server = server
         self._closed = False
-        self._http = http
-        if http is not None:
-            self._trust = trust_in(http, wiring.base_url)
+        self._http = http_client
+        if http_client is not None:
+            self._trust = trust_in(http_client, server.base_url)
             return
-        route = wiring.route()
-        self._own = _OwnAsyncTransport(AsyncCarrier(route, wiring.max_connections))
-        self._direct: AsyncPool[connection_async.AsyncConnection] | None = None
-        if direct_async is not None and route.proxy is None:
-            connect = functools.partial(connection_async.connect_async, route)
-            self._direct = AsyncPool(connect, wiring.max_connections)
-            self._address = address_of(wiring.base_url)
+        route = route_to(server)
+        self._origin = origin_of(server.base_url)
+        self._pool = AsyncPool(functools.partial(AsyncConnection.open, route), server.max_connections)
 
-    async def attempt(self, step: Attempt) -> Exchange:
-        """Make one request, through the generated function.
+    async def attempt(self, step: Attempt) -> Answer | Fault:
+        """Make one request, and return the answer or the fault that it ended in.
 
         Raises:
-            ConfigurationError: The client is closed, or asyncio does not run.
+            ConfigurationError: The client is closed, or asyncio is not running.
         """
         if self._closed or (self._http is not None and self._http.is_closed):
             raise ConfigurationError("This client is closed: make another one.")
         try:
             asyncio.get_running_loop()
-        except RuntimeError:  # trio, say
+        except RuntimeError:  # for example under trio
             raise ConfigurationError("AsyncTrackingClient runs under asyncio alone.") from None
-        stub = self._stub(step.seconds)
-        try:
-            response = await step.call.asyncio(client=stub, **step.call.arguments)
-        except Exception:  # noqa: BLE001 - handed on unless a request was made
-            return stub.without_parsed()
-        return stub.with_parsed(response)
-
-    def _stub(self, seconds: float) -> Stub:
         if self._http is not None:
-            send = functools.partial(self._http.send, **AS_IT_IS)
-            return AsyncHttpxStub(self._wiring, seconds, send, owned=False, trust=self._trust)
-        if self._direct is not None and sends_itself(httpx.AsyncHTTPTransport.handle_async_request):
-            return direct_async.AsyncDirectStub(self._wiring, seconds, self._address, self._direct)
-        return AsyncHttpxStub(self._wiring, seconds, self._own.handle_async_request, owned=True, trust="progress")
+            return await AsyncHttpxExchange(self._server, step.seconds, self._trust).send(self._http, step.call)
+        if is_own_method(httpx.AsyncHTTPTransport.handle_async_request):
+            return await self._exchange(step)
+        async with httpx.AsyncClient(**substitute_options(self._server)) as substitute:
+            return await AsyncHttpxExchange(self._server, step.seconds, "progress").send(substitute, step.call)
 
-    async def close(self) -> None:
-        """Close the connections, unless the caller's own client holds them."""
+    async def _exchange(self, step: Attempt) -> Answer | Fault:
+        progress, reader = Progress(step.seconds), ResponseReader(Body)
+        try:
+            request = encode_request(build_request(step.call, self._server), self._origin)
+        except BUILD_ERRORS as error:
+            return unbuildable(error)
+        try:
+            async with asyncio.timeout(progress.seconds_left()):
+                connection = await self._pool.acquire(progress)
+                try:
+                    await connection.exchange(request, reader, progress)
+                finally:
+                    self._pool.release(connection)
+        except Exception as error:  # noqa: BLE001 - every exception is a fault, unless the head of an answer came
+            return result_of(reader, progress, error, self._server.redactor)
+        return result_of(reader, progress, None, self._server.redactor)
+
+    async def aclose(self) -> None:
+        """Close the connections of this loop, except those of a caller's client."""
         self._closed = True
         if self._http is None:
-            await self._own.aclose()
-            if self._direct is not None:
-                await self._direct.aclose()
+            self._pool.close()

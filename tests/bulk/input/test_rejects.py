@@ -60,8 +60,8 @@ def test_each_invalid_row_is_written_once_with_all_reasons(tmp_path: Path) -> No
     assert header == ["reason", *HEADER.strip().split(",")]
     assert one == [REASON, *BAD.strip().split(",")]
     first, _, second = two[0].partition(" | ")
-    assert first.startswith("column order_id: '1 01' has a space")
-    assert second == "column description: empty; say what happened, it is what the shopper reads"
+    assert first.startswith("column order_id: '1 01' contains a space")
+    assert second == "column description: empty; describe the event, because the shopper reads this text"
 
 
 def test_no_rejects_file_without_invalid_rows(tmp_path: Path) -> None:
@@ -228,7 +228,7 @@ def test_json_lines_get_a_reason_key(tmp_path: Path) -> None:
     assert text.endswith("}\n")
     assert "Niter\xf3i" in text
     document = json.loads(text)
-    assert document.pop("reason").startswith("column order_id: '1 01' has a space")
+    assert document.pop("reason").startswith("column order_id: '1 01' contains a space")
     assert document == record
     (again,) = read_rows(found, NOW, ignore_unknown=True)
     assert isinstance(again, RowProblem)

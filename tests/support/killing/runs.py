@@ -66,14 +66,18 @@ class Child:
         )
         self._heard = threading.Event()
 
+    def send_signal(self, number: signal.Signals) -> None:
+        """Send a signal."""
+        self._process.send_signal(number)
+
     def kill(self) -> None:
-        """End it at once, as a power cut would, and return when it is gone."""
-        self._process.send_signal(signal.SIGKILL)
+        """Kill the process, and wait until it has ended."""
+        self.send_signal(signal.SIGKILL)
         self._process.wait(SOON)
 
     def terminate(self) -> None:
-        """Ask it to end, as a service manager does."""
-        self._process.send_signal(signal.SIGTERM)
+        """Send SIGTERM."""
+        self.send_signal(signal.SIGTERM)
 
     def interrupt(self) -> None:
         """Press Ctrl-C, and return when it has told that it heard."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
-from vtex_tracking_ext.call.order_lookup import Shown, most_matched, texts_of
+from vtex_tracking_ext.call.order_lookup import RecordedInvoice, comparison_key, max_matching
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,18 +32,18 @@ def found_among(packages: Iterable[Package], invoice_number: str, entries: Itera
         invoice_number: The invoice whose entries they are.
         entries: Its entries, applied ones and those in doubt.
     """
-    shown = Shown(invoice_number, packages)
+    shown = RecordedInvoice(invoice_number, packages)
     given = tuple(entries)
     groups: defaultdict[tuple[str, ...], dict[int, frozenset[int]]] = defaultdict(dict)  # by what they tell
     for entry in given:
         if entry.event is not None:
-            groups[texts_of(entry.event)][entry.id] = shown.fitting(entry.event)
-    most = {texts: most_matched(tuple(group.values())) for texts, group in groups.items()}
+            groups[comparison_key(entry.event)][entry.id] = shown.matches(entry.event)
+    most = {texts: max_matching(tuple(group.values())) for texts, group in groups.items()}
 
     def is_there(entry: Entry) -> bool:
         if entry.event is None:
             return shown.is_delivered(entry.delivered_date)
-        texts = texts_of(entry.event)
-        return most[texts] > most_matched([fits for id_, fits in groups[texts].items() if id_ != entry.id])
+        texts = comparison_key(entry.event)
+        return most[texts] > max_matching([fits for id_, fits in groups[texts].items() if id_ != entry.id])
 
     return frozenset(entry.id for entry in given if entry.state != "applied" and is_there(entry))

@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from vtex_tracking_ext.call.checks import day_text, moment_text, problems_of
+from vtex_tracking_ext.call.checks import format_delivered_date, format_event_date, update_problems
 from vtex_tracking_ext.events import TrackingUpdate
 
 from .columns import COLUMNS, Columns
@@ -32,7 +32,7 @@ def check_rows(items: Iterable[RowInput], now: dt.datetime) -> Iterator[Row | Ro
     Args:
         items: Rows or problems as :func:`~.reader.read_rows` yields them, which pass unchanged; mappings with the
             columns of a file, whose dates may be dates and datetimes; or updates, of which each event becomes a row.
-        now: The current time, aware; see :func:`vtex_tracking_ext.call.checks.check`.
+        now: The current time, aware; see :func:`vtex_tracking_ext.call.checks.update_problems`.
     """
     unchecked: Iterable[object] = items  # the caller may not use a type checker
     for number, item in enumerate(unchecked, 1):
@@ -50,14 +50,14 @@ def check_rows(items: Iterable[RowInput], now: dt.datetime) -> Iterator[Row | Ro
 
 
 def _update_rows(update: TrackingUpdate, place: Place, now: dt.datetime) -> Iterator[Row | RowProblem]:
-    problems = problems_of(update, now)
+    problems = update_problems(update, now)
     if problems:
         yield from (RowProblem(place, problem.place, problem.message) for problem in problems)
         return
     for event in update.events:
         yield Row(place, "", update.order_id, update.invoice_number, event, is_delivered=False, delivered_date=None)
     if update.is_delivered:
-        moment = None if update.delivered_date is None else moment_text(update.delivered_date)
+        moment = None if update.delivered_date is None else format_delivered_date(update.delivered_date)
         yield Row(place, "", update.order_id, update.invoice_number, None, is_delivered=True, delivered_date=moment)
 
 
@@ -67,6 +67,6 @@ def _mapping_rows(item: Mapping[str, Any], place: Place, now: dt.datetime) -> It
         is_moment = key in _MOMENTS
         if isinstance(value, dt.datetime) and is_moment and value.tzinfo is not None:
             now = now.astimezone(value.tzinfo)  # whether it is in the future is decided in its own time zone
-        to_text = moment_text if is_moment else day_text
+        to_text = format_delivered_date if is_moment else format_event_date
         document[str(key)] = to_text(value) if isinstance(value, dt.date) else value
     return check_object(place, document, None, _COLUMNS, now)

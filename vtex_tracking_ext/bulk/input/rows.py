@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from attrs import field, frozen
 
-from vtex_tracking_ext.call.checks import problems_of
+from vtex_tracking_ext.call.checks import update_problems
 from vtex_tracking_ext.errors import VtexTrackingError
 from vtex_tracking_ext.events import TrackingEvent, TrackingUpdate
 from vtex_tracking_ext.text import quoted
@@ -140,7 +140,7 @@ def check_row(
             a bool.
         raw: The row as it stood in its file.
         faults: What is known to be wrong with it.
-        now: The current time, aware; see :func:`vtex_tracking_ext.call.checks.check`.
+        now: The current time, aware; see :func:`vtex_tracking_ext.call.checks.update_problems`.
     """
     order_id, invoice_number, date, city, state, description, flag, delivered_date, account = values
     is_delivered = flag if isinstance(flag, bool) else _FLAGS.get(flag.strip().casefold()) if flag else False
@@ -153,7 +153,7 @@ def check_row(
         place, account or "", order_id or "", invoice_number or "", event, is_delivered, delivered_date or None, raw
     )
     events = () if event is None else (event,)
-    problems = problems_of(
+    problems = update_problems(
         TrackingUpdate(row.order_id, row.invoice_number, events, is_delivered, row.delivered_date), now
     )
     if not faults and not problems:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 
 from attrs import evolve, field, frozen
 
-from vtex_tracking_ext.call.checks import day_text, moment_text
+from vtex_tracking_ext.call.checks import format_delivered_date, format_event_date
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -234,10 +234,12 @@ def drafts_from_row(row: Row, account: str) -> tuple[Draft, ...]:
     package = PackageKey(row.account or account, row.order_id, row.invoice_number)
     drafts = []
     if row.event is not None:
-        event = row.event if isinstance(row.event.date, str) else evolve(row.event, date=day_text(row.event.date))
+        event = (
+            row.event if isinstance(row.event.date, str) else evolve(row.event, date=format_event_date(row.event.date))
+        )
         drafts.append(Draft(package, entry_key(package, event), event, None, row.place))
     if row.is_delivered:
-        moment = None if row.delivered_date is None else moment_text(row.delivered_date)
+        moment = None if row.delivered_date is None else format_delivered_date(row.delivered_date)
         drafts.append(Draft(package, entry_key(package, None), None, moment, row.place))
     return tuple(drafts)
 
@@ -252,7 +254,7 @@ def entry_key(package: PackageKey, event: TrackingEvent | None) -> bytes:
     if event is None:
         told = "8:delivery"
     else:
-        date, city = day_text(event.date), _composed(event.city)
+        date, city = format_event_date(event.date), _composed(event.city)
         state, description = _composed(event.state), _composed(event.description)
         told = f"5:event{len(date)}:{date}{len(city)}:{city}{len(state)}:{state}{len(description)}:{description}"
     # Each with its length, because a join on any character could make one text of two different lists.

@@ -1,0 +1,1 @@
+"""Modules behind the commands that measure: bench, instructions, and the trials of pushes, paces and fleets."""

@@ -1,0 +1,265 @@
+"""The measurements behind ``scripts/fleet_bench``."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lib.stub_server import stub_server
+from vtex_tracking_ext.bulk.delivery.pace import DEFAULT_RATE, Throttle
+from vtex_tracking_ext.bulk.journal.entries import PackageKey
+from vtex_tracking_ext.bulk.journal.postgres import PostgresJournal
+from vtex_tracking_ext.fleet.account_pace import Paces
+from vtex_tracking_ext.fleet.enqueue import Ringing
+from vtex_tracking_ext.fleet.tables import prepare
+from vtex_tracking_ext.fleet.task import make_app
+from vtex_tracking_ext.sandbox import APP_KEY, APP_TOKEN, Oms, OmsSettings, running
+
+from support.postgres import Databases, Server
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator, Sequence
+
+CLI = (sys.executable, "-m", "vtex_tracking_ext.cli")
+
+#: Calls per second that no measurement reaches.
+NO_LIMIT = 1000.0
+
+#: Number of fetches that are measured.
+FETCHES = 200
+
+TOO_MANY_REQUESTS = 429
+
+#: Seconds between two polls of a run's progress.
+POLL_INTERVAL = 0.05
+
+
+def throughput(arguments: argparse.Namespace, server: Server) -> None:
+    """Deliver the same events with one worker, with two and so on, and by a push with a SQLite journal."""
+    events = arguments.events
+    print(f"\nthroughput, {events} events, each a package and a call of its own")
+    with stub_server() as url, tempfile.TemporaryDirectory() as folder:
+        file, one_event = Path(folder, "events.csv"), Path(folder, "one.csv")
+        write_events(file, events)
+        write_events(one_event, 1)
+        startup = push(url, one_event, Path(folder, "one.db"))[1]
+        seconds, cpu = push(url, file, Path(folder, "journal.db"))
+        print(f"push, SQLite journal      {per_event(cpu - startup, events)} of the client, {seconds:.1f} s in all")
+        print("  (its rate starts at ten calls per second and grows, so the duration is not comparable)")
+        for workers in range(1, arguments.workers + 1):
+            database_before = postgres_cpu_seconds(server)
+            fleet = Fleet(server, url, file)
+            idle = fleet.idle_worker()
+            enqueue = fleet.enqueue()
+            seconds, cpu = fleet.deliver(workers, events)
+            client = per_event(cpu - idle * workers + enqueue, events)
+            database = per_event(postgres_cpu_seconds(server) - database_before, events)
+            print(
+                f"{workers} workers                 {events / seconds:.0f} events per second; {client} of the client "
+                f"(of which push --enqueue {per_event(enqueue, events)}), {database} of PostgreSQL"
+            )
+
+
+def fetch(arguments: argparse.Namespace, server: Server) -> None:
+    """Fetch tasks from a short and from a long queue."""
+    print(f"\nmedian of {FETCHES} fetches of a task (Procrastinate's fetch_job, round trip included)")
+    with PostgresJournal.open(Databases(server.url).new()) as journal:
+        with journal.connections.connection() as connection:
+            prepare(connection)
+        ringing, queued = Ringing(journal.connections), 0
+        for number in (1000, arguments.tasks):
+            started = time.monotonic()
+            ringing.ring(PackageKey("big", f"{n}-01", "1") for n in range(queued, number))
+            seconds, queued = time.monotonic() - started, number
+            print(f"{number:7} queued            {fetch_milliseconds(journal):.2f} ms; enqueuing took {seconds:.1f} s")
+        with journal.connections.connection() as connection:
+            connection.execute("UPDATE procrastinate_jobs SET scheduled_at = now() + interval '1 hour'")
+            connection.execute("VACUUM ANALYZE procrastinate_jobs")
+        ringing.ring(PackageKey("small", f"{n}-01", "1") for n in range(FETCHES + 10))
+        print(f"{number:7} scheduled later, task of another queue {fetch_milliseconds(journal, ['small']):.2f} ms")
+        print(f"{number:7} scheduled later, none due              {fetch_milliseconds(journal, ['big']):.2f} ms")
+
+
+def pace(arguments: argparse.Namespace, server: Server) -> None:
+    """Let workers find a hidden rate limit."""
+    limit, workers = arguments.limit, arguments.workers
+    print(f"\npace, hidden limit of {limit} calls per second, {workers} workers, {arguments.seconds:.0f} s")
+    orders = int(limit * arguments.seconds * 1.2)
+    oms = Oms(OmsSettings(rate_limit=limit, rate_window=1.0, retry_after=1))
+    oms.received = type(oms.received)(maxlen=2 * orders)
+    for number in range(orders):
+        oms.add_order(f"{number}-01", ["1"])
+    with running(oms) as url, tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "events.csv")
+        write_events(file, orders)
+        fleet = Fleet(server, url, file, DEFAULT_RATE)
+        fleet.enqueue()
+        with fleet.workers(workers):
+            while not oms.received:
+                time.sleep(POLL_INTERVAL)
+            started = time.monotonic()
+            time.sleep(arguments.seconds)
+            seconds, requests = time.monotonic() - started, list(oms.received)
+    throttled = sum(request.status == TOO_MANY_REQUESTS for request in requests)
+    applied = len(requests) - throttled
+    print(f"limit used   {applied / (limit * seconds):.1%} ({applied} calls in {seconds:.1f} s)")
+    print(f"429          {throttled}, {throttled / len(requests):.2%} of all calls")
+
+
+class Fleet:
+    """Workers on a new database.
+
+    Args:
+        server: The PostgreSQL server.
+        url: Address of the server in VTEX's place.
+        file: The events.
+        rate: Maximum rate of a worker, calls per second.
+    """
+
+    def __init__(self, server: Server, url: str, file: Path, rate: float = NO_LIMIT) -> None:
+        self.journal = Databases(server.url).new()
+        self.rate = rate
+        self.file = file
+        self.environment = environment_of(url, self.journal)
+
+    def enqueue(self) -> float:
+        """Add the events to the journal and enqueue their tasks; return the CPU seconds."""
+        return run([*CLI, "push", "--enqueue", str(self.file)], self.environment)[1]
+
+    def idle_worker(self) -> float:
+        """Return the CPU seconds of a worker that only starts and ends."""
+        child = self._start_worker()
+        os.kill(child.pid, signal.SIGTERM)
+        return wait(child)
+
+    def deliver(self, workers: int, events: int) -> tuple[float, float]:
+        """Deliver what is pending; return the seconds from the first to the last call, and the CPU seconds."""
+
+        def set_rate(shared: Any, _: float) -> None:
+            shared.throttle = Throttle(NO_LIMIT, rate=NO_LIMIT)
+
+        with PostgresJournal.open(self.journal) as journal:
+            (label,) = journal.counts()
+            Paces(journal.connections).change(label, set_rate)
+            with self.workers(workers) as cpu_seconds:
+                while journal.counts()[label]["applied"] < events:
+                    time.sleep(POLL_INTERVAL)
+            with journal.connections.connection() as connection:
+                ((seconds,),) = connection.execute(
+                    "SELECT extract(epoch FROM max(settled) - min(begun))::float8 FROM entries"
+                )
+        return float(seconds), sum(cpu_seconds)
+
+    @contextmanager
+    def workers(self, number: int) -> Iterator[list[float]]:
+        """Run workers in the block; after it, the list holds the CPU seconds of each."""
+        cpu_seconds: list[float] = []
+        children = [self._start_worker() for _ in range(number)]
+        try:
+            yield cpu_seconds
+        finally:
+            for child in children:
+                os.kill(child.pid, signal.SIGTERM)
+            cpu_seconds += map(wait, children)
+
+    def _start_worker(self) -> subprocess.Popen[str]:
+        command = [*CLI, "worker", "--quiet", "--rate", str(self.rate)]
+        child = subprocess.Popen(command, env=self.environment, stderr=subprocess.PIPE, text=True)
+        assert child.stderr is not None  # noqa: S101 - for the types
+        child.stderr.readline()  # written when it is ready
+        return child
+
+
+def write_events(file: Path, number: int) -> None:
+    """Write a file with one event for each of some packages."""
+    rows = "".join(f"{n}-01,1,2026-10-01,posted\n" for n in range(number))
+    file.write_text(f"order_id,invoice_number,date,description\n{rows}", encoding="utf-8")
+
+
+def push(url: str, file: Path, journal: Path) -> tuple[float, float]:
+    """Push a file with a SQLite journal; return the seconds and the CPU seconds."""
+    return run([*CLI, "push", str(file), "--rate", str(NO_LIMIT)], environment_of(url, str(journal)))
+
+
+def environment_of(url: str, journal: str) -> dict[str, str]:
+    """Return the environment variables of a command."""
+    return {
+        **{name: value for name, value in os.environ.items() if not name.startswith("VTEX_")},
+        "VTEX_ACCOUNT": "sandbox",
+        "VTEX_BASE_URL": url,
+        "VTEX_APP_KEY": APP_KEY,
+        "VTEX_APP_TOKEN": APP_TOKEN,
+        "VTEX_JOURNAL": journal,
+    }
+
+
+def run(command: Sequence[str], environment: dict[str, str]) -> tuple[float, float]:
+    """Run a command; return the seconds and the CPU seconds."""
+    started = time.monotonic()
+    child = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True)
+    cpu_seconds = wait(child)
+    return time.monotonic() - started, cpu_seconds
+
+
+def wait(child: subprocess.Popen[str]) -> float:
+    """Wait until a process ends, and return its CPU seconds."""
+    _, status, usage = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    if child.stderr:
+        child.stderr.close()
+    if child.returncode:
+        raise SystemExit(f"{child.args!r} ended with status {child.returncode}.")
+    return usage.ru_utime + usage.ru_stime
+
+
+def postgres_cpu_seconds(server: Server) -> float:
+    """Return the CPU seconds of PostgreSQL's processes so far, ended ones included."""
+    tick = os.sysconf("SC_CLK_TCK")
+    (postmaster,) = re.findall(r"^[0-9]+", (server.data / "postmaster.pid").read_text())
+    total = 0
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            numbers = stat.read_text().rpartition(")")[2].split()
+        except OSError:  # the process has ended
+            continue
+        if stat.parent.name == postmaster:
+            total += sum(map(int, numbers[11:15]))  # its own time, and that of its ended children
+        elif numbers[1] == postmaster:
+            total += sum(map(int, numbers[11:13]))
+    return total / tick
+
+
+def fetch_milliseconds(journal: PostgresJournal, queues: list[str] | None = None) -> float:
+    """Fetch tasks, and return the median duration in milliseconds."""
+
+    async def do_nothing(*_: object) -> None:
+        """Do nothing."""
+
+    async def measure() -> float:
+        app = make_app(journal.address, do_nothing, do_nothing)
+        seconds = []
+        async with app.open_async():
+            worker = await app.job_manager.register_worker()
+            for _ in range(FETCHES):
+                started = time.perf_counter()
+                await app.job_manager.fetch_job(queues, worker)
+                seconds.append(time.perf_counter() - started)
+        return statistics.median(seconds) * 1000
+
+    return asyncio.run(measure())
+
+
+def per_event(seconds: float, events: int) -> str:
+    """Return CPU seconds per event as text."""
+    return f"{seconds / events * 1000:.2f} ms per event"

@@ -1,0 +1,52 @@
+"""scripts/walks: a call and a row stay easy to follow through the code."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+#: The largest accepted counts: calls, functions, files, changes of file. Lower them when the code gets simpler.
+BOUNDS: Final = {
+    "update()": (155, 114, 24, 71),
+    "update() answered with 500": (166, 121, 24, 67),
+    "push() of one row": (553, 302, 47, 249),
+    "vtex-tracking push FILE": (951, 475, 69, 477),
+}
+
+
+@pytest.fixture
+def script(load_script: Callable[[str], Any]) -> Any:
+    """Return scripts/walks as a module."""
+    return load_script("walks")
+
+
+def test_counts_stay_within_their_bounds(script: Any) -> None:
+    """No operation runs through more calls, functions, files or changes of file than its bounds allow."""
+    counts = script.count_walks()
+    assert counts.keys() == BOUNDS.keys()
+    above = {
+        name: f"{tuple(counts[name])}, but at most {bounds}"
+        for name, bounds in BOUNDS.items()
+        if any(number > bound for number, bound in zip(counts[name], bounds, strict=True))
+    }
+    assert above == {}
+
+
+def test_only_functions_of_the_package_are_counted(script: Any) -> None:
+    """Two made-up files of the package call each other; the test's own functions add nothing."""
+    folder = script.ROOT / "vtex_tracking_ext"
+    names: dict[str, Any] = {}
+    exec(compile("def low(): pass", folder / "low.py", "exec"), names)  # noqa: S102 - made up here
+    exec(compile("def high(): low(); low()", folder / "high.py", "exec"), names)  # noqa: S102 - made up here
+
+    def outside() -> None:
+        names["high"]()
+
+    recorder = script.CallRecorder()
+    with recorder.recording():
+        outside()
+    assert tuple(recorder.counts()) == (3, 2, 2, 2)
