@@ -140,7 +140,7 @@ class FleetTrial(Trial):
     def is_busy(self, reader: Any) -> bool:
         """Return whether an entry is in flight or a task is queued."""
         try:
-            with reader.connections.one() as connection:
+            with reader.connections.connection() as connection:
                 ((queued,),) = connection.execute(_QUEUED)
             return bool(queued or sum(states["in_flight"] for states in reader.counts().values()))
         except JournalError:  # the database is restarting

@@ -140,7 +140,7 @@ def check_row(
             a bool.
         raw: The row as it stood in its file.
         faults: What is known to be wrong with it.
-        now: The current time, aware; see :func:`vtex_tracking_ext.call.checks.check`.
+        now: The current time, aware; see :func:`vtex_tracking_ext.call.checks.update_problems`.
     """
     order_id, invoice_number, date, city, state, description, flag, delivered_date, account = values
     is_delivered = flag if isinstance(flag, bool) else _FLAGS.get(flag.strip().casefold()) if flag else False
