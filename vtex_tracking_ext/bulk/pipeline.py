@@ -189,7 +189,7 @@ class Run:
     @property
     def ended(self) -> dict[str, VtexTrackingError]:
         """The accounts that were ended early, with the error that did it."""
-        found = {label: delivery.stop_error for label, delivery in self.deliveries.items()}
+        found = {label: delivery.pace.stop_error for label, delivery in self.deliveries.items()}
         return {label: error for label, error in found.items() if error is not None}
 
     def deliver(self) -> None:

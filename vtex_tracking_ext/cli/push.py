@@ -207,8 +207,8 @@ def _deliver(
     for label in clients:
         teller.outcomes(journal.entries(Selection(("unknown", "in_flight"), label)), "unknown")
     for label, delivery in run.deliveries.items():
-        if delivery.stop_reason:
-            teller.ended(label, delivery.stop_reason)
+        if delivery.pace.stop_reason:
+            teller.ended(label, delivery.pace.stop_reason)
     teller.summary(intake, run, left, left_out)
     return Status.INTERRUPTED if stopped.happened else _status(intake, run, left, left_out)
 

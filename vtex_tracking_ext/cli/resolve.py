@@ -156,9 +156,9 @@ def _read(parsed: argparse.Namespace, journal: Journal, chosen: list[Selection])
                         delivery.resolve_unknown(evolve(selection, account=label))
             if stopped.happened:
                 return Status.INTERRUPTED
-            if delivery.stop_error is not None:
-                warn(f"{label}: given up: {visible(delivery.stop_reason, 600)}")
-                ends.append(status_of(delivery.stop_error))
+            if delivery.pace.stop_error is not None:
+                warn(f"{label}: given up: {visible(delivery.pace.stop_reason, 600)}")
+                ends.append(status_of(delivery.pace.stop_error))
     rest = _tell_rest(parsed, journal, applied=applied)
     return Status.CONFIGURATION if Status.CONFIGURATION in ends else max([rest, *ends])
 
