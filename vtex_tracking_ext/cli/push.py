@@ -194,8 +194,8 @@ def _deliver(
     for name in clients:
         console.outcomes(journal.entries(Selection(("unknown", "in_flight"), name)), "unknown")
     for name, account in delivery.accounts.items():
-        if account.stop_reason:
-            console.stopped(name, account.stop_reason)
+        if account.pace.stop_reason:
+            console.stopped(name, account.pace.stop_reason)
     console.summary(counts, delivery, remaining, left_out)
     return ExitCode.INTERRUPTED if signals.interrupted else _exit_code(counts, delivery, remaining, left_out)
 

@@ -147,9 +147,9 @@ def _read(parsed: argparse.Namespace, journal: Journal, selections: list[Selecti
                         delivery.resolve_unknown(evolve(selection, account=name))
             if signals.interrupted:
                 return ExitCode.INTERRUPTED
-            if delivery.stop_error is not None:
-                warn(f"{name}: stopped: {visible(delivery.stop_reason, 600)}")
-                errors.append(exit_code_of(delivery.stop_error))
+            if delivery.pace.stop_error is not None:
+                warn(f"{name}: stopped: {visible(delivery.pace.stop_reason, 600)}")
+                errors.append(exit_code_of(delivery.pace.stop_error))
     exit_code = _finish(parsed, journal, applied=applied)
     return ExitCode.CONFIGURATION if ExitCode.CONFIGURATION in errors else max([exit_code, *errors])
 

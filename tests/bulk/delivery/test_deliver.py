@@ -307,7 +307,7 @@ def test_an_order_that_cannot_be_read_leaves_the_doubt(bench: Bench, error: Exce
     bench.add(row(1, "a"), row(2, "x", "2"))
     bench.leave_in_flight(1)
     bench.account.read_answers(error)
-    assert bench.run().stop_error is None
+    assert bench.run().pace.stop_error is None
     assert bench.states() == {"a": "unknown", "x": "applied"}
     assert f"cannot be read: {error}" in bench.reasons()[0]
 
@@ -318,7 +318,7 @@ def test_an_account_that_cannot_be_read_at_all_ends(bench: Bench, error: Excepti
     bench.add(row(1, "a"), row(2, "x", "2"))
     bench.leave_in_flight(1)
     bench.account.read_answers(error)
-    assert bench.run().stop_error is error
+    assert bench.run().pace.stop_error is error
     assert bench.states() == {"a": "in_flight", "x": "pending"}
 
 
@@ -330,7 +330,7 @@ def test_what_no_other_call_can_mend_ends_the_account(bench: Bench, error: Excep
     bench.add(*(row(number, "a", str(number)) for number in range(1, 30)))
     bench.account.answers(error)
     delivery = bench.run(recheck_delays=ONCE)
-    assert delivery.stop_error is error
+    assert delivery.pace.stop_error is error
     assert len(bench.account.sent) == 1
     assert bench.journal.counts() == {"mystore": {"pending": 29}}
     assert bench.reasons()[0] == str(error)
@@ -420,7 +420,7 @@ def test_a_429_without_end_leaves_the_rest(bench: Bench) -> None:
     bench.add(row(1, "a"))
     bench.account.answers(*[refused(429, retry_after=0.0)] * 5)
     delivery = bench.run()
-    assert isinstance(delivery.stop_error, errors.RateLimitedError)
+    assert isinstance(delivery.pace.stop_error, errors.RateLimitedError)
     assert bench.states() == {"a": "pending"}
     assert len(bench.account.sent) == 3
 

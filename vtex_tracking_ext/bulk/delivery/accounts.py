@@ -71,7 +71,7 @@ class MultiAccountDelivery:
     @property
     def stop_errors(self) -> dict[str, VtexTrackingError]:
         """The accounts that were stopped early, with the error that stopped each."""
-        found = {account: delivery.stop_error for account, delivery in self.accounts.items()}
+        found = {account: delivery.pace.stop_error for account, delivery in self.accounts.items()}
         return {account: error for account, error in found.items() if error is not None}
 
     def run(self) -> None:

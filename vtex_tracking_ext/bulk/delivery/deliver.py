@@ -124,6 +124,7 @@ class AccountDelivery:
         clock: Returns the current time.
 
     Attributes:
+        pace: As given; it says why the account was ended.
         calls: Updates that were sent so far, refused ones included.
         reads: Orders that were read so far.
     """
@@ -141,7 +142,7 @@ class AccountDelivery:
         self._client = client
         self._journal = journal
         self._account = account
-        self._pace = pace
+        self.pace = pace
         self._report = report
         self._options = options or DeliveryOptions()
         self._clock = clock
@@ -151,20 +152,10 @@ class AccountDelivery:
         self.calls = 0
         self.reads = 0
 
-    @property
-    def stop_error(self) -> VtexTrackingError | None:
-        """The error that ended the account, or None."""
-        return self._pace.stop_error
-
-    @property
-    def stop_reason(self) -> str:
-        """Why the account was ended, or an empty text."""
-        return self._pace.stop_reason
-
     def stop(self) -> None:
         """Begin no other call; calls in progress are finished."""
         self._stopped.set()
-        self._pace.cancel()
+        self.pace.cancel()
 
     def run(self) -> None:
         """Deliver what is pending; returns when nothing more can be done now.
@@ -263,7 +254,7 @@ class AccountDelivery:
 
     def _read_order(self, package: PackageKey) -> tuple[Package, ...] | VtexTrackingError | None:
         """Return an order's packages, or why they cannot be read, or None if no call may be made any more."""
-        while self._pace.wait_for_turn():
+        while self.pace.wait_for_turn():
             with self._lock:
                 self.reads += 1
             try:
@@ -285,12 +276,12 @@ class AccountDelivery:
     def _send(self, batch: Sequence[Entry]) -> bool:
         """Send a batch, waiting while the account is over its limit, and return whether to go on with the package."""
         was_postponed = False
-        while self._pace.wait_for_turn():
+        while self.pace.wait_for_turn():
             # On disk before the request leaves: whatever happens from here on, it is known that it may have been sent.
             entries = self._mark_in_flight(batch)
             if not entries:
                 return True
-            if self._pace.is_turn_stale() and not was_postponed:
+            if self.pace.is_turn_stale() and not was_postponed:
                 # The journal was slow, also for other threads whose turns have passed. Postponing once is enough: with
                 # a consistently slow journal, the calls are spread out anyway.
                 self._journal.record_outcome(_ids(entries), "pending")
@@ -332,7 +323,7 @@ class AccountDelivery:
             outcome = "pending"
         elif isinstance(error, OutcomeUnknownError):
             outcome = "unknown"
-        seconds = self._pace.record_result(error)  # first: other threads must not begin a call meanwhile
+        seconds = self.pace.record_result(error)  # first: other threads must not begin a call meanwhile
         self._journal.record_outcome(_ids(entries), outcome, status_code=status, reason=reason)
         self._stop_or_report(seconds, error)
         if isinstance(error, _NOT_APPLIED):
@@ -345,11 +336,11 @@ class AccountDelivery:
         return outcome == "refused" or self._options.send_after_unknown
 
     def _record_result(self, error: VtexTrackingError | None) -> None:
-        self._stop_or_report(self._pace.record_result(error), error)
+        self._stop_or_report(self.pace.record_result(error), error)
 
     def _stop_or_report(self, seconds: float, error: VtexTrackingError | None) -> None:
         """Stop if the account has ended, or report a pause of so many seconds."""
-        if self._pace.stop_reason:
+        if self.pace.stop_reason:
             self.stop()
         elif seconds > _REPORTED_PAUSE:
             self._report_safely(AccountPause(self._account, seconds, str(error)))

@@ -21,7 +21,7 @@ from vtex_tracking_ext.errors import VtexTrackingError
 from vtex_tracking_ext.text import visible
 
 from .entries import OPEN_STATES, Backlog, PackageKey, Selection
-from .queries import COUNTS, PAGE, entry_from_record, state_from_text
+from .sql import COUNTS, PAGE, entry_from_record, state_from_text
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from vtex_tracking_ext.bulk.input.rows import Row
 
     from .entries import Added, Entry, Meta, Outcome, Resolution, State
-    from .queries import Queries
+    from .sql import Queries
 
 T = TypeVar("T")
 

@@ -72,11 +72,12 @@ class PostgresRowWriter(RowWriter):
         self._now = now
 
     def _select_packages(self, packages: Sequence[PackageKey]) -> dict[PackageKey, int]:
-        found = self._connection.execute(_PACKAGES, _key_columns(packages))
+        columns = _transposed([astuple(package) for package in packages]) or [[], [], []]
+        found = self._connection.execute(_PACKAGES, columns)
         return {packages[number - 1]: id_ for number, id_ in found}
 
     def _insert_packages(self, packages: Sequence[PackageKey]) -> None:
-        self._connection.execute(_INSERT_PACKAGES, _key_columns(packages))
+        self._connection.execute(_INSERT_PACKAGES, _transposed([astuple(package) for package in packages]))
 
     def _insert_sources(self, names: Sequence[str]) -> dict[str, int]:
         stored = [encode(name) for name in names]
@@ -96,10 +97,6 @@ class PostgresRowWriter(RowWriter):
     def _renew(self, columns: Sequence[tuple[Any, ...]], ids: Sequence[int]) -> None:
         del ids  # packages and keys identify them
         self._connection.execute(_RENEW, _transposed(columns))
-
-
-def _key_columns(packages: Sequence[PackageKey]) -> list[list[Any]]:
-    return _transposed([astuple(package) for package in packages]) or [[], [], []]
 
 
 def _transposed(records: Sequence[tuple[Any, ...]]) -> list[list[Any]]:

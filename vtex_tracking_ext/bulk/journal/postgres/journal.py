@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import psycopg
 
 from vtex_tracking_ext.bulk.journal.interface import Journal
-from vtex_tracking_ext.bulk.journal.queries import ENTRY_COLUMNS
+from vtex_tracking_ext.bulk.journal.sql import ENTRY_COLUMNS
 
 from . import schema
 from .add_rows import PostgresRowWriter

@@ -5,9 +5,9 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from vtex_tracking_ext.bulk.journal.entries import Meta
+from vtex_tracking_ext.bulk.journal.entries import OPEN_STATES, Meta
 from vtex_tracking_ext.bulk.journal.interface import JournalReader
-from vtex_tracking_ext.bulk.journal.queries import ENTRIES, OF_ACCOUNT, PAGE, queries_for
+from vtex_tracking_ext.bulk.journal.sql import ENTRIES, OF_ACCOUNT, PAGE, queries_for
 
 from . import schema
 from .address import parse_url
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Self
 
-    from vtex_tracking_ext.bulk.journal.queries import Queries
+    from vtex_tracking_ext.bulk.journal.sql import Queries
 
     from .address import Address
     from .schema import Connection
 
-_IS_OPEN: Final = "state IN ('pending', 'in_flight', 'unknown')"
+_IS_OPEN: Final = f"state IN {OPEN_STATES}"
 _ENTRIES_BY_ID: Final = f"{ENTRIES} WHERE e.id = ANY(%(ids)s) ORDER BY e.id"
 _OPEN_PACKAGES: Final = f"""
     SELECT p.id, p.account, p.order_id, p.invoice_number

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
 
+from vtex_tracking_ext.bulk.journal.entries import OPEN_STATES, STATES
 from vtex_tracking_ext.bulk.journal.interface import JournalError, JournalInUseError, NoJournalError
+from vtex_tracking_ext.bulk.journal.sql import tables_for
 
 from .errors import translated_errors
 from .locks import lock_number
@@ -22,43 +24,19 @@ SCHEMA_VERSION: Final = 1
 #: Statements that migrate from a version to the next one; ``MIGRATIONS[1]`` from 1 to 2.
 MIGRATIONS: Final[dict[int, tuple[str, ...]]] = {}
 
-#: As on SQLite. Texts are compared byte by byte (C): a language's collation may change with the system's libraries,
-#: which corrupts indexes. An entry without event_date is a delivery.
+#: Texts are compared byte by byte (C): a language's collation may change with the system's libraries, which corrupts
+#: indexes.
 TABLES: Final = (
-    'CREATE TABLE meta (name text COLLATE "C" PRIMARY KEY, value text NOT NULL)',
-    """CREATE TABLE sources (
-        id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-        name text COLLATE "C" NOT NULL UNIQUE
-    )""",
-    """CREATE TABLE packages (
-        id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-        account text COLLATE "C" NOT NULL,
-        order_id text COLLATE "C" NOT NULL,
-        invoice_number text COLLATE "C" NOT NULL,
-        UNIQUE (account, order_id, invoice_number)
-    )""",
-    """CREATE TABLE entries (
-        id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-        package bigint NOT NULL REFERENCES packages,
-        key bytea NOT NULL,
-        event_date text,
-        event_city text,
-        event_state text,
-        event_description text,
-        delivered_date text,
-        source bigint NOT NULL REFERENCES sources,
-        line bigint NOT NULL,
-        state text COLLATE "C" NOT NULL CHECK (state IN ('pending', 'in_flight', 'applied', 'refused', 'unknown')),
-        attempts integer NOT NULL DEFAULT 0,
-        status_code integer,
-        receipt text,
-        reason text,
-        added timestamptz NOT NULL,
-        begun timestamptz,
-        settled timestamptz,
-        UNIQUE (package, key)
-    )""",
-    "CREATE INDEX open_entries ON entries (package, id) WHERE state IN ('pending', 'in_flight', 'unknown')",
+    *tables_for(
+        id="bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
+        text='text COLLATE "C"',
+        bytes="bytea",
+        bigint="bigint",
+        time="timestamptz",
+        is_state=f"state IN {STATES}",
+        meta_options="",
+    ),
+    f"CREATE INDEX open_entries ON entries (package, id) WHERE state IN {OPEN_STATES}",
 )
 
 _HOLDERS: Final = """
@@ -163,12 +141,10 @@ def _create(schema: str, connection: Connection, now: dt.datetime | None) -> Non
 
 
 def _refuse_writers(address: Address, connection: Connection) -> None:
-    ((is_alone,),) = connection.execute(
-        "SELECT pg_try_advisory_xact_lock(%s)", (lock_number("writing", address.schema),)
-    )
-    if not is_alone:
+    number = lock_number("writing", address.schema)
+    ((is_acquired,),) = connection.execute("SELECT pg_try_advisory_xact_lock(%s)", (number,))
+    if not is_acquired:
         who = "; ".join(writers(address.schema, connection))
         raise JournalInUseError(
-            f"The journal {address.name} is in use ({who}) and cannot be brought up to date meanwhile; wait until they "
-            "end."
+            f"The journal {address.name} is in use ({who}) and cannot be brought up to date; wait until they end."
         )

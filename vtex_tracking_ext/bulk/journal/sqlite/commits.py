@@ -66,15 +66,6 @@ class GroupCommit:
                 self._transact(jobs)
         return future.result()
 
-    def copy_from(self, source: sqlite3.Connection) -> None:
-        """Replace everything with the content of another database.
-
-        Raises:
-            sqlite3.Error: One of the two failed.
-        """
-        with self._lock:
-            source.backup(self._connection)
-
     def close(self) -> None:
         """Close the connection, after the work that has been begun. Closing is idempotent."""
         with self._lock:

@@ -9,10 +9,12 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
+from vtex_tracking_ext.bulk.journal.entries import STATES
 from vtex_tracking_ext.bulk.journal.interface import JournalError, JournalInUseError
+from vtex_tracking_ext.bulk.journal.sql import tables_for
 from vtex_tracking_ext.text import visible
 
 if TYPE_CHECKING:
@@ -34,42 +36,17 @@ _OPEN_ENTRIES: Final = """
 #: Statements that migrate from a version to the next one; ``MIGRATIONS[1]`` from 1 to 2.
 MIGRATIONS: Final[dict[int, tuple[str, ...]]] = {1: ("DROP INDEX open_entries", _OPEN_ENTRIES)}
 
-#: A key alone is unique. Together with the package in one index, new entries are close to each other in it, and the
-#: entries of a package can be found by it. Times are in microseconds since 1970, UTC. An entry without event_date is a
-#: delivery.
+#: Times are in microseconds since 1970, UTC.
 SCHEMA: Final = (
-    "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
-    "CREATE TABLE sources (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)",
-    """CREATE TABLE packages (
-        id INTEGER PRIMARY KEY,
-        account TEXT NOT NULL,
-        order_id TEXT NOT NULL,
-        invoice_number TEXT NOT NULL,
-        UNIQUE (account, order_id, invoice_number)
-    )""",
-    """CREATE TABLE entries (
-        id INTEGER PRIMARY KEY,
-        package INTEGER NOT NULL REFERENCES packages,
-        key BLOB NOT NULL,
-        event_date TEXT,
-        event_city TEXT,
-        event_state TEXT,
-        event_description TEXT,
-        delivered_date TEXT,
-        source INTEGER NOT NULL REFERENCES sources,
-        line INTEGER NOT NULL,
-        state TEXT NOT NULL CHECK (
-            state = 'pending' OR state = 'in_flight' OR state = 'applied' OR state = 'refused' OR state = 'unknown'
-        ),
-        attempts INTEGER NOT NULL DEFAULT 0,
-        status_code INTEGER,
-        receipt TEXT,
-        reason TEXT,
-        added INTEGER NOT NULL,
-        begun INTEGER,
-        settled INTEGER,
-        UNIQUE (package, key)
-    )""",
+    *tables_for(
+        id="INTEGER PRIMARY KEY",
+        text="TEXT",
+        bytes="BLOB",
+        bigint="INTEGER",
+        time="INTEGER",
+        is_state=" OR ".join(f"state = '{state}'" for state in STATES),
+        meta_options="WITHOUT ROWID",
+    ),
     _OPEN_ENTRIES,
 )
 
@@ -173,17 +150,12 @@ def create(path: Path, created: str) -> None:
             connection.execute("COMMIT")
             connection.execute("PRAGMA journal_mode = WAL")
         fresh.replace(path)
-        _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Write a folder's entries to disk, if the system supports it."""
-    with suppress(OSError):  # Windows cannot open folders; some network file systems do not support it
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        with suppress(OSError):  # Windows cannot open folders; some network file systems cannot sync them
+            folder = os.open(path.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
 
 
 def open_to_write(path: Path, *, is_durable: bool = True) -> sqlite3.Connection:
@@ -196,16 +168,13 @@ def open_to_write(path: Path, *, is_durable: bool = True) -> sqlite3.Connection:
     Raises:
         JournalError: It cannot be used.
     """
-    with translated_errors(path):
-        connection = _connect(path, "mode=rw")
-        try:
-            connection.execute(f"PRAGMA synchronous = {'FULL' if is_durable else 'OFF'}")
-            _fetch_int(connection, _FIRST_READ)
-            _migrate(path, connection)
-        except BaseException:
-            connection.close()
-            raise
-        return connection
+    with translated_errors(path), ExitStack() as stack:
+        connection = stack.enter_context(closing(_connect(path, "mode=rw")))
+        connection.execute(f"PRAGMA synchronous = {'FULL' if is_durable else 'OFF'}")
+        _fetch_int(connection, _FIRST_READ)
+        _migrate(path, connection)
+        stack.pop_all()
+    return connection
 
 
 def open_to_read(path: Path) -> sqlite3.Connection:
@@ -237,13 +206,11 @@ def open_to_read(path: Path) -> sqlite3.Connection:
 
 
 def _open_to_read(path: Path, mode: str) -> sqlite3.Connection:
-    connection = _connect(path, mode)
-    try:
+    with ExitStack() as stack:
+        connection = stack.enter_context(closing(_connect(path, mode)))
         connection.execute("PRAGMA query_only = ON")
         _fetch_int(connection, _FIRST_READ)
-    except BaseException:
-        connection.close()
-        raise
+        stack.pop_all()
     return connection
 
 
@@ -300,27 +267,29 @@ def lock_path(path: Path) -> Path:
     return path.with_name(f"{path.name}-lock")
 
 
-class FileGuard:
-    """Detects that open files were moved or replaced: SQLite would go on writing to a deleted file."""
+def file_guard(*paths: Path) -> Callable[[], None]:
+    """Return a check that raises JournalError if one of the files was moved, replaced or deleted since this call.
 
-    def __init__(self, *paths: Path) -> None:
-        self._identities = {str(path): self._identity(str(path)) for path in paths}
+    SQLite would go on writing to a deleted file.
+    """
+    identities = {str(path): _identity(str(path)) for path in paths}
 
-    def check(self) -> None:
-        """Raise JournalError if one of the files was moved, replaced or deleted."""
-        for path, identity in self._identities.items():
-            if self._identity(path) != identity:
+    def check() -> None:
+        for path, identity in identities.items():
+            if _identity(path) != identity:
                 raise JournalError(
                     f"{visible(path)} was moved or deleted during the run; put it back where it was and run again."
                 )
 
-    @staticmethod
-    def _identity(path: str) -> tuple[int, int] | None:
-        try:
-            status = os.stat(path)  # noqa: PTH116 - before each transaction, and quicker
-        except OSError:
-            return None
-        return status.st_dev, status.st_ino
+    return check
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    try:
+        status = os.stat(path)  # noqa: PTH116 - before each transaction, and faster
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _connect(path: Path, mode: str, timeout: float = BUSY_TIMEOUT) -> sqlite3.Connection:

@@ -18,7 +18,7 @@ from . import file
 from .add_rows import SqliteRowWriter
 from .commits import GroupCommit
 from .lookup import select_many
-from .reader import SqliteReader, microseconds, missing_journal_error, select_entries
+from .reader import ENTRIES_BY_ID, SqliteReader, microseconds, missing_journal_error
 
 if TYPE_CHECKING:
     import sqlite3
@@ -106,15 +106,14 @@ class SqliteJournal(SqliteReader, Journal):
         Raises:
             JournalError: There is something else, or it cannot be read.
         """
-        copy = cls.temporary(clock)
         real = Path(os.path.realpath(path))
-        try:
+        with ExitStack() as stack:
+            copy = cls.temporary(clock)
+            stack.callback(copy.close)
             if real.parent.is_dir() and file.is_journal(real):
                 with file.translated_errors(real), closing(file.open_to_read(real)) as source:
-                    copy._commits.copy_from(source)  # noqa: SLF001 - of the same class
-        except BaseException:
-            copy.close()
-            raise
+                    source.backup(copy._connection)  # noqa: SLF001 - of the same class
+            stack.pop_all()
         return copy
 
     @classmethod
@@ -122,7 +121,7 @@ class SqliteJournal(SqliteReader, Journal):
         cls, path: Path, clock: Clock, resources: ExitStack, guarded: Iterable[Path], *, is_durable: bool = True
     ) -> Self:
         """Connect to an existing file, and take over ``resources``, which close in reverse order."""
-        check, lock = file.FileGuard(*guarded).check, threading.Lock()
+        check, lock = file.file_guard(*guarded), threading.Lock()
         connection = file.open_to_write(path, is_durable=is_durable)
         commits = resources.enter_context(
             closing(GroupCommit(connection, lock, check, partial(file.describe_error, path)))
@@ -159,7 +158,7 @@ class SqliteJournal(SqliteReader, Journal):
         def mark(connection: sqlite3.Connection) -> tuple[Entry, ...]:
             others = [id_ for id_ in wanted if not connection.execute(_MARK_IN_FLIGHT, (now, id_)).rowcount]
             self._expect_state("pending", others, dict(select_many(connection, _STATES_BY_ID, others)))
-            return tuple(self._parsed(select_entries(connection, wanted)))
+            return tuple(self._parsed(select_many(connection, ENTRIES_BY_ID, wanted)))
 
         return self._commits.run(mark)
 

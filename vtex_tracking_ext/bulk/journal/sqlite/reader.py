@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from vtex_tracking_ext.bulk.journal.entries import Meta
 from vtex_tracking_ext.bulk.journal.interface import JournalError, JournalReader, NoJournalError
-from vtex_tracking_ext.bulk.journal.queries import ENTRIES, OF_ACCOUNT, PAGE, queries_for
+from vtex_tracking_ext.bulk.journal.sql import ENTRIES, OF_ACCOUNT, PAGE, queries_for
 from vtex_tracking_ext.text import visible
 
 from . import file
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from typing import Self
 
-    from vtex_tracking_ext.bulk.journal.queries import Queries
+    from vtex_tracking_ext.bulk.journal.sql import Queries
 
 _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MICROSECOND: Final = dt.timedelta(microseconds=1)
 
 _IS_OPEN: Final = "e.state <> 'applied' AND e.state <> 'refused'"
-_ENTRIES_BY_ID: Final = f"{ENTRIES} WHERE e.id IN ({{}}) ORDER BY e.id"
+ENTRIES_BY_ID: Final = f"{ENTRIES} WHERE e.id IN ({{}}) ORDER BY e.id"
 _OPEN_PACKAGES: Final = f"""
     SELECT p.id, p.account, p.order_id, p.invoice_number FROM entries e CROSS JOIN packages p ON p.id = e.package
     WHERE {_IS_OPEN} AND e.package > :last AND {OF_ACCOUNT}
@@ -89,7 +89,7 @@ class SqliteReader(JournalReader):
 
     def _fetch_by_id(self, ids: Sequence[int]) -> list[tuple[Any, ...]]:
         with self._lock, file.translated_errors(self.path):
-            return select_entries(self._connection, ids)
+            return select_many(self._connection, ENTRIES_BY_ID, ids)
 
     def _to_utc(self, stored: int) -> dt.datetime:
         return _EPOCH + stored * _MICROSECOND
@@ -101,11 +101,6 @@ class SqliteReader(JournalReader):
             yield
         except (AttributeError, OverflowError, TypeError, ValueError) as error:
             raise JournalError(file.describe_error(self.path, file.damage(str(error)))) from None
-
-
-def select_entries(connection: sqlite3.Connection, ids: Sequence[int]) -> list[tuple[Any, ...]]:
-    """Return the records of entries, in the order of their ids."""
-    return select_many(connection, _ENTRIES_BY_ID, ids)
 
 
 def missing_journal_error(path: Path) -> JournalError:

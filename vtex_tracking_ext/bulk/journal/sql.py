@@ -1,4 +1,4 @@
-"""The SELECT statements that SQLite and PostgreSQL share, and the entry that a record becomes. Pure."""
+"""What SQLite and PostgreSQL share: tables, SELECT statements, and the entry that a record becomes. Pure."""
 
 from __future__ import annotations
 
@@ -20,6 +20,42 @@ if TYPE_CHECKING:
 
 #: Entries, or packages, that one statement reads at most.
 PAGE: Final = 500
+
+#: The tables, with placeholders for what each database writes in its own way; see :func:`tables_for`. Together with the
+#: package in one index, the keys of new entries are close to each other, and the entries of a package can be found by
+#: it. An entry without event_date is a delivery.
+_TABLES: Final = (
+    "CREATE TABLE meta (name {text} PRIMARY KEY, value TEXT NOT NULL) {meta_options}",
+    "CREATE TABLE sources (id {id}, name {text} NOT NULL UNIQUE)",
+    """CREATE TABLE packages (
+        id {id},
+        account {text} NOT NULL,
+        order_id {text} NOT NULL,
+        invoice_number {text} NOT NULL,
+        UNIQUE (account, order_id, invoice_number)
+    )""",
+    """CREATE TABLE entries (
+        id {id},
+        package {bigint} NOT NULL REFERENCES packages,
+        key {bytes} NOT NULL,
+        event_date TEXT,
+        event_city TEXT,
+        event_state TEXT,
+        event_description TEXT,
+        delivered_date TEXT,
+        source {bigint} NOT NULL REFERENCES sources,
+        line {bigint} NOT NULL,
+        state {text} NOT NULL CHECK ({is_state}),
+        attempts INTEGER NOT NULL DEFAULT 0,
+        status_code INTEGER,
+        receipt TEXT,
+        reason TEXT,
+        added {time} NOT NULL,
+        begun {time},
+        settled {time},
+        UNIQUE (package, key)
+    )""",
+)
 
 #: The columns of an entry for :func:`entry_from_record`.
 ENTRY_COLUMNS: Final = """
@@ -54,6 +90,11 @@ _BACKLOGS: Final = """
     GROUP BY events, deliveries, in_doubt
 """
 _STATES: Final[Mapping[str, State]] = {state: state for state in STATES}
+
+
+def tables_for(**placeholders: str) -> tuple[str, ...]:
+    """Return the statements that create the tables in a database."""
+    return tuple(statement.format(**placeholders) for statement in _TABLES)
 
 
 @frozen
