@@ -214,7 +214,7 @@ def test_a_document_is_kept_a_record_a_line(room: Callable[[str], Any], document
 
 def test_a_batch_takes_its_time_and_gives_each_a_turn(room: Callable[[str], Any]) -> None:
     """Few updates where one is dear, and not too many where it is cheap."""
-    size, effort = room("call_costs").size, room("effort").FULL
+    size, effort = room("call_costs").batch_size, room("effort").FULL
     assert size(0.001, 8, effort) == 120
     assert size(0.1, 128, effort) == 256
     assert size(0.0, 1, effort) == 2000
@@ -239,15 +239,15 @@ def test_a_subject_is_measured(room: Callable[[str], Any], kind: str, in_flight:
     """The plain one: what it costs, and how long each update takes."""
     task = {"in_flight": in_flight, "events": 2, "updates": 6, "latencies": False}
     with (
-        room("servers").answering_late(0.02, None) as url,
-        room("subject_process").Subject(kind, PLAIN, url, None, None) as subject,
+        room("servers").run_delayed_server(0.02, None) as url,
+        room("subject_process").SubjectProcess(kind, PLAIN, url, None, None) as subject,
     ):
-        figures = subject.ask(task)
+        figures = subject.run(task)
         assert figures.keys() == {"cpu", "seconds", "peak"}
         assert figures["cpu"] > 0
         assert figures["seconds"] >= 0.02 * 6 / in_flight
         assert figures["peak"] > 1
-        latencies = subject.ask({**task, "latencies": True})["latencies"]
+        latencies = subject.run({**task, "latencies": True})["latencies"]
         assert len(latencies) == 6
         assert min(latencies) >= 0.02
 
@@ -255,5 +255,5 @@ def test_a_subject_is_measured(room: Callable[[str], Any], kind: str, in_flight:
 def test_a_subject_that_cannot_start_says_why(room: Callable[[str], Any]) -> None:
     """Rather than being left out without a word."""
     children = room("subject_process")
-    with pytest.raises(children.CannotAnswerError, match="KeyError: 'nobody'"):
-        children.Subject("sync", "nobody", "http://127.0.0.1:1", None, None)
+    with pytest.raises(children.SubjectError, match="KeyError: 'nobody'"):
+        children.SubjectProcess("sync", "nobody", "http://127.0.0.1:1", None, None)
