@@ -38,7 +38,7 @@ def test_a_file_is_pushed_once(run: Callable[..., Ran], urls: str) -> None:
     """Seen by every command; by option or by the environment."""
     ran = unseen(run("push", "--dry-run", EXAMPLE_FILE))
     assert ran.status == 0, ran.err
-    assert unseen(run("status")).err.endswith("a push, or `vtex-tracking migrate`, makes one.\n")
+    assert unseen(run("status")).err.endswith("a push, or `vtex-tracking migrate`, creates it.\n")
     ran = unseen(run("push", "--journal", urls, EXAMPLE_FILE))
     assert ran.status == 0, ran.err
     with PostgresReader.open(urls) as reader:
@@ -103,10 +103,10 @@ def test_what_is_settled_meanwhile_is_left_as_it_is(
 
 def test_migrate_says_what_it_did(run: Callable[..., Ran], urls: str, tmp_path: Path) -> None:
     """For a database and for a file."""
-    assert unseen(run("migrate")).out.endswith(" was made, of version 1.\n")
-    assert unseen(run("migrate", "--journal", urls)).out.endswith(" is of version 1 already.\n")
+    assert unseen(run("migrate")).out.endswith(" was created with version 1.\n")
+    assert unseen(run("migrate", "--journal", urls)).out.endswith(" already has version 1.\n")
     path = tmp_path / "j.db"
-    assert run("migrate", "--journal", path).out == f"The journal {path} is of version 2.\n"
+    assert run("migrate", "--journal", path).out == f"The journal {path} has version 2.\n"
 
 
 def test_a_server_that_does_not_answer_is_a_matter_of_configuration(run: Callable[..., Ran]) -> None:
@@ -117,4 +117,4 @@ def test_a_server_that_does_not_answer_is_a_matter_of_configuration(run: Callabl
         assert "The journal postgresql://ana@127.0.0.1:1/d: no connection; see that the server runs" in ran.err
     ran = unseen(run("push", EXAMPLE_FILE, "--journal", "postgresql://ana:TOPSECRET%zz@127.0.0.1:1/d"))
     assert ran.status == 3
-    assert "is no URL that PostgreSQL knows" in ran.err
+    assert "is not a valid PostgreSQL URL" in ran.err

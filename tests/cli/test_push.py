@@ -265,7 +265,7 @@ class TestPush:
             for name, why in (
                 ("none/x.db", "no such file or directory"),
                 ("used.db", "in use by another run"),
-                ("no.db", "is no journal"),
+                ("no.db", "is not a journal"),
             ):
                 (tmp_path / "no.db").write_bytes(b"something else" * 100)
                 ran = run("push", EXAMPLE_FILE, "--journal", tmp_path / name)

@@ -113,11 +113,11 @@ def test_a_missing_journal_is_told_as_such(run: Callable[..., Ran], tmp_path: Pa
     ran = run("status")
     assert (ran.status, ran.out) == (3, "")
     assert "There is no journal " in ran.err
-    assert "a push makes one" in ran.err
+    assert "a push creates it" in ran.err
     assert not (tmp_path / "state").exists()
     ran = run("status", "--journal", tmp_path / "j.db")
     assert ran.status == 3
-    assert "a push makes one" in ran.err
+    assert "a push creates it" in ran.err
     ran = run("status", "--journal", tmp_path / "none" / "j.db")
     assert ran.status == 3
     assert "No such file or directory" in ran.err
@@ -137,7 +137,7 @@ def test_a_folder_that_may_not_be_looked_into_is_told(
     monkeypatch.setattr(Path, "stat", forbidden)
     ran = run("status")
     assert ran.status == 3
-    assert "Permission denied; mend that, or name a journal elsewhere" in ran.err
+    assert "Permission denied; fix that, or name a journal elsewhere" in ran.err
 
 
 def test_the_numbers_are_those_of_the_journal(run: Callable[..., Ran], usual: Path) -> None:

@@ -159,7 +159,7 @@ def test_tables_that_cannot_be_made_are_told_of(run: Callable[..., Ran], monkeyp
     monkeypatch.setattr("procrastinate.schema.SchemaManager.get_schema", lambda: "SELECT nonsense")
     ran = run("worker")
     assert ran.status == 3
-    assert "its tables are not those of this program" in ran.err
+    assert "its tables are not this program's" in ran.err
     assert len(closed) == 1
 
 

@@ -194,7 +194,7 @@ def test_unknown_outcomes_pause_the_account_and_then_let_it_rest() -> None:
         (start,) = shared.lease(now, 9, 20).starts
         assert shared.lease(now, 9, 20).starts == ()
         shared.report(now, (), start, UNKNOWN)
-    assert "pauses did not help" in shared.pause_reason()
+    assert "even after 3 pauses" in shared.pause_reason()
     now += shared.pause_seconds(now)
     (start,) = shared.lease(now, 9, 20).starts
     shared.report(now, [answered(now)])

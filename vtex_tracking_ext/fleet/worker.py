@@ -171,7 +171,7 @@ class Worker:
         return self._tasks.stalled(self._journal, self._intervals.stalled_seconds)
 
     def _error_text(self, error: Exception) -> str:
-        return visible(self._journal.address.redacted(str(error.__cause__ or error)), _REASON_LENGTH)
+        return visible(self._journal.address.redact(str(error.__cause__ or error)), _REASON_LENGTH)
 
 
 @contextmanager

@@ -405,7 +405,7 @@ def test_nobody_begins_a_call_while_a_429_is_noted(bench: Bench, error: Exceptio
     seen: list[bool] = []
 
     def look(*arguments: Any, **more: Any) -> None:
-        seen.append(bench.pace._quiet_until() > bench.pace._clock() or bool(bench.pace.stop_reason))
+        seen.append(bench.pace._paused_until() > bench.pace._clock() or bool(bench.pace.stop_reason))
         delivery.stop()
         settle(*arguments, **more)
 

@@ -69,7 +69,7 @@ class Watched(threading.Condition):
 
 def quiet(pace: Pace) -> float:
     """Return the seconds for which nobody may call."""
-    return max(0.0, pace._quiet_until() - pace._clock())
+    return max(0.0, pace._paused_until() - pace._clock())
 
 
 def call(throttle: Throttle, now: float, calls: int = 1) -> float:
