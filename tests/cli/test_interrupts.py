@@ -1,4 +1,4 @@
-"""Ctrl-C during a run; how a whole push takes it is told in test_push.py."""
+"""Signals during a run; test_push.py has tests of a whole push."""
 
 from __future__ import annotations
 

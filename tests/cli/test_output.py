@@ -1,4 +1,4 @@
-"""What commands print, on outputs that fail."""
+"""Commands on outputs that fail."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far a run is, told to people and to machines."""
+"""The progress of a run, for people and for programs."""
 
 from __future__ import annotations
 

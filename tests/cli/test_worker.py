@@ -1,4 +1,4 @@
-"""The command worker, and push --enqueue, which rings for it."""
+"""The command worker, and push --enqueue, which notifies it."""
 
 from __future__ import annotations
 
