@@ -1,4 +1,4 @@
-"""How far a run is, told to people and to machines."""
+"""The progress of a run, for people and for programs."""
 
 from __future__ import annotations
 
@@ -24,10 +24,8 @@ def counted(applied: int, refused: int = 0, unknown: int = 0) -> Counter[Outcome
 
 
 @pytest.mark.parametrize(("total", "lines"), [(1000, 10), (25, 10), (3, 3), (0, 0)])
-def test_a_long_run_tells_of_its_progress_now_and_then(
-    total: int, lines: int, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Ten lines, the last one at the end; none for a run of nothing."""
+def test_a_run_prints_ten_progress_lines(total: int, lines: int, capsys: pytest.CaptureFixture[str]) -> None:
+    """A run prints at most ten lines, the last one at its end; a run of nothing prints none."""
     with show_progress(total, as_json=False) as shown:
         for number in range(1, total + 1):
             shown.update(counted(number))
@@ -37,16 +35,16 @@ def test_a_long_run_tells_of_its_progress_now_and_then(
     assert told[-1:] == ([end] if total else [])
 
 
-def test_what_is_unknown_is_not_done(capsys: pytest.CaptureFixture[str]) -> None:
-    """It may come to be known; a batch that passes several steps is one line."""
+def test_unknown_outcomes_do_not_count_as_done(capsys: pytest.CaptureFixture[str]) -> None:
+    """Unknown outcomes are not counted as done; several steps at once print one line."""
     with show_progress(20, as_json=False) as shown:
         shown.update(counted(0, unknown=5))
         shown.update(counted(10, 2, 5))
     assert capsys.readouterr().err == "12 of 20 events and deliveries: 10 applied, 2 refused, 5 unknown\n"
 
 
-def test_a_pause_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    """Its reason without what a server may have put into it."""
+def test_a_pause_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    """The reason of a pause is escaped."""
     with show_progress(20, as_json=False) as shown:
         shown.pause(WAITING)
     assert capsys.readouterr().err == "mystore: paused for 60 s: 429 \\x1b[31mToo Many\n"
@@ -66,7 +64,7 @@ def test_machines_get_json(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_terminal_gets_a_bar(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """With counts; a pause stands on a line of its own. Without the extra there are lines."""
+    """A terminal gets a bar with counts, and a pause on a line of its own; without the extra, it gets lines."""
     monkeypatch.setattr(sys.stderr.__class__, "isatty", lambda _: True)
     with show_progress(4, as_json=False) as shown:
         shown.update(counted(2, 1))

@@ -55,8 +55,8 @@ def states(path: Path) -> list[str]:
 class TestListing:
     """Without an action."""
 
-    def test_what_nobody_knows_is_listed(self, run: Callable[..., Ran], label: str) -> None:
-        """With its number, which a later command takes; exit status 4."""
+    def test_unknown_outcomes_are_listed(self, run: Callable[..., Ran], label: str) -> None:
+        """Each entry is printed with its number, and the command exits with 4."""
         ran = run("resolve")
         assert ran.status == 4
         assert ran.out.splitlines() == [
@@ -66,20 +66,20 @@ class TestListing:
             "3 unknown outcomes. Resolve them with --read, or look at the orders and use --applied or --not-applied.",
         ]
 
-    def test_an_account_can_be_asked_for(self, run: Callable[..., Ran], label: str) -> None:
-        """By its name, with the address or without."""
+    def test_unknown_outcomes_of_one_account_are_listed(self, run: Callable[..., Ran], label: str) -> None:
+        """The account is named with or without its address."""
         assert "2 unknown outcomes" in run("resolve", "--account", "Sandbox").out
         assert "2 unknown outcomes" in run("resolve", "--account", label).out
 
-    def test_numbers_can_be_asked_for(self, run: Callable[..., Ran]) -> None:
-        """Those alone are listed; one that is not unknown is a mistake."""
+    def test_numbered_entries_are_listed(self, run: Callable[..., Ran]) -> None:
+        """Only these are listed; an entry in another state is an error."""
         assert [line.partition(":")[0] for line in run("resolve", 2, 4).out.splitlines()[:-1]] == ["2", "4"]
         ran = run("resolve", 2, 3)
         assert (ran.status, ran.out) == (2, "")
         assert "3 is pending" in ran.err
 
-    def test_what_a_run_has_on_its_way_is_not_unknown(self, run: Callable[..., Ran], usual: Path) -> None:
-        """It is told of as soon as the run knows, or has ended."""
+    def test_entries_in_flight_of_a_run_are_not_listed(self, run: Callable[..., Ran], usual: Path) -> None:
+        """They are listed after the run has ended without recording their outcome."""
         with SqliteJournal.open(usual):
             assert "2 unknown outcomes" in run("resolve").out
         assert "3 unknown outcomes" in run("resolve").out
@@ -116,16 +116,18 @@ class TestListing:
         (["--applied", "x"], "not a whole number"),
     ],
 )
-def test_what_is_meant_must_be_said(run: Callable[..., Ran], ledger: Path, arguments: list[str], why: str) -> None:
-    """Exit status 2, nothing changed."""
+def test_invalid_selections_are_usage_errors(
+    run: Callable[..., Ran], ledger: Path, arguments: list[str], why: str
+) -> None:
+    """The command exits with 2, and nothing is changed."""
     ran = run("resolve", *arguments)
     assert ran.status == 2
     assert why in ran.err
     assert states(ledger) == ["unknown", "in_flight", "pending", "unknown"]
 
 
-def test_without_a_journal_there_is_nothing_to_settle(run: Callable[..., Ran]) -> None:
-    """Exit status 3, and none is made."""
+def test_a_missing_journal_cannot_be_resolved(run: Callable[..., Ran]) -> None:
+    """The command exits with 3, and no journal is created."""
     for arguments in ((), ("--all", "--applied")):
         ran = run("resolve", *arguments)
         assert ran.status == 3
@@ -135,16 +137,16 @@ def test_without_a_journal_there_is_nothing_to_settle(run: Callable[..., Ran]) -
 class TestByHand:
     """A person's word."""
 
-    def test_what_was_seen_is_applied(self, run: Callable[..., Ran], ledger: Path) -> None:
-        """Also what a killed run left in flight; the reason says who said so."""
+    def test_applied_entries_are_recorded(self, run: Callable[..., Ran], ledger: Path) -> None:
+        """Unknown and abandoned entries become applied, with the reason that a person said so."""
         ran = run("resolve", "--applied", 1, 2)
         assert (ran.status, ran.out) == (4, "2 applied, 1 still unknown\n")
         assert states(ledger) == ["applied", "applied", "pending", "unknown"]
         with SqliteReader.open(ledger) as reader:
             assert {entry.reason for entry in reader.entries(Selection(("applied",)))} == {BY_HAND}
 
-    def test_what_is_missing_is_sent_again(self, run: Callable[..., Ran], ledger: Path, oms: Oms) -> None:
-        """By the next push, in order with what waited behind it."""
+    def test_not_applied_entries_are_sent_again(self, run: Callable[..., Ran], ledger: Path, oms: Oms) -> None:
+        """The next push sends them in order with the later events of their package."""
         ran = run("resolve", "--not-applied", "--all", "--account", "sandbox")
         assert (ran.status, ran.out) == (0, "2 to be sent again by the next push, 0 still unknown\n")
         assert run("push").status == 5  # another store's is unknown, and has no profile here
@@ -161,8 +163,8 @@ class TestByHand:
         }
         assert "unknown" not in states(ledger)
 
-    def test_what_waits_can_be_withdrawn(self, run: Callable[..., Ran], ledger: Path, oms: Oms) -> None:
-        """It is refused then, on this word, and not sent."""
+    def test_pending_entries_can_be_withdrawn(self, run: Callable[..., Ran], ledger: Path, oms: Oms) -> None:
+        """They become refused and are not sent."""
         assert run("resolve", "--withdraw", "--all", "--account", "north").out == "0 withdrawn\n"
         number = json.loads(run("report", "--state", "pending").out)["number"]
         assert run("resolve", "--withdraw", number).out == "1 withdrawn\n"
@@ -173,8 +175,8 @@ class TestByHand:
 class TestRetrying:
     """What was refused, once the reason is mended."""
 
-    def test_what_was_refused_is_sent_again(self, run: Callable[..., Ran], ledger: Path, label: str) -> None:
-        """All of it but what somebody withdrew, or what is named, whatever it is."""
+    def test_refused_entries_are_retried(self, run: Callable[..., Ran], ledger: Path, label: str) -> None:
+        """--retry --all leaves out withdrawn entries; numbers retry any refused entry."""
         with SqliteJournal.open(ledger) as journal:
             rows = [row(line, f"r{line}", order_id=ORDER, invoice_number=INVOICE) for line in (5, 6)]
             list(journal.add(rows, label))
@@ -195,8 +197,8 @@ class TestRetrying:
 class TestByReading:
     """The orders."""
 
-    def test_what_is_found_was_applied(self, run: Callable[..., Ran], ledger: Path, oms: Oms) -> None:
-        """What is not stays unknown; another store's needs its profile. Nothing is sent."""
+    def test_entries_found_on_their_order_were_applied(self, run: Callable[..., Ran], ledger: Path, oms: Oms) -> None:
+        """Others stay unknown, and another store's need its profile; nothing is sent."""
         event = {"date": "2026-10-01", "city": "S\u00e3o Paulo", "state": "SP", "description": "b"}
         body = {"isDelivered": False, "deliveredDate": None, "events": [event]}
         oms.update_tracking_status(ORDER, INVOICE, body)
@@ -211,12 +213,12 @@ class TestByReading:
 
     @pytest.mark.usefixtures("ledger")
     def test_each_order_is_read_once(self, run: Callable[..., Ran], oms: Oms) -> None:
-        """However many accounts the journal has."""
+        """Each order is read once, even if the journal has several accounts."""
         assert run("resolve", "--read", "--all").status == 3
         assert len(oms.received) == 1
 
-    def test_what_went_elsewhere_is_not_looked_for_here(self, run: Callable[..., Ran], ledger: Path, oms: Oms) -> None:
-        """Another sandbox may show it, or another store."""
+    def test_entries_of_another_address_are_not_read(self, run: Callable[..., Ran], ledger: Path, oms: Oms) -> None:
+        """The command exits with 3 and calls nothing."""
         with running(Oms()) as other:
             ran = run("resolve", "--read", "--all", "--account", "sandbox", "--base-url", other)
         assert ran.status == 3
@@ -224,15 +226,15 @@ class TestByReading:
         assert len(oms.received) == 0
         assert states(ledger) == ["unknown", "in_flight", "pending", "unknown"]
 
-    def test_credentials_that_are_refused_end_it(self, run: Callable[..., Ran], ledger: Path) -> None:
-        """Exit status 3, and why."""
+    def test_refused_credentials_stop_the_reading(self, run: Callable[..., Ran], ledger: Path) -> None:
+        """The command exits with 3 and says why."""
         ran = run("resolve", "--read", 1, "--app-key", "x", "--app-token", "y")
         assert ran.status == 3
         assert "stopped: " in ran.err
         assert states(ledger) == ["unknown", "in_flight", "pending", "unknown"]
 
-    def test_a_429_is_told(self, run: Callable[..., Ran], ledger: Path, oms: Oms) -> None:
-        """And waited out."""
+    def test_a_429_pauses_the_reading(self, run: Callable[..., Ran], ledger: Path, oms: Oms) -> None:
+        """The pause is printed, and the order is read after it."""
         oms.settings = OmsSettings(rate_limit=1, rate_window=0.3, retry_after=1)
         oms.count_call()
         ran = run("resolve", "--read", 1, "--rate", 1000)
@@ -240,10 +242,10 @@ class TestByReading:
         assert "paused for 1 s" in ran.err
         assert states(ledger)[0] == "unknown"
 
-    def test_it_can_be_interrupted(
+    def test_reading_can_be_interrupted(
         self, run: Callable[..., Ran], ledger: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Exit status 130."""
+        """Ctrl-C exits with 130 before the next order is read."""
         original = Oms.get_order
 
         def interrupt(*arguments: Any) -> dict[str, Any]:

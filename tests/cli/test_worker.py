@@ -1,4 +1,4 @@
-"""The command worker, and push --enqueue, which rings for it."""
+"""The command worker, and push --enqueue, which notifies it."""
 
 from __future__ import annotations
 
@@ -68,8 +68,8 @@ def told_to_end(oms: Oms, calls: int, before: Callable[[], object] = lambda: Non
 
 
 @pytest.mark.usefixtures("shared")
-def test_what_is_enqueued_is_served(run: Callable[..., Ran], oms: Oms, label: str) -> None:
-    """Push notes and rings and sends nothing; the worker sends it all, and ends well when it is told to."""
+def test_a_worker_sends_enqueued_rows(run: Callable[..., Ran], oms: Oms, label: str) -> None:
+    """Push --enqueue records and notifies but sends nothing; the worker sends all and stops at SIGTERM."""
     pushed = run("push", "--enqueue", EXAMPLE_FILE)
     assert pushed == (
         type(pushed)(
@@ -90,10 +90,10 @@ def test_what_is_enqueued_is_served(run: Callable[..., Ran], oms: Oms, label: st
     assert json.loads(status.out)["total"]["applied"] == 28
 
 
-def test_a_worker_that_starts_ends_the_rest_of_its_accounts(
+def test_starting_a_worker_ends_the_rest_of_its_accounts(
     run: Callable[..., Ran], shared: str, oms: Oms, label: str
 ) -> None:
-    """Whoever starts it may have mended the credentials; else they would wait for ten minutes."""
+    """An account that rests after a 401 is called at once when a worker starts, because the cause may be fixed."""
     refused = AuthenticationError("401", status_code=401)
     with opened(shared) as journal:
         Paces(journal.connections).update(label, lambda pace, now: pace.report(now, (), now, refused))
@@ -105,8 +105,8 @@ def test_a_worker_that_starts_ends_the_rest_of_its_accounts(
 
 
 @pytest.mark.usefixtures("shared")
-def test_what_waits_is_rung_for_without_files(run: Callable[..., Ran], tmp_path: Path) -> None:
-    """For machines in a line of JSON; who has a doorbell needs no other. A mistake in a row is told in the status."""
+def test_enqueue_without_files_notifies_for_pending_packages(run: Callable[..., Ran], tmp_path: Path) -> None:
+    """Packages with a task get no second one; --json prints a line, and an invalid row exits with 2."""
     run("push", "--enqueue", EXAMPLE_FILE)
     again = run("push", "--enqueue", "--json")
     assert (again.status, json.loads(again.out)["packages"]) == (0, 0)
@@ -116,8 +116,8 @@ def test_what_waits_is_rung_for_without_files(run: Callable[..., Ran], tmp_path:
     assert run("push", "--enqueue", wrong, "--no-rejects").status == 2
 
 
-def test_a_dry_run_rings_for_nobody(run: Callable[..., Ran], shared: str) -> None:
-    """And makes no journal."""
+def test_a_dry_run_with_enqueue_notifies_no_worker(run: Callable[..., Ran], shared: str) -> None:
+    """A dry run prints the plan and creates no journal."""
     assert "To send: 26 events" in run("push", "--enqueue", "--dry-run", EXAMPLE_FILE).out
     assert "There is no journal" in run("status").err
     assert "schema=" in shared
@@ -125,17 +125,17 @@ def test_a_dry_run_rings_for_nobody(run: Callable[..., Ran], shared: str) -> Non
 
 @pytest.mark.parametrize("arguments", [["worker"], ["push", "--enqueue", EXAMPLE_FILE]])
 def test_a_fleet_needs_a_journal_that_can_be_shared(run: Callable[..., Ran], arguments: list[str]) -> None:
-    """Not one in a file."""
+    """A journal in a file exits with 3."""
     ran = run(*arguments, "--journal", "j.db")
     assert ran.status == 3
     assert "name one in PostgreSQL" in ran.err
 
 
 @pytest.mark.parametrize("arguments", [["worker"], ["push", "--enqueue", EXAMPLE_FILE]])
-def test_an_extra_that_is_missing_is_named(
+def test_a_missing_extra_for_postgresql_is_named(
     run: Callable[..., Ran], arguments: list[str], monkeypatch: pytest.MonkeyPatch, shared: str
 ) -> None:
-    """With how to install it."""
+    """The message has the command that installs it."""
     for name in [name for name in sys.modules if name.startswith(("vtex_tracking_ext.fleet", "procrastinate"))]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "procrastinate.schema", None)
@@ -145,8 +145,8 @@ def test_an_extra_that_is_missing_is_named(
 
 
 @pytest.mark.usefixtures("shared")
-def test_tables_that_cannot_be_made_are_told_of(run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> None:
-    """And the journal is closed."""
+def test_tables_that_cannot_be_created_are_reported(run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The worker exits with 3 and closes the journal."""
     closed: list[Any] = []
     postgres_journal = pytest.importorskip("vtex_tracking_ext.bulk.journal.postgres").PostgresJournal
     close = postgres_journal.close
@@ -165,7 +165,7 @@ def test_tables_that_cannot_be_made_are_told_of(run: Callable[..., Ran], monkeyp
 
 @pytest.mark.usefixtures("shared")
 def test_a_worker_needs_an_account(run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of which it has credentials."""
+    """A worker without complete credentials for any account exits with 3."""
     monkeypatch.delenv("VTEX_APP_TOKEN")
     ran = run("worker")
     assert ran.status == 3
@@ -181,14 +181,16 @@ def test_a_worker_needs_an_account(run: Callable[..., Ran], monkeypatch: pytest.
 def test_accounts_without_credentials_are_named(
     run: Callable[..., Ran], accounts: str, missing: str, label: str
 ) -> None:
-    """With those that there are."""
+    """--accounts with an account without credentials exits with 3 and lists the usable ones."""
     ran = run("worker", "--accounts", accounts)
     assert ran.status == 3
     assert f"--accounts: no credentials for {missing}; accounts with credentials: {label}." in ran.err
 
 
-def test_some_accounts_alone_are_served(run: Callable[..., Ran], shared: str, oms: Oms, url: str, label: str) -> None:
-    """Of those in the profile file too."""
+def test_a_worker_can_serve_selected_accounts(
+    run: Callable[..., Ran], shared: str, oms: Oms, url: str, label: str
+) -> None:
+    """With --accounts, only the tasks of those accounts are processed; accounts of the profile file are included."""
     profiles = f"""
         [other]
         account = "other"
@@ -221,8 +223,8 @@ def test_some_accounts_alone_are_served(run: Callable[..., Ran], shared: str, om
 
 
 @pytest.mark.usefixtures("shared")
-def test_metrics_are_told(run: Callable[..., Ran], oms: Oms, label: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """At the address that was asked for, while it runs."""
+def test_metrics_are_served(run: Callable[..., Ran], oms: Oms, label: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Prometheus metrics are served at the printed address while the worker runs."""
     run("push", "--enqueue", EXAMPLE_FILE)
     pages: list[str] = []
     warn = output.warn
@@ -244,8 +246,8 @@ def test_metrics_are_told(run: Callable[..., Ran], oms: Oms, label: str, monkeyp
 
 
 @pytest.mark.usefixtures("shared")
-def test_a_port_for_metrics_that_is_taken_is_told(run: Callable[..., Ran]) -> None:
-    """Before anything is served."""
+def test_a_metrics_port_in_use_is_reported(run: Callable[..., Ran]) -> None:
+    """The worker exits with 3 before it processes tasks."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         ran = run("worker", "--metrics", port)
@@ -254,10 +256,8 @@ def test_a_port_for_metrics_that_is_taken_is_told(run: Callable[..., Ran]) -> No
 
 
 @pytest.mark.usefixtures("shared")
-def test_the_extra_for_metrics_is_named_where_it_is_missing(
-    run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """With how to install it."""
+def test_a_missing_extra_for_metrics_is_named(run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message has the command that installs it."""
     monkeypatch.delitem(sys.modules, "vtex_tracking_ext.fleet.metrics", raising=False)
     monkeypatch.setitem(sys.modules, "prometheus_client", None)
     ran = run("worker", "--metrics", "0")
@@ -266,8 +266,8 @@ def test_the_extra_for_metrics_is_named_where_it_is_missing(
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_it_well(shared: str, number: signal.Signals) -> None:
-    """In a process of its own, with nothing to do."""
+def test_a_signal_stops_an_idle_worker(shared: str, number: signal.Signals) -> None:
+    """SIGTERM and SIGINT stop a worker process with exit status 0."""
     environment = {**os.environ, "VTEX_JOURNAL": shared, "PYTHONPATH": os.pathsep.join(sys.path)}
     program = [sys.executable, "-m", "vtex_tracking_ext.cli", "worker"]
     with subprocess.Popen(program, env=environment, stderr=subprocess.PIPE, text=True) as child:
@@ -278,8 +278,8 @@ def test_a_signal_ends_it_well(shared: str, number: signal.Signals) -> None:
         assert child.stderr.read().endswith("Worker stopped.\n")
 
 
-def test_status_tells_how_fast_a_fleet_calls(run: Callable[..., Ran], shared: str, oms: Oms, label: str) -> None:
-    """And for how long and why nobody calls an account; of the accounts that are asked for."""
+def test_status_shows_the_pace_of_a_fleet(run: Callable[..., Ran], shared: str, oms: Oms, label: str) -> None:
+    """Status shows the rate of each selected account, and for how long and why it is paused."""
     run("push", "--enqueue", EXAMPLE_FILE)
     assert "calls a second" not in run("status").out  # nobody has called yet
     assert "paces" not in json.loads(run("status", "--json").out)

@@ -1,4 +1,4 @@
-"""Which packages lack a doorbell, in which turn stored_tasks are taken up, and which are left behind."""
+"""Which packages need a task, in which order tasks are started, and which are stalled."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 
 def packages_without_task(journal: PostgresJournal, labels: Sequence[str] | None = None) -> list[PackageKey]:
-    """Return the packages without a doorbell."""
+    """Return the packages that need a task."""
     return list(TaskQueue(journal.connections).packages_without_task(labels))
 
 
-def test_what_has_something_to_do_lacks_a_doorbell(journal: PostgresJournal) -> None:
-    """Pending, in flight of somebody who died, and what became unknown lately; in the order of their arrival."""
+def test_packages_with_open_entries_need_a_task(journal: PostgresJournal) -> None:
+    """Packages with pending, abandoned and recently unknown entries are found in the order of their arrival."""
     fill(journal, 5)
     move(journal, "in_flight", package(1))
     move(journal, "unknown", package(2), "9 minutes")
@@ -36,8 +36,8 @@ def test_what_has_something_to_do_lacks_a_doorbell(journal: PostgresJournal) -> 
     assert packages_without_task(journal) == [package(0), package(1), package(2)]
 
 
-def test_an_old_doubt_waits_for_a_person(journal: PostgresJournal) -> None:
-    """And holds what waits behind it, until that is news: then the order is looked at again, as a push would."""
+def test_an_old_unknown_outcome_needs_no_task(journal: PostgresJournal) -> None:
+    """A new event of the package makes it need a task again, which reads the order."""
     fill(journal, 3)
     move(journal, "unknown", package(0), "11 minutes")
     move(journal, "unknown", package(1), "11 minutes")
@@ -49,8 +49,8 @@ def test_an_old_doubt_waits_for_a_person(journal: PostgresJournal) -> None:
     assert packages_without_task(journal) == [package(1), package(2)]
 
 
-def test_a_package_has_one_doorbell_that_waits(journal: PostgresJournal) -> None:
-    """One that was taken up does not count: it may have looked already."""
+def test_a_package_has_one_waiting_task(journal: PostgresJournal) -> None:
+    """A started task does not count, because it may have read the entries already."""
     fill(journal, 3)
     assert add_tasks(journal) == 3
     assert add_tasks(journal) == 0
@@ -61,8 +61,8 @@ def test_a_package_has_one_doorbell_that_waits(journal: PostgresJournal) -> None
     assert fetch_tasks(journal, 4) == [package(1), package(2)]  # what was taken up keeps the other one from tasks
 
 
-def test_some_accounts_alone_are_rung_for(journal: PostgresJournal) -> None:
-    """Of others nothing is said."""
+def test_tasks_can_be_limited_to_accounts(journal: PostgresJournal) -> None:
+    """Packages of other accounts are not found."""
     fill(journal, 2)
     fill(journal, 1, account="other")
     assert packages_without_task(journal, ["other", "nobody"]) == [package(0, "other")]
@@ -71,7 +71,7 @@ def test_some_accounts_alone_are_rung_for(journal: PostgresJournal) -> None:
 
 
 def test_many_are_found_page_by_page(journal: PostgresJournal, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each once, whether a page is full, or nothing of it lacks a doorbell."""
+    """Each package is found once, whether all or none of a page needs a task."""
     monkeypatch.setattr(module, "_BATCH", 3)
     fill(journal, 10, "one", "two")
     fill(journal, 6, account="other")
@@ -84,8 +84,8 @@ def test_many_are_found_page_by_page(journal: PostgresJournal, monkeypatch: pyte
     assert [task.lock for task in tasks[:2]] == [lock_name(package(0)), lock_name(package(1))]
 
 
-def test_a_package_is_looked_up_by_the_index(journal: PostgresJournal) -> None:
-    """And not among all stored_tasks: a sweep of many packages would take hours."""
+def test_tasks_are_looked_up_by_the_index(journal: PostgresJournal) -> None:
+    """The query plan uses the index; without it, a sweep of many packages would take hours."""
     fill(journal, 1500)
     assert add_tasks(journal) == 1500
     with journal.connections.connection() as connection:
@@ -100,7 +100,7 @@ def test_a_package_is_looked_up_by_the_index(journal: PostgresJournal) -> None:
 
 
 def test_a_small_account_does_not_wait_for_a_big_one(journal: PostgresJournal) -> None:
-    """Its stored_tasks are among the first, although they were rung last."""
+    """The tasks of a small account are among the first, although they were added last."""
     fill(journal, 200)
     add_tasks(journal)
     fill(journal, 3, account="small")
@@ -110,8 +110,8 @@ def test_a_small_account_does_not_wait_for_a_big_one(journal: PostgresJournal) -
     assert [key for key in turns if key.account == "mystore"] == [package(number) for number in range(5)]
 
 
-def test_those_of_the_dead_are_left_behind(journal: PostgresJournal) -> None:
-    """Taken up a while ago, and nobody works on their package; what is worked on, or was taken up just now, is not."""
+def test_tasks_of_dead_workers_are_stalled(journal: PostgresJournal) -> None:
+    """Started tasks whose package is not locked are stalled after a while; recent and locked ones are not."""
     tasks = TaskQueue(journal.connections)
     fill(journal, 3)
     add_tasks(journal)
@@ -124,8 +124,8 @@ def test_those_of_the_dead_are_left_behind(journal: PostgresJournal) -> None:
     assert tasks.stalled(journal, 0) == [first.id, second.id]
 
 
-def test_a_clock_that_is_set_back_keeps_no_doorbell(journal: PostgresJournal) -> None:
-    """What was taken up at a time that is yet to come was not taken up just now."""
+def test_a_task_started_in_the_future_is_stalled(journal: PostgresJournal) -> None:
+    """A clock that was set back does not hide an abandoned task."""
     tasks = TaskQueue(journal.connections)
     fill(journal, 1)
     add_tasks(journal)
@@ -141,8 +141,8 @@ def elsewhere(journal: PostgresJournal, tasks: TaskQueue) -> list[int]:
         return pool.submit(tasks.stalled, journal, 0).result(30)
 
 
-def test_a_database_that_cannot_ring_is_told_of(journal: PostgresJournal) -> None:
-    """In the journal's words, and not in Procrastinate's."""
+def test_a_failure_to_add_tasks_is_a_journal_error(journal: PostgresJournal) -> None:
+    """The error has PostgreSQL's message, not Procrastinate's."""
     fill(journal, 1)
     with journal.connections.connection() as connection:
         connection.execute("ALTER TABLE procrastinate_jobs ADD CHECK (priority > 0)")

@@ -1,4 +1,4 @@
-"""Procrastinate's own command line on the stored_tasks."""
+"""Procrastinate's own command line on the tasks."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def procrastinate(*arguments: str, said: str = "", **environment: str) -> subpro
     )
 
 
-def test_its_shell_shows_the_doorbells(journal: PostgresJournal, journal_url: str) -> None:
-    """And its worker would not pretend to deliver."""
+def test_procrastinates_shell_lists_the_tasks(journal: PostgresJournal, journal_url: str) -> None:
+    """Procrastinate's own worker fails instead of losing the tasks."""
     TaskQueue(journal.connections).add([PackageKey("mystore", "o-01", "1")])
     done = procrastinate("shell", "list_jobs", VTEX_JOURNAL=journal_url)
     assert done.returncode == 0, done.stderr
@@ -37,8 +37,8 @@ def test_its_shell_shows_the_doorbells(journal: PostgresJournal, journal_url: st
     assert "use vtex-tracking worker" in served.stderr
 
 
-def test_its_app_needs_the_journal_and_delivers_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It says so, and what does."""
+def test_the_app_needs_the_journal_and_processes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both errors say what to use instead."""
     with pytest.raises(ConfigurationError, match="VTEX_JOURNAL is not set"):
         import_module("vtex_tracking_ext.fleet.procrastinate_app")
     monkeypatch.setenv("VTEX_JOURNAL", "postgresql://user@127.0.0.1/database")

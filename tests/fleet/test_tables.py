@@ -41,8 +41,8 @@ def parts(connection: Connection) -> set[tuple[str, str]]:
     }
 
 
-def test_they_are_made_once(journal_url: str) -> None:
-    """The second time nothing is to be done."""
+def test_the_tables_are_created_once(journal_url: str) -> None:
+    """The second call changes nothing."""
     with PostgresJournal.open(journal_url) as journal, journal.connections.connection() as connection:
         assert create_or_upgrade(connection)
         assert said(connection) == migration_names()[-1]
@@ -52,8 +52,8 @@ def test_they_are_made_once(journal_url: str) -> None:
         assert parts(connection) == before
 
 
-def test_two_that_start_at_once_are_no_matter(journal_url: str) -> None:
-    """One makes them, the other finds them."""
+def test_concurrent_starts_create_the_tables_once(journal_url: str) -> None:
+    """One process creates the tables, the other finds them."""
     barrier = Barrier(2)
     with PostgresJournal.open(journal_url) as journal, ThreadPoolExecutor(2) as pool:
 
@@ -65,8 +65,8 @@ def test_two_that_start_at_once_are_no_matter(journal_url: str) -> None:
         assert sorted(future.result(30) for future in [pool.submit(start), pool.submit(start)]) == [False, True]
 
 
-def test_those_of_an_older_procrastinate_are_brought_up_to_date(journal_url: str) -> None:
-    """They are then the same as new ones, and work."""
+def test_tables_of_an_older_procrastinate_are_upgraded(journal_url: str) -> None:
+    """They equal newly created ones, and work."""
     with PostgresJournal.open(journal_url) as journal, journal.connections.connection() as connection:
         for name in migration_names():
             if name <= OLD:
@@ -85,16 +85,16 @@ def test_those_of_an_older_procrastinate_are_brought_up_to_date(journal_url: str
         assert parts(connection) - updated == set()
 
 
-def test_those_of_a_newer_procrastinate_are_left_alone(journal_url: str) -> None:
-    """An older program may be at work beside a newer one."""
+def test_tables_of_a_newer_procrastinate_are_not_changed(journal_url: str) -> None:
+    """An older program may run beside a newer one."""
     with opened(journal_url) as journal, journal.connections.connection() as connection:
         connection.execute("UPDATE meta SET value = '99.00.00_01_x.sql' WHERE name = 'procrastinate_migration'")
         assert not create_or_upgrade(connection)
         assert said(connection) == "99.00.00_01_x.sql"
 
 
-def test_migrations_come_in_their_order() -> None:
-    """Without what else lies beside them."""
+def test_migrations_are_sorted() -> None:
+    """Other files beside them are left out."""
     names = migration_names()
     assert names == sorted(names)
     assert OLD in names

@@ -1,4 +1,4 @@
-"""The names of queues and locks, when a doorbell rings again, and the app."""
+"""The names of queues and locks, the retry of tasks, and the app."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ PREFIX = "procrastinate_queue_v1#"
 
 
 @pytest.mark.parametrize("account", ["mystore", "a" * 40, "mystore@127.0.0.1:8000", "\u00e7" * 20])
-def test_a_queue_is_called_as_its_account(account: str) -> None:
-    """Where that is not too long."""
+def test_a_queue_has_the_name_of_its_account(account: str) -> None:
+    """A name within the limit is used as it is."""
     assert queue_name(account) == account
 
 
@@ -43,7 +43,7 @@ def test_a_queue_is_called_as_its_account(account: str) -> None:
     ["a" * 41, "a" * 500, "\u00e7" * 21, "a" + "\u00e7" * 200, "mystore@oms.proxy.warehouse.example.com:8443"],
 )
 def test_a_long_account_has_a_queue_of_its_own(account: str) -> None:
-    """Whose channel has a name that PostgreSQL takes."""
+    """PostgreSQL accepts the name of its channel."""
     queue = queue_name(account)
     assert len((PREFIX + queue).encode()) <= CHANNEL
     assert queue.startswith(account[:10])
@@ -51,8 +51,8 @@ def test_a_long_account_has_a_queue_of_its_own(account: str) -> None:
     assert queue == queue_name(account)
 
 
-def test_an_account_with_a_long_name_is_rung_for(journal: PostgresJournal) -> None:
-    """Such as one that is called at an address of its own."""
+def test_tasks_of_an_account_with_a_long_name_are_processed(journal: PostgresJournal) -> None:
+    """Such as an account with another address."""
     account = "mystore@oms.proxy.warehouse.example.com:8443"
     fill(journal, 1, account=account)
     fill(journal, 1)
@@ -64,8 +64,8 @@ def test_an_account_with_a_long_name_is_rung_for(journal: PostgresJournal) -> No
     }
 
 
-def test_a_lock_is_a_packages_own() -> None:
-    """Its account, order and invoice tell it."""
+def test_each_package_has_its_lock() -> None:
+    """The lock has account, order and invoice."""
     assert lock_name(PackageKey("MyStore", "o-01", "7")) == "vtex/mystore/o-01/7"
 
 
@@ -80,8 +80,8 @@ def test_a_lock_is_a_packages_own() -> None:
         (asyncio.CancelledError(), FAILURE_RETRY_SECONDS),
     ],
 )
-def test_what_did_not_end_well_rings_again(error: BaseException, seconds: int) -> None:
-    """When it was told to, in whole seconds and never too early; or a little later."""
+def test_failed_tasks_are_retried(error: BaseException, seconds: int) -> None:
+    """The delay is that of RetryLater, rounded up to seconds, or a fixed one."""
     job = Job(id=1, queue="mystore", lock=None, queueing_lock=None, task_name=DRAIN)
     decision = TaskRetryStrategy().get_retry_decision(exception=error, job=job)
     now = decision.retry_at
@@ -93,8 +93,8 @@ def _now(like: datetime) -> datetime:
     return type(like).now(like.tzinfo)
 
 
-def test_the_app_does_what_it_is_told(journal: PostgresJournal) -> None:
-    """With packages as they are; the sweep has a queue that no account can have."""
+def test_the_app_calls_the_functions(journal: PostgresJournal) -> None:
+    """Packages are passed unchanged; no account can have the queue of the sweep."""
     done: list[Any] = []
 
     async def drain(key: PackageKey) -> None:
@@ -118,7 +118,7 @@ def test_the_app_does_what_it_is_told(journal: PostgresJournal) -> None:
 
 
 def test_options_of_the_address_are_kept(journal_url: str) -> None:
-    """Beside the schema that stored_tasks need."""
+    """They are passed together with the schema of the tables."""
     with opened(journal_url):
         pass
     address = parse_url(f"{journal_url}&options=-c%20statement_timeout%3D12s")

@@ -1,4 +1,4 @@
-"""What a worker does for a package, and when its doorbell rings again; VTEX is stood in for."""
+"""What a worker does for a package, and when the package is retried; VTEX is replaced by a fake client."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ def bench(journal: PostgresJournal) -> Bench:
     return Bench(journal)
 
 
-def test_what_waits_is_sent(bench: Bench) -> None:
-    """Then the doorbell has done its work; one that was rung in vain has as well."""
+def test_pending_entries_are_sent(bench: Bench) -> None:
+    """A second task for the same package sends nothing."""
     bench.add("a", "b")
     bench.work.process(package())
     assert bench.account.sent == ["a b"]
@@ -68,8 +68,8 @@ def test_what_waits_is_sent(bench: Bench) -> None:
     assert bench.seen.entries() == 2
 
 
-def test_a_package_that_somebody_else_works_on_is_left_to_them(bench: Bench) -> None:
-    """But its doorbell rings again, because they may be about to end."""
+def test_a_locked_package_is_retried_later(bench: Bench) -> None:
+    """The worker with the lock may be about to stop."""
     bench.add("a")
 
     def meanwhile(_: TrackingUpdate) -> None:
@@ -97,8 +97,8 @@ def elsewhere(act: Callable[[TrackingUpdate], None]) -> Callable[[TrackingUpdate
     return do
 
 
-def test_a_doubt_is_looked_at_again(bench: Bench) -> None:
-    """As long as the order may yet show it; what waits behind it does not keep the doorbell tasks afterwards."""
+def test_an_unknown_outcome_is_checked_again(bench: Bench) -> None:
+    """The package is retried as long as the order may not show the update yet."""
     bench.account.shows = False
     bench.account.answers(UNKNOWN)
     bench.add("a")
@@ -115,8 +115,8 @@ def test_a_doubt_is_looked_at_again(bench: Bench) -> None:
     assert len(bench.account.reads) == 2
 
 
-def test_a_doubt_is_settled_by_what_the_order_shows(bench: Bench) -> None:
-    """Of somebody who died in the middle as well."""
+def test_an_unknown_outcome_is_resolved_by_reading(bench: Bench) -> None:
+    """This includes entries of a worker that died."""
     bench.add("a")
 
     def apply_and_lose(update: TrackingUpdate) -> None:
@@ -131,8 +131,8 @@ def test_a_doubt_is_settled_by_what_the_order_shows(bench: Bench) -> None:
     assert states(bench.journal) == {"applied": 1}
 
 
-def test_an_account_that_is_over_its_limit_is_quiet(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
-    """For all packages and workers; what was to be sent is sent then."""
+def test_a_429_pauses_the_account_for_all_workers(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    """The pending entries are sent after the pause."""
     bench.add("a")
     bench.account.answers(refused(429, retry_after=30))
     with caplog.at_level(logging.WARNING, "vtex_tracking_ext.fleet"), pytest.raises(AccountPaused) as caught:
@@ -145,8 +145,8 @@ def test_an_account_that_is_over_its_limit_is_quiet(bench: Bench, caplog: pytest
     assert [pause.seconds for pause in bench.seen.pauses] == [pytest.approx(30)]
 
 
-def test_credentials_that_are_refused_let_the_account_rest(bench: Bench) -> None:
-    """What waits stays, and its doorbell rings when the account has rested."""
+def test_refused_credentials_let_the_account_rest(bench: Bench) -> None:
+    """The entries stay pending, and their task is retried after the rest."""
     bench.add("a")
     bench.account.answers(refused(401))
     with pytest.raises(RetryLater) as caught:
@@ -155,8 +155,8 @@ def test_credentials_that_are_refused_let_the_account_rest(bench: Bench) -> None
     assert states(bench.journal) == {"pending": 1}
 
 
-def test_what_was_left_in_flight_and_cannot_be_looked_at_rings_again(bench: Bench) -> None:
-    """When the account has rested."""
+def test_abandoned_entries_of_a_resting_account_are_retried(bench: Bench) -> None:
+    """Their order is read after the rest."""
     bench.add("a")
     move(bench.journal, "in_flight", package())
     bench.account.read_answers(refused(401))
@@ -166,8 +166,8 @@ def test_what_was_left_in_flight_and_cannot_be_looked_at_rings_again(bench: Benc
     assert states(bench.journal) == {"in_flight": 1}
 
 
-def test_a_doubt_that_cannot_be_looked_at_rings_again(bench: Bench) -> None:
-    """However old it is: the order may show it, and what waits behind it would wait for ever."""
+def test_unknown_outcomes_of_a_resting_account_are_retried(bench: Bench) -> None:
+    """Otherwise later events of the package would wait for ever."""
     bench.add("a")
     move(bench.journal, "unknown", package(), "20 minutes")
     bench.add("b")
@@ -178,8 +178,8 @@ def test_a_doubt_that_cannot_be_looked_at_rings_again(bench: Bench) -> None:
     assert states(bench.journal) == {"unknown": 1, "pending": 1}
 
 
-def test_sending_on_leaves_the_doubt_behind(bench: Bench) -> None:
-    """It is looked at again all the same."""
+def test_send_on_sends_later_events(bench: Bench) -> None:
+    """The unknown outcome is still checked again."""
     bench.account.shows = False
     bench.account.answers(UNKNOWN)
     bench.add("a", "b")
@@ -191,8 +191,8 @@ def test_sending_on_leaves_the_doubt_behind(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("is_known", [True, False])
-def test_a_worker_that_ends_begins_no_call(bench: Bench, *, is_known: bool) -> None:
-    """For an account that it served, or one that it comes to serve now; the doorbell rings for another worker."""
+def test_a_stopping_worker_starts_no_call(bench: Bench, *, is_known: bool) -> None:
+    """The task is retried by another worker, also for an account that is new to this one."""
     if is_known:
         bench.work.process(package())
     bench.add("a")
@@ -205,8 +205,8 @@ def test_a_worker_that_ends_begins_no_call(bench: Bench, *, is_known: bool) -> N
     assert bench.account.sent == ["a"]
 
 
-def test_an_account_without_credentials_is_told_of(bench: Bench) -> None:
-    """Its doorbell rings again, here or where they are."""
+def test_an_account_without_credentials_is_an_error(bench: Bench) -> None:
+    """Its task is retried, perhaps by a worker that has them."""
 
     def client_of(_: str) -> TrackingClient:
         raise ConfigurationError("no credentials")
@@ -215,8 +215,8 @@ def test_an_account_without_credentials_is_told_of(bench: Bench) -> None:
         bench.another(client_of=client_of).process(package())
 
 
-def test_the_end_reports_what_was_not_reported_yet(bench: Bench) -> None:
-    """If that can be done; it is no loss."""
+def test_closing_reports_the_remaining_results(bench: Bench) -> None:
+    """A journal error at that time is ignored."""
     bench.add("a")
     bench.work.process(package())
     paces = Paces(bench.journal.connections)
@@ -232,7 +232,7 @@ def test_the_end_reports_what_was_not_reported_yet(bench: Bench) -> None:
 
 
 def test_each_outcome_is_a_line_of_the_log(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
-    """With package and attempt; what went well is less loud."""
+    """The line has package and attempt; applied outcomes are logged as information."""
     bench.add("a")
     bench.account.answers(refused(400))
     with caplog.at_level(logging.INFO, "vtex_tracking_ext.fleet"):
@@ -246,7 +246,7 @@ def test_each_outcome_is_a_line_of_the_log(bench: Bench, caplog: pytest.LogCaptu
 
 
 def test_accounts_have_a_pace_each(bench: Bench) -> None:
-    """One that is quiet does not keep another one from being called."""
+    """A paused account does not delay another one."""
     fill(bench.journal, 1, account="other")
     bench.add("a")
     bench.account.answers(refused(429, retry_after=30))

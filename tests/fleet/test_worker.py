@@ -1,4 +1,4 @@
-"""A worker of a fleet: it serves stored_tasks, ends well, outlives its database, and takes over from the dead."""
+"""A worker of a fleet processes tasks, stops cleanly, survives its database, and takes over from dead workers."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ def url(oms: Oms) -> Iterator[str]:
         yield url
 
 
-def test_it_serves_what_waits_and_what_comes(journal: PostgresJournal, oms: Oms, url: str) -> None:
-    """Doorbells that were rung before it started, and those that ring now; each package in order."""
+def test_a_worker_processes_waiting_and_new_tasks(journal: PostgresJournal, oms: Oms, url: str) -> None:
+    """Each package's events are sent in order."""
     fleet = Fleet(journal, url, intervals=LAZY)
     fill(journal, 6, "one", "two", account=fleet.label)
     assert add_tasks(journal) == 6
@@ -72,10 +72,10 @@ def test_it_serves_what_waits_and_what_comes(journal: PostgresJournal, oms: Oms,
     assert [shown(oms, number) for number in range(12)] == [["one", "two"]] * 12
 
 
-def test_the_sweep_rings_for_what_lacks_a_doorbell(
+def test_the_sweep_adds_missing_tasks(
     journal: PostgresJournal, oms: Oms, url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """So a doorbell that was lost does no harm."""
+    """A lost task does no harm."""
     fleet = Fleet(journal, url)
     fill(journal, 3, account=fleet.label)
     with caplog.at_level(logging.INFO, "vtex_tracking_ext.fleet"), fleet:
@@ -84,8 +84,8 @@ def test_the_sweep_rings_for_what_lacks_a_doorbell(
     assert "added tasks for 3 packages without one" in caplog.text
 
 
-def test_it_serves_its_accounts_alone(journal: PostgresJournal, url: str) -> None:
-    """Others' stored_tasks are left for workers with their credentials."""
+def test_a_worker_processes_its_accounts_only(journal: PostgresJournal, url: str) -> None:
+    """Tasks of other accounts are left for other workers."""
     fleet = Fleet(journal, url)
     fill(journal, 2, account="other")
     add_tasks(journal)
@@ -108,8 +108,8 @@ def test_two_workers_share_the_work(journal: PostgresJournal, oms: Oms, url: str
     assert [shown(oms, number) for number in range(12)] == [["one", "two"]] * 12
 
 
-def test_stopping_finishes_what_is_on_its_way(journal: PostgresJournal, oms: Oms) -> None:
-    """And begins nothing more: nothing is left in flight, and stored_tasks ring for other workers."""
+def test_stopping_finishes_the_calls_in_flight(journal: PostgresJournal, oms: Oms) -> None:
+    """No entry is left in flight, and the remaining tasks wait for other workers."""
     vtex = vtex_of(oms)
     with vtex.server:
         fleet = Fleet(
@@ -137,8 +137,8 @@ def test_stopping_finishes_what_is_on_its_way(journal: PostgresJournal, oms: Oms
     assert Paces(journal.connections).all()[fleet.label][0].throttle.accepted_since == applied
 
 
-def test_it_can_be_stopped_before_it_has_begun(journal: PostgresJournal, url: str) -> None:
-    """Then it does nothing."""
+def test_a_worker_can_be_stopped_before_it_runs(journal: PostgresJournal, url: str) -> None:
+    """It processes nothing."""
     fleet = Fleet(journal, url)
 
     async def run() -> None:
@@ -150,10 +150,10 @@ def test_it_can_be_stopped_before_it_has_begun(journal: PostgresJournal, url: st
     assert stored_tasks(journal) == []
 
 
-def test_it_can_be_stopped_while_it_waits_for_its_database(
+def test_a_worker_can_be_stopped_without_a_database(
     journal: PostgresJournal, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One that takes connections and says nothing: what waits for it does not keep the worker from ending."""
+    """A server that accepts connections and never responds does not keep the worker running."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         parameters = {**journal.address.parameters, "port": str(listener.getsockname()[1])}
         silent = evolve(journal.address, parameters=parameters)
@@ -166,8 +166,8 @@ def test_it_can_be_stopped_while_it_waits_for_its_database(
             fleet.join()
 
 
-def test_a_call_that_is_cancelled_otherwise_ends_it(journal: PostgresJournal, url: str) -> None:
-    """As every task of asyncio."""
+def test_cancelling_the_task_stops_a_worker(journal: PostgresJournal, url: str) -> None:
+    """Cancellation is raised as in every asyncio task."""
     fleet = Fleet(journal, url, intervals=LAZY)
 
     async def run() -> None:
@@ -182,10 +182,10 @@ def test_a_call_that_is_cancelled_otherwise_ends_it(journal: PostgresJournal, ur
     fleet.client.close()
 
 
-def test_an_account_that_is_quiet_is_left_alone(
+def test_tasks_of_a_paused_account_are_not_started(
     journal: PostgresJournal, oms: Oms, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its other stored_tasks stay as they are, rather than be put off one by one; then they are taken up again."""
+    """They stay unchanged, and are processed after the pause."""
     monkeypatch.setattr(pace, "MAX_WAIT", 0.5)
     oms.settings = OmsSettings(rate_limit=2, rate_window=1.0, retry_after=1)
     vtex = vtex_of(oms)
@@ -204,16 +204,16 @@ def test_an_account_that_is_quiet_is_left_alone(
 
 
 def attempts(journal: PostgresJournal) -> int:
-    """Return how many stored_tasks rang in vain so far."""
+    """Return how many tasks were retried so far."""
     with journal.connections.connection() as connection:
         ((number,),) = connection.execute("SELECT count(*) FROM procrastinate_jobs WHERE attempts > 0")
     return int(number)
 
 
-def test_what_fails_is_told_and_rings_again(
+def test_failures_are_logged_and_retried(
     journal: PostgresJournal, url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What is known in a line; a mistake of ours with where it was made; what is put off is nothing to tell of."""
+    """Known errors are logged in a line, internal ones with a traceback, and rescheduled tasks not at all."""
     fleet = Fleet(journal, url, concurrency=1, intervals=LAZY)
     failures = [JournalError("the disk is\x1b full"), RetryLater(1, "later"), ZeroDivisionError("a mistake")]
     done = threading.Event()
@@ -239,10 +239,10 @@ def test_what_fails_is_told_and_rings_again(
     assert len(stored_tasks(journal)) == 3
 
 
-def test_a_doorbell_that_ends_just_now_is_not_rung_again(
+def test_a_task_that_just_ended_is_not_retried(
     journal: PostgresJournal, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its worker was only slow; the sweep goes on with the others."""
+    """Its worker was slow; the sweep continues with the other tasks."""
     fleet = Fleet(journal, url)
     asked = threading.Event()
     swept: list[list[int]] = []
@@ -258,10 +258,10 @@ def test_a_doorbell_that_ends_just_now_is_not_rung_again(
         assert asked.wait(PATIENCE)  # a second sweep: the first did not end the worker
 
 
-def test_it_goes_on_when_its_database_comes_back(
+def test_a_worker_survives_a_restart_of_the_database(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Restarted in the middle: nothing is lost, and nothing is sent twice."""
+    """Nothing is lost, and nothing is sent twice."""
     monkeypatch.setattr(task, "FAILURE_RETRY_SECONDS", 1)
     oms = orders(30, settings=OmsSettings(show_after=0))
     vtex = vtex_of(oms)
@@ -282,8 +282,8 @@ def test_it_goes_on_when_its_database_comes_back(
         assert [shown(oms, number) for number in range(30)] == [["one", "two"]] * 30
 
 
-def test_another_worker_takes_over_from_one_that_was_killed(journal: PostgresJournal, journal_url: str) -> None:
-    """It finds the doorbell that was left behind, and what was in flight, and finishes both."""
+def test_a_worker_takes_over_from_a_killed_one(journal: PostgresJournal, journal_url: str) -> None:
+    """It retries the stalled task, checks the entries in flight, and sends the rest."""
     oms = orders(4)
     vtex = vtex_of(oms)
     with vtex.server:
@@ -317,10 +317,10 @@ def start_worker(journal_url: str, vtex_url: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL, text=True)
 
 
-def test_the_database_is_asked_less_and_less_often(
+def test_reconnecting_backs_off(
     journal: PostgresJournal, url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """While it is away; after a while of serving, it is soon tried again. No password is told."""
+    """The delay doubles while the database is away, and is reset afterwards; the log has no password."""
     monkeypatch.setattr(module, "_LONGEST_PAUSE", 2.0)
     fleet = Fleet(journal, url)
     waited: list[float] = []
@@ -352,12 +352,12 @@ def test_the_database_is_asked_less_and_less_often(
     assert waited == [0.5, 1.0, 2.0, 0.5, 1.0]
     assert caplog.messages == [
         *["the database is not available: no server for ***"] * 4,
-        "the connection to the database was lost",  # so Procrastinate ends that hears no more of stored_tasks
+        "the connection to the database was lost",  # Procrastinate ends like this if its listener is lost
     ]
 
 
 def test_queues_are_named_once(journal: PostgresJournal, url: str) -> None:
-    """However often an account is named."""
+    """Duplicate accounts give one queue."""
     fleet = Fleet(journal, url, intervals=HASTY)
     fleet.client.close()
     assert fleet.worker._queues == [queue_name(fleet.label), "@sweep"]

@@ -1,4 +1,4 @@
-"""What tests of a fleet share: a journal with its tables, rows, stored_tasks, and workers that run in a thread."""
+"""Helpers for tests of a fleet: a journal with its tables, rows, tasks, and workers that run in a thread."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ if TYPE_CHECKING:
 
     from vtex_tracking_ext.bulk.journal.entries import State
 
-#: Seconds that a test waits at most for what comes at once.
+#: Seconds that a test waits for something at most.
 PATIENCE = 30.0
 
-#: A worker that sweeps every second, and waits for nothing.
+#: A worker that sweeps every second and polls often.
 HASTY = WorkerIntervals(poll_seconds=0.1, stalled_seconds=0.5, sweep_cron="* * * * * *")
 
 
 class StoredTask(NamedTuple):
-    """A doorbell as it stands in Procrastinate's table."""
+    """A task in Procrastinate's table."""
 
     id: int
     queue: str
@@ -96,7 +96,7 @@ def states(journal: PostgresJournal, account: str = "mystore") -> Counter[State]
 
 
 def stored_tasks(journal: PostgresJournal) -> list[StoredTask]:
-    """Return all stored_tasks, in the order in which they were rung; the sweep's are left out."""
+    """Return the tasks of packages in the order in which they were added."""
     with journal.connections.connection() as connection:
         found = connection.execute(
             "SELECT id, queue_name, lock, priority, status::text, args ->> 'order_id' FROM procrastinate_jobs "
@@ -106,7 +106,7 @@ def stored_tasks(journal: PostgresJournal) -> list[StoredTask]:
 
 
 def fetch_tasks(journal: PostgresJournal, number: int = 1, queues: Sequence[str] | None = None) -> list[PackageKey]:
-    """Have Procrastinate take up stored_tasks, as a worker of it that dies at once, and return their packages."""
+    """Start tasks as a worker that dies at once, and return their packages."""
 
     async def fetch() -> list[PackageKey]:
         app = make_app(journal.address, _nothing, _nothing)
@@ -121,7 +121,7 @@ def fetch_tasks(journal: PostgresJournal, number: int = 1, queues: Sequence[str]
 
 
 def until(predicate: Callable[[], object]) -> None:
-    """Return when something holds in the database, which tells nobody."""
+    """Poll until a condition on the database is true."""
     end = time.monotonic() + PATIENCE
     while not predicate():
         assert time.monotonic() < end
@@ -142,12 +142,12 @@ def orders(packages: int, **settings: Any) -> Oms:
 
 
 def shown(oms: Oms, number: int) -> list[str]:
-    """Return the texts that were truly recorded on an order, oldest first."""
+    """Return the event texts recorded on an order, oldest first."""
     return [event["description"] for event in oms.applied(order(number), "1")]
 
 
 class ResultRecorder:
-    """What a worker told, to wait for."""
+    """Collects the results that a worker reports, and waits for them."""
 
     def __init__(self) -> None:
         self.news: list[DeliveryResult] = []
@@ -155,7 +155,7 @@ class ResultRecorder:
         self._changed = threading.Condition()
 
     def __call__(self, news: DeliveryResult | AccountPause) -> None:
-        """Take in what happened."""
+        """Collect a result or a pause."""
         with self._changed:
             if isinstance(news, DeliveryResult):
                 self.news.append(news)
@@ -168,17 +168,17 @@ class ResultRecorder:
         return sum(len(news.entries) for news in self.news if news.outcome == outcome)
 
     def wait_for(self, predicate: Callable[[], object]) -> None:
-        """Return when something holds, which is looked at whenever something happened."""
+        """Wait until a condition is true; it is checked after each result."""
         with self._changed:
             assert self._changed.wait_for(predicate, PATIENCE), (self.news, self.pauses)
 
 
 class Fleet:
-    """A worker in this process, in a thread, with what it serves.
+    """A worker in a thread of this process.
 
     Attributes:
-        seen: What it told.
-        label: Name of its account in the journal.
+        seen: The results that it reported.
+        label: Its account, as the journal names it.
     """
 
     def __init__(
@@ -203,17 +203,17 @@ class Fleet:
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="worker")
 
     def start(self) -> None:
-        """Start it."""
+        """Start the worker."""
         self._thread.start()
         assert self._began.wait(PATIENCE)
 
     def stop(self) -> None:
-        """Tell it to end."""
+        """Stop the worker."""
         assert self._loop is not None
         self._loop.call_soon_threadsafe(self.worker.stop)
 
     def join(self) -> None:
-        """Wait for its end."""
+        """Wait for the end of the worker."""
         self._thread.join(PATIENCE)
         assert not self._thread.is_alive()
         self.client.close()
@@ -233,7 +233,7 @@ class Fleet:
 
 
 def add_tasks(journal: PostgresJournal) -> int:
-    """Ring for all packages that lack a doorbell."""
+    """Add a task for each package that needs one."""
     tasks = TaskQueue(journal.connections)
     return tasks.add(tasks.packages_without_task())
 
