@@ -1,7 +1,8 @@
 """Check a generated package: ``python model_roundtrip.py openapi.yaml FOLDER``.
 
 Imports every module, and passes an example of each schema through its model and back. This finds name collisions that
-importing does not: a field named ``to_dict`` or with a quote in its name, a schema named ``Any``.
+importing does not: a field named ``to_dict`` or with a quote in its name, a schema named ``Any``. Also checks that each
+operation has the private function ``_get_kwargs``, which ``vtex_tracking_ext.call.operations`` calls.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
+    from types import ModuleType
 
 #: Format -> an example; other formats accept any text.
 TEXTS = {
@@ -32,12 +34,19 @@ def main() -> int:
 
     spec, folder = map(Path, sys.argv[1:])
     sys.path.insert(0, str(folder.parent))
-    for path in sorted(folder.rglob("*.py")):
-        importlib.import_module(".".join(path.relative_to(folder.parent).with_suffix("").parts))
+    names = [".".join(path.relative_to(folder.parent).with_suffix("").parts) for path in sorted(folder.rglob("*.py"))]
+    modules = [importlib.import_module(name) for name in names]
     models = importlib.import_module(f"{folder.name}.models")
-    found = list(problems(models, yaml.safe_load(spec.read_bytes())))
+    found = [*operation_problems(modules), *problems(models, yaml.safe_load(spec.read_bytes()))]
     print("\n".join(found), end="")
     return 1 if found else 0
+
+
+def operation_problems(modules: Iterable[ModuleType]) -> Iterator[str]:
+    """Yield a message for each operation without the function that returns the arguments of its request."""
+    for module in modules:
+        if hasattr(module, "sync_detailed") and not callable(getattr(module, "_get_kwargs", None)):
+            yield f"{module.__name__} has no _get_kwargs, which vtex_tracking_ext.call.operations calls"
 
 
 def problems(models: Any, document: Mapping[str, Any]) -> Iterator[str]:
