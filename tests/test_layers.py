@@ -32,8 +32,6 @@ LAYERS = (
 )
 HTTP_LIBRARIES = {"h11", "httpcore", "httptools", "httpx"}
 
-# while modules move
-moving = pytest.mark.xfail(strict=False, reason="while modules move")
 
 
 def parse_modules() -> dict[str, ast.Module]:
@@ -96,7 +94,6 @@ def test_relative_imports_are_resolved() -> None:
     assert {"cli.exit_codes", "cli.output"} <= imported_modules("cli.interrupts")
 
 
-@moving
 def test_no_module_imports_from_a_layer_above_its_own() -> None:
     """Each layer may import itself and the layers below it."""
     violations = [
@@ -108,7 +105,6 @@ def test_no_module_imports_from_a_layer_above_its_own() -> None:
     assert violations == []
 
 
-@moving
 def test_no_modules_import_each_other_in_a_cycle() -> None:
     """Type-only imports and imports within functions count as well."""
     graph = {module: imported_modules(module) for module in MODULES}
@@ -118,7 +114,6 @@ def test_no_modules_import_each_other_in_a_cycle() -> None:
         pytest.fail(" imports ".join(reversed(error.args[1])))
 
 
-@moving
 def test_only_the_transport_imports_an_http_library() -> None:
     """Everything above reaches httpx, httpcore, h11 and httptools through transport/."""
     violations = [
