@@ -13,7 +13,7 @@ import pytest
 from vtex_tracking_ext.config.retry_policy import PROCESS_BUDGET
 from vtex_tracking_ext.transport import response
 
-from cassettes import tally
+from cassettes import summary
 from support.answers import Twin
 from support.contract_check import check_request
 from support.postgres import Databases, Server
@@ -114,5 +114,5 @@ def _requests_conform(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Report which servers the valid contract cassettes were recorded from."""
-    for line in tally().splitlines():
+    for line in summary().splitlines():
         terminalreporter.write_line(line)

@@ -15,15 +15,15 @@ from attrs import fields
 
 import vtex_tracking_ext
 from vtex_tracking_ext import RetryPolicy, TrackingClient
-from vtex_tracking_ext.bulk.delivery.batches import EVENTS_PER_CALL
 from vtex_tracking_ext.bulk.delivery.breaker import MAX_UNKNOWN
 from vtex_tracking_ext.bulk.delivery.deliver import RECHECK_DELAYS
-from vtex_tracking_ext.bulk.delivery.pace import DEFAULT_RATE, INITIAL_RATE, MAX_FREEZES
+from vtex_tracking_ext.bulk.delivery.pace import INITIAL_RATE, MAX_FREEZES
 from vtex_tracking_ext.bulk.input.columns import COLUMNS
 from vtex_tracking_ext.cli import main, messages, progress
-from vtex_tracking_ext.cli.exit_codes import Status
+from vtex_tracking_ext.cli.exit_codes import ExitCode
 from vtex_tracking_ext.config.credentials import Settings
-from vtex_tracking_ext.config.options import DEFAULT_TIMEOUT, LONGEST_TIMEOUT
+from vtex_tracking_ext.config.defaults import DEFAULT_RATE, DEFAULT_TIMEOUT, EVENTS_PER_CALL
+from vtex_tracking_ext.config.options import LONGEST_TIMEOUT
 from vtex_tracking_ext.config.profiles import load_profiles, profiles_path
 from vtex_tracking_ext.sandbox import APP_KEY, APP_TOKEN, Oms, running
 from vtex_tracking_ext.transport.body import MAX_BODY
@@ -233,4 +233,4 @@ def test_the_names_and_numbers_are_true() -> None:
     for kind in re.findall(r'say_json\("(\w+)"', TELLING):
         assert f"`{kind}`" in README
     listed = dict(re.findall(r"(\d+) ([a-z]+)", ALL_TEXT.split("Exit status of every command: ")[1].split(".")[0]))
-    assert {int(number) for number in listed} == {status.value for status in Status}
+    assert {int(number) for number in listed} == {status.value for status in ExitCode}

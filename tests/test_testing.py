@@ -20,7 +20,7 @@ EVENT = TrackingEvent(dt.date(2015, 6, 23), "Coletado", "Rio de Janeiro", "RJ")
 
 
 def test_a_client_is_ready_and_events_are_asserted(vtex_sandbox: VtexSandbox) -> None:
-    """Each once, in order, whatever form their dates had."""
+    """Events are compared in order, whatever the form of their dates."""
     vtex_sandbox.add_order(ORDER, [INVOICE])
     vtex_sandbox.assert_events(ORDER, INVOICE, [])
     vtex_sandbox.client.update(ORDER, INVOICE, events=[EVENT])
@@ -32,7 +32,7 @@ def test_a_client_is_ready_and_events_are_asserted(vtex_sandbox: VtexSandbox) ->
 
 
 def test_a_delivery_is_asserted(vtex_sandbox: VtexSandbox) -> None:
-    """With its day or without."""
+    """A delivery is asserted with its date or without."""
     vtex_sandbox.add_order(ORDER, [INVOICE])
     with pytest.raises(AssertionError, match="was not reported as delivered"):
         vtex_sandbox.assert_delivered(ORDER, INVOICE)
@@ -53,7 +53,7 @@ def test_a_delivery_is_asserted(vtex_sandbox: VtexSandbox) -> None:
 
 
 def test_a_delivery_without_a_date_is_not_on_any_day(vtex_sandbox: VtexSandbox) -> None:
-    """Nor has a delivery by the day a minute."""
+    """A delivery without a date fails an assertion with one, and one with a day fails one with a minute."""
     vtex_sandbox.add_order(ORDER, ["1", "2"])
     vtex_sandbox.client.mark_delivered(ORDER, "1")
     vtex_sandbox.assert_delivered(ORDER, "1")
@@ -65,20 +65,20 @@ def test_a_delivery_without_a_date_is_not_on_any_day(vtex_sandbox: VtexSandbox) 
         vtex_sandbox.assert_delivered(ORDER, "2", "2022-10-01 00:00")
 
 
-def test_an_order_or_invoice_that_is_not_there_is_named(vtex_sandbox: VtexSandbox) -> None:
-    """With those that are: a typo is found at a glance."""
-    with pytest.raises(AssertionError, match=r"^no order nope in the sandbox; there are: none"):
+def test_an_unknown_order_or_invoice_is_named(vtex_sandbox: VtexSandbox) -> None:
+    """The message lists the existing ones, so that a typo is easy to find."""
+    with pytest.raises(AssertionError, match=r"^no order nope in the sandbox; existing: none"):
         vtex_sandbox.assert_events("nope", INVOICE, [])
     vtex_sandbox.add_order(ORDER, [INVOICE])
     for call in (vtex_sandbox.events, vtex_sandbox.assert_delivered):
-        with pytest.raises(AssertionError, match=f"^no order nope in the sandbox; there are: {ORDER}"):
+        with pytest.raises(AssertionError, match=f"^no order nope in the sandbox; existing: {ORDER}"):
             call("nope", INVOICE)
-        with pytest.raises(AssertionError, match=f"^no invoice 9 on order {ORDER}; there are: {INVOICE}"):
+        with pytest.raises(AssertionError, match=f"^no invoice 9 on order {ORDER}; existing: {INVOICE}"):
             call(ORDER, "9")
 
 
-def test_troubles_can_be_arranged(vtex_sandbox: VtexSandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Refusals, a rate limit, and a client from the environment."""
+def test_errors_can_be_configured(vtex_sandbox: VtexSandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refusals and a rate limit can be set, and a client can come from the environment."""
     vtex_sandbox.add_order(ORDER, [INVOICE], status="canceled")
     vtex_sandbox.add_order("2-01", [INVOICE], tracking_number=None)
     for order in (ORDER, "2-01"):
@@ -92,12 +92,12 @@ def test_troubles_can_be_arranged(vtex_sandbox: VtexSandbox, monkeypatch: pytest
 
 
 def test_each_test_has_a_sandbox_of_its_own(vtex_sandbox: VtexSandbox) -> None:
-    """Without the orders of another."""
+    """The orders of another test are not there."""
     assert vtex_sandbox.oms.orders == {}
 
 
 def test_a_missing_extra_is_named(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the command that installs it."""
+    """The failure has the command that installs it."""
     monkeypatch.delattr("vtex_tracking_ext.sandbox", raising=False)
     monkeypatch.setitem(sys.modules, "vtex_tracking_ext.sandbox", None)
     pytester.makepyfile("def test_it(vtex_sandbox): pass")

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from .call import steps
 from .call.steps import Attempt, Steps
-from .config.options import DEFAULT_TIMEOUT, MAX_CONNECTIONS, Hooks, OnUnknown, arguments_from_env, client_options
+from .config.defaults import DEFAULT_TIMEOUT, MAX_CONNECTIONS
+from .config.options import Hooks, OnUnknown, arguments_from_env, client_options
 from .events import TrackingUpdate
 from .transport.transport_async import AsyncTransport
 

@@ -40,8 +40,8 @@ class TrackingEvent:
     Attributes:
         date: Local calendar day of the event, as the carrier wrote it: a date, a datetime (only its day is sent; no
             time zone is converted) or text ``yyyy-mm-dd``. VTEX documents this format.
-        description: Text that the shopper reads; from 1 to ``EVENT_DESCRIPTION_MAX_LENGTH`` characters. The maximum
-            is a known issue of VTEX.
+        description: Text that the shopper reads; from 1 to ``EVENT_DESCRIPTION_MAX_LENGTH`` characters. VTEX's
+            guide on order tracking states the maximum.
         city: City, or empty if unknown.
         state: State, such as ``RJ``, or empty if unknown.
     """

@@ -1,6 +1,6 @@
-"""What your own tests need: a sandbox per test, ready clients, and assertions on the events an order got.
+"""For your own tests: a sandbox per test, clients for it, and assertions on the events that an order received.
 
-A pytest plugin: with the extra ``testing`` installed, the fixture ``vtex_sandbox`` is there in every test.
+A pytest plugin: with the extra ``testing`` installed, every test can use the fixture ``vtex_sandbox``.
 
 ::
 
@@ -25,18 +25,18 @@ if TYPE_CHECKING:
     from .sandbox import Oms, OmsSettings
     from .sandbox.oms import Package
 
-#: Account name under which the sandbox is called; any other works as well.
+#: Account name of the clients; the sandbox accepts any.
 ACCOUNT = "sandbox"
 
 
 class VtexSandbox:
-    """A stand-in for VTEX that lives for one test.
+    """A sandbox for one test.
 
     Attributes:
         url: Its address, for ``base_url=`` or ``VTEX_BASE_URL``.
         environ: The environment variables that ``TrackingClient.from_env()`` and the command line read.
-        client: A client of it, closed at the end of the test.
-        oms: Everything behind it, for what has no method here.
+        client: A client, closed at the end of the test.
+        oms: The sandbox's order system, for everything without a method here.
     """
 
     def __init__(self, oms: Oms, url: str) -> None:
@@ -55,7 +55,7 @@ class VtexSandbox:
         self.client: TrackingClient = TrackingClient(ACCOUNT, base_url=url, **self._credentials)
 
     def async_client(self, **options: Any) -> AsyncTrackingClient:
-        """Return an asynchronous client; close it, or use it as a context manager, in the loop it ran in."""
+        """Return an asynchronous client; close it, or use it as a context manager, in its own event loop."""
         from .client_async import AsyncTrackingClient  # noqa: PLC0415 - as above
 
         return AsyncTrackingClient(ACCOUNT, **{"base_url": self.url, **self._credentials, **options})
@@ -68,25 +68,25 @@ class VtexSandbox:
         status: str = "invoiced",
         tracking_number: str | None = "BR000000000BR",
     ) -> None:
-        """Add an order with a package an invoice.
+        """Add an order with one package per invoice.
 
         Args:
-            order_id: Its id.
-            invoices: Invoice numbers of its packages.
+            order_id: The order id.
+            invoices: Invoice numbers of the packages.
             status: ``canceled`` makes VTEX refuse updates with 409.
-            tracking_number: Of each package; None for packages that take no events yet.
+            tracking_number: Tracking number of each package; with None, VTEX accepts no events yet.
         """
         self.oms.add_order(order_id, invoices, status=status, tracking_number=tracking_number)
 
     def configure(self, settings: OmsSettings) -> None:
-        """Change how it behaves from now on: rate limit, ``Retry-After``, the delay before an event shows."""
+        """Change its behaviour: rate limit, ``Retry-After``, the delay before an event is shown."""
         self.oms.settings = settings
 
     def events(self, order_id: str, invoice_number: str) -> list[TrackingEvent]:
-        """Return the events that a package truly got, oldest first, whether they show yet or not.
+        """Return the events that a package received, oldest first, including those not shown yet.
 
         Raises:
-            AssertionError: There is no such order or invoice; the message says which there are.
+            AssertionError: There is no such order or invoice; the message lists the existing ones.
         """
         from .events import TrackingEvent  # noqa: PLC0415 - as above
 
@@ -94,7 +94,7 @@ class VtexSandbox:
         return [TrackingEvent(**event) for event in self.oms.applied(order_id, invoice_number)]
 
     def assert_events(self, order_id: str, invoice_number: str, expected: Iterable[TrackingEvent]) -> None:
-        """Fail unless a package got exactly these events, each once, in this order."""
+        """Fail unless a package received exactly these events, each once, in this order."""
         from attrs import evolve  # noqa: PLC0415 - as above
 
         from .call.checks import format_event_date  # noqa: PLC0415 - as above
@@ -103,13 +103,13 @@ class VtexSandbox:
         assert self.events(order_id, invoice_number) == wanted
 
     def assert_delivered(self, order_id: str, invoice_number: str, delivered_date: DateLike | None = None) -> None:
-        """Fail unless a package was reported as delivered, on the day or at the minute given if one is.
+        """Fail unless a package was reported as delivered, on the given date if there is one.
 
         Args:
             order_id: Id of the order.
             invoice_number: Invoice number of the package.
-            delivered_date: ``yyyy-mm-dd`` or a date compares the day alone, ``yyyy-mm-dd hh:mm`` or a datetime
-                the minute too.
+            delivered_date: ``yyyy-mm-dd`` or a date compares only the day, ``yyyy-mm-dd hh:mm`` or a datetime also
+                the minute.
         """
         from .call.checks import format_delivered_date  # noqa: PLC0415 - as above
 
@@ -118,26 +118,26 @@ class VtexSandbox:
         assert changes, f"{where} was not reported as delivered"
         if delivered_date is not None:
             dates = [change.delivered_date for change in changes if change.delivered_date is not None]
-            told = dates[-1] if dates else "without a date"
+            actual = dates[-1] if dates else "without a date"
             wanted = format_delivered_date(delivered_date)
-            compared = told[: len("yyyy-mm-dd")] if len(wanted) == len("yyyy-mm-dd") else told
-            assert compared == wanted, f"{where} was delivered {told}, not {wanted or delivered_date}"
+            compared = actual[: len(wanted)] if len(wanted) == len("yyyy-mm-dd") else actual
+            assert compared == wanted, f"{where} was delivered {actual}, not {wanted or delivered_date}"
 
     def _package(self, order_id: str, invoice_number: str) -> Package:
         orders = self.oms.orders
-        assert order_id in orders, f"no order {order_id} in the sandbox; {_those(orders)}"
+        assert order_id in orders, f"no order {order_id} in the sandbox; {_existing(orders)}"
         packages = orders[order_id].packages
-        assert invoice_number in packages, f"no invoice {invoice_number} on order {order_id}; {_those(packages)}"
+        assert invoice_number in packages, f"no invoice {invoice_number} on order {order_id}; {_existing(packages)}"
         return packages[invoice_number]
 
 
-def _those(things: Mapping[str, object]) -> str:
-    return f"there are: {', '.join(things) or 'none'}"
+def _existing(things: Mapping[str, object]) -> str:
+    return f"existing: {', '.join(things) or 'none'}"
 
 
 @pytest.fixture
 def vtex_sandbox() -> Iterator[VtexSandbox]:
-    """A stand-in for VTEX without any orders, on a free port of the loopback interface."""
+    """A sandbox without orders, on a free port of the loopback interface."""
     try:
         from .sandbox import Oms, running  # noqa: PLC0415 - an extra
     except ImportError as error:

@@ -1,4 +1,4 @@
-"""Which processor does what: the servers one, the subjects another, so that neither takes the other's time."""
+"""Pin the servers and the subjects to a processor each, so that they do not compete for CPU time."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ if TYPE_CHECKING:
 
 
 class Cores(NamedTuple):
-    """The processor of the servers and that of the subjects, or None for both where nothing can be pinned."""
+    """The processors of the servers and of the subjects; None for both if pinning is impossible."""
 
     servers: int | None
     subjects: int | None
 
 
-def cores() -> Cores:
+def choose_cores() -> Cores:
     """Choose two of this machine's processors."""
     if not hasattr(os, "sched_getaffinity"):  # not Linux
         return Cores(None, None)
@@ -26,8 +26,8 @@ def cores() -> Cores:
 
 
 @contextmanager
-def on_core(core: int | None) -> Iterator[None]:
-    """Start what is started in the block on one processor; it stays there."""
+def pinned_to(core: int | None) -> Iterator[None]:
+    """Pin this process to a processor within the block; children that start in it stay pinned."""
     if core is None:
         yield
         return

@@ -1,4 +1,4 @@
-"""How much is measured: enough to say something, or just enough to see that everything works."""
+"""Sample sizes: enough for a verdict, or just enough to check that everything works."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from typing import Final, NamedTuple
 
 
 class Effort(NamedTuple):
-    """How much is measured.
+    """The sample sizes of a run.
 
     Attributes:
-        rounds: Rounds over all subjects and numbers in flight.
-        batch: Seconds of the processor that a batch aims at.
-        turns: Updates that each thread or task sends in a batch at least.
+        rounds: Rounds over all subjects and concurrencies.
+        batch: CPU seconds that a batch should take.
+        turns: Minimum number of updates of each thread or task in a batch.
         distant_rounds: Rounds against the distant server.
-        distant_seconds: Seconds that each of them aims at.
+        distant_seconds: Seconds that such a round should take.
         start_rounds: Rounds of cold starts.
         push_rounds: Rounds of pushes.
-        packages: Packages of the file that is pushed.
-        rows: Rows of the file whose plan's memory is measured, unless told otherwise.
+        packages: Packages in the pushed file.
+        rows: Rows of the file whose planning is measured, without ``--rows``.
     """
 
     rounds: int

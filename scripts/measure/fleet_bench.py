@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lib.stub_server import stub_server
-from vtex_tracking_ext.bulk.delivery.pace import DEFAULT_RATE, Throttle
+from vtex_tracking_ext.bulk.delivery.pace import Throttle
 from vtex_tracking_ext.bulk.journal.entries import PackageKey
 from vtex_tracking_ext.bulk.journal.postgres import PostgresJournal
+from vtex_tracking_ext.config.defaults import DEFAULT_RATE
 from vtex_tracking_ext.fleet.account_pace import Paces
-from vtex_tracking_ext.fleet.enqueue import Ringing
-from vtex_tracking_ext.fleet.tables import prepare
+from vtex_tracking_ext.fleet.enqueue import TaskQueue
+from vtex_tracking_ext.fleet.tables import create_or_upgrade
 from vtex_tracking_ext.fleet.task import make_app
 from vtex_tracking_ext.sandbox import APP_KEY, APP_TOKEN, Oms, OmsSettings, running
 
@@ -76,17 +77,17 @@ def fetch(arguments: argparse.Namespace, server: Server) -> None:
     print(f"\nmedian of {FETCHES} fetches of a task (Procrastinate's fetch_job, round trip included)")
     with PostgresJournal.open(Databases(server.url).new()) as journal:
         with journal.connections.connection() as connection:
-            prepare(connection)
-        ringing, queued = Ringing(journal.connections), 0
+            create_or_upgrade(connection)
+        tasks, queued = TaskQueue(journal.connections), 0
         for number in (1000, arguments.tasks):
             started = time.monotonic()
-            ringing.ring(PackageKey("big", f"{n}-01", "1") for n in range(queued, number))
+            tasks.add(PackageKey("big", f"{n}-01", "1") for n in range(queued, number))
             seconds, queued = time.monotonic() - started, number
             print(f"{number:7} queued            {fetch_milliseconds(journal):.2f} ms; enqueuing took {seconds:.1f} s")
         with journal.connections.connection() as connection:
             connection.execute("UPDATE procrastinate_jobs SET scheduled_at = now() + interval '1 hour'")
             connection.execute("VACUUM ANALYZE procrastinate_jobs")
-        ringing.ring(PackageKey("small", f"{n}-01", "1") for n in range(FETCHES + 10))
+        tasks.add(PackageKey("small", f"{n}-01", "1") for n in range(FETCHES + 10))
         print(f"{number:7} scheduled later, task of another queue {fetch_milliseconds(journal, ['small']):.2f} ms")
         print(f"{number:7} scheduled later, none due              {fetch_milliseconds(journal, ['big']):.2f} ms")
 
@@ -151,7 +152,7 @@ class Fleet:
 
         with PostgresJournal.open(self.journal) as journal:
             (label,) = journal.counts()
-            Paces(journal.connections).change(label, set_rate)
+            Paces(journal.connections).update(label, set_rate)
             with self.workers(workers) as cpu_seconds:
                 while journal.counts()[label]["applied"] < events:
                     time.sleep(POLL_INTERVAL)

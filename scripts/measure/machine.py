@@ -1,4 +1,4 @@
-"""What the figures were made with: kind of machine, system, versions. Nothing that names this very machine."""
+"""Describe the machine, the system and the versions of a run, without a name or address of the machine."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-#: Distributions whose version says what was measured.
+#: Distributions whose versions are recorded.
 _MEASURED = (
     "vtex-tracking",
     "httpx",
@@ -21,7 +21,7 @@ _MEASURED = (
     "vtexpy",
 )
 
-#: Installed, they make ``import httpx`` take longer: it looks for its own command line.
+#: Distributions that slow down ``import httpx``, because httpx imports its command line with them.
 HEAVY = ("click", "rich", "pygments")
 
 
@@ -29,7 +29,7 @@ def machine(*, pinned: bool) -> dict[str, str | int | bool]:
     """Describe this machine.
 
     Args:
-        pinned: Whether servers and subjects have a processor each.
+        pinned: Whether the servers and the subjects were pinned to a processor each.
     """
     return {
         "processor": _processor(),
@@ -41,12 +41,12 @@ def machine(*, pinned: bool) -> dict[str, str | int | bool]:
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of what is measured."""
+    """Return the installed versions of the recorded distributions."""
     return {name: found for name in _MEASURED if (found := _version(name))}
 
 
 def heavy() -> list[str]:
-    """Return what is installed that makes httpx look slow."""
+    """Return the installed distributions that slow down httpx."""
     return [name for name in HEAVY if _version(name)]
 
 

@@ -1,4 +1,4 @@
-"""The most memory that this process has had."""
+"""The peak memory of this process."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _STATUS = Path("/proc/self/status")
 def peak() -> float:
     """Return the peak of this process's resident memory, in megabytes of a million bytes.
 
-    On Linux ``ru_maxrss`` may be the parent's, from before the program was loaded; the kernel's own note is not.
+    On Linux ``ru_maxrss`` may include the parent process before exec; VmHWM does not.
     """
     if _STATUS.exists():
         (kilobytes,) = re.findall(r"VmHWM:\s*([0-9]+) kB", _STATUS.read_text())

@@ -1,4 +1,4 @@
-"""What is measured, by name: the same names in the figures, in the chart and in the subjects' own processes. Pure."""
+"""Names of the subjects and programs, as in the results, the charts and the subjects' processes."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ URLLIB3: Final = "urllib3"
 GENERATOR: Final = {"sync": "openapi-generator (urllib3)", "async": "openapi-generator (asyncio)"}
 VTEXPY: Final = "vtexpy"
 
-#: Kind -> who can send updates that way.
+#: Kind -> the subjects of that kind.
 SUBJECTS: Final[dict[Kind, tuple[str, ...]]] = {
     "sync": (FAST, OURS, BARE, HTTPX, URLLIB3, GENERATOR["sync"], VTEXPY),
     "async": (FAST, OURS, BARE, HTTPX, AIOHTTP, GENERATOR["async"]),
 }
 
-#: Kind -> how many updates are in flight: threads or tasks.
+#: Kind -> the concurrencies to measure: numbers of threads or tasks.
 IN_FLIGHT: Final[dict[Kind, tuple[int, ...]]] = {"sync": (1, 8, 32), "async": (1, 8, 32, 128)}
 
-#: Seconds that the distant server waits before each answer, and how many updates are on their way to it.
+#: Delay of the delayed server in seconds, and the number of concurrent updates.
 DELAY: Final = 0.05
 DISTANT_IN_FLIGHT: Final = 128
 
-#: Names of the starts that stand for no subject.
+#: Names of the started programs that are not subjects.
 PYTHON: Final = "bare Python"
 HELP: Final = "vtex-tracking --help"

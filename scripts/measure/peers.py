@@ -1,4 +1,4 @@
-"""The clients that openapi-generator makes of openapi.yaml: in a scratch folder, never kept in the tree."""
+"""The clients that openapi-generator generates from openapi.yaml, in a folder outside the tree."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from pathlib import Path
 
 from lib.environment import ROOT
 
-#: Library that the client is made for -> name of the package that is made.
+#: HTTP library of the client -> name of the generated package.
 _PACKAGES = {"urllib3": "oag_urllib3", "asyncio": "oag_asyncio"}
 
 
 def generated() -> Path:
-    """Return the folder that holds the generated packages, making them where openapi.yaml or the generator is new.
+    """Return the folder of the generated packages, after generating them if openapi.yaml or the generator changed.
 
-    It lies in the environment, and goes with it.
+    The folder is part of the environment.
 
     Raises:
         SystemExit: The generator failed.
     """
     contract = ROOT / "openapi.yaml"
-    rests_on = contract.read_bytes() + version("openapi-generator-cli").encode()
-    folder = Path(sys.prefix, "peers", hashlib.sha256(rests_on).hexdigest()[:16])
+    inputs = contract.read_bytes() + version("openapi-generator-cli").encode()
+    folder = Path(sys.prefix, "peers", hashlib.sha256(inputs).hexdigest()[:16])
     done = folder / "done"
     if not done.exists():
         for library, package in _PACKAGES.items():

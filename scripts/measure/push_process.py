@@ -1,8 +1,8 @@
-"""The process of one push, or of one plan: does it and says what it cost.
+"""The process of one push or one plan, which prints its costs.
 
-Run as ``python -m measure.push_process push`` (or ``plan``), with what to do as JSON on its standard input.
+Run as ``python -m measure.push_process push`` (or ``plan``), with the job as JSON on standard input.
 """
-# ruff: noqa: PLC0415 - what is blocked must be blocked before anything is imported
+# ruff: noqa: PLC0415 - httptools is blocked before the package is imported
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from .update import ACCOUNT, APP_KEY, APP_TOKEN
 if TYPE_CHECKING:
     from vtex_tracking_ext import TrackingClient, TrackingReceipt, TrackingUpdate
 
-#: Calls a second that nobody makes: the pace is there, and holds nobody up.
+#: Calls per second that no push reaches.
 _NO_LIMIT = 1e6
 
 
 class Meter:
-    """Takes the processor's time of each call, in the thread that makes it."""
+    """Measures the CPU time of each call in its thread."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
         self._lock = threading.Lock()
 
     def install(self, client: type[TrackingClient]) -> None:
-        """Measure each ``send`` of a client from now on."""
+        """Measure each ``send`` of a client class from now on."""
         send = client.send
 
         def metered(own: TrackingClient, update: TrackingUpdate) -> TrackingReceipt:
@@ -50,7 +50,7 @@ class Meter:
 
 
 def push(job: dict[str, Any]) -> dict[str, Any]:
-    """Push a file, and tell the processor's time of the calls from that of everything else."""
+    """Push a file, and return the CPU time of the calls and of everything else."""
     if not job["httptools"]:
         sys.modules["httptools"] = None  # type: ignore[assignment] # as if it were not installed
     from vtex_tracking_ext import TrackingClient
@@ -76,7 +76,7 @@ def push(job: dict[str, Any]) -> dict[str, Any]:
         open_journal(job["journal"]) as journal,
         TrackingClient(ACCOUNT, app_key=APP_KEY, app_token=APP_TOKEN, base_url=job["url"]) as client,
     ):
-        deliver(job["little"])  # loads what is loaded at need, and makes the journal
+        deliver(job["one_event"])  # imports what is imported on demand, and creates the journal
         before, began, cpu = meter.seconds, time.perf_counter(), time.process_time()
         result = deliver(job["file"])
         seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
@@ -91,14 +91,14 @@ def push(job: dict[str, Any]) -> dict[str, Any]:
 
 
 def plan(job: dict[str, Any]) -> dict[str, Any]:
-    """Run the command with some arguments, and tell what it took."""
+    """Run a command of the command line, and return its costs."""
     from vtex_tracking_ext.cli import main
 
     began = time.process_time()
-    with contextlib.redirect_stdout(io.StringIO()) as said:
+    with contextlib.redirect_stdout(io.StringIO()) as output:
         status = main(job["arguments"])
     if status:
-        raise SystemExit(f"The command ended with {status}: {said.getvalue()[-1000:]}")
+        raise SystemExit(f"The command ended with {status}: {output.getvalue()[-1000:]}")
     return {"cpu": time.process_time() - began, "peak": peak()}
 
 

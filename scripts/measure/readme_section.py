@@ -1,4 +1,4 @@
-"""The figures for README: bars in a block of text, which every page shows, and the targets as a table. Pure."""
+"""README's section of a run: bar charts in a text block, and a table of the targets."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from .names import DISTANT_IN_FLIGHT, SUBJECTS
 from .results import Results
 from .samples import spread
-from .targets import POSSIBLE, judge
+from .targets import MAX_THROUGHPUT, judge
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
     from .names import Kind
     from .targets import Verdict
 
-#: Between these lines of README stands what is made here.
+#: The lines of README that enclose the section.
 BEGIN: Final = "<!-- scripts/bench writes from here -->"
 END: Final = "<!-- to here -->"
 
-#: Characters of a line of README.
+#: Line length of README.
 _LINE: Final = 120
 
-#: Characters of the longest bar, and of a name.
+#: Length of the longest bar, and of the name column.
 _WIDTH: Final = 36
 _NAME: Final = 29
 
-#: A bar that is so many times as long as the second longest would leave nothing of the others, and is cut.
+#: A bar that is more than so many times as long as the second longest is cut.
 _OUTLIER: Final = 3.0
 
 _UNITS: Final[dict[str, Callable[[float], str]]] = {
@@ -43,7 +43,7 @@ def replaced(readme: str, document: Mapping[str, Any]) -> str:
     """Return README with the section of a run.
 
     Raises:
-        ValueError: It has no place for it.
+        ValueError: README lacks the enclosing lines.
     """
     before, begin, rest = readme.partition(BEGIN + "\n")
     _, end, after = rest.partition(END)
@@ -53,18 +53,19 @@ def replaced(readme: str, document: Mapping[str, Any]) -> str:
 
 
 def section(document: Mapping[str, Any]) -> str:
-    """Return what stands in README."""
-    return "\n".join([_made_with(document), "", *charts(Results(document)), "", *table(Results(document)), ""])
+    """Return the section of a run."""
+    return "\n".join([_conditions(document), "", *charts(Results(document)), "", *table(Results(document)), ""])
 
 
 def charts(results: Results) -> list[str]:
-    """Return the charts, in a block of code."""
+    """Return the charts as a text block."""
     lines = ["```text"]
     sync = _rows("sync", lambda name: results.calls("sync", name, 1))
     lines += chart("CPU of an update, sync, one at a time, in microseconds", sync)
     asynchronous = _rows("async", lambda name: results.calls("async", name, 32))
     lines += chart("CPU of an update, async, 32 in flight, in microseconds", asynchronous)
-    title = f"Updates a second, server 50 ms away, {DISTANT_IN_FLIGHT} in flight on one core ({POSSIBLE:,.0f} possible)"
+    title = f"Updates a second, server 50 ms away, {DISTANT_IN_FLIGHT} in flight on one core"
+    title += f" ({MAX_THROUGHPUT:,.0f} possible)"
     lines += chart(title, _rows("async", lambda name: results.distant(name, "a_second")))
     both = [*dict.fromkeys([*SUBJECTS["sync"], *SUBJECTS["async"]])]
     starts = [(name, results.start(name, "construct")) for name in both]
@@ -73,11 +74,11 @@ def charts(results: Results) -> list[str]:
 
 
 def chart(title: str, rows: Sequence[tuple[str, float]]) -> list[str]:
-    """Return a title and a bar for each row, and an empty line.
+    """Return a title, a bar for each row, and an empty line.
 
     Args:
-        title: What it shows, and in which unit.
-        rows: Names and figures, in the order in which they are to stand.
+        title: The quantity and its unit.
+        rows: Names and values.
     """
     in_order = sorted((value for _, value in rows), reverse=True)
     longest = in_order[0] if in_order else 0.0
@@ -91,13 +92,13 @@ def chart(title: str, rows: Sequence[tuple[str, float]]) -> list[str]:
 
 
 def table(results: Results) -> list[str]:
-    """Return the targets, each with what was measured."""
+    """Return the table of targets and measured values."""
     lines = ["| target | | measured | without httptools | |", "|---|---|---|---|---|"]
     return lines + ["| " + " | ".join(cells(verdict)) + " |" for verdict in judge(results)]
 
 
 def cells(verdict: Verdict) -> tuple[str, str, str, str, str]:
-    """Return a target, its limit, both figures and the verdict, as people read them."""
+    """Return a target, its limit, both values and the verdict as text."""
     show, limit = _UNITS[verdict.target.unit], verdict.target.limit
     word = {True: "met", False: "**missed**", None: "not judged"}[verdict.met]
     return (
@@ -109,7 +110,7 @@ def cells(verdict: Verdict) -> tuple[str, str, str, str, str]:
     )
 
 
-def _made_with(document: Mapping[str, Any]) -> str:
+def _conditions(document: Mapping[str, Any]) -> str:
     machine = document["machine"]
     pinned = "one for the server, one for the client" if machine["pinned"] else "shared by server and client"
     versions = ", ".join(f"{name} {version}" for name, version in document["versions"].items())

@@ -1,4 +1,4 @@
-"""The figures for the terminal: all of them, with quartiles and ratios. Pure."""
+"""The results of a run as text for the terminal, with quartiles and ratios."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from .names import BARE, DELAY
 from .readme_section import cells
 from .results import Results
 from .samples import ratios, spread
-from .targets import POSSIBLE, judge
+from .targets import MAX_THROUGHPUT, judge
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 
 def report(document: Mapping[str, Any]) -> str:
-    """Return all figures of a run, and the targets."""
+    """Return all results of a run, and the targets."""
     results = Results(document)
     lines: list[str] = []
     for part, show in (
@@ -37,8 +37,8 @@ def report(document: Mapping[str, Any]) -> str:
 
 
 def _target(what: str, limit: str, measured: str, plain: str, word: str) -> str:
-    told = ", ".join(part for part in (limit, plain and f"without httptools {plain}") if part)
-    return f"  {what}: {measured}{told and f' ({told})'}, {word.strip('*')}"
+    details = ", ".join(part for part in (limit, plain and f"without httptools {plain}") if part)
+    return f"  {what}: {measured}{details and f' ({details})'}, {word.strip('*')}"
 
 
 def _calls(results: Results) -> Iterator[str]:
@@ -53,14 +53,14 @@ def _calls(results: Results) -> Iterator[str]:
 
 def _distant(results: Results) -> Iterator[str]:
     yield (
-        f"\nServer that answers after {DELAY * 1000:.0f} ms ({POSSIBLE:,.0f} updates a second are possible): updates a "
-        "second, share, p50 and p99 (the delay = 1)"
+        f"\nServer with a delay of {DELAY * 1000:.0f} ms ({MAX_THROUGHPUT:,.0f} updates per second are possible): "
+        "updates per second, share, p50 and p99 (the delay = 1)"
     )
     for record in results.document["distant"]:
         middle = spread(record["a_second"]).middle
         latencies = [spread(record[key]).middle for key in ("p50", "p99")]
-        told = f"{middle / POSSIBLE:5.0%} {latencies[0]:7.2f} {latencies[1]:7.2f}"
-        yield f"  {record['name']:29} {_quartiles(record['a_second'])} {told}"
+        details = f"{middle / MAX_THROUGHPUT:5.0%} {latencies[0]:7.2f} {latencies[1]:7.2f}"
+        yield f"  {record['name']:29} {_quartiles(record['a_second'])} {details}"
 
 
 def _starts(results: Results) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The figures of a run, as they are kept, and how to find one of them. Pure."""
+"""The stored results of a run, and how to find one of them."""
 
 from __future__ import annotations
 
@@ -13,41 +13,41 @@ if TYPE_CHECKING:
 
 
 class Results:
-    """The figures of a run.
+    """The results of a run.
 
     Args:
-        document: What the parts of a run returned, in one mapping; a part that was not run is not in it.
+        document: The results of the parts that ran.
     """
 
     def __init__(self, document: Mapping[str, Any]) -> None:
         self.document = document
 
     def calls(self, kind: str, name: str, in_flight: int, events: int = 1) -> list[float] | None:
-        """Return the microseconds of the processor that an update cost in each round."""
+        """Return the CPU microseconds of an update in each round."""
         wanted = {"kind": kind, "name": name, "in_flight": in_flight, "events": events}
         return self._one("calls", wanted, "microseconds")
 
     def distant(self, name: str, what: str) -> list[float] | None:
-        """Return ``a_second``, ``p50`` or ``p99`` of a subject that calls the distant server."""
+        """Return ``a_second``, ``p50`` or ``p99`` of a subject with the delayed server."""
         return self._one("distant", {"name": name}, what)
 
     def start(self, name: str, step: str) -> list[float] | None:
-        """Return the milliseconds of a start in each round, beyond those of bare Python in the same round."""
+        """Return the milliseconds of a start in each round, minus those of bare Python."""
         took = self._one("starts", {"name": name, "step": step}, "milliseconds")
         bare = self._one("starts", {"name": PYTHON, "step": ""}, "milliseconds")
         return differences(took, bare) if took and bare else None
 
     def push(self, journal: str, name: str, *, coalesced: bool) -> dict[str, Any] | None:
-        """Return the figures of a push."""
+        """Return the record of a push."""
         return self._record("pushes", {"journal": journal, "coalesced": coalesced, "name": name})
 
     def share(self, journal: str, name: str, *, coalesced: bool) -> list[float] | None:
-        """Return what everything but the calls cost in each push, as a share of what the calls cost."""
+        """Return the CPU time outside the calls as a share of that of the calls, for each push."""
         push = self.push(journal, name, coalesced=coalesced)
         return ratios(push["other_cpu"], push["http_cpu"]) if push else None
 
     def plan(self) -> dict[str, Any] | None:
-        """Return the figures of the plan of a large file."""
+        """Return the record of the planning of a large file."""
         found: dict[str, Any] | None = self.document.get("plan")
         return found
 
@@ -64,7 +64,7 @@ class Results:
 
 
 def as_text(document: Mapping[str, Any]) -> str:
-    """Return a document as JSON in which each record of a list has a line."""
+    """Return a document as JSON with one line per record."""
     parts = []
     for key, value in document.items():
         text = json.dumps(value, ensure_ascii=False)

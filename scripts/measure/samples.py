@@ -1,4 +1,4 @@
-"""What samples amount to: quartiles, ratios, percentiles. Pure."""
+"""Statistics of samples: quartiles, ratios, percentiles."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class Spread(NamedTuple):
-    """The quartiles of some samples; ``middle`` is the median."""
+    """The quartiles of samples; ``middle`` is the median."""
 
     low: float
     middle: float
@@ -18,31 +18,31 @@ class Spread(NamedTuple):
 
 
 def spread(samples: Sequence[float]) -> Spread:
-    """Return the quartiles of at least one sample."""
+    """Return the quartiles; at least one sample is required."""
     if len(samples) == 1:
         return Spread(samples[0], samples[0], samples[0])
     return Spread(*statistics.quantiles(samples, n=4, method="inclusive"))
 
 
 def ratios(first: Sequence[float], second: Sequence[float]) -> list[float]:
-    """Return the ratio of each round: both were measured within moments of each other, under the same load.
+    """Return the ratio in each round, whose two samples were taken under the same load.
 
     Raises:
-        ValueError: They are not of the same rounds.
+        ValueError: The numbers of rounds differ.
     """
     return [one / other for one, other in zip(first, second, strict=True)]
 
 
 def differences(first: Sequence[float], second: Sequence[float]) -> list[float]:
-    """Return the difference of each round.
+    """Return the difference in each round.
 
     Raises:
-        ValueError: They are not of the same rounds.
+        ValueError: The numbers of rounds differ.
     """
     return [one - other for one, other in zip(first, second, strict=True)]
 
 
 def percentile(samples: Sequence[float], share: float) -> float:
-    """Return the smallest sample that is not below ``share`` of at least one sample."""
+    """Return the sample at a share, from 0 to 1, of the sorted samples; at least one is required."""
     in_order = sorted(samples)
     return in_order[min(int(share * len(in_order)), len(in_order) - 1)]

@@ -1,4 +1,4 @@
-"""The same for asyncio: see :mod:`.senders_sync`. Whatever a maker needs is made inside the running loop."""
+"""How each asynchronous subject sends an update; see :mod:`.senders_sync`. Clients are made in the running loop."""
 # ruff: noqa: PLC0415
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from .update import (
     DESCRIPTION,
     HEADERS,
     INVOICE,
-    MOST,
     ORDER,
     PATH,
+    POOL_SIZE,
     STATE,
     body,
     check,
@@ -32,11 +32,11 @@ if TYPE_CHECKING:
 async def _ours(url: str) -> Send:
     from vtex_tracking_ext import AsyncTrackingClient, TrackingEvent, TrackingUpdate
 
-    client = AsyncTrackingClient(ACCOUNT, app_key=APP_KEY, app_token=APP_TOKEN, base_url=url, max_connections=MOST)
+    client = AsyncTrackingClient(ACCOUNT, app_key=APP_KEY, app_token=APP_TOKEN, base_url=url, max_connections=POOL_SIZE)
 
     async def send(events: int) -> None:
-        told = [TrackingEvent(DATE, DESCRIPTION, CITY, STATE) for _ in range(events)]
-        check((await client.send(TrackingUpdate(ORDER, INVOICE, told))).receipt or "")
+        sent_events = [TrackingEvent(DATE, DESCRIPTION, CITY, STATE) for _ in range(events)]
+        check((await client.send(TrackingUpdate(ORDER, INVOICE, sent_events))).receipt or "")
 
     return send
 
@@ -49,8 +49,8 @@ async def _bare(url: str) -> Send:
     client = Client(base_url=url, headers=dict(HEADERS), httpx_args={"trust_env": False})
 
     async def send(events: int) -> None:
-        told = [Event(CITY, STATE, DESCRIPTION, DATE) for _ in range(events)]
-        update = UpdateTrackingStatusRequest(is_delivered=False, delivered_date=None, events=told)
+        sent_events = [Event(CITY, STATE, DESCRIPTION, DATE) for _ in range(events)]
+        update = UpdateTrackingStatusRequest(is_delivered=False, delivered_date=None, events=sent_events)
         response: Any = await update_tracking_status.asyncio_detailed(ORDER, INVOICE, client=client, body=update)
         check(response.parsed.receipt)
 
@@ -71,7 +71,7 @@ async def _httpx(url: str) -> Send:
 async def _aiohttp(url: str) -> Send:
     import aiohttp
 
-    session = aiohttp.ClientSession(headers=HEADERS, connector=aiohttp.TCPConnector(limit=MOST))
+    session = aiohttp.ClientSession(headers=HEADERS, connector=aiohttp.TCPConnector(limit=POOL_SIZE))
 
     async def send(events: int) -> None:
         async with session.put(url + PATH, json=body(events)) as response:
@@ -84,18 +84,18 @@ async def _generator(url: str) -> Send:
     import oag_asyncio as oag
 
     keys = {"appKey": APP_KEY, "appToken": APP_TOKEN}
-    api = oag.TrackingApi(oag.ApiClient(oag.Configuration(host=url, api_key=keys, connection_pool_maxsize=MOST)))
+    api = oag.TrackingApi(oag.ApiClient(oag.Configuration(host=url, api_key=keys, connection_pool_maxsize=POOL_SIZE)))
 
     async def send(events: int) -> None:
-        told = [oag.Event(city=CITY, state=STATE, description=DESCRIPTION, date=DATE) for _ in range(events)]
-        update = oag.UpdateTrackingStatusRequest(isDelivered=False, deliveredDate=None, events=told)
+        sent_events = [oag.Event(city=CITY, state=STATE, description=DESCRIPTION, date=DATE) for _ in range(events)]
+        update = oag.UpdateTrackingStatusRequest(isDelivered=False, deliveredDate=None, events=sent_events)
         check((await api.update_tracking_status(ORDER, INVOICE, update)).receipt)
 
     return send
 
 
-#: Name -> what makes a function that sends to a server.
-MAKERS: dict[str, Callable[[str], Coroutine[Any, Any, Send]]] = {
+#: Name -> a function that connects to a server and returns the function that sends an update.
+SENDERS: dict[str, Callable[[str], Coroutine[Any, Any, Send]]] = {
     FAST: _ours,
     OURS: _ours,
     BARE: _bare,

@@ -1,9 +1,7 @@
-"""How each synchronous subject sends one update: a function that makes it of so many events and reads its receipt.
+"""How each synchronous subject sends an update of some events and reads its receipt.
 
-Imports are made where they are needed, because a subject must load nothing but itself.
-
-httpx keeps its own number of connections, because with more of them it takes longer to find one; the others may have as
-many as there are updates in flight.
+Each subject imports only its own package. httpx keeps its default number of connections, because it is slower with
+more; the others may open one connection per concurrent update.
 """
 # ruff: noqa: PLC0415
 
@@ -21,9 +19,9 @@ from .update import (
     DESCRIPTION,
     HEADERS,
     INVOICE,
-    MOST,
     ORDER,
     PATH,
+    POOL_SIZE,
     STATE,
     body,
     check,
@@ -38,11 +36,11 @@ if TYPE_CHECKING:
 def _ours(url: str) -> Send:
     from vtex_tracking_ext import TrackingClient, TrackingEvent, TrackingUpdate
 
-    client = TrackingClient(ACCOUNT, app_key=APP_KEY, app_token=APP_TOKEN, base_url=url, max_connections=MOST)
+    client = TrackingClient(ACCOUNT, app_key=APP_KEY, app_token=APP_TOKEN, base_url=url, max_connections=POOL_SIZE)
 
     def send(events: int) -> None:
-        told = [TrackingEvent(DATE, DESCRIPTION, CITY, STATE) for _ in range(events)]
-        check(client.send(TrackingUpdate(ORDER, INVOICE, told)).receipt or "")
+        sent_events = [TrackingEvent(DATE, DESCRIPTION, CITY, STATE) for _ in range(events)]
+        check(client.send(TrackingUpdate(ORDER, INVOICE, sent_events)).receipt or "")
 
     return send
 
@@ -55,8 +53,8 @@ def _bare(url: str) -> Send:
     client = Client(base_url=url, headers=dict(HEADERS), httpx_args={"trust_env": False})
 
     def send(events: int) -> None:
-        told = [Event(CITY, STATE, DESCRIPTION, DATE) for _ in range(events)]
-        update = UpdateTrackingStatusRequest(is_delivered=False, delivered_date=None, events=told)
+        sent_events = [Event(CITY, STATE, DESCRIPTION, DATE) for _ in range(events)]
+        update = UpdateTrackingStatusRequest(is_delivered=False, delivered_date=None, events=sent_events)
         response: Any = update_tracking_status.sync_detailed(ORDER, INVOICE, client=client, body=update)
         check(response.parsed.receipt)
 
@@ -77,7 +75,7 @@ def _httpx(url: str) -> Send:
 def _urllib3(url: str) -> Send:
     import urllib3
 
-    pool = urllib3.PoolManager(maxsize=MOST, headers=HEADERS)
+    pool = urllib3.PoolManager(maxsize=POOL_SIZE, headers=HEADERS)
 
     def send(events: int) -> None:
         check(pool.request("PUT", url + PATH, json=body(events)).json()["receipt"])
@@ -89,11 +87,11 @@ def _generator(url: str) -> Send:
     import oag_urllib3 as oag
 
     keys = {"appKey": APP_KEY, "appToken": APP_TOKEN}
-    api = oag.TrackingApi(oag.ApiClient(oag.Configuration(host=url, api_key=keys, connection_pool_maxsize=MOST)))
+    api = oag.TrackingApi(oag.ApiClient(oag.Configuration(host=url, api_key=keys, connection_pool_maxsize=POOL_SIZE)))
 
     def send(events: int) -> None:
-        told = [oag.Event(city=CITY, state=STATE, description=DESCRIPTION, date=DATE) for _ in range(events)]
-        update = oag.UpdateTrackingStatusRequest(isDelivered=False, deliveredDate=None, events=told)
+        sent_events = [oag.Event(city=CITY, state=STATE, description=DESCRIPTION, date=DATE) for _ in range(events)]
+        update = oag.UpdateTrackingStatusRequest(isDelivered=False, deliveredDate=None, events=sent_events)
         check(api.update_tracking_status(ORDER, INVOICE, update).receipt)
 
     return send
@@ -113,8 +111,8 @@ def _vtexpy(url: str) -> Send:
     return send
 
 
-#: Name -> what makes a function that sends to a server.
-MAKERS: dict[str, Callable[[str], Send]] = {
+#: Name -> a function that connects to a server and returns the function that sends an update.
+SENDERS: dict[str, Callable[[str], Send]] = {
     FAST: _ours,
     OURS: _ours,
     BARE: _bare,

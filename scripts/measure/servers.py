@@ -1,6 +1,6 @@
-"""The servers that answer: nginx where it is found, else our own, and our own where answers take their time.
+"""The servers: nginx if it is installed, else the stub server, which also serves with a delay.
 
-Each is a process that ends with this one, however this one ends: it is held by a pipe.
+Each server runs in its own process and ends with this one, because it waits for the end of a pipe.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from typing import TYPE_CHECKING
 
 from lib.stub_server import BODY, stub_server
 
-from .cpu_affinity import on_core
+from .cpu_affinity import pinned_to
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: Debian keeps it where only root's PATH leads.
-_PLACES = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
+#: Debian installs nginx where only root's PATH points.
+_SEARCH_PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
 
-#: One process with one worker's work, which never closes a connection by itself and writes nothing down.
+#: A single process without access log, which never closes a connection.
 _NGINX = """
 daemon off;
 master_process off;
@@ -51,33 +51,33 @@ http {{
 }}
 """
 
-#: Runs a program until its standard input ends, and ends it then.
-_KEEPER = '"$@" & read nothing; kill -TERM $!; wait $!'
+#: A shell command that runs a program and terminates it when standard input ends.
+_RUN_UNTIL_EOF = '"$@" & read nothing; kill -TERM $!; wait $!'
 
-#: Seconds until nginx must answer.
-_PATIENCE = 10.0
+#: Seconds until nginx must respond.
+_TIMEOUT = 10.0
 
 
 def nginx() -> str | None:
-    """Return where nginx is, if it is there."""
-    return shutil.which("nginx", path=_PLACES)
+    """Return the path of nginx, or None."""
+    return shutil.which("nginx", path=_SEARCH_PATH)
 
 
 def describe() -> str:
-    """Name the server that answers at once, with its version."""
+    """Return the name and version of the server without delay."""
     program = nginx()
     if program is None:
-        return "asyncio's (scripts/lib/stub_server.py), for want of nginx"
-    said = subprocess.run([program, "-v"], check=True, capture_output=True, text=True).stderr
-    return "nginx " + said.strip().rpartition("/")[2].partition(" ")[0]
+        return "scripts/lib/stub_server.py, because nginx is not installed"
+    output = subprocess.run([program, "-v"], check=True, capture_output=True, text=True).stderr
+    return "nginx " + output.strip().rpartition("/")[2].partition(" ")[0]
 
 
 @contextmanager
-def answering(core: int | None) -> Iterator[str]:
-    """Run the server that answers at once, and give its address."""
+def run_server(core: int | None) -> Iterator[str]:
+    """Run the server without delay, and yield its base URL."""
     program = nginx()
     if program is None:
-        with answering_late(0.0, core) as url:
+        with run_delayed_server(0.0, core) as url:
             yield url
         return
     with tempfile.TemporaryDirectory(prefix="vtex-bench-") as folder:
@@ -85,41 +85,41 @@ def answering(core: int | None) -> Iterator[str]:
         settings = Path(folder, "nginx.conf")
         settings.write_text(_NGINX.format(folder=folder, port=port, body=BODY.decode()))
         command = [program, "-p", folder, "-c", str(settings), "-e", f"{folder}/error.log"]
-        with on_core(core):
-            # Out of the terminal's reach: a hang-up ends the shell, and to nginx it means "read the settings anew".
+        with pinned_to(core):
+            # In a session of its own, because nginx reloads its settings on SIGHUP instead of ending.
             child = subprocess.Popen(
-                ["/bin/sh", "-c", _KEEPER, "nginx", *command], stdin=subprocess.PIPE, start_new_session=True
+                ["/bin/sh", "-c", _RUN_UNTIL_EOF, "nginx", *command], stdin=subprocess.PIPE, start_new_session=True
             )
         try:
-            _wait_for(port, Path(folder, "error.log"))
+            _wait_until_ready(port, Path(folder, "error.log"))
             yield f"http://127.0.0.1:{port}"
         finally:
             child.communicate()
 
 
 @contextmanager
-def answering_late(delay: float, core: int | None) -> Iterator[str]:
-    """Run the server that waits ``delay`` seconds before each answer, and give its address."""
+def run_delayed_server(delay: float, core: int | None) -> Iterator[str]:
+    """Run the stub server with a delay in seconds before each response, and yield its base URL."""
     with ExitStack() as stack:
-        with on_core(core):
+        with pinned_to(core):
             url = stack.enter_context(stub_server(delay))
         yield url
 
 
-def _wait_for(port: int, log: Path) -> None:
-    end = time.monotonic() + _PATIENCE
+def _wait_until_ready(port: int, log: Path) -> None:
+    end = time.monotonic() + _TIMEOUT
     while True:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_PATIENCE)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_TIMEOUT)
         try:
             connection.request("PUT", "/", b"{}")
             answer = connection.getresponse().read()
         except OSError:
             if time.monotonic() > end:
-                raise SystemExit(f"nginx does not start: {log.read_text() if log.exists() else ''}") from None
-            time.sleep(0.05)  # it tells nobody when it is ready
+                raise SystemExit(f"nginx did not start: {log.read_text() if log.exists() else ''}") from None
+            time.sleep(0.05)  # nginx does not report when it is ready
         else:
             if answer != BODY:
-                raise SystemExit(f"Something else than our nginx answers at port {port}.")
+                raise SystemExit(f"Another server responds at port {port}.")
             return
         finally:
             connection.close()

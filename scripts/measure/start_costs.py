@@ -1,4 +1,4 @@
-"""Cold starts: whole processes, from nothing to their end, each program once a round."""
+"""Measure cold starts: the duration of whole processes, each program once per round."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .call_costs import in_turn
-from .cpu_affinity import on_core
+from .cpu_affinity import pinned_to
 from .names import AIOHTTP, BARE, FAST, GENERATOR, HELP, HTTPX, OURS, PYTHON, URLLIB3, VTEXPY
 from .subject_process import environment
 
@@ -23,12 +23,12 @@ _OWN_CLIENT = "TrackingClient('bench', app_key='vtexappkey-bench-ABCDEF', app_to
 
 
 class Program(NamedTuple):
-    """A program that starts.
+    """A program whose start is measured.
 
     Attributes:
-        name: Who it belongs to.
-        step: How far it goes: ``import``, ``construct`` (and import, of course), or nothing.
-        command: What is run.
+        name: The subject.
+        step: ``import``, ``construct`` (which includes the import), or empty.
+        command: The command.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Program(NamedTuple):
 
 
 def programs() -> Iterator[Program]:
-    """Yield what is started in each round; bare Python comes first, with everybody's share in every figure."""
+    """Yield the programs of each round; bare Python, which every duration includes, is the first."""
 
     def python(code: str) -> tuple[str, ...]:
         return (sys.executable, "-c", code)
@@ -65,7 +65,7 @@ def programs() -> Iterator[Program]:
         yield Program(name, "construct", python(construct))
 
 
-#: It makes its connections with the first call, but reads the certificates here, as httpx does.
+#: The generated clients connect at the first call, but load the certificates here, as httpx does.
 _GENERATED = "import oag_urllib3 as oag; oag.TrackingApi(oag.ApiClient(oag.Configuration()))"
 _GENERATED_ASYNC = (
     "import asyncio, oag_asyncio as oag\n"
@@ -76,13 +76,13 @@ _GENERATED_ASYNC = (
 
 
 def starts(core: int | None, peers: Path, effort: Effort) -> dict[str, Any]:
-    """Start each program, round after round, and return the wall time of each process in milliseconds."""
+    """Start each program in each round, and return the duration of each process in milliseconds."""
     runnable: list[tuple[Program, list[float]]] = []
     missing: dict[str, str] = {}
     for program in programs():
-        said = _start(program, core, peers)[1]  # the first start compiles modules and fills the disk's cache
-        if said is not None:
-            missing[f"start of {program.name} ({program.step or 'run'})"] = said
+        failure = _start(program, core, peers)[1]  # the first start compiles modules and fills the disk cache
+        if failure is not None:
+            missing[f"start of {program.name} ({program.step or 'run'})"] = failure
             continue
         runnable.append((program, []))
     for round_ in range(effort.start_rounds):
@@ -93,15 +93,15 @@ def starts(core: int | None, peers: Path, effort: Effort) -> dict[str, Any]:
 
 
 def _start(program: Program, core: int | None, peers: Path) -> tuple[float, str | None]:
-    """Run a program; return the milliseconds, and what went wrong, if anything did."""
-    # Only those that need it look into the peers' folder as well.
-    surroundings = environment(peers if program.name in GENERATOR.values() else None)
-    with on_core(core):
+    """Run a program; return the milliseconds, and the error message if it failed."""
+    # Only the generated clients need the peers' folder.
+    variables = environment(peers if program.name in GENERATOR.values() else None)
+    with pinned_to(core):
         began = time.perf_counter()
         done = subprocess.run(
-            program.command, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=surroundings, cwd="/"
+            program.command, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=variables, cwd="/"
         )
         took = (time.perf_counter() - began) * 1000
     if done.returncode:
-        return took, (done.stderr.decode(errors="replace").strip().splitlines() or ["it failed without a word"])[-1]
+        return took, (done.stderr.decode(errors="replace").strip().splitlines() or ["it failed without a message"])[-1]
     return took, None

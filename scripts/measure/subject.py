@@ -1,7 +1,7 @@
-"""The process of one subject: sends updates as it is asked to over its standard input, and says what they cost.
+"""The process of one subject, which sends updates and reports their costs.
 
-Run as ``python -m measure.subject KIND NAME URL``. It answers each line of JSON (see :class:`Task`) with one, the first
-without having been asked: ``{"ready": true}``. It ends with its standard input.
+Run as ``python -m measure.subject KIND NAME URL``. It prints ``{"ready": true}``; then it reads a :class:`Task` per
+line of standard input, as JSON, and prints the results of each as a line of JSON. It ends with its standard input.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from .memory import peak
 from .names import FAST, OURS
-from .senders_async import MAKERS as ASYNC_MAKERS
-from .senders_sync import MAKERS as SYNC_MAKERS
+from .senders_async import SENDERS as ASYNC_SENDERS
+from .senders_sync import SENDERS as SYNC_SENDERS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 
 class Task(TypedDict):
-    """What is asked.
+    """A number of updates to send.
 
     Attributes:
-        in_flight: Updates that are on their way at once: threads or tasks.
-        events: Events of each.
-        updates: How many are sent.
-        latencies: Whether to tell how long each took.
+        in_flight: Concurrent updates: the number of threads or tasks.
+        events: Events of each update.
+        updates: Number of updates.
+        latencies: Whether to report the duration of each update.
     """
 
     in_flight: int
@@ -41,14 +41,14 @@ class Task(TypedDict):
 
 
 class Batch:
-    """What the workers of a task share.
+    """The shared state of a task's workers.
 
-    Each of them sends one update first, which is not counted, so that all connections are there when the clocks start.
+    Before the clocks start, each worker sends an update that is not counted, to open its connection.
     """
 
     def __init__(self, task: Task) -> None:
         self._task = task
-        self.turns = repeat(None, task["updates"])  # whoever is ready takes the next; threads may do so at once
+        self.turns = repeat(None, task["updates"])  # next() is thread-safe
         self.latencies: list[float] = []
 
     def start(self) -> None:
@@ -56,14 +56,14 @@ class Batch:
         self._began, self._cpu = time.perf_counter(), time.process_time()
 
     def figures(self) -> dict[str, Any]:
-        """Stop the clocks and say what they show, in seconds."""
+        """Stop the clocks and return the seconds."""
         cpu, took = time.process_time() - self._cpu, time.perf_counter() - self._began
         figures = {"cpu": cpu, "seconds": took}
         return {**figures, "latencies": self.latencies} if self._task["latencies"] else figures
 
 
 def run_sync(send: Callable[[int], None], task: Task) -> dict[str, Any]:
-    """Carry out a task with threads, or with this one alone where one update is in flight."""
+    """Run a task with threads; a single update at a time runs in this thread."""
     batch, events = Batch(task), task["events"]
     ready = threading.Barrier(task["in_flight"], action=batch.start)
     failed: list[BaseException] = []
@@ -76,7 +76,7 @@ def run_sync(send: Callable[[int], None], task: Task) -> dict[str, Any]:
                 began = time.perf_counter()
                 send(events)
                 batch.latencies.append(time.perf_counter() - began)
-        except BaseException as error:  # noqa: BLE001 - raised below, in the thread that was asked
+        except BaseException as error:  # noqa: BLE001 - raised below, in the main thread
             failed.append(error)
             ready.abort()
 
@@ -92,7 +92,7 @@ def run_sync(send: Callable[[int], None], task: Task) -> dict[str, Any]:
 
 
 async def run_async(send: Callable[[int], Awaitable[None]], task: Task) -> dict[str, Any]:
-    """Carry out a task with asyncio's tasks."""
+    """Run a task with asyncio tasks."""
     batch, events = Batch(task), task["events"]
 
     async def work() -> None:
@@ -110,29 +110,29 @@ async def run_async(send: Callable[[int], Awaitable[None]], task: Task) -> dict[
 def main(kind: str, name: str, url: str) -> None:
     """Serve until standard input ends."""
     if name == FAST:
-        importlib.import_module("httptools")  # it fails here rather than being slow without a word
+        importlib.import_module("httptools")  # raises an error here instead of measuring without it
     if name == OURS:
         sys.modules["httptools"] = None  # type: ignore[assignment] # as if it were not installed
     with asyncio.Runner() as runner:
         if kind == "sync":
-            send = SYNC_MAKERS[name](url)
+            send = SYNC_SENDERS[name](url)
 
-            def carry_out(task: Task) -> dict[str, Any]:
+            def run(task: Task) -> dict[str, Any]:
                 return run_sync(send, task)
         else:
-            send_async = runner.run(ASYNC_MAKERS[name](url))
+            send_async = runner.run(ASYNC_SENDERS[name](url))
 
-            def carry_out(task: Task) -> dict[str, Any]:
+            def run(task: Task) -> dict[str, Any]:
                 return runner.run(run_async(send_async, task))
 
-        answer({"ready": True})
+        write({"ready": True})
         for line in sys.stdin:
-            answer({**carry_out(json.loads(line)), "peak": peak()})
+            write({**run(json.loads(line)), "peak": peak()})
 
 
-def answer(figures: dict[str, Any]) -> None:
-    """Tell the parent."""
-    print(json.dumps(figures), flush=True)
+def write(results: dict[str, Any]) -> None:
+    """Send results to the parent process."""
+    print(json.dumps(results), flush=True)
 
 
 if __name__ == "__main__":

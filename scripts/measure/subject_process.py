@@ -1,4 +1,4 @@
-"""The processes that are measured: how they are started, asked and ended."""
+"""Start, use and end the process of a measured client (a subject)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from lib.environment import SCRIPTS
 
-from .cpu_affinity import on_core
+from .cpu_affinity import pinned_to
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from .names import Kind
 
 
-class CannotAnswerError(Exception):
-    """A subject cannot be measured; the message says why."""
+class SubjectError(Exception):
+    """A subject cannot be measured; the message is the reason."""
 
 
 def environment(peers: Path | None) -> dict[str, str]:
-    """Return a child's environment: nothing of ours or of proxies, and where the generated peers are."""
+    """Return a child's environment variables: without VTEX_*, PYTHON* and proxies, with the path of the peers."""
     kept = {
         name: value
         for name, value in os.environ.items()
@@ -32,16 +32,16 @@ def environment(peers: Path | None) -> dict[str, str]:
     return kept if peers is None else {**kept, "PYTHONPATH": str(peers)}
 
 
-class Subject:
-    """A subject's process; see :mod:`.subject`.
+class SubjectProcess:
+    """The process of a subject; it runs :mod:`.subject`.
 
     Raises:
-        CannotAnswerError: It does not start.
+        SubjectError: It did not start.
     """
 
     def __init__(self, kind: Kind, name: str, url: str, core: int | None, peers: Path | None) -> None:
         self.kind, self.name = kind, name
-        with on_core(core):
+        with pinned_to(core):
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "measure.subject", kind, name, url],
                 stdin=subprocess.PIPE,
@@ -53,11 +53,11 @@ class Subject:
             )
         self._read()
 
-    def ask(self, task: dict[str, Any]) -> dict[str, Any]:
-        """Have a task carried out, and return what it cost.
+    def run(self, task: dict[str, Any]) -> dict[str, Any]:
+        """Run a task and return its costs.
 
         Raises:
-            CannotAnswerError: The process has ended.
+            SubjectError: The process has ended.
         """
         assert self._process.stdin is not None  # noqa: S101 - for the types
         self._process.stdin.write(json.dumps(task) + "\n")
@@ -68,8 +68,8 @@ class Subject:
         assert self._process.stdout is not None  # noqa: S101 - for the types
         line = self._process.stdout.readline()
         if not line:
-            _, said = self._process.communicate()
-            raise CannotAnswerError((said.strip().splitlines() or ["it ended without a word"])[-1])
+            _, errors = self._process.communicate()
+            raise SubjectError((errors.strip().splitlines() or ["it ended without a message"])[-1])
         answer: dict[str, Any] = json.loads(line)
         return answer
 

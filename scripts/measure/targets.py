@@ -1,4 +1,4 @@
-"""What the package has set itself, and whether it was met. Pure."""
+"""The performance targets, and whether a run met them."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ if TYPE_CHECKING:
 
     from .results import Results
 
-#: Updates a second that the delay of the distant server allows.
-POSSIBLE: Final = DISTANT_IN_FLIGHT / DELAY
+#: Maximum updates per second with the delayed server.
+MAX_THROUGHPUT: Final = DISTANT_IN_FLIGHT / DELAY
 
-#: Rows of the file whose plan must fit into so many megabytes.
+#: Rows of the file for the memory target.
 ROWS: Final = 1_000_000
 
 _JOURNALS: Final = ("SQLite", "PostgreSQL")
 
 
 class Target(NamedTuple):
-    """Something to reach.
+    """A target.
 
     Attributes:
-        what: What is measured.
-        limit: The figure to reach; None where it comes from what could not be measured.
-        unit: How the figure is shown: ``times``, ``%`` (of 1), ``ms``, ``MB`` or ``calls``.
-        measure: Returns the figure of the package with httptools or without, or None if there is none.
-        least: Whether the limit is the least, and not the most.
+        what: The measured quantity.
+        limit: The limit; None if it depends on a missing measurement.
+        unit: The unit of the value: ``times``, ``%`` (of 1), ``ms``, ``MB`` or ``calls``.
+        measure: Returns the value of a subject, or None if it was not measured.
+        least: Whether the limit is a minimum instead of a maximum.
     """
 
     what: str
@@ -40,13 +40,13 @@ class Target(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """What became of a target.
+    """The verdict on a target.
 
     Attributes:
         target: The target.
-        measured: The figure with httptools, which is judged.
-        plain: That without.
-        met: Whether the target was met; None where that cannot be said.
+        measured: The value with httptools, which is compared with the limit.
+        plain: The value without httptools.
+        met: Whether the target was met; None if that is unknown.
     """
 
     target: Target
@@ -56,31 +56,29 @@ class Verdict(NamedTuple):
 
 
 def judge(results: Results) -> list[Verdict]:
-    """Judge every target; one that was not measured is among them, without a verdict."""
+    """Return the verdict on every target, measured or not."""
     return [_judged(target, results) for target in targets(results)]
 
 
 def targets(results: Results) -> list[Target]:
-    """Return all targets, in the order in which they were set."""
+    """Return all targets."""
 
     def against(kind: str, in_flight: int, peer: str) -> Callable[[str], float | None]:
         return lambda name: _ratio(results.calls(kind, name, in_flight), results.calls(kind, peer, in_flight))
 
-    def crowd(name: str) -> float | None:
+    def high_concurrency(name: str) -> float | None:
         return _ratio(results.calls("async", name, 128), results.calls("async", name, 8))
 
-    def let_through(name: str) -> float | None:
+    def throughput(name: str) -> float | None:
         found = _median(results.distant(name, "a_second"))
-        return None if found is None else found / POSSIBLE
+        return None if found is None else found / MAX_THROUGHPUT
 
     sync, asynchronous = GENERATOR["sync"], GENERATOR["async"]
     return [
         Target(f"async, 32 in flight: CPU, {asynchronous} = 1", 0.8, "times", against("async", 32, asynchronous)),
         Target("async, 32 in flight: CPU, aiohttp = 1", 2.0, "times", against("async", 32, AIOHTTP)),
-        Target("async: CPU with 128 in flight, with 8 = 1", 1.2, "times", crowd),
-        Target(
-            "async, server 50 ms away, 128 in flight: share of what is possible", 0.75, "%", let_through, least=True
-        ),
+        Target("async: CPU with 128 in flight, with 8 = 1", 1.2, "times", high_concurrency),
+        Target("async, server 50 ms away, 128 in flight: share of what is possible", 0.75, "%", throughput, least=True),
         Target("the same: p99, the delay = 1", 4.0, "times", lambda name: _median(results.distant(name, "p99"))),
         Target(f"sync, alone: CPU, {sync} = 1", 0.8, "times", against("sync", 1, sync)),
         Target(f"sync, 8 threads: CPU, {sync} = 1", 0.8, "times", against("sync", 8, sync)),
@@ -105,7 +103,7 @@ def targets(results: Results) -> list[Target]:
 
 def _share(results: Results, journal: str, *, coalesced: bool) -> Target:
     return Target(
-        f"push, {journal}, {_way(coalesced=coalesced)}: CPU of all but the calls, the calls = 100 %",
+        f"push, {journal}, {_coalescing(coalesced=coalesced)}: CPU of all but the calls, the calls = 100 %",
         0.2,
         "%",
         lambda name: _median(results.share(journal, name, coalesced=coalesced)),
@@ -113,7 +111,7 @@ def _share(results: Results, journal: str, *, coalesced: bool) -> Target:
 
 
 def _fewest(results: Results, *, coalesced: bool) -> Target:
-    """Return the target that an event needs no more calls than it must, whatever the journal."""
+    """Return the target for the calls per event, over both journals."""
 
     def calls(name: str) -> float | None:
         found = [results.push(journal, name, coalesced=coalesced) for journal in _JOURNALS]
@@ -121,10 +119,10 @@ def _fewest(results: Results, *, coalesced: bool) -> Target:
 
     push = results.push(_JOURNALS[0], FAST, coalesced=coalesced)
     limit = push["fewest_calls"] / push["events"] if push else None
-    return Target(f"push, {_way(coalesced=coalesced)}: calls for each event", limit, "calls", calls)
+    return Target(f"push, {_coalescing(coalesced=coalesced)}: calls for each event", limit, "calls", calls)
 
 
-def _way(*, coalesced: bool) -> str:
+def _coalescing(*, coalesced: bool) -> str:
     return "coalesced" if coalesced else "a call an event"
 
 
@@ -140,7 +138,7 @@ def _judged(target: Target, results: Results) -> Verdict:
         met = measured >= target.limit if target.least else measured <= target.limit
     plan = results.plan()
     if target.unit == "MB" and met and plan and plan["rows"] < ROWS:
-        met = None  # fewer rows say nothing of so many
+        met = None  # fewer rows cannot prove it
     return Verdict(target, measured, plain, met)
 
 

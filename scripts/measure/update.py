@@ -1,12 +1,12 @@
-"""The update that every subject sends, and the account's headers. Imports nothing that is measured."""
+"""The update that every subject sends, and the credentials. This module imports no measured package."""
 
 from __future__ import annotations
 
-#: The most that is ever in flight, and the connections that a subject may have.
-MOST = 128
+#: Maximum concurrency, and maximum number of connections of a subject.
+POOL_SIZE = 128
 
 ACCOUNT = "bench"
-#: As long as VTEX's are, and made up.
+#: Not real, but as long as those of VTEX.
 APP_KEY = "vtexappkey-bench-ABCDEF"
 APP_TOKEN = "ABCDEFGH" * 10
 HEADERS = {"X-VTEX-API-AppKey": APP_KEY, "X-VTEX-API-AppToken": APP_TOKEN}
@@ -22,16 +22,16 @@ STATE = "SP"
 
 
 def body(events: int) -> dict[str, object]:
-    """Return the update as JSON has it, made anew: a real one is never the same twice."""
+    """Return a new JSON document of the update, as every real update differs."""
     event = {"city": CITY, "state": STATE, "description": DESCRIPTION, "date": DATE}
     return {"isDelivered": False, "deliveredDate": None, "events": [dict(event) for _ in range(events)]}
 
 
 def check(receipt: str) -> None:
-    """See that the answer was read to its end and understood.
+    """Check that the response was read and parsed.
 
     Raises:
-        ValueError: It was not.
+        ValueError: The receipt is not the server's.
     """
     if receipt != "0" * 32:
-        raise ValueError(f"this is not the server's receipt: {receipt!r}")
+        raise ValueError(f"not the server's receipt: {receipt!r}")

@@ -17,14 +17,14 @@ from support.killing.verdict import judge, truth_of
 if TYPE_CHECKING:
     from vtex_tracking_ext.bulk.journal.entries import Entry, State
 
-    from support.killing.verdict import Told
+    from support.killing.verdict import Recorded
 
 KEY = ("o-01", "1")
 ONE, TWO = (TrackingEvent("2024-05-09", text) for text in ("one", "two"))
 CONTENT = Content((Line(KEY, ONE, is_delivered=False), Line(KEY, TWO, is_delivered=True)), {KEY: "good"})
 
 
-def of_package(id_: int, told: Told, state: State) -> Entry:
+def of_package(id_: int, told: Recorded, state: State) -> Entry:
     """Return an entry of the journal."""
     return entry(id_, state, event=told, package=PackageKey("sandbox", *KEY))
 
@@ -43,7 +43,7 @@ def entries(one: State, two: State, delivery: State) -> list[Entry]:
         ([ONE, TWO], ("applied", "in_flight", "pending")),
     ],
 )
-def test_kept_promises_are_not_reported(recorded: list[Told], states: tuple[State, State, State]) -> None:
+def test_kept_promises_are_not_reported(recorded: list[Recorded], states: tuple[State, State, State]) -> None:
     """Entries that were applied once, refused, unknown, or held by an unknown one are not reported."""
     assert judge(CONTENT, {KEY: recorded}, entries(*states)).broken == []
 
@@ -62,7 +62,9 @@ def test_kept_promises_are_not_reported(recorded: list[Told], states: tuple[Stat
         ([ONE, TrackingEvent("2024-05-09", "three")], ("applied", "unknown", "pending"), "not in the file"),
     ],
 )
-def test_each_broken_promise_is_reported(recorded: list[Told], states: tuple[State, State, State], fault: str) -> None:
+def test_each_broken_promise_is_reported(
+    recorded: list[Recorded], states: tuple[State, State, State], fault: str
+) -> None:
     """Each broken promise is reported although all others were kept."""
     assert fault in " ".join(judge(CONTENT, {KEY: recorded}, entries(*states)).broken)
 

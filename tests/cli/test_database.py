@@ -34,11 +34,11 @@ def unseen(ran: Ran) -> Ran:
     return ran
 
 
-def test_a_file_is_pushed_once(run: Callable[..., Ran], urls: str) -> None:
-    """Seen by every command; by option or by the environment."""
+def test_a_second_push_to_postgresql_sends_nothing(run: Callable[..., Ran], urls: str) -> None:
+    """Push, status and report work with a journal in PostgreSQL; a second push sends nothing."""
     ran = unseen(run("push", "--dry-run", EXAMPLE_FILE))
     assert ran.status == 0, ran.err
-    assert unseen(run("status")).err.endswith("a push, or `vtex-tracking migrate`, makes one.\n")
+    assert unseen(run("status")).err.endswith("a push, or `vtex-tracking migrate`, creates it.\n")
     ran = unseen(run("push", "--journal", urls, EXAMPLE_FILE))
     assert ran.status == 0, ran.err
     with PostgresReader.open(urls) as reader:
@@ -55,7 +55,7 @@ def test_a_file_is_pushed_once(run: Callable[..., Ran], urls: str) -> None:
 
 
 def test_reports_are_written(run: Callable[..., Ran], urls: str, tmp_path: Path) -> None:
-    """As files of each kind."""
+    """A journal in PostgreSQL is reported as JSON lines, CSV and HTML, without its password."""
     with PostgresJournal.open(urls) as journal:
         list(journal.add([row(1, "a")], "mystore"))
     for ending in ("jsonl", "csv", "html"):
@@ -65,8 +65,8 @@ def test_reports_are_written(run: Callable[..., Ran], urls: str, tmp_path: Path)
         assert "mystore" in output.read_text(encoding="utf-8")
 
 
-def test_what_is_unknown_is_settled_by_hand(run: Callable[..., Ran], urls: str) -> None:
-    """Also while a run is at work: what it has in flight is left to it."""
+def test_unknown_outcomes_are_resolved_by_hand_while_a_run_is_active(run: Callable[..., Ran], urls: str) -> None:
+    """Unknown and abandoned entries are resolved; the entries in flight of an active run are left to it."""
     with PostgresJournal.open(urls) as journal:
         list(journal.add([row(1, "a"), row(2, "b", "2"), row(3, "c", "3"), row(4, "d", "4")], "mystore"))
         journal.mark_in_flight([1, 2, 3])
@@ -83,10 +83,10 @@ def test_what_is_unknown_is_settled_by_hand(run: Callable[..., Ran], urls: str) 
         assert states == ["in_flight", "applied", "applied", "refused"]
 
 
-def test_what_is_settled_meanwhile_is_left_as_it_is(
+def test_an_outcome_recorded_before_the_lock_is_kept(
     run: Callable[..., Ran], urls: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Between the list and the lock."""
+    """If a run records an outcome between the listing and the lock, resolve does not change it."""
     with PostgresJournal.open(urls) as journal:
         list(journal.add([row(1, "a")], "mystore"))
         journal.mark_in_flight([1])
@@ -102,19 +102,19 @@ def test_what_is_settled_meanwhile_is_left_as_it_is(
 
 
 def test_migrate_says_what_it_did(run: Callable[..., Ran], urls: str, tmp_path: Path) -> None:
-    """For a database and for a file."""
-    assert unseen(run("migrate")).out.endswith(" was made, of version 1.\n")
-    assert unseen(run("migrate", "--journal", urls)).out.endswith(" is of version 1 already.\n")
+    """Migrate prints the version of a journal in PostgreSQL and of one in a file."""
+    assert unseen(run("migrate")).out.endswith(" was created with version 1.\n")
+    assert unseen(run("migrate", "--journal", urls)).out.endswith(" already has version 1.\n")
     path = tmp_path / "j.db"
-    assert run("migrate", "--journal", path).out == f"The journal {path} is of version 2.\n"
+    assert run("migrate", "--journal", path).out == f"The journal {path} has version 2.\n"
 
 
-def test_a_server_that_does_not_answer_is_a_matter_of_configuration(run: Callable[..., Ran]) -> None:
-    """Exit status 3, and a message without the password."""
+def test_an_unreachable_server_is_a_configuration_error(run: Callable[..., Ran]) -> None:
+    """Every command exits with 3 and a message without the password."""
     for command in (["status"], ["push", EXAMPLE_FILE], ["push", "--dry-run", EXAMPLE_FILE], ["migrate"]):
         ran = unseen(run(*command, "--journal", "postgresql://ana:TOPSECRET@127.0.0.1:1/d"))
         assert ran.status == 3
         assert "The journal postgresql://ana@127.0.0.1:1/d: no connection; see that the server runs" in ran.err
     ran = unseen(run("push", EXAMPLE_FILE, "--journal", "postgresql://ana:TOPSECRET%zz@127.0.0.1:1/d"))
     assert ran.status == 3
-    assert "is no URL that PostgreSQL knows" in ran.err
+    assert "is not a valid PostgreSQL URL" in ran.err

@@ -29,7 +29,7 @@ EVENTS = [TrackingEvent(dt.date.fromisoformat(date), *rest) for date, *rest in R
 
 @pytest.mark.usefixtures("account")
 def test_every_entry_sends_the_same_request(run: Callable[..., Ran], oms: Oms, tmp_path: Path) -> None:
-    """Both clients, the single command, CSV and JSON lines: one call, the same to the byte."""
+    """Both clients, the single command, CSV and JSON lines send byte-identical requests for the same events."""
     with TrackingClient.from_env() as client:
         client.mark_delivered(ORDER, INVOICE, delivered_date=dt.date(2015, 6, 24), events=EVENTS)
 

@@ -1,4 +1,4 @@
-"""Ctrl-C during a run; how a whole push takes it is told in test_push.py."""
+"""Signals during a run; test_push.py has tests of a whole push."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import signal
 
 import pytest
 
-from vtex_tracking_ext.cli.interrupts import interrupts, terminations
+from vtex_tracking_ext.cli.interrupts import sigterm_as_interrupt, stop_on_signal
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_first_stops_in_order_and_the_second_at_once(
+def test_the_first_signal_stops_the_run_and_the_second_exits(
     number: signal.Signals, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The exit status is the same; after the block the signals mean what they did before."""
+    """The second signal exits with 130; after the block, the previous handlers are restored."""
     stopped: list[str] = []
 
     def end(status: int) -> None:
@@ -22,32 +22,32 @@ def test_the_first_stops_in_order_and_the_second_at_once(
 
     monkeypatch.setattr(os, "_exit", end)
     before = signal.getsignal(number)
-    with interrupts(lambda: stopped.append("stopped")) as handler:
-        assert not handler.happened
+    with stop_on_signal(lambda: stopped.append("stopped")) as handler:
+        assert not handler.interrupted
         signal.raise_signal(number)
-        assert (handler.happened, stopped) == (True, ["stopped"])
-        assert "finishing the calls on their way" in capsys.readouterr().err
+        assert (handler.interrupted, stopped) == (True, ["stopped"])
+        assert "finishing the calls in flight" in capsys.readouterr().err
         with pytest.raises(SystemExit, match="130"):
             signal.raise_signal(number)
         assert stopped == ["stopped"]
     assert signal.getsignal(number) is before
 
 
-def test_being_told_to_end_is_an_interrupt() -> None:
-    """Only within the block."""
+def test_sigterm_raises_keyboard_interrupt_within_the_block() -> None:
+    """After the block, the previous handler is restored."""
     before = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(KeyboardInterrupt), terminations():
+    with pytest.raises(KeyboardInterrupt), sigterm_as_interrupt():
         signal.raise_signal(signal.SIGTERM)
     assert signal.getsignal(signal.SIGTERM) is before
 
 
-def test_what_the_caller_ignores_stays_ignored() -> None:
-    """As in a background job of a shell, which Ctrl-C is not meant for."""
+def test_ignored_signals_stay_ignored() -> None:
+    """SIGINT stays ignored in a shell's background job; SIGTERM is handled."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with terminations(), interrupts(lambda: None) as handler:
+        with sigterm_as_interrupt(), stop_on_signal(lambda: None) as handler:
             signal.raise_signal(signal.SIGINT)
-            assert not handler.happened
+            assert not handler.interrupted
             assert signal.getsignal(signal.SIGTERM) is handler
     finally:
         signal.signal(signal.SIGINT, before)

@@ -1,4 +1,4 @@
-"""What commands print, on outputs that fail."""
+"""Commands on outputs that fail."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ UPDATE = ("update", ORDER, INVOICE, "--event", "2026-10-05", "Coletado")
 REFUSED = ("update", ORDER, "9", "--event", "2026-10-05", "Coletado")
 
 
-def test_a_mistake_of_our_own_does_not_pass_for_a_refusal(
+def test_an_internal_error_exits_with_unknown(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Python's own exit status would be 1: all that was not refused was applied. What it tells is shown safely."""
+    """An internal error exits with 4, not with Python's 1, which means refused; its traceback is escaped."""
 
     def fail(*_: object) -> None:
         raise ZeroDivisionError("\x1b[31m")
@@ -36,13 +36,13 @@ def test_a_mistake_of_our_own_does_not_pass_for_a_refusal(
     told = capsys.readouterr().err.splitlines()
     assert told[0].startswith("Traceback")
     assert told[-2] == "ZeroDivisionError: \\x1b[31m"
-    assert told[-1].startswith("vtex-tracking update: ended by a mistake of its own; what was on its way may")
+    assert told[-1].startswith("vtex-tracking update: internal error; calls in flight may")
 
 
-def test_an_interrupt_while_a_command_is_loaded_is_one(
+def test_an_interrupt_while_a_command_is_imported(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """That takes a good part of a second."""
+    """Ctrl-C during the import of a command exits with 130 and one line."""
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
@@ -87,15 +87,15 @@ def shell(redirection: str, *arguments: str) -> int:
     "redirection", [">/dev/full", "2>/dev/full", ">&-", "2>&-", ">&- 2>&- <&-", ">/dev/full 2>/dev/full"]
 )
 def test_an_output_that_fails_does_not_change_a_status(redirection: str, oms: Oms) -> None:
-    """An update that was applied ends with 0, one that was refused with 1, whatever can be printed of it."""
+    """An applied update exits with 0 and a refused one with 1, even if nothing can be printed."""
     assert shell(redirection, *UPDATE) == 0
     assert len(oms.applied(ORDER, INVOICE)) == 1
     assert shell(redirection, *REFUSED) == 1
 
 
 @pytest.mark.usefixtures("account")
-def test_a_reader_that_has_gone_does_not_change_a_status(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It has read enough, of a receipt and of packages."""
+def test_a_closed_pipe_does_not_change_a_status(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A receipt and packages that are printed to a closed pipe exit with 0."""
     reader, writer = os.pipe()
     os.close(reader)
     with os.fdopen(writer, "w", encoding="utf-8") as stream:
@@ -108,7 +108,7 @@ def test_a_reader_that_has_gone_does_not_change_a_status(monkeypatch: pytest.Mon
 def test_packages_that_cannot_be_printed_are_incomplete(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A file cut short by a full disk must not pass for the whole; to run it again changes nothing."""
+    """Packages that a full disk cuts short exit with 5."""
     monkeypatch.setattr(sys, "stdout", Broken(OSError("no space")))
     assert main(["packages", ORDER]) == 5
     assert capsys.readouterr().err == "vtex-tracking packages: standard output cannot be written.\n"
@@ -118,7 +118,7 @@ def test_packages_that_cannot_be_printed_are_incomplete(
 def test_a_receipt_that_standard_output_loses_goes_to_standard_error(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It is VTEX's word, and is given once."""
+    """If standard output fails, the receipt is printed on standard error, and the command exits with 0."""
     monkeypatch.setattr(sys, "stdout", Broken(OSError("no space")))
     assert main(UPDATE) == 0
     assert capsys.readouterr().err.startswith(f"applied: order {ORDER}, receipt ")
@@ -127,8 +127,10 @@ def test_a_receipt_that_standard_output_loses_goes_to_standard_error(
 @pytest.mark.parametrize(
     ("error", "whole"), [(OSError("no space"), False), (ValueError("closed"), False), (BrokenPipeError(), True)]
 )
-def test_what_is_lost_is_told_and_never_raised(error: Exception, whole: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On both outputs."""
+def test_printing_reports_lost_output_and_never_raises(
+    error: Exception, whole: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Printing returns False if the output is lost and True if the reader has ended, on both outputs."""
     monkeypatch.setattr(sys, "stdout", Broken(error))
     monkeypatch.setattr(sys, "stderr", Broken(error))
     assert output.say("x") is whole
@@ -136,20 +138,18 @@ def test_what_is_lost_is_told_and_never_raised(error: Exception, whole: bool, mo
     output.finish()
 
 
-def test_a_stream_that_failed_leads_nowhere_from_then_on(
+def test_a_failed_stream_is_redirected_to_the_null_device(
     full: io.TextIOWrapper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """So that Python finds nothing at its end that could fail."""
+    """After a failure, writing succeeds, so that flushing when Python exits cannot fail."""
     monkeypatch.setattr(sys, "stdout", full)
     assert not output.say("x")
     assert output.say("x")
     full.flush()
 
 
-def test_what_another_has_left_unwritten_is_written_or_dropped(
-    full: io.TextIOWrapper, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Before Python ends, where a failure would change the exit status."""
+def test_buffered_output_is_flushed_or_dropped(full: io.TextIOWrapper, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Text that is left in the buffer of a full disk does not fail when Python exits."""
     monkeypatch.setattr(sys, "stdout", full)
     full.write("x")
     output.prepare()
@@ -159,7 +159,7 @@ def test_what_another_has_left_unwritten_is_written_or_dropped(
 
 
 def test_a_stream_that_was_closed_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By one that takes everything and leads nowhere."""
+    """A closed output is replaced by the null device."""
     monkeypatch.setattr(sys, "stdout", None)
     monkeypatch.setattr(sys, "stderr", None)
     output.prepare()

@@ -18,7 +18,7 @@ from vtex_tracking_ext.bulk.journal.entries import Selection
 from vtex_tracking_ext.bulk.journal.sqlite import SqliteJournal, SqliteReader
 from vtex_tracking_ext.cli import messages
 from vtex_tracking_ext.cli import push as cli_push
-from vtex_tracking_ext.cli.parser import bulk_options
+from vtex_tracking_ext.config.defaults import MAX_CONCURRENCY
 from vtex_tracking_ext.sandbox import (
     APP_KEY,
     APP_TOKEN,
@@ -68,11 +68,11 @@ def journal(tmp_path: Path) -> Path:
 class TestCheck:
     """Reads and plans."""
 
-    def test_it_says_what_would_be_sent(self, run: Callable[..., Ran], oms: Oms, journal: Path) -> None:
-        """Rows, packages, calls; it sends and keeps nothing."""
+    def test_check_prints_what_would_be_sent(self, run: Callable[..., Ran], oms: Oms, journal: Path) -> None:
+        """Check prints rows, packages and calls; it sends and keeps nothing."""
         assert run("check", EXAMPLE_FILE) == Ran(
             0,
-            "26 rows: 26 new, 0 known before, 0 with mistakes.\n"
+            "26 rows: 26 new, 0 already known, 0 invalid.\n"
             "To send: 26 events and 2 deliveries of 6 packages, in 6 calls.\n",
             "",
         )
@@ -80,35 +80,35 @@ class TestCheck:
         assert list(oms.received) == []
         assert not journal.exists()
 
-    def test_it_needs_no_credentials(self, run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> None:
-        """Nor an account."""
+    def test_check_needs_no_credentials(self, run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> None:
+        """Check works without an account and credentials."""
         for name in ("ACCOUNT", "APP_KEY", "APP_TOKEN", "BASE_URL"):
             monkeypatch.delenv(f"VTEX_{name}")
         assert run("check", EXAMPLE_FILE).status == 0
 
-    def test_mistakes_and_doubles_are_named(self, run: Callable[..., Ran], tmp_path: Path) -> None:
-        """Exit status 2; no file of rejects."""
+    def test_invalid_and_duplicate_rows_are_counted(self, run: Callable[..., Ran], tmp_path: Path) -> None:
+        """Check reports an invalid row, exits with 2, and writes no rejects file."""
         path = write(tmp_path, HEADER + ROW + ROW + ROW.replace("2026-10-05", "31/02/2026"))
         ran = run("check", path)
         assert ran.status == 2
         assert f"{path}:4: column date: '31/02/2026' is not a date; write yyyy-mm-dd" in ran.err
-        assert "3 rows: 1 new, 1 known before, 1 with mistakes." in ran.out
+        assert "3 rows: 1 new, 1 already known, 1 invalid." in ran.out
         assert list(tmp_path.glob("*rejects*")) == []
 
     def test_several_accounts_are_planned_apart(self, run: Callable[..., Ran], tmp_path: Path) -> None:
-        """They need no profile for that."""
+        """Equal rows of two accounts are two packages; no profile is needed."""
         text = "account,order_id,invoice_number,date,description\n,1-01,1,2026-10-01,a\nother,1-01,1,2026-10-01,a\n"
         assert "of 2 packages, in 2 calls" in run("check", write(tmp_path, text)).out
 
-    def test_a_name_that_no_account_has_is_a_mistake(self, run: Callable[..., Ran], tmp_path: Path) -> None:
-        """As it is in a push; half of a pair of characters, too, which no journal can keep."""
+    def test_an_invalid_account_name_is_a_problem_of_its_row(self, run: Callable[..., Ran], tmp_path: Path) -> None:
+        """Account names with spaces, addresses or lone surrogates are reported with their row."""
         row = {"order_id": "1-01", "invoice_number": "1", "date": "2026-10-01", "description": "a"}
         accounts = ["MyStore", "my store", "mystore@127.0.0.1:80", "\ud83d"]
         text = "".join(f"{json.dumps({**row, 'account': account})}\n" for account in accounts)
         ran = run("check", write(tmp_path, text, "events.jsonl"))
         assert ran.status == 2
         assert "events.jsonl:4: column account: account '\\ud83d' is not a single host name label" in ran.err
-        assert "4 rows: 1 new, 0 known before, 3 with mistakes." in ran.out
+        assert "4 rows: 1 new, 0 already known, 3 invalid." in ran.out
 
     def test_machines_get_json(self, run: Callable[..., Ran], tmp_path: Path) -> None:
         """A line for each problem, and the plan."""
@@ -129,8 +129,8 @@ class TestCheck:
 class TestReading:
     """The options about files."""
 
-    def test_columns_are_mapped_and_passed_over(self, run: Callable[..., Ran], oms: Oms, tmp_path: Path) -> None:
-        """A carrier's own names; semicolons and Windows-1252 are told."""
+    def test_columns_are_mapped_and_ignored(self, run: Callable[..., Ran], oms: Oms, tmp_path: Path) -> None:
+        """A carrier's column names are mapped, unknown ones ignored; the delimiter and Windows-1252 are detected."""
         text = f"Pedido;Nota;Data;O que;Peso\n{ORDER};{INVOICE};2026-10-05;Saiu para entrega \u00e0 tarde;2\n"
         path = tmp_path / "events.csv"
         path.write_bytes(text.encode("windows-1252"))
@@ -142,13 +142,13 @@ class TestReading:
 
     @pytest.mark.parametrize("wrong", ["date", "=date", "Data=", " = "])
     def test_a_mapping_names_a_column_and_a_field(self, run: Callable[..., Ran], wrong: str) -> None:
-        """Anything else is a mistake in the command."""
+        """A --map without a column or a field is a usage error."""
         ran = run("push", "--map", wrong, EXAMPLE_FILE)
         assert ran.status == 2
         assert "is not COLUMN=FIELD" in ran.err
 
     def test_a_column_is_mapped_once(self, run: Callable[..., Ran], tmp_path: Path) -> None:
-        """The last one would silently win; saying the same again is no matter."""
+        """A column that is mapped to two fields is an error; repeating the same mapping is allowed."""
         path = write(tmp_path, "order_id,invoice_number,date,what\n1-01,1,2026-10-01,a\n")
         assert run("check", path, "--map", "what=description", "--map", "what=description").status == 0
         ran = run("check", path, "--map", "what=city", "--map", "what=description")
@@ -156,7 +156,7 @@ class TestReading:
         assert "--map: 'what' is mapped twice; map it once." in ran.err
 
     def test_standard_input_is_a_file(self, run: Callable[..., Ran], oms: Oms, monkeypatch: pytest.MonkeyPatch) -> None:
-        """JSON lines are told from CSV by their first byte."""
+        """JSON lines on standard input are detected by their first byte."""
         line = {"orderId": ORDER, "invoiceNumber": INVOICE, "date": "2026-10-06", "description": "Em tr\u00e2nsito"}
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(json.dumps(line).encode()), encoding="ascii"))
         assert run("push", "-").status == 0
@@ -164,29 +164,28 @@ class TestReading:
 
     @pytest.mark.parametrize("wrong", ["0", "x", "nan", "1001"])
     def test_a_rate_is_a_number_of_calls(self, run: Callable[..., Ran], wrong: str) -> None:
-        """Above zero, and not beyond all measure."""
+        """A rate of 0, above 1000, or not a number is a usage error."""
         assert "is not a number of calls a second" in run("push", "--rate", wrong, EXAMPLE_FILE).err
 
 
-def test_as_many_as_can_be_go_at_once(run: Callable[..., Ran]) -> None:
-    """More would wait for a connection until their time is over, or have no thread."""
-    ran = run("push", "--concurrency", bulk_options.MAX_CONCURRENCY + 1, EXAMPLE_FILE)
+def test_concurrency_has_a_maximum(run: Callable[..., Ran]) -> None:
+    """A concurrency of 101 is a usage error, and 100 works: each package needs a connection and a thread."""
+    ran = run("push", "--concurrency", MAX_CONCURRENCY + 1, EXAMPLE_FILE)
     assert ran.status == 2
-    assert "101 is more than 100" in ran.err
-    assert run("push", "--concurrency", bulk_options.MAX_CONCURRENCY, EXAMPLE_FILE).status == 0
-    assert bulk_options.MAX_CONCURRENCY == deliver.MAX_CONCURRENCY
+    assert "101 is more than the maximum, 100" in ran.err
+    assert run("push", "--concurrency", MAX_CONCURRENCY, EXAMPLE_FILE).status == 0
 
 
 class TestPush:
     """What is new is sent."""
 
     def test_the_example_file_arrives_whole(self, run: Callable[..., Ran], oms: Oms) -> None:
-        """Every event once, in order, accents included; plain lines tell of the progress."""
+        """Every event of the example file is applied once, in order, with its accents; progress lines are printed."""
         ran = run("push", EXAMPLE_FILE)
         assert ran.status == 0
         assert ran.out == (
-            "26 rows: 26 new, 0 known before, 0 with mistakes.\n"
-            "Events and deliveries: 28 applied, 0 refused, 0 unknown, 0 waiting; 6 calls, 0 orders read.\n"
+            "26 rows: 26 new, 0 already known, 0 invalid.\n"
+            "Events and deliveries: 28 applied, 0 refused, 0 unknown, 0 pending; 6 calls, 0 orders read.\n"
         )
         assert "28 of 28 events and deliveries: 28 applied, 0 refused, 0 unknown\n" in ran.err
         events = oms.applied(ORDER, INVOICE)
@@ -200,21 +199,21 @@ class TestPush:
         status = oms.get_order(ORDER)["packageAttachment"]["packages"][0]["courierStatus"]
         assert status["deliveredDate"].startswith("2026-10-08T21:15")
 
-    def test_again_it_sends_nothing(self, run: Callable[..., Ran], oms: Oms, tmp_path: Path) -> None:
-        """From another file and in another format too; what is added to it is sent."""
+    def test_a_second_push_sends_nothing(self, run: Callable[..., Ran], oms: Oms, tmp_path: Path) -> None:
+        """The same rows in another file send nothing; a new row in it is sent."""
         run("push", EXAMPLE_FILE)
         sent = len(oms.received)
         again = write(tmp_path, EXAMPLE_FILE.read_text("utf-8"), "copy.csv")
         assert run("push", again).out == (
-            "26 rows: 0 new, 26 known before, 0 with mistakes.\n"
-            "Events and deliveries: 0 applied, 0 refused, 0 unknown, 0 waiting; 0 calls, 0 orders read.\n"
+            "26 rows: 0 new, 26 already known, 0 invalid.\n"
+            "Events and deliveries: 0 applied, 0 refused, 0 unknown, 0 pending; 0 calls, 0 orders read.\n"
         )
         assert len(oms.received) == sent
         again.write_text(f"{again.read_text('utf-8')}{ROW.replace('postado', 'perdido')}", "utf-8")
-        assert "27 rows: 1 new, 26 known before" in run("push", again).out
+        assert "27 rows: 1 new, 26 already known" in run("push", again).out
 
     def test_json_lines_and_several_files_are_one_run(self, run: Callable[..., Ran], oms: Oms, tmp_path: Path) -> None:
-        """A package's rows travel together wherever they stand."""
+        """Rows of one package in two files are sent in one call."""
         one = write(tmp_path, HEADER + ROW)
         line = {"orderId": ORDER, "invoiceNumber": INVOICE, "date": "2026-10-06", "description": "Em tr\u00e2nsito"}
         two = write(tmp_path, json.dumps(line) + "\n", "more.jsonl")
@@ -223,7 +222,7 @@ class TestPush:
         assert len(oms.received) == 1
 
     def test_a_dry_run_sends_and_keeps_nothing(self, run: Callable[..., Ran], oms: Oms, journal: Path) -> None:
-        """It needs no folder for the journal; what the journal knows is left out."""
+        """A dry run needs no folder for the journal, and leaves out rows that the journal has."""
         planned = "To send: 26 events and 2 deliveries of 6 packages, in 6 calls.\n"
         assert planned in run("push", "--dry-run", EXAMPLE_FILE).out
         assert (len(oms.received), journal.parent.exists()) == (0, False)
@@ -233,26 +232,26 @@ class TestPush:
         assert "To send: 0 events and 0 deliveries of 0 packages, in 0 calls." in ran.out
         assert journal.read_bytes() == before
 
-    def test_a_dry_run_tells_of_doubts_and_mistakes(
+    def test_a_dry_run_prints_unknown_outcomes_and_invalid_rows(
         self, run: Callable[..., Ran], journal: Path, tmp_path: Path
     ) -> None:
-        """Exit status 2 for the latter; no file of rejects."""
+        """An invalid row makes a dry run exit with 2, without a rejects file."""
         good = write(tmp_path, HEADER + ROW)
         run("push", good, "--app-key", "wrong", "--app-token", "wrong")
         with SqliteJournal.open(journal) as opened:
             opened.mark_in_flight([1])
         ran = run("push", "--dry-run", write(tmp_path, HEADER + ROW.replace("2026-10-05", "x"), "bad.csv"), good)
         assert ran.status == 2
-        assert "1 in doubt are settled first, by reading." in ran.out
+        assert "1 unknown outcome will be checked first, by reading the orders." in ran.out
         assert list(tmp_path.glob("*rejects*")) == []
 
     def test_the_journal_is_where_it_is_named(
         self, run: Callable[..., Ran], journal: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """By the option, else by the environment."""
+        """The option names the journal, else the environment variable does."""
         monkeypatch.setenv("VTEX_JOURNAL", str(tmp_path / "mine.db"))
         run("push", EXAMPLE_FILE, "--journal", tmp_path / "other.db")
-        assert "26 known" in run("push", EXAMPLE_FILE, "--journal", tmp_path / "other.db").out
+        assert "26 already known" in run("push", EXAMPLE_FILE, "--journal", tmp_path / "other.db").out
         assert "26 new" in run("push", "--dry-run", EXAMPLE_FILE).out
         run("push", EXAMPLE_FILE)
         assert (tmp_path / "mine.db").exists()
@@ -261,12 +260,12 @@ class TestPush:
     def test_a_journal_that_cannot_be_used_sends_nothing(
         self, run: Callable[..., Ran], oms: Oms, tmp_path: Path
     ) -> None:
-        """Exit status 3: no journal, another run's, another program's."""
+        """A missing journal, one in use and a file of another program exit with 3, and nothing is sent."""
         with SqliteJournal.open(tmp_path / "used.db"):
             for name, why in (
                 ("none/x.db", "no such file or directory"),
                 ("used.db", "in use by another run"),
-                ("no.db", "is no journal"),
+                ("no.db", "is not a journal"),
             ):
                 (tmp_path / "no.db").write_bytes(b"something else" * 100)
                 ran = run("push", EXAMPLE_FILE, "--journal", tmp_path / name)
@@ -278,37 +277,37 @@ class TestPush:
 class TestMistakes:
     """Rows and files that cannot be sent."""
 
-    def test_a_bad_row_is_named_kept_and_sent_once_mended(
+    def test_an_invalid_row_is_reported_rejected_and_sent_after_a_fix(
         self, run: Callable[..., Ran], oms: Oms, tmp_path: Path
     ) -> None:
-        """Exit status 2; file, line, column, and how to mend it; the others are sent."""
+        """The push exits with 2, reports file, line and column, writes a rejects file, and sends the others."""
         path = write(tmp_path, HEADER + ROW + ROW.replace("2026-10-05", "31/02/2026"))
         ran = run("push", path)
         assert ran.status == 2
         assert f"{path}:3: column date: '31/02/2026' is not a date; write yyyy-mm-dd" in ran.err
         rejects = tmp_path / "events.rejects.csv"
-        assert f"1 row with mistakes: {rejects}; mend them there, and push that file." in ran.err
-        assert "2 rows: 1 new, 0 known before, 1 with mistakes." in ran.out
+        assert f"1 invalid row written to {rejects}: fix that file and push it." in ran.err
+        assert "2 rows: 1 new, 0 already known, 1 invalid." in ran.out
         assert len(oms.applied(ORDER, INVOICE)) == 1
         rejects.write_text(rejects.read_text("utf-8").replace("31/02/2026", "2026-10-06"), "utf-8")
         assert run("push", rejects).status == 0
         assert [event["date"] for event in oms.applied(ORDER, INVOICE)] == ["2026-10-05", "2026-10-06"]
 
-    def test_machines_are_told_where_bad_rows_are(self, run: Callable[..., Ran], tmp_path: Path) -> None:
-        """After the problems."""
+    def test_the_rejects_file_is_in_json(self, run: Callable[..., Ran], tmp_path: Path) -> None:
+        """With --json, the rejects file is printed after the problems."""
         ran = run("push", "--json", write(tmp_path, HEADER + ROW.replace("2026-10-05", "x")))
         assert [line["type"] for line in lines(ran.out)] == ["problem", "rejects", "summary"]
         assert lines(ran.out)[1] == {"type": "rejects", "file": str(tmp_path / "events.rejects.csv"), "rows": 1}
 
-    def test_a_refused_delivery_is_told_with_its_date(self, run: Callable[..., Ran], tmp_path: Path) -> None:
-        """Or without one."""
+    def test_a_refused_delivery_is_printed_with_its_date(self, run: Callable[..., Ran], tmp_path: Path) -> None:
+        """A refused delivery is printed with its date if it has one."""
         rows = "1-01,1,,,,,true,2026-10-08 21:15\n2-01,1,,,,,true,\n"
         told = run("push", write(tmp_path, HEADER + rows)).out
         assert "order 1-01, invoice 1, the delivery on 2026-10-08 21:15 (" in told
         assert "order 2-01, invoice 1, the delivery (" in told
 
-    def test_bad_rows_go_where_they_are_told_to(self, run: Callable[..., Ran], tmp_path: Path) -> None:
-        """Or nowhere; of each file to one of its own."""
+    def test_the_rejects_file_can_be_chosen(self, run: Callable[..., Ran], tmp_path: Path) -> None:
+        """--no-rejects writes none, --rejects chooses its path, and by default each file has its own."""
         bad = ROW.replace("2026-10-05", "x")
         one, two = write(tmp_path, HEADER + bad), write(tmp_path, HEADER + bad, "two.csv")
         assert run("push", one, "--no-rejects").status == 2
@@ -321,25 +320,25 @@ class TestMistakes:
     def test_rejects_that_cannot_be_written_stop_the_push(
         self, run: Callable[..., Ran], oms: Oms, tmp_path: Path
     ) -> None:
-        """Exit status 3, nothing sent: else the bad rows would be lost."""
+        """A rejects file that cannot be written exits with 3, and nothing is sent: the rows would be lost."""
         path = write(tmp_path, HEADER + ROW + ROW.replace("2026-10-05", "x"))
         ran = run("push", path, "--rejects", tmp_path / "none" / "bad.csv")
         assert ran.status == 3
         assert "cannot be written" in ran.err
         assert len(oms.received) == 0
 
-    def test_many_mistakes_are_not_all_told(
+    def test_problems_above_the_maximum_are_counted(
         self, run: Callable[..., Ran], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """They are all in the file of rejects; machines are told all of them."""
-        monkeypatch.setattr(messages, "MOST_LINES", 2)
+        """Further problems are counted for people; JSON has all of them."""
+        monkeypatch.setattr(messages, "MAX_LINES", 2)
         path = write(tmp_path, HEADER + ROW.replace("2026-10-05", "x") * 5)
         ran = run("check", path)
         assert (ran.err.count("column date"), "... and 3 more problems." in ran.err) == (2, True)
         assert len(lines(run("check", "--json", path).out)) == 6
 
     def test_a_file_that_cannot_be_used_sends_nothing(self, run: Callable[..., Ran], oms: Oms, tmp_path: Path) -> None:
-        """Not even the good files beside it."""
+        """One unusable file stops the push, so that the good file beside it is not sent."""
         good = write(tmp_path, HEADER + ROW)
         for bad in (write(tmp_path, "", "a.csv"), tmp_path / "none.csv", write(tmp_path, "x", "a.txt")):
             ran = run("push", good, bad)
@@ -347,10 +346,10 @@ class TestMistakes:
             assert str(bad) in ran.err
         assert len(oms.received) == 0
 
-    def test_what_came_before_a_file_that_cannot_be_used_is_told(
+    def test_rows_recorded_before_an_unusable_file_are_reported(
         self, run: Callable[..., Ran], oms: Oms, tmp_path: Path
     ) -> None:
-        """It waits in the journal, and can be dropped there; a dry run and a check keep nothing, and say nothing."""
+        """The rows wait in the journal and can be withdrawn; a dry run and a check record and report nothing."""
         good, bad = write(tmp_path, HEADER + ROW), write(tmp_path, "", "empty.csv")
         for arguments in (("check",), ("push", "--dry-run")):
             assert run(*arguments, good, bad).err.count("\n") == 1
@@ -358,17 +357,17 @@ class TestMistakes:
         ran = run("push", "--journal", journal, good, bad)
         drop = f"vtex-tracking resolve --withdraw --all --journal '{journal}'"
         assert ran.err.splitlines()[0] == (
-            f"Already in the journal: 1 row. The next push sends what waits there, or drop all of it: {drop}"
+            f"Already in the journal: 1 row. The next push sends all pending events; to withdraw them instead: {drop}"
         )
         assert run(*shlex.split(drop)[1:]).out == "1 withdrawn\n"
         assert run("push", "--journal", journal).status == 0
         assert run("push", "--journal", journal, bad).err.count("\n") == 1
         assert len(oms.received) == 0
 
-    def test_an_interrupt_while_reading_tells_what_waits(
+    def test_an_interrupt_while_reading_reports_recorded_rows(
         self, run: Callable[..., Ran], oms: Oms, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Exit status 130."""
+        """Ctrl-C during the second file exits with 130 and reports the rows of the first."""
 
         def broken_off(name: str, *arguments: Any, **options: Any) -> Iterator[Any]:
             yield from read_rows(name, *arguments, **options)
@@ -381,8 +380,10 @@ class TestMistakes:
         assert "Already in the journal: 1 row." in ran.err
         assert len(oms.received) == 0
 
-    def test_a_contradiction_is_told(self, run: Callable[..., Ran], oms: Oms, tmp_path: Path) -> None:
-        """It goes to the rejects with its row; in a dry run and a check the exit status is the same."""
+    def test_contradicting_delivered_dates_are_a_problem(
+        self, run: Callable[..., Ran], oms: Oms, tmp_path: Path
+    ) -> None:
+        """The second date of a delivery is rejected with its row; check and a dry run exit with 2 as well."""
         first = f"{ORDER},{INVOICE},,,,,true,2026-10-08 21:15\n"
         path = write(tmp_path, HEADER + first + first.replace("21:15", "21:16"))
         for arguments in (("check",), ("push", "--dry-run"), ("push",)):
@@ -392,8 +393,8 @@ class TestMistakes:
         assert "21:16" in (tmp_path / "events.rejects.csv").read_text("utf-8")
         assert len(oms.received) == 1
 
-    def test_what_comes_too_late_is_noted(self, run: Callable[..., Ran], tmp_path: Path) -> None:
-        """It is no mistake: the row's event may be new. What a file is called is shown safely."""
+    def test_a_late_delivered_date_is_a_note(self, run: Callable[..., Ran], tmp_path: Path) -> None:
+        """A date for a delivery that was already sent is a note, not a problem; the file name is escaped."""
         first = f"{ORDER},{INVOICE},,,,,true,\n"
         run("push", write(tmp_path, HEADER + first))
         path = write(tmp_path, HEADER + first.replace("true,", "true,2026-10-08"), "\x1b[31m.csv")
@@ -407,29 +408,29 @@ class TestMistakes:
 class TestOutcomes:
     """What became of it, and the exit status."""
 
-    def test_a_refused_order_is_told_with_its_row(self, run: Callable[..., Ran], tmp_path: Path) -> None:
-        """Exit status 1; the others go on; pushed again, it is tried again."""
+    def test_a_refused_order_is_printed_with_its_row(self, run: Callable[..., Ran], tmp_path: Path) -> None:
+        """The push exits with 1 and sends the other rows; a second push retries the refused row."""
         path = write(tmp_path, HEADER + rows_of_other_orders("999-01") + ROW)
         ran = run("push", path)
         assert ran.status == 1
         assert "order 999-01, invoice 000030711, 2026-10-05 Objeto postado" in ran.out
         assert f"({path}:2): " in ran.out
-        assert "1 applied, 1 refused, 0 unknown, 0 waiting" in ran.out
-        assert ran.out.endswith("Mend what the refusals say, and push those rows again.\n")
+        assert "1 applied, 1 refused, 0 unknown, 0 pending" in ran.out
+        assert ran.out.endswith("Fix the refused rows and push them again.\n")
         again = run("push", path)
-        assert "2 rows: 0 new, 1 again after a refusal or with a date, 1 known before" in again.out
+        assert "2 rows: 0 new, 1 retried, 1 already known" in again.out
         assert again.status == 1
         assert run("push").status == 0
 
-    def test_many_outcomes_are_not_all_told(
+    def test_outcomes_above_the_maximum_are_in_the_report(
         self, run: Callable[..., Ran], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """The report has them all; machines are told all of them."""
-        monkeypatch.setattr(messages, "MOST_LINES", 2)
+        """Further outcomes are left to the report for people; JSON has all of them."""
+        monkeypatch.setattr(messages, "MAX_LINES", 2)
         path = write(tmp_path, HEADER + rows_of_other_orders("1-01", "2-01", "3-01"))
         ran = run("push", path)
         assert sum(line.startswith("refused: ") for line in ran.out.splitlines()) == 2
-        assert "... and more; vtex-tracking report has them all." in ran.out
+        assert "... and more; vtex-tracking report lists all of them." in ran.out
         told = lines(run("push", "--json", path).out)
         assert [line["type"] for line in told if line["type"] != "progress"] == ["outcome"] * 3 + ["summary"]
 
@@ -440,30 +441,30 @@ class TestOutcomes:
             (("--app-key", READ_ONLY_APP_KEY, "--app-token", READ_ONLY_APP_TOKEN), 3),
         ],
     )
-    def test_an_account_that_cannot_be_called_leaves_the_rest(
+    def test_an_account_with_wrong_credentials_keeps_its_events_pending(
         self, run: Callable[..., Ran], oms: Oms, credentials: tuple[str, ...], status: int
     ) -> None:
-        """Wrong credentials, a key without the resource: said, and resumed without the file once that is mended."""
+        """Wrong credentials and a key without the resource are reported; a push without files resumes after the fix."""
         ran = run("push", EXAMPLE_FILE, *credentials, "--concurrency", "1")
         assert ran.status == status
-        assert "given up, what waits was not sent" in ran.err
-        assert "0 applied, 0 refused, 0 unknown, 28 waiting; 1 call, 0 orders read." in ran.out
-        assert ran.out.endswith("What waits goes on with: vtex-tracking push\n")
+        assert "stopped; pending events were not sent" in ran.err
+        assert "0 applied, 0 refused, 0 unknown, 28 pending; 1 call, 0 orders read." in ran.out
+        assert ran.out.endswith("To send the pending events: vtex-tracking push\n")
         assert "28 applied" in run("push").out
         assert len(oms.applied(ORDER, INVOICE)) > 0
 
-    def test_a_host_that_is_gone_leaves_the_rest(self, run: Callable[..., Ran]) -> None:
-        """Exit status 5; machines are told too."""
+    def test_an_unreachable_host_keeps_the_events_pending(self, run: Callable[..., Ran]) -> None:
+        """The push exits with 5; JSON has the stopped account and the pending events."""
         ran = run("push", "--json", EXAMPLE_FILE, "--base-url", "http://127.0.0.1:1", "--timeout", "2")
         assert ran.status == 5
         (ended, summary) = lines(ran.out)
         assert (ended["type"], ended["account"]) == ("ended", "sandbox@127.0.0.1:1")
         assert (summary["applied"], summary["pending"]) == (0, 28)
 
-    def test_an_unknown_outcome_is_told(
+    def test_an_unknown_outcome_holds_its_package(
         self, run: Callable[..., Ran], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Exit status 4, by the next push too, which sends nothing behind it."""
+        """The push and the next one exit with 4; later events are sent only with --send-on."""
 
         def fail(*_: object) -> dict[str, str]:
             raise RuntimeError("made to fail")
@@ -476,25 +477,26 @@ class TestOutcomes:
         assert ran.status == 4
         assert "unknown: sandbox@127.0.0.1:" in ran.out
         assert (
-            "Nobody knows whether the unknown ones were applied; their packages wait: vtex-tracking resolve" in ran.out
+            "Unknown events may have been applied; later events of their packages are not sent. To resolve them: "
+            "vtex-tracking resolve\n" in ran.out
         )
         path.write_text(HEADER + ROW + ROW.replace("2026-10-05", "2026-10-06"), "utf-8")
         ran = run("push", path)
         assert ran.status == 4
-        assert "0 applied, 0 refused, 1 unknown, 1 waiting; 0 calls" in ran.out
+        assert "0 applied, 0 refused, 1 unknown, 1 pending; 0 calls" in ran.out
         assert "1 applied, 0 refused, 1 unknown" in run("push", "--send-on").out
 
-    def test_a_receipt_that_is_odd_is_told(
+    def test_an_unexpected_receipt_is_printed(
         self, run: Callable[..., Ran], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Applied it is."""
+        """A receipt of another order counts as applied, and is printed."""
         monkeypatch.setattr(Oms, "_receipt", lambda *_: {"orderId": "another"})
         ran = run("push", write(tmp_path, HEADER + ROW))
         assert ran.status == 0
         assert "applied, but: " in ran.out
 
-    def test_a_429_is_told_and_waited_out(self, run: Callable[..., Ran], oms: Oms, tmp_path: Path) -> None:
-        """The run goes on after what VTEX asked for."""
+    def test_a_429_pauses_the_account(self, run: Callable[..., Ran], oms: Oms, tmp_path: Path) -> None:
+        """The run continues after the seconds of Retry-After."""
         oms.settings = OmsSettings(rate_limit=1, rate_window=0.2, retry_after=1)
         path = write(tmp_path, HEADER + ROW + ROW.replace("2026-10-05", "2026-10-06"))
         ran = run("push", path, "--no-coalesce", "--rate", "1000", "--json")
@@ -502,21 +504,21 @@ class TestOutcomes:
         (waiting,) = [line for line in lines(ran.out) if line["type"] == "waiting"]
         assert (waiting["account"].partition("@")[0], round(waiting["seconds"])) == ("sandbox", 1)
 
-    def test_a_429_without_end_leaves_the_rest(
+    def test_repeated_429s_stop_the_account(
         self, run: Callable[..., Ran], oms: Oms, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Exit status 5; what was not sent is counted."""
+        """The push exits with 5, with the events pending."""
         monkeypatch.setattr(pace, "DEFAULT_FREEZE", 0.0)
         oms.settings = OmsSettings(rate_limit=0)
         ran = run("push", EXAMPLE_FILE)
         assert ran.status == 5
         assert "stays over its limit" in ran.err
-        assert "28 waiting" in ran.out
+        assert "28 pending" in ran.out
 
-    def test_too_many_doubts_end_the_account(
+    def test_many_unknown_outcomes_stop_the_account(
         self, run: Callable[..., Ran], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Told as a pause first."""
+        """Unknown outcomes pause the account three times before it is stopped."""
 
         def fail(*_: object) -> dict[str, str]:
             raise RuntimeError("made to fail")
@@ -526,7 +528,7 @@ class TestOutcomes:
         orders = [f"{number}-01" for number in range(20)]
         ran = run("push", write(tmp_path, HEADER + rows_of_other_orders(*orders)), "--concurrency", "1")
         assert ran.status == 4
-        assert ran.err.count("no calls for 1 s: ") == 3
+        assert ran.err.count("paused for 1 s: ") == 3
         assert "too many outcomes are unknown" in ran.err
 
 
@@ -543,7 +545,7 @@ class TestAccounts:
     def test_rows_go_to_the_store_they_name(
         self, run: Callable[..., Ran], oms: Oms, url: str, tmp_path: Path, journal: Path
     ) -> None:
-        """By its profile; those that name none go to the run's own."""
+        """Rows are sent with the profile of their account; rows without an account use the run's own."""
         profiles = self.profiles(tmp_path, url, "north", "south")
         text = "".join(f"{name},{ORDER},{INVOICE},2026-10-05,to:{name}\n" for name in ("", "North", "south", "SANDBOX"))
         assert run("push", write(tmp_path, self.HEADER + text), "--profiles", profiles).status == 0
@@ -552,22 +554,22 @@ class TestAccounts:
         with SqliteReader.open(journal) as reader:
             assert [label.partition("@")[0] for label in reader.counts()] == ["north", "sandbox", "south"]
 
-    def test_a_store_without_a_profile_is_a_mistake_of_its_rows(
+    def test_an_account_without_a_profile_is_a_problem_of_its_rows(
         self, run: Callable[..., Ran], url: str, tmp_path: Path
     ) -> None:
-        """The others are sent."""
+        """The rows of other accounts are sent."""
         text = f"{self.HEADER}west,{ORDER},{INVOICE},2026-10-05,a\n,{ORDER},{INVOICE},2026-10-05,b\n"
         ran = run("push", write(tmp_path, text), "--profiles", self.profiles(tmp_path, url, "north"))
         assert ran.status == 2
         assert "column account: 'west' has no profile in " in ran.err
-        assert "it has: 'north'" in ran.err
+        assert "accounts with a profile: 'north'" in ran.err
         assert "the account of this run is 'sandbox'" in ran.err
         assert "1 applied" in ran.out
 
     def test_of_several_profiles_the_one_named_after_the_account_is_used(
         self, run: Callable[..., Ran], oms: Oms, url: str, tmp_path: Path
     ) -> None:
-        """Wherever it stands: what was meant for a store must not go to its sandbox, nor the other way round."""
+        """The order of the profiles does not matter; if none is named after the account, its rows are invalid."""
         path = write(tmp_path, f"{self.HEADER}north,{ORDER},{INVOICE},2026-10-05,a\n")
         profiles = self.profiles(tmp_path, url, "north")
         other = 'account = "North"\nbase_url = "http://127.0.0.1:1"\nuser_token = "x"\n'
@@ -580,22 +582,22 @@ class TestAccounts:
         assert "'north' has several profiles in " in ran.err
         assert ": 'first', 'last'; name the one to use after the account" in ran.err
 
-    def test_a_trial_does_not_reach_the_other_stores(
+    def test_a_run_against_a_sandbox_does_not_call_real_stores(
         self, run: Callable[..., Ran], oms: Oms, url: str, tmp_path: Path
     ) -> None:
-        """Where the run was pointed to a sandbox, a profile that does not say where to call is a store's itself."""
+        """If the run has a base URL, a profile without one is a problem of its rows."""
         path = write(tmp_path, f"{self.HEADER}north,{ORDER},{INVOICE},2026-10-05,a\n")
         profiles = write(tmp_path, f'[north]\napp_key = "{APP_KEY}"\napp_token = "{APP_TOKEN}"\n', "profiles.toml")
         for arguments in ((), ("--base-url", url)):
             ran = run("push", path, "--profiles", profiles, *arguments)
             assert ran.status == 2
-            assert f"this run calls {url}, and the profile of 'north' in {profiles} does not say where to" in ran.err
+            assert f"this run calls {url}, and the profile of 'north' in {profiles} has no base_url; add one" in ran.err
         assert len(oms.received) == 0
 
     def test_a_run_may_have_no_account_of_its_own(
         self, run: Callable[..., Ran], url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Where every row names one; else it is missing."""
+        """Without an own account, rows that name one are sent, and others exit with 3."""
         for name in ("ACCOUNT", "APP_KEY", "APP_TOKEN", "BASE_URL"):
             monkeypatch.delenv(f"VTEX_{name}")
         profiles = self.profiles(tmp_path, url, "north")
@@ -608,10 +610,10 @@ class TestAccounts:
         path.write_text(f"{self.HEADER}west,1-01,1,2026-10-05,b\n", "utf-8")
         assert "this run has no account of its own" in run("push", path).err
 
-    def test_resuming_serves_all_whose_profile_is_there(
+    def test_resuming_sends_to_all_accounts_with_a_profile(
         self, run: Callable[..., Ran], url: str, tmp_path: Path, journal: Path
     ) -> None:
-        """Or the one that is asked for; the others are named, and wait."""
+        """With --account, only that one is served; accounts without a profile or with another address stay pending."""
         profiles = self.profiles(tmp_path, url, "north", "south")
         address = url.partition("://")[2]
         path = write(tmp_path, f"{self.HEADER}north,{ORDER},{INVOICE},2026-10-05,a\n")
@@ -622,19 +624,19 @@ class TestAccounts:
                 list(opened.add(rows_for(label, entry.package.order_id), ""))
         ran = run("push", "--profiles", profiles, "--account", "sandbox")
         assert ran.status == 0
-        assert "1 applied, 0 refused, 0 unknown, 0 waiting" in ran.out
+        assert "1 applied, 0 refused, 0 unknown, 0 pending" in ran.out
         ran = run("push", "--profiles", profiles)
         assert ran.status == 5
-        assert "1 applied, 0 refused, 0 unknown, 2 waiting" in ran.out
-        assert f"south: 1 waiting, not sent: they were meant for another address than {url}" in ran.err
-        assert f"west@{address}: 1 waiting, not sent: 'west' has no profile" in ran.err
+        assert "1 applied, 0 refused, 0 unknown, 2 pending" in ran.out
+        assert f"south: 1 pending, not sent: recorded for another address than {url}" in ran.err
+        assert f"west@{address}: 1 pending, not sent: 'west' has no profile" in ran.err
         left_out = [line for line in lines(run("push", "--json").out) if line["type"] == "left_out"]
         assert [line["account"] for line in left_out] == ["south", f"west@{address}"]
 
     def test_resuming_needs_the_credentials_of_the_run(
         self, run: Callable[..., Ran], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Exit status 3."""
+        """Resuming without the credentials of the run's own account exits with 3."""
         run("push", write(tmp_path, HEADER + ROW), "--app-key", "wrong", "--app-token", "wrong")
         monkeypatch.delenv("VTEX_APP_KEY")
         monkeypatch.delenv("VTEX_APP_TOKEN")
@@ -653,10 +655,10 @@ def rows_for(label: str, order_id: str) -> list[Any]:
 class TestInterrupts:
     """Ctrl-C."""
 
-    def test_the_first_one_ends_in_order(
+    def test_the_first_interrupt_finishes_the_calls_in_flight(
         self, run: Callable[..., Ran], oms: Oms, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """What is on its way is finished and noted; the next push goes on."""
+        """The outcome in flight is recorded, the exit status is 130, and the next push sends the rest."""
         original = Oms.update_tracking_status
 
         def interrupt(*arguments: Any) -> dict[str, str]:
@@ -667,13 +669,13 @@ class TestInterrupts:
             patched.setattr(Oms, "update_tracking_status", interrupt)
             ran = run("push", EXAMPLE_FILE, "--concurrency", "1", "--no-coalesce")
         assert ran.status == 130
-        assert "Interrupted: finishing the calls on their way." in ran.err
-        assert "1 applied, 0 refused, 0 unknown, 27 waiting" in ran.out
+        assert "Interrupted: finishing the calls in flight." in ran.err
+        assert "1 applied, 0 refused, 0 unknown, 27 pending" in ran.out
         assert len(oms.received) == 1
         assert "27 applied" in run("push").out
 
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-    def test_one_before_anything_is_sent_leaves_nothing_behind(
+    def test_an_interrupt_while_reading_leaves_no_rejects_file(
         self,
         run: Callable[..., Ran],
         oms: Oms,
@@ -681,15 +683,15 @@ class TestInterrupts:
         monkeypatch: pytest.MonkeyPatch,
         number: signal.Signals,
     ) -> None:
-        """Nor half a file of rejects; exit status 130."""
-        told = messages.Teller.problem
+        """SIGINT and SIGTERM exit with 130 before anything is sent."""
+        told = messages.Console.problem
 
-        def interrupt(teller: messages.Teller, problem: Any) -> None:
+        def interrupt(teller: messages.Console, problem: Any) -> None:
             if problem.place.line == 4:
                 signal.raise_signal(number)
             told(teller, problem)
 
-        monkeypatch.setattr(messages.Teller, "problem", interrupt)
+        monkeypatch.setattr(messages.Console, "problem", interrupt)
         ran = run("push", write(tmp_path, HEADER + ROW.replace("2026-10-05", "x") * 9))
         assert (ran.status, ran.err.splitlines()[-1]) == (130, "vtex-tracking push: interrupted.")
         assert len(oms.received) == 0

@@ -47,8 +47,8 @@ def left(folder: Path) -> list[str]:
 
 
 @pytest.mark.usefixtures("journal")
-def test_without_options_it_is_json_lines_of_all(run: Callable[..., Ran]) -> None:
-    """On standard output, in the order of arrival."""
+def test_the_default_report_is_all_entries_as_json_lines(run: Callable[..., Ran]) -> None:
+    """Without options, all entries are printed in the order of their arrival."""
     ran = run("report")
     assert (ran.status, ran.err) == (0, "")
     assert texts_of(ran.out) == [
@@ -74,31 +74,31 @@ def test_without_options_it_is_json_lines_of_all(run: Callable[..., Ran]) -> Non
         (("--account", "other", "--state", "applied"), ["other applied 0"]),
     ],
 )
-def test_a_part_can_be_chosen(run: Callable[..., Ran], options: tuple[str, ...], texts: list[str]) -> None:
-    """By state, by account, or by both."""
+def test_a_report_can_be_filtered(run: Callable[..., Ran], options: tuple[str, ...], texts: list[str]) -> None:
+    """Entries are selected by state, by account, or by both."""
     ran = run("report", *options)
     assert ran.status == 0
     assert texts_of(ran.out) == texts
 
 
 @pytest.mark.usefixtures("journal")
-def test_an_account_that_is_not_there_is_a_mistake(run: Callable[..., Ran], tmp_path: Path) -> None:
-    """Not a report of nothing; there is no file then."""
+def test_an_unknown_account_is_an_error(run: Callable[..., Ran], tmp_path: Path) -> None:
+    """The report exits with 2 and writes no file."""
     ran = run("report", "--account", "othr", "--output", tmp_path / "r.csv")
     assert ran.status == 2
-    assert ran.err == "vtex-tracking report: the journal has nothing of account othr; it has: mystore, other.\n"
+    assert ran.err == "vtex-tracking report: account othr is not in the journal; accounts in it: mystore, other.\n"
     assert left(tmp_path) == []
 
 
 def test_an_account_may_be_named_without_its_address(run: Callable[..., Ran], usual: Path) -> None:
-    """Where it has one address."""
+    """The address may be left out if the account has only one in the journal."""
     fill(usual, {"mystore@127.0.0.1:80": {"applied": 1}, "other@127.0.0.1:80": {"applied": 1}})
     assert texts_of(run("report", "--account", "MyStore").out) == ["mystore@127.0.0.1:80 applied 0"]
     usual.unlink()
     fill(usual, {"mystore@127.0.0.1:80": {"applied": 1}, "mystore@127.0.0.1:81": {"applied": 1}})
     ran = run("report", "--account", "mystore")
     assert ran.status == 2
-    assert "several addresses; name one of: mystore@127.0.0.1:80, mystore@127.0.0.1:81." in ran.err
+    assert "several addresses; use one of: mystore@127.0.0.1:80, mystore@127.0.0.1:81." in ran.err
 
 
 @pytest.mark.usefixtures("journal")
@@ -114,10 +114,10 @@ def test_an_account_may_be_named_without_its_address(run: Callable[..., Ran], us
         ("report", "html", b"<!doctype html>"),
     ],
 )
-def test_the_ending_tells_the_format(
+def test_the_format_follows_the_ending(
     run: Callable[..., Ran], tmp_path: Path, name: str, form: str | None, begin: bytes
 ) -> None:
-    """Unless it is given; nothing is left beside the file, and one that was there is replaced."""
+    """--format comes before the ending; an existing file is replaced and no other file is left."""
     (tmp_path / name).write_text("an earlier, longer report" * 100_000)
     ran = run("report", "--output", tmp_path / name, *(("--format", form) if form else ()))
     assert (ran.status, ran.out, ran.err) == (0, "", "")
@@ -130,7 +130,7 @@ def test_the_ending_tells_the_format(
 
 @pytest.mark.usefixtures("journal")
 def test_every_format_goes_to_standard_output() -> None:
-    """In UTF-8 whatever the terminal's encoding, with the ends of lines that each has."""
+    """Each format is printed in UTF-8 with its own line ends, whatever the terminal's encoding is."""
     found = {}
     for form in ("jsonl", "csv", "html"):
         command = [sys.executable, "-m", "vtex_tracking_ext.cli", "report", "--format", form, "--output", "-"]
@@ -144,8 +144,8 @@ def test_every_format_goes_to_standard_output() -> None:
     assert {form: "\r\n" in text for form, text in found.items()} == {"jsonl": False, "csv": True, "html": False}
 
 
-def test_it_reads_while_a_push_writes(run: Callable[..., Ran], journal: Path) -> None:
-    """What stands in the journal then."""
+def test_a_report_can_be_written_during_a_push(run: Callable[..., Ran], journal: Path) -> None:
+    """The report has the entries of that moment."""
     with SqliteJournal.open(journal):
         assert len(texts_of(run("report").out)) == 8
         assert run("report", "--format", "html").status == 0
@@ -153,17 +153,15 @@ def test_it_reads_while_a_push_writes(run: Callable[..., Ran], journal: Path) ->
 
 @pytest.mark.usefixtures("journal")
 def test_an_unknown_ending_is_refused(run: Callable[..., Ran], tmp_path: Path) -> None:
-    """Rather than guessed at."""
+    """An ending without a format exits with 2 and lists the known ones."""
     ran = run("report", "--output", tmp_path / "report.pdf")
     assert ran.status == 2
-    assert (
-        "report.pdf: its ending is none of .jsonl, .ndjson, .csv, .html, .htm; change it, or give --format" in ran.err
-    )
+    assert "report.pdf: unknown ending; use one of .jsonl, .ndjson, .csv, .html, .htm, or give --format" in ran.err
     assert left(tmp_path) == []
 
 
 def test_a_missing_journal_makes_no_file(run: Callable[..., Ran], tmp_path: Path) -> None:
-    """Exit status 3."""
+    """A missing journal exits with 3 and writes no file."""
     ran = run("report", "--output", tmp_path / "r.csv")
     assert ran.status == 3
     assert "There is no journal" in ran.err
@@ -171,31 +169,31 @@ def test_a_missing_journal_makes_no_file(run: Callable[..., Ran], tmp_path: Path
 
 
 @pytest.mark.parametrize("ending", ["", "-wal", "-shm", "-lock"])
-def test_the_journal_is_not_written_over(run: Callable[..., Ran], journal: Path, tmp_path: Path, ending: str) -> None:
-    """It is the only record of what was sent; a link to it is it."""
+def test_the_journal_is_not_overwritten(run: Callable[..., Ran], journal: Path, tmp_path: Path, ending: str) -> None:
+    """An output that is a file of the journal, or a link to one, exits with 2."""
     before = journal.read_bytes()
     link = tmp_path / "r.csv"
     link.symlink_to(f"{journal}{ending}")
     ran = run("report", "--output", link)
     assert ran.status == 2
-    assert "is the journal itself; name another file" in ran.err
+    assert "is the journal itself; choose another file" in ran.err
     assert journal.read_bytes() == before
     assert len(texts_of(run("report").out)) == 8
 
 
 @pytest.mark.usefixtures("journal")
-def test_a_file_that_cannot_be_made_is_told(run: Callable[..., Ran], tmp_path: Path) -> None:
-    """Exit status 3, as there is something to mend first."""
+def test_a_file_that_cannot_be_created_is_reported(run: Callable[..., Ran], tmp_path: Path) -> None:
+    """The report exits with 3 and says what to check."""
     for path, said in ((tmp_path / "none" / "r.csv", "No such file"), (tmp_path, "Is a directory")):
         ran = run("report", "--format", "csv", "--output", path)
         assert ran.status == 3
         assert f"--output {path}: {said}" in ran.err
-        assert "see that the folder exists and that you may write to it" in ran.err
+        assert "check that the folder exists and is writable" in ran.err
 
 
 @pytest.mark.usefixtures("journal")
-def test_a_link_stays_one(run: Callable[..., Ran], tmp_path: Path) -> None:
-    """Its file is replaced."""
+def test_a_link_is_kept(run: Callable[..., Ran], tmp_path: Path) -> None:
+    """The target of the link is replaced, not the link."""
     (tmp_path / "real").mkdir()
     link = tmp_path / "r.csv"
     link.symlink_to(tmp_path / "real" / "r.csv")
@@ -205,8 +203,8 @@ def test_a_link_stays_one(run: Callable[..., Ran], tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("journal")
-def test_what_is_no_file_is_written_to(run: Callable[..., Ran], tmp_path: Path) -> None:
-    """A pipe, or /dev/null, which a file must not replace."""
+def test_a_pipe_is_written_to(run: Callable[..., Ran], tmp_path: Path) -> None:
+    """A named pipe is written to and not replaced by a file."""
     pipe = tmp_path / "pipe.csv"
     os.mkfifo(pipe)
     read: list[bytes] = []
@@ -220,7 +218,7 @@ def test_what_is_no_file_is_written_to(run: Callable[..., Ran], tmp_path: Path) 
 
 @pytest.mark.usefixtures("journal")
 def test_a_full_disk_is_incomplete(run: Callable[..., Ran], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Exit status 5; no half of a file, and the earlier one stays."""
+    """A full disk exits with 5, leaves no partial file, and keeps the earlier one."""
     path = tmp_path / "r.csv"
     path.write_text("earlier")
 
@@ -240,25 +238,25 @@ def test_a_full_disk_is_incomplete(run: Callable[..., Ran], tmp_path: Path, monk
 def test_a_disk_that_is_full_halfway_is_incomplete(
     run: Callable[..., Ran], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However far it came."""
-    monkeypatch.setattr("vtex_tracking_ext.cli.report.pour", lambda *_: False)
+    """A failure in the middle of the file exits with 5 and leaves no file."""
+    monkeypatch.setattr("vtex_tracking_ext.cli.report.write_all", lambda *_: False)
     ran = run("report", "--output", tmp_path / "r.csv")
     assert (ran.status, left(tmp_path)) == (5, [])
 
 
 @pytest.mark.usefixtures("journal")
-def test_a_standard_output_that_is_lost_is_incomplete(
+def test_a_failed_standard_output_is_incomplete(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A report cut short must not pass for the whole."""
+    """A report that a full disk cuts short exits with 5."""
     with Path("/dev/full").open("w", encoding="utf-8") as full:
         monkeypatch.setattr(sys, "stdout", full)
         assert main(["report"]) == 5
     assert capsys.readouterr().err == "vtex-tracking report: standard output cannot be written.\n"
 
 
-def test_a_reader_that_has_gone_ends_the_reading(usual: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """``| head`` has read enough; the rest of a large journal is not read for nobody."""
+def test_a_closed_pipe_ends_the_reading(usual: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After ``| head`` has ended, the rest of a large journal is not read."""
     journal_of(usual, *map(str, range(2000)))
     asked = 0
 
@@ -279,10 +277,10 @@ def test_a_reader_that_has_gone_ends_the_reading(usual: Path, monkeypatch: pytes
 
 @pytest.mark.usefixtures("journal")
 @pytest.mark.parametrize(("error", "status"), [(JournalError("damaged"), 3), (KeyboardInterrupt(), 130)])
-def test_what_ends_the_reading_leaves_no_file(
+def test_an_error_while_reading_leaves_no_file(
     run: Callable[..., Ran], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException, status: int
 ) -> None:
-    """A journal that turns out to be damaged, or Ctrl-C."""
+    """A damaged journal exits with 3, Ctrl-C with 130, and no file is left."""
     entries = SqliteReader.entries
 
     def broken(self: SqliteReader, *selection: Any) -> Iterator[Any]:
@@ -302,18 +300,16 @@ def test_a_missing_extra_is_named(run: Callable[..., Ran], tmp_path: Path, monke
     monkeypatch.delattr("vtex_tracking_ext.bulk.report.page", raising=False)
     ran = run("report", "--output", tmp_path / "r.html")
     assert ran.status == 3
-    assert (
-        "(jinja2 is missing): pip install 'vtex-tracking[cli]'. --format csv and --format jsonl do without" in ran.err
-    )
+    assert "(jinja2 is missing): pip install 'vtex-tracking[cli]'. --format csv and --format jsonl do not" in ran.err
     assert left(tmp_path) == []
     assert run("report", "--format", "csv").status == 0
 
 
-def test_a_stream_of_another_kind_takes_text_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Such as a program's that calls the command's function; one that is closed has lost it."""
+def test_a_text_stream_without_encoding_gets_the_texts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An in-memory stream gets the texts as they are; a closed one counts as failed."""
     stream = io.StringIO()
     monkeypatch.setattr(sys, "stdout", stream)
-    assert output.pour(["a", "b"])
+    assert output.write_all(["a", "b"])
     assert stream.getvalue() == "ab"
     stream.close()
-    assert not output.pour(["c"])
+    assert not output.write_all(["c"])

@@ -55,34 +55,34 @@ def states(path: Path) -> list[str]:
 class TestListing:
     """Without an action."""
 
-    def test_what_nobody_knows_is_listed(self, run: Callable[..., Ran], label: str) -> None:
-        """With its number, which a later command takes; exit status 4."""
+    def test_unknown_outcomes_are_listed(self, run: Callable[..., Ran], label: str) -> None:
+        """Each entry is printed with its number, and the command exits with 4."""
         ran = run("resolve")
         assert ran.status == 4
         assert ran.out.splitlines() == [
             f"4: north, order {ORDER}, invoice {INVOICE}, 2026-10-01 c (f.csv:4): the connection was cut",
             f"1: {label}, order {ORDER}, invoice {INVOICE}, 2026-10-01 a (f.csv:1): the connection was cut",
             f"2: {label}, order {ORDER}, invoice {INVOICE}, 2026-10-01 b (f.csv:2)",
-            "3 entries unknown; settle them with --read, or with --applied or --not-applied once you have looked.",
+            "3 unknown outcomes. Resolve them with --read, or look at the orders and use --applied or --not-applied.",
         ]
 
-    def test_an_account_can_be_asked_for(self, run: Callable[..., Ran], label: str) -> None:
-        """By its name, with the address or without."""
-        assert "2 entries unknown" in run("resolve", "--account", "Sandbox").out
-        assert "2 entries unknown" in run("resolve", "--account", label).out
+    def test_unknown_outcomes_of_one_account_are_listed(self, run: Callable[..., Ran], label: str) -> None:
+        """The account is named with or without its address."""
+        assert "2 unknown outcomes" in run("resolve", "--account", "Sandbox").out
+        assert "2 unknown outcomes" in run("resolve", "--account", label).out
 
-    def test_numbers_can_be_asked_for(self, run: Callable[..., Ran]) -> None:
-        """Those alone are listed; one that is not unknown is a mistake."""
+    def test_numbered_entries_are_listed(self, run: Callable[..., Ran]) -> None:
+        """Only these are listed; an entry in another state is an error."""
         assert [line.partition(":")[0] for line in run("resolve", 2, 4).out.splitlines()[:-1]] == ["2", "4"]
         ran = run("resolve", 2, 3)
         assert (ran.status, ran.out) == (2, "")
         assert "3 is pending" in ran.err
 
-    def test_what_a_run_has_on_its_way_is_not_unknown(self, run: Callable[..., Ran], usual: Path) -> None:
-        """It is told of as soon as the run knows, or has ended."""
+    def test_entries_in_flight_of_a_run_are_not_listed(self, run: Callable[..., Ran], usual: Path) -> None:
+        """They are listed after the run has ended without recording their outcome."""
         with SqliteJournal.open(usual):
-            assert "2 entries unknown" in run("resolve").out
-        assert "3 entries unknown" in run("resolve").out
+            assert "2 unknown outcomes" in run("resolve").out
+        assert "3 unknown outcomes" in run("resolve").out
 
     def test_machines_get_json(self, run: Callable[..., Ran]) -> None:
         """A line each."""
@@ -98,28 +98,36 @@ class TestListing:
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
-        (["--applied"], "Which ones?"),
-        (["--applied", "1", "--all"], "Which ones?"),
+        (["--applied"], "Give either the numbers that"),
+        (["--applied", "1", "--all"], "Give either the numbers that"),
         (["--read"], "the numbers that vtex-tracking resolve lists"),
         (["--withdraw"], "the numbers that vtex-tracking report --state pending lists"),
-        (["--applied", "--all", "--account", "south"], "nothing of account south; it has: north, sandbox@"),
-        (["--account", "south"], "nothing of account south; it has: north, sandbox@"),
-        (["--applied", "1", "3", "9"], "Nothing was changed: 3 is pending, 9 is not there; in_flight or unknown"),
-        (["--withdraw", "1"], "Nothing was changed: 1 is unknown; pending was expected."),
+        (
+            ["--applied", "--all", "--account", "south"],
+            "account south is not in the journal; accounts in it: north, sand",
+        ),
+        (["--account", "south"], "account south is not in the journal; accounts in it: north, sand"),
+        (
+            ["--applied", "1", "3", "9"],
+            "changed: 3 is pending, 9 does not exist; expected in_flight or unknown.",
+        ),
+        (["--withdraw", "1"], "Nothing was changed: 1 is unknown; expected pending."),
         (["--applied", "--read", "1"], "not allowed with"),
         (["--applied", "x"], "not a whole number"),
     ],
 )
-def test_what_is_meant_must_be_said(run: Callable[..., Ran], ledger: Path, arguments: list[str], why: str) -> None:
-    """Exit status 2, nothing changed."""
+def test_invalid_selections_are_usage_errors(
+    run: Callable[..., Ran], ledger: Path, arguments: list[str], why: str
+) -> None:
+    """The command exits with 2, and nothing is changed."""
     ran = run("resolve", *arguments)
     assert ran.status == 2
     assert why in ran.err
     assert states(ledger) == ["unknown", "in_flight", "pending", "unknown"]
 
 
-def test_without_a_journal_there_is_nothing_to_settle(run: Callable[..., Ran]) -> None:
-    """Exit status 3, and none is made."""
+def test_a_missing_journal_cannot_be_resolved(run: Callable[..., Ran]) -> None:
+    """The command exits with 3, and no journal is created."""
     for arguments in ((), ("--all", "--applied")):
         ran = run("resolve", *arguments)
         assert ran.status == 3
@@ -129,16 +137,16 @@ def test_without_a_journal_there_is_nothing_to_settle(run: Callable[..., Ran]) -
 class TestByHand:
     """A person's word."""
 
-    def test_what_was_seen_is_applied(self, run: Callable[..., Ran], ledger: Path) -> None:
-        """Also what a killed run left in flight; the reason says who said so."""
+    def test_applied_entries_are_recorded(self, run: Callable[..., Ran], ledger: Path) -> None:
+        """Unknown and abandoned entries become applied, with the reason that a person said so."""
         ran = run("resolve", "--applied", 1, 2)
         assert (ran.status, ran.out) == (4, "2 applied, 1 still unknown\n")
         assert states(ledger) == ["applied", "applied", "pending", "unknown"]
         with SqliteReader.open(ledger) as reader:
             assert {entry.reason for entry in reader.entries(Selection(("applied",)))} == {BY_HAND}
 
-    def test_what_is_missing_is_sent_again(self, run: Callable[..., Ran], ledger: Path, oms: Oms) -> None:
-        """By the next push, in order with what waited behind it."""
+    def test_not_applied_entries_are_sent_again(self, run: Callable[..., Ran], ledger: Path, oms: Oms) -> None:
+        """The next push sends them in order with the later events of their package."""
         ran = run("resolve", "--not-applied", "--all", "--account", "sandbox")
         assert (ran.status, ran.out) == (0, "2 to be sent again by the next push, 0 still unknown\n")
         assert run("push").status == 5  # another store's is unknown, and has no profile here
@@ -155,8 +163,8 @@ class TestByHand:
         }
         assert "unknown" not in states(ledger)
 
-    def test_what_waits_can_be_withdrawn(self, run: Callable[..., Ran], ledger: Path, oms: Oms) -> None:
-        """It is refused then, on this word, and not sent."""
+    def test_pending_entries_can_be_withdrawn(self, run: Callable[..., Ran], ledger: Path, oms: Oms) -> None:
+        """They become refused and are not sent."""
         assert run("resolve", "--withdraw", "--all", "--account", "north").out == "0 withdrawn\n"
         number = json.loads(run("report", "--state", "pending").out)["number"]
         assert run("resolve", "--withdraw", number).out == "1 withdrawn\n"
@@ -167,8 +175,8 @@ class TestByHand:
 class TestRetrying:
     """What was refused, once the reason is mended."""
 
-    def test_what_was_refused_is_sent_again(self, run: Callable[..., Ran], ledger: Path, label: str) -> None:
-        """All of it but what somebody withdrew, or what is named, whatever it is."""
+    def test_refused_entries_are_retried(self, run: Callable[..., Ran], ledger: Path, label: str) -> None:
+        """--retry --all leaves out withdrawn entries; numbers retry any refused entry."""
         with SqliteJournal.open(ledger) as journal:
             rows = [row(line, f"r{line}", order_id=ORDER, invoice_number=INVOICE) for line in (5, 6)]
             list(journal.add(rows, label))
@@ -182,15 +190,15 @@ class TestRetrying:
         assert states(ledger)[5] == "pending"
         ran = run("resolve", "--retry", 6)
         assert ran.status == 2
-        assert "6 is pending; refused was expected" in ran.err
+        assert "6 is pending; expected refused" in ran.err
         assert "vtex-tracking report --state refused lists" in run("resolve", "--retry").err
 
 
 class TestByReading:
     """The orders."""
 
-    def test_what_is_found_was_applied(self, run: Callable[..., Ran], ledger: Path, oms: Oms) -> None:
-        """What is not stays unknown; another store's needs its profile. Nothing is sent."""
+    def test_entries_found_on_their_order_were_applied(self, run: Callable[..., Ran], ledger: Path, oms: Oms) -> None:
+        """Others stay unknown, and another store's need its profile; nothing is sent."""
         event = {"date": "2026-10-01", "city": "S\u00e3o Paulo", "state": "SP", "description": "b"}
         body = {"isDelivered": False, "deliveredDate": None, "events": [event]}
         oms.update_tracking_status(ORDER, INVOICE, body)
@@ -205,39 +213,39 @@ class TestByReading:
 
     @pytest.mark.usefixtures("ledger")
     def test_each_order_is_read_once(self, run: Callable[..., Ran], oms: Oms) -> None:
-        """However many accounts the journal has."""
+        """Each order is read once, even if the journal has several accounts."""
         assert run("resolve", "--read", "--all").status == 3
         assert len(oms.received) == 1
 
-    def test_what_went_elsewhere_is_not_looked_for_here(self, run: Callable[..., Ran], ledger: Path, oms: Oms) -> None:
-        """Another sandbox may show it, or another store."""
+    def test_entries_of_another_address_are_not_read(self, run: Callable[..., Ran], ledger: Path, oms: Oms) -> None:
+        """The command exits with 3 and calls nothing."""
         with running(Oms()) as other:
             ran = run("resolve", "--read", "--all", "--account", "sandbox", "--base-url", other)
         assert ran.status == 3
-        assert f"they were meant for another address than {other}" in ran.err
+        assert f"recorded for another address than {other}" in ran.err
         assert len(oms.received) == 0
         assert states(ledger) == ["unknown", "in_flight", "pending", "unknown"]
 
-    def test_credentials_that_are_refused_end_it(self, run: Callable[..., Ran], ledger: Path) -> None:
-        """Exit status 3, and why."""
+    def test_refused_credentials_stop_the_reading(self, run: Callable[..., Ran], ledger: Path) -> None:
+        """The command exits with 3 and says why."""
         ran = run("resolve", "--read", 1, "--app-key", "x", "--app-token", "y")
         assert ran.status == 3
-        assert "given up" in ran.err
+        assert "stopped: " in ran.err
         assert states(ledger) == ["unknown", "in_flight", "pending", "unknown"]
 
-    def test_a_429_is_told(self, run: Callable[..., Ran], ledger: Path, oms: Oms) -> None:
-        """And waited out."""
+    def test_a_429_pauses_the_reading(self, run: Callable[..., Ran], ledger: Path, oms: Oms) -> None:
+        """The pause is printed, and the order is read after it."""
         oms.settings = OmsSettings(rate_limit=1, rate_window=0.3, retry_after=1)
         oms.count_call()
         ran = run("resolve", "--read", 1, "--rate", 1000)
         assert ran.status == 4
-        assert "no calls for 1 s" in ran.err
+        assert "paused for 1 s" in ran.err
         assert states(ledger)[0] == "unknown"
 
-    def test_it_can_be_interrupted(
+    def test_reading_can_be_interrupted(
         self, run: Callable[..., Ran], ledger: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Exit status 130."""
+        """Ctrl-C exits with 130 before the next order is read."""
         original = Oms.get_order
 
         def interrupt(*arguments: Any) -> dict[str, Any]:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from support.commands import Ran
 
 
-def test_it_tells_how_to_use_it(run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Address, environment and a first command; Ctrl-C ends it well."""
+def test_the_sandbox_prints_how_to_use_it(run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The output has address, environment and a first command; Ctrl-C exits with 0."""
     seen = []
 
     def serve(oms: room.Oms, *, port: int, ready: Callable[[str], None]) -> None:
@@ -33,8 +33,8 @@ def test_it_tells_how_to_use_it(run: Callable[..., Ran], monkeypatch: pytest.Mon
     assert f"vtex-tracking push {room.EXAMPLE_FILE}" in ran.out
 
 
-def test_a_port_that_is_taken_is_told(run: Callable[..., Ran]) -> None:
-    """With its number."""
+def test_a_port_in_use_is_reported(run: Callable[..., Ran]) -> None:
+    """The message names the port."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         ran = run("sandbox", "--port", port)

@@ -27,7 +27,7 @@ ORDER, INVOICE = "1172452900788-01", "000030711"
 
 @pytest.mark.usefixtures("account")
 def test_update_adds_events(run: Callable[..., Ran], oms: Oms) -> None:
-    """In the order given, with or without a place."""
+    """Events are added in the given order, with or without a place."""
     first = ("--event", "2026-10-05", "Objeto postado", "S\u00e3o Paulo", "SP")
     ran = run("update", ORDER, INVOICE, *first, "--event", "2026-10-06", "Em tr\u00e2nsito")
     assert ran.status == 0
@@ -40,7 +40,7 @@ def test_update_adds_events(run: Callable[..., Ran], oms: Oms) -> None:
 
 @pytest.mark.usefixtures("account")
 def test_deliver_reports_the_delivery(run: Callable[..., Ran]) -> None:
-    """And packages shows it, for people and for machines."""
+    """The delivery is shown by packages, as text and as JSON."""
     assert run("deliver", ORDER, INVOICE, "--delivered-date", "2026-10-08 21:15").status == 0
     assert run("update", "v501417lspt-01", "000030744", "--event", "2026-10-06", "Coletado", "BH").status == 0
     shown = run("packages", ORDER)
@@ -51,7 +51,7 @@ def test_deliver_reports_the_delivery(run: Callable[..., Ran]) -> None:
     )
     assert run("packages", "v501417lspt-01").out == (
         "order v501417lspt-01: 2 packages\n"
-        "  invoice 000030744, Log Expressa, LGX-2026-77155, on its way\n"
+        "  invoice 000030744, Log Expressa, LGX-2026-77155, in transit\n"
         "    2026-10-06  Coletado (BH)\n"
         "  invoice 900000112, return, no tracking number\n"
     )
@@ -60,10 +60,10 @@ def test_deliver_reports_the_delivery(run: Callable[..., Ran]) -> None:
 
 
 @pytest.mark.usefixtures("account")
-def test_json_is_for_people_too_and_safe_to_print(
+def test_json_of_packages_is_readable_and_safe_to_print(
     run: Callable[..., Ran], oms: Oms, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Accents as they are where the output takes them; what does not print as JSON's escapes, and so all elsewhere."""
+    """Accents are printed if the encoding has them; unprintable characters are escaped."""
     event = {"city": "S\u00e3o Paulo", "state": "SP", "description": "a\u202eb\x9b\U000e0001", "date": "2026-10-05"}
     oms.update_tracking_status(ORDER, INVOICE, {"isDelivered": False, "deliveredDate": None, "events": [event]})
     out = run("packages", ORDER, "--json").out
@@ -79,7 +79,7 @@ def test_json_is_for_people_too_and_safe_to_print(
 
 @pytest.mark.usefixtures("account")
 def test_a_delivery_without_a_date_is_shown_without_one(run: Callable[..., Ran]) -> None:
-    """No date is made up."""
+    """A delivery without a date is shown as delivered, with no date."""
     run("deliver", ORDER, INVOICE)
     assert run("packages", ORDER).out.endswith("AB123456785BR, delivered\n")
 
@@ -90,7 +90,7 @@ def test_a_delivery_without_a_date_is_shown_without_one(run: Callable[..., Ran])
     [
         (("update", "a b", INVOICE, "--event", "2026-10-05", "x"), 2, "order_id: 'a b' contains a space"),
         (("update", ORDER, INVOICE, "--event", "2026-02-30", "x"), 2, "events[0].date: '2026-02-30' is not a date"),
-        (("update", ORDER, INVOICE, "--event", "2026-10-05"), 2, "--event number 1: give DATE DESCRIPTION"),
+        (("update", ORDER, INVOICE, "--event", "2026-10-05"), 2, "--event number 1: expected DATE DESCRIPTION"),
         (("update", ORDER, INVOICE), 2, "--event"),
         (("deliver", ORDER, INVOICE, "--delivered-date", "2999-01-01"), 2, "in the future"),
         (("update", ORDER, "9", "--event", "2026-10-05", "x"), 1, "'Invoice Not Found'"),
@@ -110,7 +110,7 @@ def test_a_delivery_without_a_date_is_shown_without_one(run: Callable[..., Ran])
         (("packages", ORDER, "--environment", ""), 2, "--environment: it is empty"),
         (("packages", ORDER, "--ca-file", ""), 2, "--ca-file: it is empty"),
         (("packages", ORDER, "--proxy", ""), 2, "--proxy: it is empty"),
-        (("packages", ORDER, "--timeout", "0"), 2, "--timeout: 0 seconds are no time"),
+        (("packages", ORDER, "--timeout", "0"), 2, "--timeout: timeout must be greater than 0"),
         (("deliver", ORDER, ""), 2, "invoice_number: empty; give the number under which the package was invoiced"),
         (("packages", ORDER, "--account", "evil.com/"), 3, "account 'evil.com/' is not a single host name label"),
         (("packages", ORDER, "--account", "a@b"), 3, "another host"),
@@ -118,21 +118,21 @@ def test_a_delivery_without_a_date_is_shown_without_one(run: Callable[..., Ran])
         (("packages", ORDER, "--timeout", "x"), 2, "not a number of seconds"),
         (("packages", ORDER, "--profile", "x"), 3, "cannot be read"),
         (("sandbox", "--port", "70000"), 2, "not a port"),
-        (("sandbox", "--rate-limit", "0"), 2, "not a whole number from 1 up"),
+        (("sandbox", "--rate-limit", "0"), 2, "not a whole number of at least 1"),
     ],
 )
-def test_bad_input_is_told_with_its_exit_status(
+def test_invalid_input_is_reported_with_its_exit_status(
     run: Callable[..., Ran], arguments: tuple[str, ...], status: int, said: str
 ) -> None:
-    """What is wrong and how to mend it, on standard error."""
+    """Each error names what is wrong on standard error, and prints nothing on standard output."""
     ran = run(*arguments)
     assert ran.status == status
     assert said in ran.err
     assert ran.out == ""
 
 
-def test_what_is_missing_is_told_with_where_to_get_it(run: Callable[..., Ran], tmp_path: Path) -> None:
-    """First the account, then the credentials, by every name under which the command takes them."""
+def test_missing_settings_are_reported_with_their_sources(run: Callable[..., Ran], tmp_path: Path) -> None:
+    """The account is asked for first, then the credentials, with every option, variable and file for them."""
     ran = run("packages", ORDER)
     assert ran.status == 3
     assert "give --account or --profile, or set VTEX_ACCOUNT" in ran.err
@@ -148,7 +148,7 @@ def test_what_is_missing_is_told_with_where_to_get_it(run: Callable[..., Ran], t
 def test_credentials_come_from_a_profile(
     run: Callable[..., Ran], url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Named, or found under the account's name; another file, or the user's own."""
+    """A profile is named, or has the account's name; its file is an option's or the default."""
     text = f'[shop]\naccount = "sandbox"\nbase_url = "{url}"\nuser_token = "{USER_TOKEN}"\n'
     text += f'[sandbox]\nbase_url = "{url}"\napp_key = "{APP_KEY}"\napp_token = "{APP_TOKEN}"\n'
     path = tmp_path / "p.toml"
@@ -162,7 +162,7 @@ def test_credentials_come_from_a_profile(
 
 
 def test_an_interrupt_ends_quietly(run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> None:
-    """No traceback."""
+    """Ctrl-C prints one line and no traceback."""
 
     def interrupted(_: object) -> None:
         raise KeyboardInterrupt
@@ -175,10 +175,10 @@ def test_an_interrupt_ends_quietly(run: Callable[..., Ran], monkeypatch: pytest.
 
 @pytest.mark.parametrize("kind", [io.StringIO, lambda: io.TextIOWrapper(io.BytesIO(), encoding="ascii")])
 @pytest.mark.usefixtures("account")
-def test_an_output_that_cannot_show_an_accent_is_no_matter(
+def test_an_ascii_output_gets_escapes(
     kind: Callable[[], io.TextIOBase], monkeypatch: pytest.MonkeyPatch, oms: Oms
 ) -> None:
-    """It gets an escape instead."""
+    """Packages with accents are printed on an ASCII output."""
     event = {"city": "S\u00e3o Paulo", "state": "SP", "description": "x", "date": "2026-10-05"}
     oms.update_tracking_status(ORDER, INVOICE, {"isDelivered": False, "deliveredDate": None, "events": [event]})
     monkeypatch.setattr(sys, "stdout", kind())
@@ -187,7 +187,7 @@ def test_an_output_that_cannot_show_an_accent_is_no_matter(
 
 @pytest.mark.parametrize("command", ["push", "update", "deliver", "packages"])
 def test_the_help_describes_the_profile_file(run: Callable[..., Ran], command: str) -> None:
-    """Each key that a profile takes, and where the file is looked for."""
+    """The help names each key of a profile, and the file's default path."""
     text = " ".join(run(command, "--help").out.split())
     described = text.partition("The profile file is TOML")[2]
     for name in (*(key.name for key in fields(Settings)), "vtex-tracking/profiles.toml", "VTEX_PROFILES"):
@@ -195,7 +195,7 @@ def test_the_help_describes_the_profile_file(run: Callable[..., Ran], command: s
 
 
 def test_help_and_version(run: Callable[..., Ran]) -> None:
-    """Every command is listed, and the module runs as the command does."""
+    """Every command is listed and has a help text, and the module runs like the command."""
     ran = run("--help")
     assert ran.status == 0
     for command in ("push", "update", "deliver", "packages", "sandbox"):

@@ -1,4 +1,4 @@
-"""The command worker, and push --enqueue, which rings for it."""
+"""The command worker, and push --enqueue, which notifies it."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ import pytest
 
 from vtex_tracking_ext import AuthenticationError
 from vtex_tracking_ext.bulk.journal.opening import open_reader
-from vtex_tracking_ext.cli import enqueue, output
+from vtex_tracking_ext.cli import fleet, output
 from vtex_tracking_ext.fleet.account_pace import Paces
-from vtex_tracking_ext.fleet.task import queue_of
+from vtex_tracking_ext.fleet.task import queue_name
 from vtex_tracking_ext.sandbox import APP_KEY, APP_TOKEN, EXAMPLE_FILE, Oms
 
 from support.fleets import PATIENCE, fill, opened, states
@@ -68,13 +68,13 @@ def told_to_end(oms: Oms, calls: int, before: Callable[[], object] = lambda: Non
 
 
 @pytest.mark.usefixtures("shared")
-def test_what_is_enqueued_is_served(run: Callable[..., Ran], oms: Oms, label: str) -> None:
-    """Push notes and rings and sends nothing; the worker sends it all, and ends well when it is told to."""
+def test_a_worker_sends_enqueued_rows(run: Callable[..., Ran], oms: Oms, label: str) -> None:
+    """Push --enqueue records and notifies but sends nothing; the worker sends all and stops at SIGTERM."""
     pushed = run("push", "--enqueue", EXAMPLE_FILE)
     assert pushed == (
         type(pushed)(
             0,
-            "26 rows: 26 new, 0 known before, 0 with mistakes.\nRang for 6 packages; the workers send what waits.\n",
+            "26 rows: 26 new, 0 already known, 0 invalid.\nNotified the workers of 6 packages.\n",
             "",
         )
     )
@@ -82,23 +82,21 @@ def test_what_is_enqueued_is_served(run: Callable[..., Ran], oms: Oms, label: st
     with told_to_end(oms, 6):
         ran = run("worker", "--concurrency", 2)
     assert (ran.status, ran.out) == (0, "")
-    assert ran.err.startswith(
-        f"Serving {label}. Ctrl-C or SIGTERM ends it, once the calls on their way are finished.\n"
-    )
-    assert ran.err.endswith("The worker has ended.\n")
+    assert ran.err.startswith(f"Serving {label}. Ctrl-C or SIGTERM stops the worker after the calls in flight.\n")
+    assert ran.err.endswith("Worker stopped.\n")
     assert f"INFO {label}, order 1172452900788-01, invoice 000030711: " in ran.err
     status = run("status", "--json")
     assert status.status == 0
     assert json.loads(status.out)["total"]["applied"] == 28
 
 
-def test_a_worker_that_starts_ends_the_rest_of_its_accounts(
+def test_starting_a_worker_ends_the_rest_of_its_accounts(
     run: Callable[..., Ran], shared: str, oms: Oms, label: str
 ) -> None:
-    """Whoever starts it may have mended the credentials; else they would wait for ten minutes."""
+    """An account that rests after a 401 is called at once when a worker starts, because the cause may be fixed."""
     refused = AuthenticationError("401", status_code=401)
     with opened(shared) as journal:
-        Paces(journal.connections).change(label, lambda pace, now: pace.report(now, (), now, refused))
+        Paces(journal.connections).update(label, lambda pace, now: pace.report(now, (), now, refused))
     run("push", "--enqueue", EXAMPLE_FILE)
     with told_to_end(oms, 6):
         assert run("worker", "--concurrency", 2).status == 0
@@ -107,19 +105,19 @@ def test_a_worker_that_starts_ends_the_rest_of_its_accounts(
 
 
 @pytest.mark.usefixtures("shared")
-def test_what_waits_is_rung_for_without_files(run: Callable[..., Ran], tmp_path: Path) -> None:
-    """For machines in a line of JSON; who has a doorbell needs no other. A mistake in a row is told in the status."""
+def test_enqueue_without_files_notifies_for_pending_packages(run: Callable[..., Ran], tmp_path: Path) -> None:
+    """Packages with a task get no second one; --json prints a line, and an invalid row exits with 2."""
     run("push", "--enqueue", EXAMPLE_FILE)
     again = run("push", "--enqueue", "--json")
     assert (again.status, json.loads(again.out)["packages"]) == (0, 0)
-    assert run("push", "--enqueue").out == "Rang for 0 packages; the workers send what waits.\n"
+    assert run("push", "--enqueue").out == "Notified the workers of 0 packages.\n"
     wrong = tmp_path / "wrong.csv"
     wrong.write_text("order_id,invoice_number,date,description\n1-01,,2026-10-01,x\n")
     assert run("push", "--enqueue", wrong, "--no-rejects").status == 2
 
 
-def test_a_dry_run_rings_for_nobody(run: Callable[..., Ran], shared: str) -> None:
-    """And makes no journal."""
+def test_a_dry_run_with_enqueue_notifies_no_worker(run: Callable[..., Ran], shared: str) -> None:
+    """A dry run prints the plan and creates no journal."""
     assert "To send: 26 events" in run("push", "--enqueue", "--dry-run", EXAMPLE_FILE).out
     assert "There is no journal" in run("status").err
     assert "schema=" in shared
@@ -127,17 +125,17 @@ def test_a_dry_run_rings_for_nobody(run: Callable[..., Ran], shared: str) -> Non
 
 @pytest.mark.parametrize("arguments", [["worker"], ["push", "--enqueue", EXAMPLE_FILE]])
 def test_a_fleet_needs_a_journal_that_can_be_shared(run: Callable[..., Ran], arguments: list[str]) -> None:
-    """Not one in a file."""
+    """A journal in a file exits with 3."""
     ran = run(*arguments, "--journal", "j.db")
     assert ran.status == 3
-    assert "name one on PostgreSQL" in ran.err
+    assert "name one in PostgreSQL" in ran.err
 
 
 @pytest.mark.parametrize("arguments", [["worker"], ["push", "--enqueue", EXAMPLE_FILE]])
-def test_an_extra_that_is_missing_is_named(
+def test_a_missing_extra_for_postgresql_is_named(
     run: Callable[..., Ran], arguments: list[str], monkeypatch: pytest.MonkeyPatch, shared: str
 ) -> None:
-    """With how to install it."""
+    """The message has the command that installs it."""
     for name in [name for name in sys.modules if name.startswith(("vtex_tracking_ext.fleet", "procrastinate"))]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "procrastinate.schema", None)
@@ -147,8 +145,8 @@ def test_an_extra_that_is_missing_is_named(
 
 
 @pytest.mark.usefixtures("shared")
-def test_tables_that_cannot_be_made_are_told_of(run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> None:
-    """And the journal is closed."""
+def test_tables_that_cannot_be_created_are_reported(run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The worker exits with 3 and closes the journal."""
     closed: list[Any] = []
     postgres_journal = pytest.importorskip("vtex_tracking_ext.bulk.journal.postgres").PostgresJournal
     close = postgres_journal.close
@@ -161,13 +159,13 @@ def test_tables_that_cannot_be_made_are_told_of(run: Callable[..., Ran], monkeyp
     monkeypatch.setattr("procrastinate.schema.SchemaManager.get_schema", lambda: "SELECT nonsense")
     ran = run("worker")
     assert ran.status == 3
-    assert "its tables are not those of this program" in ran.err
+    assert "its tables are not this program's" in ran.err
     assert len(closed) == 1
 
 
 @pytest.mark.usefixtures("shared")
 def test_a_worker_needs_an_account(run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of which it has credentials."""
+    """A worker without complete credentials for any account exits with 3."""
     monkeypatch.delenv("VTEX_APP_TOKEN")
     ran = run("worker")
     assert ran.status == 3
@@ -179,18 +177,20 @@ def test_a_worker_needs_an_account(run: Callable[..., Ran], monkeypatch: pytest.
 
 
 @pytest.mark.usefixtures("shared")
-@pytest.mark.parametrize(("accounts", "missing"), [("nobody, Sandbox", "nobody"), (" , ", "nobody")])
+@pytest.mark.parametrize(("accounts", "missing"), [("nobody, Sandbox", "nobody"), (" , ", "any account")])
 def test_accounts_without_credentials_are_named(
     run: Callable[..., Ran], accounts: str, missing: str, label: str
 ) -> None:
-    """With those that there are."""
+    """--accounts with an account without credentials exits with 3 and lists the usable ones."""
     ran = run("worker", "--accounts", accounts)
     assert ran.status == 3
-    assert f"--accounts: no credentials for {missing}; there are some for: {label}." in ran.err
+    assert f"--accounts: no credentials for {missing}; accounts with credentials: {label}." in ran.err
 
 
-def test_some_accounts_alone_are_served(run: Callable[..., Ran], shared: str, oms: Oms, url: str, label: str) -> None:
-    """Of those in the profile file too."""
+def test_a_worker_can_serve_selected_accounts(
+    run: Callable[..., Ran], shared: str, oms: Oms, url: str, label: str
+) -> None:
+    """With --accounts, only the tasks of those accounts are processed; accounts of the profile file are included."""
     profiles = f"""
         [other]
         account = "other"
@@ -208,24 +208,23 @@ def test_some_accounts_alone_are_served(run: Callable[..., Ran], shared: str, om
     with opened(shared) as journal:
         fill(journal, 1, account=label)
         fill(journal, 1, account=other)
-        enqueue.ring_for(journal, [label, other])
+        fleet.notify_workers(journal, [label, other])
         with told_to_end(oms, 1):
             ran = run("worker", "--accounts", "OTHER,", "--quiet")
         assert ran.err == (
-            f"Serving {other}. Ctrl-C or SIGTERM ends it, once the calls on their way are finished.\n"
-            "The worker has ended.\n"
+            f"Serving {other}. Ctrl-C or SIGTERM stops the worker after the calls in flight.\nWorker stopped.\n"
         )
         assert states(journal, other) == {"applied": 1}
         assert states(journal, label) == {"pending": 1}
     with told_to_end(oms, 2):
         ran = run("worker")
     assert ran.err.startswith(f"Serving {other}, {label}.")
-    assert queue_of(other) != queue_of(label)
+    assert queue_name(other) != queue_name(label)
 
 
 @pytest.mark.usefixtures("shared")
-def test_metrics_are_told(run: Callable[..., Ran], oms: Oms, label: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """At the address that was asked for, while it runs."""
+def test_metrics_are_served(run: Callable[..., Ran], oms: Oms, label: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Prometheus metrics are served at the printed address while the worker runs."""
     run("push", "--enqueue", EXAMPLE_FILE)
     pages: list[str] = []
     warn = output.warn
@@ -247,8 +246,8 @@ def test_metrics_are_told(run: Callable[..., Ran], oms: Oms, label: str, monkeyp
 
 
 @pytest.mark.usefixtures("shared")
-def test_a_port_for_metrics_that_is_taken_is_told(run: Callable[..., Ran]) -> None:
-    """Before anything is served."""
+def test_a_metrics_port_in_use_is_reported(run: Callable[..., Ran]) -> None:
+    """The worker exits with 3 before it processes tasks."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         ran = run("worker", "--metrics", port)
@@ -257,10 +256,8 @@ def test_a_port_for_metrics_that_is_taken_is_told(run: Callable[..., Ran]) -> No
 
 
 @pytest.mark.usefixtures("shared")
-def test_the_extra_for_metrics_is_named_where_it_is_missing(
-    run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """With how to install it."""
+def test_a_missing_extra_for_metrics_is_named(run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message has the command that installs it."""
     monkeypatch.delitem(sys.modules, "vtex_tracking_ext.fleet.metrics", raising=False)
     monkeypatch.setitem(sys.modules, "prometheus_client", None)
     ran = run("worker", "--metrics", "0")
@@ -269,8 +266,8 @@ def test_the_extra_for_metrics_is_named_where_it_is_missing(
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_it_well(shared: str, number: signal.Signals) -> None:
-    """In a process of its own, with nothing to do."""
+def test_a_signal_stops_an_idle_worker(shared: str, number: signal.Signals) -> None:
+    """SIGTERM and SIGINT stop a worker process with exit status 0."""
     environment = {**os.environ, "VTEX_JOURNAL": shared, "PYTHONPATH": os.pathsep.join(sys.path)}
     program = [sys.executable, "-m", "vtex_tracking_ext.cli", "worker"]
     with subprocess.Popen(program, env=environment, stderr=subprocess.PIPE, text=True) as child:
@@ -278,11 +275,11 @@ def test_a_signal_ends_it_well(shared: str, number: signal.Signals) -> None:
         assert child.stderr.readline().startswith("Serving sandbox@")
         child.send_signal(number)
         assert child.wait(PATIENCE) == 0
-        assert child.stderr.read().endswith("The worker has ended.\n")
+        assert child.stderr.read().endswith("Worker stopped.\n")
 
 
-def test_status_tells_how_fast_a_fleet_calls(run: Callable[..., Ran], shared: str, oms: Oms, label: str) -> None:
-    """And for how long and why nobody calls an account; of the accounts that are asked for."""
+def test_status_shows_the_pace_of_a_fleet(run: Callable[..., Ran], shared: str, oms: Oms, label: str) -> None:
+    """Status shows the rate of each selected account, and for how long and why it is paused."""
     run("push", "--enqueue", EXAMPLE_FILE)
     assert "calls a second" not in run("status").out  # nobody has called yet
     assert "paces" not in json.loads(run("status", "--json").out)
@@ -290,23 +287,21 @@ def test_status_tells_how_fast_a_fleet_calls(run: Callable[..., Ran], shared: st
         run("worker", "--quiet")
     line = f"{label}: workers make "
     (told,) = [text for text in run("status").out.splitlines() if text.startswith(line)]
-    assert told.endswith(" calls a second at most.")
+    assert told.endswith(" calls a second.")
     with opened(shared) as journal:
         fill(journal, 1, account="mystore")
         journal.connections._pool.wait()
         rest(journal)
         text = run("status", "--account", "mystore").out
         document = json.loads(run("status", "--json").out)
-        (at_work,) = [told for told in run("status", "--account", label).out.splitlines() if "at work" in told]
+        (at_work,) = [told for told in run("status", "--account", label).out.splitlines() if "are running" in told]
     assert at_work.endswith(").")  # nothing of it is open, and workers end when they are told to
     assert line not in text
-    assert "mystore: workers make 10.0 calls a second at most; no worker calls it for 600 s: 401 \\x1b.\n" in text
-    assert "Workers or a push are at work (" in text
-    assert text.endswith("): look again in a while.\n")
+    assert "mystore: workers make at most 10.0 calls a second; paused for 600 s: 401 \\x1b.\n" in text
+    assert "Workers or a push are running (" in text
+    assert text.endswith("): check again later.\n")
     idle = run("status", "--account", "mystore").out
-    assert idle.endswith(
-        "Pending: they were not sent; push again or start a worker, and it goes on where it stopped.\n"
-    )
+    assert idle.endswith("Pending: not sent yet; push again or start a worker to continue.\n")
     assert document["paces"].keys() == {label, "mystore"}
     assert document["paces"][label]["quiet"] == 0
     assert document["paces"][label]["reason"] == ""
@@ -322,4 +317,4 @@ def rest(journal: Any) -> None:
     from vtex_tracking_ext.fleet.account_pace import Paces  # noqa: PLC0415 - likewise
 
     error = AuthenticationError("401 \x1b", status_code=401)
-    Paces(journal.connections).change("mystore", lambda shared, now: shared.report(now, (), now, error))
+    Paces(journal.connections).update("mystore", lambda shared, now: shared.report(now, (), now, error))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import logging
 import time
 from urllib.parse import quote, quote_plus
 
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vtex_tracking_ext.config.redaction import HIDDEN, Redactor
+from vtex_tracking_ext.config.redaction import HIDDEN, Redactor, redact_http_logs
 from vtex_tracking_ext.text import quoted
 
 SECRET = "Se+cr/et&To<k>e\"n'%\\#=9"
@@ -110,3 +111,15 @@ def test_the_start_of_a_credential_is_redacted_in_a_truncated_message(length: in
 def test_the_repr_of_a_redactor_shows_no_credential() -> None:
     """The repr of a redactor, which may appear in tracebacks, shows only the number of credentials."""
     assert repr(Redactor([SECRET])) == "Redactor(1 credentials)"
+
+
+def test_credentials_are_redacted_in_the_logs_of_httpx(caplog: pytest.LogCaptureFixture) -> None:
+    """A credential in a log record of httpx is redacted while its redactor exists, and only then."""
+    redactor = Redactor(["MADEUPTOKEN"])
+    redact_http_logs(redactor)
+    redact_http_logs(Redactor(["other"]))
+    with caplog.at_level(logging.DEBUG, "httpx"):
+        logging.getLogger("httpx").debug("header %s of %d", "MADEUPTOKEN", 2)
+        del redactor
+        logging.getLogger("httpx").debug("header %s", "MADEUPTOKEN")
+    assert caplog.messages == [f"header {HIDDEN} of 2", "header MADEUPTOKEN"]

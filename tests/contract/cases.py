@@ -1,7 +1,6 @@
-"""What is recorded and replayed: each case is one call of a client, and what must come of it.
+"""The recorded and replayed cases: each is one call of a client and its expected result.
 
-The cases use VTEX's public example values; recording against another account and order replaces those, and the
-cassette has the example values again.
+The cases use VTEX's public example values. A recording with another account and order is rewritten to these values.
 """
 
 from __future__ import annotations
@@ -31,16 +30,15 @@ MOVING = TrackingEvent(dt.date(2015, 6, 24), "A caminho de Curitiba", "Sao Paulo
 
 @frozen
 class Case:
-    """One cassette.
+    """One case, which has one cassette per target.
 
     Attributes:
-        name: Its name, and the cassette's.
-        call: What is done with a client, an order id and an invoice number.
-        targets: The servers that can answer it. Nothing that delivers, or overwrites a tracking number, is sent
-            to the real VTEX.
-        error: Name of the error it ends in, or None.
-        credentials: ``good``, ``wrong`` for a token nobody knows, ``reader`` for a key that may not write.
-        rate_limit: Calls a minute that the sandbox allows, or None.
+        name: The name of the case and of its cassettes.
+        call: Makes the call with a client, an order id and an invoice number.
+        targets: The servers to record from. The real VTEX gets no delivery and no tracking number.
+        error: Name of the expected error, or None.
+        credentials: ``good``, ``wrong`` for an unknown token, ``reader`` for a read-only key.
+        rate_limit: Rate limit of the sandbox in calls per minute, or None.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Cassettes: how they are scrubbed, matched, labelled and checked. Shared by the recorder and the tests."""
+"""Scrub, match, load and validate cassettes; used by scripts/record_cassettes and the tests."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = Path(__file__).parent / "cassettes"
-MEND = "record it again: scripts/record_cassettes --upstream FILE --target"
+RECORD_AGAIN = "record it again: scripts/record_cassettes --upstream FILE --target"
 
-#: Every recorded address stands under the example account's host.
+#: Every recorded URL has the host of the example account.
 HOST = f"https://{ACCOUNT}.vtexcommercestable.com.br"
 
-#: Headers that are kept; every other one is dropped, so that a new one cannot carry a secret.
+#: Headers that are kept; all others are removed, because a new one could contain a secret.
 REQUEST_HEADERS = ("accept", "content-type")
 RESPONSE_HEADERS = (
     "cache-control",
@@ -39,7 +39,7 @@ RESPONSE_HEADERS = (
     "x-vtex-error-message",
 )
 
-#: Fields of a body that are kept: those of openapi.yaml's answers, and those of the errors VTEX is known to send.
+#: Body fields that are kept: those of openapi.yaml, and those of VTEX's errors.
 BODY_FIELDS = frozenset(
     name
     for schema in yaml.safe_load((ROOT / "openapi.yaml").read_text(encoding="utf-8"))["components"]["schemas"].values()
@@ -49,13 +49,13 @@ BODY_FIELDS = frozenset(
 
 @frozen
 class Provenance:
-    """Where a cassette comes from.
+    """The origin of a cassette.
 
     Attributes:
         target: ``real``, ``prism`` or ``sandbox``.
-        server: The server that answered, with its version.
-        spec_sha256: Of openapi.yaml when it was recorded.
-        upstream_sha256: Of VTEX's own file, against which the traffic was held too.
+        server: Name and version of the server.
+        spec_sha256: Hash of openapi.yaml at the time of recording.
+        upstream_sha256: Hash of VTEX's own file, which the traffic conforms to as well.
         cassette_sha256: Of the cassette as it was written.
         recorded: The day, yyyy-mm-dd.
     """
@@ -69,24 +69,24 @@ class Provenance:
 
 
 class CassetteError(AssertionError):
-    """A cassette cannot be believed; the text says why, and names the command that mends it."""
+    """A cassette is invalid; the message has the reason and the command that records it again."""
 
 
 @frozen
 class Scrubber:
-    """What must not stay in a recording, and what stands there instead.
+    """Removes secrets and real names from a recording.
 
     Attributes:
-        secrets: Replaced by a mark wherever they stand.
-        names: An account, an order id, an invoice number, and the example that takes the place of each. They may be
-            as short as one digit, so they are replaced where they stand as a word of their own.
+        secrets: Texts that are replaced by a placeholder.
+        names: Real account, order id or invoice number -> example value. They may be as short as one digit, so only
+            whole words are replaced.
     """
 
     secrets: Collection[str] = ()
     names: Mapping[str, str] = {}
 
     def text(self, text: str) -> str:
-        """Scrub a text: a segment of a path, a header's value, a string of a body."""
+        """Scrub a path segment, a header value or a string of a body."""
         for secret in sorted(self.secrets, key=len, reverse=True):
             text = text.replace(secret, "[credential]")
         for name in sorted(self.names, key=len, reverse=True):
@@ -94,9 +94,9 @@ class Scrubber:
         return text
 
     def body(self, body: bytes) -> bytes:
-        """Return what is kept of a body: the fields that are known, and of what is no JSON its length alone.
+        """Return the listed fields of a JSON body, or only the length of another body.
 
-        An order of a real store names a person and an address; none of that may reach a cassette.
+        A real order contains personal data, which must not be recorded.
         """
         try:
             document = json.loads(body)
@@ -113,11 +113,11 @@ class Scrubber:
 
 
 def recorder(mode: str, scrubber: Scrubber | None = None) -> vcr.VCR:
-    """Return vcrpy, set to scrub what it writes and to match on everything but headers.
+    """Return a vcrpy recorder that scrubs recordings and matches everything except headers.
 
     Args:
-        mode: vcrpy's record mode; ``none`` replays alone.
-        scrubber: What to scrub beyond the headers and fields that are on no list.
+        mode: vcrpy's record mode; ``none`` only replays.
+        scrubber: Scrubs secrets and names, in addition to headers and fields that are not listed.
     """
     scrub = scrubber or Scrubber()
 
@@ -146,65 +146,65 @@ def recorder(mode: str, scrubber: Scrubber | None = None) -> vcr.VCR:
 
 
 def cassette_path(target: str, name: str) -> Path:
-    """Return where a cassette lies."""
+    """Return the path of a cassette."""
     return FOLDER / target / f"{name}.yaml"
 
 
 def sha256(path: Path) -> str:
-    """Return a file's hash."""
+    """Return the SHA-256 of a file."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def label(path: Path, provenance: Provenance) -> None:
-    """Write a cassette's provenance beside it."""
+def write_provenance(path: Path, provenance: Provenance) -> None:
+    """Write the provenance of a cassette to a file next to it."""
     path.with_suffix(".provenance.json").write_text(json.dumps(asdict(provenance), indent=2) + "\n", encoding="utf-8")
 
 
-def believed(path: Path) -> Provenance:
-    """Return a cassette's provenance, having checked it.
+def validate(path: Path) -> Provenance:
+    """Validate a cassette, and return its provenance.
 
     Raises:
-        CassetteError: It is missing, has no label, was edited by hand, or was recorded under another contract.
+        CassetteError: It is missing, has no provenance, was edited, or was recorded with another contract.
     """
     target = path.parent.name
     name = f"{target}/{path.name}"
     beside = path.with_suffix(".provenance.json")
     if not path.exists():
-        raise CassetteError(f"{name} is missing; {MEND} {target}")
+        raise CassetteError(f"{name} is missing; {RECORD_AGAIN} {target}")
     if not beside.exists():
-        raise CassetteError(f"{name} has no provenance; {MEND} {target}")
+        raise CassetteError(f"{name} has no provenance; {RECORD_AGAIN} {target}")
     try:
         provenance = Provenance(**json.loads(beside.read_text(encoding="utf-8")))
     except (ValueError, TypeError):
-        raise CassetteError(f"{name} has a provenance that cannot be read; {MEND} {target}") from None
+        raise CassetteError(f"{name} has an unreadable provenance; {RECORD_AGAIN} {target}") from None
     if provenance.target != target:
-        raise CassetteError(f"{name} says it was recorded from {provenance.target}; {MEND} {target}")
+        raise CassetteError(f"{name} was recorded from {provenance.target} by its provenance; {RECORD_AGAIN} {target}")
     if provenance.cassette_sha256 != sha256(path):
-        raise CassetteError(f"{name} was changed after it was recorded; {MEND} {target}")
+        raise CassetteError(f"{name} was changed after its recording; {RECORD_AGAIN} {target}")
     if provenance.spec_sha256 != sha256(ROOT / "openapi.yaml"):
-        raise CassetteError(f"{name} was recorded under another openapi.yaml; {MEND} {target}")
+        raise CassetteError(f"{name} was recorded with another openapi.yaml; {RECORD_AGAIN} {target}")
     return provenance
 
 
-def tally() -> str:
-    """Return whose answers the cassettes hold that can be believed, and which ones cannot."""
-    counts, doubts = dict.fromkeys(TARGETS, 0), []
+def summary() -> str:
+    """Return the number of valid cassettes of each target, and the reason why others are invalid."""
+    counts, errors = dict.fromkeys(TARGETS, 0), []
     for target in TARGETS:
         for path in sorted((FOLDER / target).glob("*.yaml")):
             try:
-                believed(path)
+                validate(path)
                 counts[target] += 1
             except CassetteError as error:
-                doubts.append(f"\nNot believed: {error}")
-    return f"Contract cassettes believed: {', '.join(f'{n} from {t}' for t, n in counts.items())}.{''.join(doubts)}"
+                errors.append(f"\nInvalid: {error}")
+    return f"Valid contract cassettes: {', '.join(f'{n} from {t}' for t, n in counts.items())}.{''.join(errors)}"
 
 
 def exchanges(
     path: Path,
 ) -> list[tuple[tuple[str, str, list[tuple[str, str]], bytes], tuple[int, list[tuple[str, str]], bytes]]]:
-    """Return a cassette's requests (method, path, headers, body) and answers (status, headers, body).
+    """Return the requests (method, path, headers, body) and responses (status, headers, body) of a cassette.
 
-    Credentials were not recorded; every request has marks in their places.
+    Every request has placeholders for the credentials, which are not recorded.
     """
     found = []
     for exchange in yaml.safe_load(path.read_text(encoding="utf-8"))["interactions"]:

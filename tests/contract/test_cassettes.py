@@ -1,4 +1,4 @@
-"""Recorded traffic, replayed without a network through both clients."""
+"""Both clients replay the recorded traffic without a network."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from cassettes import (
     CassetteError,
     Provenance,
     Scrubber,
-    believed,
     cassette_path,
     exchanges,
-    label,
     recorder,
     sha256,
+    validate,
+    write_provenance,
 )
 from support.contract_check import ROOT, check_answer, check_request
 from support.requests import observe_requests
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 CREDENTIALS: dict[str, Any] = {"app_key": "vtexappkey-apiexamples-MADEUP", "app_token": "MADEUPTOKENMADEUPTOKEN"}
 BY_NAME = {case.name: case for case in CASES}
 
-#: Every cassette that must be there, and those of the real VTEX that somebody has recorded.
+#: Every required cassette, and those of the real VTEX that exist.
 CASSETTES = sorted(
     {cassette_path(target, case.name) for case in CASES for target in case.targets if target != "real"}
     | set(FOLDER.rglob("*.yaml"))
@@ -51,8 +51,8 @@ every_cassette = pytest.mark.parametrize("path", CASSETTES, ids=lambda path: f"{
 def test_a_recorded_case_replays(
     path: Path, kind: Any, monkeypatch: pytest.MonkeyPatch, twin: Callable[..., Twin]
 ) -> None:
-    """The same request, to the byte of its body, and the outcome that belongs to the answer."""
-    believed(path)
+    """The client sends the recorded request, and returns or raises what the case expects."""
+    validate(path)
     case, sent = BY_NAME[path.stem], _watch(monkeypatch)
     client: Any = twin(kind, ACCOUNT, **CREDENTIALS, retry=RetryPolicy(attempts=1))
     with recorder("none").use_cassette(str(path)) as cassette:
@@ -73,7 +73,7 @@ def _check_outcome(case: Case, target: str, found: object) -> None:
         assert found.applied is True
         assert found.date is not None
         assert len(found.receipt or "") == 32
-        # Prism answers with VTEX's own example, which speaks of another order than its request.
+        # Prism responds with VTEX's own example, which has another order id than the request.
         assert (found.note is None) == (target != "prism" or found.order_id == ORDER)
     else:
         assert isinstance(found, tuple)
@@ -88,15 +88,15 @@ def _watch(monkeypatch: pytest.MonkeyPatch) -> list[Request]:
 
 
 @every_cassette
-def test_what_was_recorded_conforms_to_the_contract(path: Path) -> None:
-    """Each request, credentials apart, and each answer."""
-    believed(path)
+def test_a_cassette_conforms_to_the_contract(path: Path) -> None:
+    """Every request, except for its credentials, and every response is valid."""
+    validate(path)
     for sent, answer in exchanges(path):
         check_answer(check_request(*sent), *answer)
 
 
-def test_a_hidden_second_send_fails() -> None:
-    """One recorded exchange answers one request."""
+def test_a_second_send_fails() -> None:
+    """A recorded exchange is replayed once, so a hidden retry would raise an error."""
     client = TrackingClient(ACCOUNT, **CREDENTIALS, retry=RetryPolicy(attempts=1))
     with client, recorder("none").use_cassette(str(cassette_path("sandbox", "update"))):
         BY_NAME["update"].call(client, ORDER, INVOICE)
@@ -105,7 +105,7 @@ def test_a_hidden_second_send_fails() -> None:
 
 
 def test_another_body_does_not_match() -> None:
-    """A cassette answers the request it was recorded for, and no other."""
+    """A request with another body than the recorded one raises an error."""
     client = TrackingClient(ACCOUNT, **CREDENTIALS, retry=RetryPolicy(attempts=1))
     with (
         client,
@@ -116,46 +116,46 @@ def test_another_body_does_not_match() -> None:
 
 
 @pytest.mark.parametrize(
-    ("damage", "said"),
+    ("damage", "message"),
     [
         (lambda path: path.unlink(), "is missing"),
         (lambda path: path.with_suffix(".provenance.json").unlink(), "has no provenance"),
-        (lambda path: path.with_suffix(".provenance.json").write_text("{"), "cannot be read"),
+        (lambda path: path.with_suffix(".provenance.json").write_text("{"), "an unreadable provenance"),
         (lambda path: path.write_bytes(path.read_bytes().replace(b"200", b"201", 1)), "was changed after"),
-        (lambda path: _relabel(path, spec_sha256="0"), "under another openapi.yaml"),
+        (lambda path: _relabel(path, spec_sha256="0"), "with another openapi.yaml"),
         (lambda path: _relabel(path, target="real"), "recorded from real"),
-        (lambda path: _relabel(path, more="x"), "cannot be read"),
+        (lambda path: _relabel(path, more="x"), "an unreadable provenance"),
     ],
 )
-def test_a_cassette_that_cannot_be_believed_fails_with_the_command_that_mends_it(
-    tmp_path: Path, damage: Any, said: str
+def test_an_invalid_cassette_fails_with_the_command_that_records_it_again(
+    tmp_path: Path, damage: Any, message: str
 ) -> None:
-    """Missing, unlabelled, edited by a byte, or older than the contract."""
-    path = _made_up(tmp_path / "sandbox" / "update.yaml")
-    believed(path)
+    """The cassette or its provenance is missing or edited, or the contract has changed since."""
+    path = _write_cassette(tmp_path / "sandbox" / "update.yaml")
+    validate(path)
     damage(path)
-    with pytest.raises(CassetteError, match=said) as caught:
-        believed(path)
+    with pytest.raises(CassetteError, match=message) as caught:
+        validate(path)
     assert "scripts/record_cassettes --upstream FILE --target sandbox" in str(caught.value)
 
 
-def test_a_run_counts_what_it_believes_and_names_what_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A cassette without a label is no answer of anybody's."""
+def test_a_run_reports_valid_and_invalid_cassettes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cassette without provenance is reported as invalid, with the command that records it again."""
     monkeypatch.setattr(cassettes, "FOLDER", tmp_path)
     for name in ("one", "two"):
-        _made_up(tmp_path / "prism" / f"{name}.yaml")
-    _made_up(tmp_path / "sandbox" / "three.yaml").with_suffix(".provenance.json").unlink()
-    first, second = cassettes.tally().splitlines()
-    assert first == "Contract cassettes believed: 0 from real, 2 from prism, 0 from sandbox."
-    assert second.startswith("Not believed: sandbox/three.yaml has no provenance; record it again: ")
+        _write_cassette(tmp_path / "prism" / f"{name}.yaml")
+    _write_cassette(tmp_path / "sandbox" / "three.yaml").with_suffix(".provenance.json").unlink()
+    first, second = cassettes.summary().splitlines()
+    assert first == "Valid contract cassettes: 0 from real, 2 from prism, 0 from sandbox."
+    assert second.startswith("Invalid: sandbox/three.yaml has no provenance; record it again: ")
 
 
-def _made_up(path: Path) -> Path:
-    """Write a cassette that can be believed."""
+def _write_cassette(path: Path) -> Path:
+    """Write a valid cassette."""
     path.parent.mkdir(exist_ok=True)
     path.write_text("interactions:\n- response: {status: {code: 200}}\n", encoding="utf-8")
     spec = sha256(ROOT / "openapi.yaml")
-    label(path, Provenance(path.parent.name, "a server", spec, "0", sha256(path), "2026-01-01"))
+    write_provenance(path, Provenance(path.parent.name, "a server", spec, "0", sha256(path), "2026-01-01"))
     return path
 
 
@@ -164,8 +164,8 @@ def _relabel(path: Path, **changes: str) -> None:
     beside.write_text(json.dumps({**json.loads(beside.read_text(encoding="utf-8")), **changes}), encoding="utf-8")
 
 
-def test_scrubbing_keeps_what_is_known_and_nothing_else() -> None:
-    """Headers, fields and texts by allow-list: a person's data, a new header and an echoed token do not get in."""
+def test_scrubbing_keeps_only_listed_headers_and_fields() -> None:
+    """Personal data and unlisted headers are removed; real names and an echoed token are replaced."""
     order = {
         "orderId": "v77-01",
         "message": "Order v77-01, invoice 7, was changed at 7:07 by MADEUPTOKEN",
@@ -188,8 +188,8 @@ def test_scrubbing_keeps_what_is_known_and_nothing_else() -> None:
     assert scrubber.body(b"<html>MADEUPNAME") == b"[16 bytes that are not JSON]"
 
 
-def test_nothing_that_cannot_be_taken_back_is_sent_to_the_real_vtex() -> None:
-    """Neither a delivery nor a tracking number."""
+def test_the_real_vtex_gets_no_delivery_and_no_tracking_number() -> None:
+    """Neither can be undone, so no case with the real VTEX as a target sends one."""
     for case in CASES:
         assert set(case.targets) <= set(TARGETS)
         if "real" in case.targets:

@@ -1,4 +1,4 @@
-"""The sandbox is held to the contract: by schemathesis's requests, and by every exchange of a whole push."""
+"""The sandbox conforms to the contract, with schemathesis's requests and in every exchange of a push."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ schema = schemathesis.openapi.from_path(str(ROOT / "openapi.yaml"))
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    """Return the address of a sandbox with the example orders."""
+    """Return the base URL of a sandbox with the example orders."""
     with running(with_examples()) as url:
         yield url
 
 
 @schema.parametrize()
 @settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-def test_schemathesis_finds_nothing(case: Any, url: str) -> None:
-    """No 5xx but the documented one, every answer as described, bad data refused."""
+def test_schemathesis_finds_no_violation(case: Any, url: str) -> None:
+    """Every response conforms, invalid data is rejected, and only the documented 500 occurs."""
     response = case.call(base_url=url, headers=KEY)
     checks = [status_code_conformance, response_schema_conformance, response_headers_conformance]
     checks.append(negative_data_rejection)
@@ -51,7 +51,7 @@ def test_schemathesis_finds_nothing(case: Any, url: str) -> None:
 
 
 class Proxy:
-    """Stands between client and sandbox and holds each exchange against openapi.yaml."""
+    """Forwards requests to the sandbox, and validates each exchange against openapi.yaml."""
 
     def __init__(self, app: Any) -> None:
         self.app = app
@@ -59,7 +59,7 @@ class Proxy:
         self.violations: list[str] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass one exchange on, and check it when it is over."""
+        """Forward a request, and validate the exchange when it is complete."""
         request, answer = bytearray(), bytearray()
         start: Message = {}
 
@@ -80,7 +80,7 @@ class Proxy:
             path = scope["raw_path"].decode()
             sent = check_request(scope["method"], path, _text(scope["headers"]), bytes(request))
             check_answer(sent, start["status"], _text(start["headers"]), bytes(answer))
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is a violation
+        except Exception as error:  # noqa: BLE001 - any error is a violation
             self.violations.append(f"{scope['method']} {scope['path']}: {error!r}")
 
 
@@ -88,8 +88,8 @@ def _text(headers: Any) -> list[tuple[str, str]]:
     return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers]
 
 
-def test_a_whole_push_violates_nothing(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """What the demo does: the example file pushed, every order read back, and a few refusals."""
+def test_a_push_violates_nothing(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """As in the demo, the example file is pushed and every order read, with some errors in addition."""
     proxies: list[Proxy] = []
 
     def proxied(oms: Oms) -> Proxy:

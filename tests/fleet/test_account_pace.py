@@ -37,14 +37,14 @@ url, rate, calls = sys.argv[1], float(sys.argv[2]), int(sys.argv[3])
 with PostgresJournal.open(url) as journal, ThreadPoolExecutor(4) as pool:
     paces, slots = Paces(journal.connections), []
     pace = FleetPace("mystore", paces, rate)
-    change = paces.change
+    update = paces.update
 
     def keep(account, act):
-        answer = change(account, act)
+        answer = update(account, act)
         slots.extend(getattr(answer, "starts", ()))
         return answer
 
-    paces.change = keep
+    paces.update = keep
 
     def call(_):
         assert pace.wait_for_turn()
@@ -69,8 +69,8 @@ def at_full_rate(shared: SharedPace, _: float) -> None:
 
 
 def test_workers_never_exceed_the_ceiling_together(journal: PostgresJournal, journal_url: str) -> None:
-    """Two processes of four threads each: no stretch of time has more slots than the rate allows."""
-    Paces(journal.connections).change("mystore", at_full_rate)
+    """Two processes of four threads each lease no more slots in any period than the rate allows."""
+    Paces(journal.connections).update("mystore", at_full_rate)
     command = [sys.executable, "-c", PROGRAM, journal_url, str(RATE), "60"]
     workers = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     told = [json.loads(worker.communicate(timeout=60)[0]) for worker in workers]
@@ -85,13 +85,13 @@ def test_workers_never_exceed_the_ceiling_together(journal: PostgresJournal, jou
     assert moments[-1] - moments[0] > 119 / RATE - 0.1
 
 
-def test_the_state_is_for_all_and_stays(journal_url: str) -> None:
-    """By the database's clock; an account that is new begins as a push does."""
+def test_the_pace_is_shared_and_stored(journal_url: str) -> None:
+    """The pace uses the database's clock; a new account starts like a push."""
     with opened(journal_url) as journal:
         paces = Paces(journal.connections)
         assert paces.all() == {}
-        first = paces.change("mystore", lease)
-        assert paces.change("mystore", lease).starts > first.starts
+        first = paces.update("mystore", lease)
+        assert paces.update("mystore", lease).starts > first.starts
         ((now,),) = execute(journal_url, "SELECT extract(epoch FROM clock_timestamp())::float8")
         assert first.now == pytest.approx(now, abs=30)
         (kept,) = paces.all().values()
@@ -101,10 +101,10 @@ def test_the_state_is_for_all_and_stays(journal_url: str) -> None:
         assert found["mystore"][0] == kept[0] != SharedPace()
 
 
-def test_one_changes_it_at_a_time(journal: PostgresJournal, journal_url: str) -> None:
-    """Whoever comes meanwhile waits, and sees what the other one did."""
+def test_changes_are_serialised(journal: PostgresJournal, journal_url: str) -> None:
+    """A second change waits for the first and sees its result."""
     paces = Paces(journal.connections)
-    paces.change("mystore", lease)
+    paces.update("mystore", lease)
     inside, goes_on, seen = threading.Event(), threading.Event(), []
 
     def first(shared: SharedPace, _: float) -> None:
@@ -113,9 +113,9 @@ def test_one_changes_it_at_a_time(journal: PostgresJournal, journal_url: str) ->
         shared.reason = "the first"
 
     with ThreadPoolExecutor(2) as pool:
-        changing = pool.submit(paces.change, "mystore", first)
+        changing = pool.submit(paces.update, "mystore", first)
         assert inside.wait(PATIENCE)
-        other = pool.submit(paces.change, "mystore", lambda shared, _: seen.append(shared.reason))
+        other = pool.submit(paces.update, "mystore", lambda shared, _: seen.append(shared.reason))
         waiting = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
         until(lambda: execute(journal_url, waiting))
         goes_on.set()
@@ -125,30 +125,30 @@ def test_one_changes_it_at_a_time(journal: PostgresJournal, journal_url: str) ->
 
 
 def test_a_change_that_fails_changes_nothing(journal: PostgresJournal) -> None:
-    """And lets the next one in."""
+    """A failed change is rolled back, and the next one is possible."""
     paces = Paces(journal.connections)
 
     def fail(shared: SharedPace, _: float) -> None:
         shared.reason = "resting"
         raise ZeroDivisionError
 
-    paces.change("mystore", lease)
+    paces.update("mystore", lease)
     with pytest.raises(ZeroDivisionError):
-        paces.change("mystore", fail)
+        paces.update("mystore", fail)
     assert paces.all()["mystore"][0].reason == ""
 
 
-def test_without_a_fleet_there_are_none(journal_url: str) -> None:
-    """A push needs none."""
+def test_without_a_fleet_there_are_no_paces(journal_url: str) -> None:
+    """A journal without the fleet's tables has no paces."""
     with PostgresJournal.open(journal_url) as journal:
         assert Paces(journal.connections).all() == {}
 
 
-def test_a_user_who_may_not_look_sees_none(journal_url: str) -> None:
-    """And can look at the journal all the same."""
+def test_a_user_without_permission_sees_no_paces(journal_url: str) -> None:
+    """A user who may not read the table gets no paces and can read the journal."""
     role = f"looking_{os.getpid()}"
     with opened(journal_url) as journal:
-        Paces(journal.connections).change("mystore", lease)
+        Paces(journal.connections).update("mystore", lease)
         schema = journal.address.schema
     rights = f"GRANT USAGE ON SCHEMA {schema} TO {role}", f"GRANT SELECT ON {schema}.meta TO {role}"
     execute(journal_url, f"CREATE ROLE {role}", *rights)

@@ -76,12 +76,12 @@ def news(journal: PostgresJournal, outcome: str, *, is_call: bool) -> DeliveryRe
 
 
 def test_outcomes_calls_and_pauses_are_counted(journal: PostgresJournal, metrics: Metrics) -> None:
-    """By account; what was learnt by reading is no call."""
+    """They are counted by account; outcomes found by reading are not calls."""
     fill(journal, 1, "one", "two")
-    metrics.watch(news(journal, "applied", is_call=True))
-    metrics.watch(news(journal, "applied", is_call=False))
-    metrics.watch(news(journal, "unknown", is_call=True))
-    metrics.watch(AccountPause("mystore", 60.0, "429"))
+    metrics.record(news(journal, "applied", is_call=True))
+    metrics.record(news(journal, "applied", is_call=False))
+    metrics.record(news(journal, "unknown", is_call=True))
+    metrics.record(AccountPause("mystore", 60.0, "429"))
     found = told(metrics)
     assert found["vtex_tracking_events_total", "mystore", "applied"] == 4
     assert found["vtex_tracking_events_total", "mystore", "unknown"] == 2
@@ -89,8 +89,8 @@ def test_outcomes_calls_and_pauses_are_counted(journal: PostgresJournal, metrics
     assert found["vtex_tracking_pauses_total", "mystore"] == 1
 
 
-def test_states_and_paces_are_told(journal: PostgresJournal, metrics: Metrics, clock: Clock) -> None:
-    """As they were at most some seconds ago, so that asking costs the database little."""
+def test_states_and_paces_are_gauges(journal: PostgresJournal, metrics: Metrics, clock: Clock) -> None:
+    """The gauges are cached for some seconds, so that scraping is cheap for the database."""
     fill(journal, 3)
     move(journal, "refused", package(0))
 
@@ -99,7 +99,7 @@ def test_states_and_paces_are_told(journal: PostgresJournal, metrics: Metrics, c
 
     limited = refused(429, retry_after=30)
     assert isinstance(limited, RateLimitedError)
-    Paces(journal.connections).change("mystore", meet)
+    Paces(journal.connections).update("mystore", meet)
     found = told(metrics)
     assert found["vtex_tracking_journal_entries", "mystore", "pending"] == 2
     assert found["vtex_tracking_journal_entries", "mystore", "refused"] == 1
@@ -112,10 +112,10 @@ def test_states_and_paces_are_told(journal: PostgresJournal, metrics: Metrics, c
     assert told(metrics)["vtex_tracking_journal_entries", "mystore", "pending"] == 3
 
 
-def test_a_journal_that_cannot_be_read_is_no_trouble(journal: PostgresJournal, metrics: Metrics, clock: Clock) -> None:
-    """What the worker counted itself is told all the same."""
+def test_an_unreadable_journal_keeps_the_counters(journal: PostgresJournal, metrics: Metrics, clock: Clock) -> None:
+    """The worker's own counters are served without the gauges."""
     fill(journal, 1)
-    metrics.watch(news(journal, "applied", is_call=True))
+    metrics.record(news(journal, "applied", is_call=True))
     told(metrics)
     journal.close()
     clock.now = 15.0
@@ -127,7 +127,7 @@ def test_a_journal_that_cannot_be_read_is_no_trouble(journal: PostgresJournal, m
 def test_counting_takes_a_small_share_of_the_time(
     journal: PostgresJournal, metrics: Metrics, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A journal of many millions is not counted without a pause; while it cannot be, it is soon tried again."""
+    """Slow counts are cached for longer; after a failure, counting is retried soon."""
 
     def slow() -> Mapping[str, Counter[State]]:
         clock.now += 10
@@ -154,11 +154,11 @@ def test_counting_takes_a_small_share_of_the_time(
     assert told(metrics)["vtex_tracking_journal_entries", "mystore", "pending"] == 1
 
 
-def test_who_asks_while_another_counts_does_not_wait(
+def test_a_concurrent_scrape_gets_cached_values(
     journal: PostgresJournal, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """For a database that does not answer, say."""
-    metrics.watch(AccountPause("mystore", 60.0, "429"))
+    """A scrape does not wait for a database that does not respond."""
+    metrics.record(AccountPause("mystore", 60.0, "429"))
     begun, end = threading.Event(), threading.Event()
 
     def hanging() -> Mapping[str, Counter[State]]:
@@ -175,8 +175,8 @@ def test_who_asks_while_another_counts_does_not_wait(
         first.result(30)
 
 
-def test_they_are_served(metrics: Metrics) -> None:
-    """On a port that is free."""
+def test_metrics_are_served(metrics: Metrics) -> None:
+    """Metrics are served on a free port."""
     server = serve(metrics, "127.0.0.1", 0)
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{server.server_port}/metrics", timeout=30) as answer:

@@ -10,8 +10,8 @@ import pytest
 
 from vtex_tracking_ext import AuthenticationError, NotFoundError, OutcomeUnknownError, RateLimitedError
 from vtex_tracking_ext.bulk.delivery.pace import Throttle
-from vtex_tracking_ext.fleet.pace import FleetPace, NotYet, Quiet
-from vtex_tracking_ext.fleet.slots import ASK_AGAIN, REST, SharedPace
+from vtex_tracking_ext.fleet.pace import AccountPaused, FleetPace, RetryLater
+from vtex_tracking_ext.fleet.slots import PROBE_POLL_SECONDS, REST_SECONDS, SharedPace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +31,7 @@ class Memory:
         self.trips = 0
         self._lock = threading.RLock()
 
-    def change(self, account: str, act: Callable[[SharedPace, float], T]) -> T:
+    def update(self, account: str, act: Callable[[SharedPace, float], T]) -> T:
         """Change the one pace."""
         assert account == "mystore"
         with self._lock:
@@ -81,7 +81,7 @@ def limited(seconds: float) -> RateLimitedError:
 
 
 def test_workers_keep_to_one_rate_together() -> None:
-    """Sixty calls of three take as long as sixty of one."""
+    """Sixty calls of three workers take as long as sixty of one."""
     memory = Memory()
     workers = [memory.worker() for _ in range(3)]
     began = memory.now
@@ -91,8 +91,8 @@ def test_workers_keep_to_one_rate_together() -> None:
     assert memory.now - began == pytest.approx(59 / 20, rel=0.05)
 
 
-def test_threads_that_wait_lease_together() -> None:
-    """So that a call does not cost a round trip; each slot is used once."""
+def test_waiting_threads_share_a_lease() -> None:
+    """One lease serves all waiting threads, and each slot is used once."""
     memory = Memory()
     pace = memory.worker()
     queueing = threading.Event()
@@ -112,8 +112,8 @@ def test_threads_that_wait_lease_together() -> None:
     assert memory.now - 1000 == pytest.approx(7 / 20, rel=0.05)
 
 
-def test_a_slot_that_is_late_is_given_up() -> None:
-    """Calls never bunch, however long a thread was away."""
+def test_a_late_slot_is_dropped() -> None:
+    """Calls do not bunch after a thread was suspended."""
     memory = Memory()
     pace = memory.worker()
     pace._waiting = 4
@@ -124,8 +124,8 @@ def test_a_slot_that_is_late_is_given_up() -> None:
     assert memory.trips == 2
 
 
-def test_a_turn_passes() -> None:
-    """Where what is done before the call takes long."""
+def test_a_turn_becomes_stale() -> None:
+    """A turn is stale if the work before the call takes long."""
     memory = Memory()
     pace = memory.worker()
     assert pace.wait_for_turn()
@@ -135,20 +135,20 @@ def test_a_turn_passes() -> None:
     assert pace.is_turn_stale()
 
 
-def test_a_429_of_one_worker_keeps_the_others_quiet() -> None:
-    """At their next lease; the one that met it at once, with what it had leased."""
+def test_a_429_pauses_all_workers() -> None:
+    """The worker that met it drops its slots at once; the others pause at their next lease."""
     memory = Memory()
     one, other = memory.worker(), memory.worker()
     one._waiting = 4
     assert one.wait_for_turn()
     assert one.record_result(limited(7)) == 7
-    assert one.quiet() == 7
+    assert one.pause_seconds() == 7
     for worker in (one, other):
-        with pytest.raises(NotYet, match=r"not for 7\.0 s: .*429") as caught:
+        with pytest.raises(RetryLater, match=r"retry in 7\.0 s: .*429") as caught:
             worker.wait_for_turn()
         assert caught.value.seconds == pytest.approx(7)
     trips = memory.trips
-    with pytest.raises(NotYet):
+    with pytest.raises(RetryLater):
         other.wait_for_turn()
     assert memory.trips == trips
     memory.advance(7)
@@ -156,8 +156,8 @@ def test_a_429_of_one_worker_keeps_the_others_quiet() -> None:
     assert other.wait_for_turn()
 
 
-def test_a_short_quiet_is_waited_for() -> None:
-    """Rather than put every package off; it may come while a call waits for its slot."""
+def test_a_short_pause_is_waited_for() -> None:
+    """A short pause does not reschedule every package, even if it starts during a wait."""
     memory = Memory()
     one, other = memory.worker(), memory.worker()
     assert one.wait_for_turn()
@@ -167,8 +167,8 @@ def test_a_short_quiet_is_waited_for() -> None:
     assert one.wait_for_turn()
 
 
-def test_a_slot_in_a_quiet_time_is_given_up() -> None:
-    """Another thread of the worker may have met a 429 while this one waited for it."""
+def test_a_slot_during_a_pause_is_dropped() -> None:
+    """Another thread may have met a 429 while this one waited for its slot."""
     memory = Memory()
     pace = memory.worker()
     pace._waiting = 4
@@ -185,8 +185,8 @@ def test_a_slot_in_a_quiet_time_is_given_up() -> None:
     assert memory.now == pytest.approx(1002)
 
 
-def test_what_was_answered_is_reported_with_the_next_lease() -> None:
-    """Or when the worker ends; a refusal of an order counts as an answer, one of the account does not."""
+def test_results_are_reported_with_the_next_lease() -> None:
+    """They are also reported at the end; a refused order counts as answered, an account's error does not."""
     memory = Memory()
     pace = memory.worker()
     pace.wait_for_turn()
@@ -200,13 +200,13 @@ def test_what_was_answered_is_reported_with_the_next_lease() -> None:
     pace.flush()
     pace.flush()
     assert (memory.pace.throttle.accepted_since, memory.trips) == (3, 3)
-    assert pace.record_result(AuthenticationError("401", status_code=401)) == REST
-    with pytest.raises(NotYet, match="401"):
+    assert pace.record_result(AuthenticationError("401", status_code=401)) == REST_SECONDS
+    with pytest.raises(RetryLater, match="401"):
         pace.wait_for_turn()
 
 
-def test_an_error_brings_what_was_answered_before() -> None:
-    """So that the rate that was let through is known when it is needed."""
+def test_an_error_is_reported_with_earlier_results() -> None:
+    """The accepted rate is known when the error is handled."""
     memory = Memory()
     pace = memory.worker()
     pace.wait_for_turn()
@@ -216,19 +216,19 @@ def test_an_error_brings_what_was_answered_before() -> None:
     assert memory.pace.breaker.strain > 0
 
 
-def test_what_a_trial_says_is_told_at_once() -> None:
-    """All workers wait for it, and the one that made the call may have no other to make."""
+def test_the_result_of_a_probe_is_reported_at_once() -> None:
+    """All workers wait for it, and the worker may have no other call to make."""
     memory = Memory()
     one, other = memory.worker(), memory.worker()
     one.wait_for_turn()
     one.record_result(AuthenticationError("401", status_code=401))
-    memory.advance(REST)
+    memory.advance(REST_SECONDS)
     assert one.wait_for_turn()
-    with pytest.raises(NotYet) as caught:
+    with pytest.raises(RetryLater) as caught:
         other.wait_for_turn()
-    assert caught.value.seconds == ASK_AGAIN
+    assert caught.value.seconds == PROBE_POLL_SECONDS
     one.record_result(None)
-    memory.advance(ASK_AGAIN)
+    memory.advance(PROBE_POLL_SECONDS)
     for worker in (other, one):
         assert worker.wait_for_turn()
         trips = memory.trips
@@ -237,7 +237,7 @@ def test_what_a_trial_says_is_told_at_once() -> None:
 
 
 def test_not_all_threads_wait_for_one_account() -> None:
-    """Those that would wait for long do something else meanwhile; those that wait are as many as keep it busy."""
+    """Threads that would wait for long process other packages; enough of them wait to keep the account busy."""
     memory = Memory(1.0)
     pace = FleetPace("mystore", memory, 1.0, lambda: memory.now)
     assert pace.wait_for_turn()
@@ -250,7 +250,7 @@ def test_not_all_threads_wait_for_one_account() -> None:
         waiting += [pool.submit(pace.wait_for_turn) for _ in range(2)]
         until_waiting(pace, 3)
         for _ in range(5):
-            with pytest.raises(Quiet, match="enough packages") as caught:
+            with pytest.raises(AccountPaused, match="enough packages") as caught:
                 pace.wait_for_turn()
             assert caught.value.seconds == 1
         pace.cancel()
@@ -265,7 +265,7 @@ def until_waiting(pace: FleetPace, number: int) -> None:
 
 
 def test_cancelling_ends_the_waiting() -> None:
-    """Now and later."""
+    """Waiting threads and later ones return at once."""
     memory = Memory(1.1)
     pace = FleetPace("mystore", memory, 1.1, lambda: memory.now)
     assert pace.wait_for_turn()

@@ -1,4 +1,4 @@
-"""Procrastinate's own command line on the doorbells."""
+"""Procrastinate's own command line on the tasks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 from vtex_tracking_ext import ConfigurationError
 from vtex_tracking_ext.bulk.journal.entries import PackageKey
-from vtex_tracking_ext.fleet.enqueue import Ringing
+from vtex_tracking_ext.fleet.enqueue import TaskQueue
 
 if TYPE_CHECKING:
     from vtex_tracking_ext.bulk.journal.postgres import PostgresJournal
@@ -27,9 +27,9 @@ def procrastinate(*arguments: str, said: str = "", **environment: str) -> subpro
     )
 
 
-def test_its_shell_shows_the_doorbells(journal: PostgresJournal, journal_url: str) -> None:
-    """And its worker would not pretend to deliver."""
-    Ringing(journal.connections).ring([PackageKey("mystore", "o-01", "1")])
+def test_procrastinates_shell_lists_the_tasks(journal: PostgresJournal, journal_url: str) -> None:
+    """Procrastinate's own worker fails instead of losing the tasks."""
+    TaskQueue(journal.connections).add([PackageKey("mystore", "o-01", "1")])
     done = procrastinate("shell", "list_jobs", VTEX_JOURNAL=journal_url)
     assert done.returncode == 0, done.stderr
     assert "vtex_tracking.drain on mystore - [todo]" in done.stdout
@@ -37,8 +37,8 @@ def test_its_shell_shows_the_doorbells(journal: PostgresJournal, journal_url: st
     assert "use vtex-tracking worker" in served.stderr
 
 
-def test_its_app_needs_the_journal_and_delivers_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It says so, and what does."""
+def test_the_app_needs_the_journal_and_processes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both errors say what to use instead."""
     with pytest.raises(ConfigurationError, match="VTEX_JOURNAL is not set"):
         import_module("vtex_tracking_ext.fleet.procrastinate_app")
     monkeypatch.setenv("VTEX_JOURNAL", "postgresql://user@127.0.0.1/database")

@@ -10,9 +10,9 @@ from procrastinate.schema import migrations_path
 
 from vtex_tracking_ext.bulk.journal.postgres import PostgresJournal
 from vtex_tracking_ext.fleet import tables
-from vtex_tracking_ext.fleet.tables import migration_names, prepare
+from vtex_tracking_ext.fleet.tables import create_or_upgrade, migration_names
 
-from support.fleets import fill, opened, ring, take_up
+from support.fleets import add_tasks, fetch_tasks, fill, opened
 
 if TYPE_CHECKING:
     from vtex_tracking_ext.bulk.journal.postgres.schema import Connection
@@ -41,60 +41,60 @@ def parts(connection: Connection) -> set[tuple[str, str]]:
     }
 
 
-def test_they_are_made_once(journal_url: str) -> None:
-    """The second time nothing is to be done."""
+def test_the_tables_are_created_once(journal_url: str) -> None:
+    """The second call changes nothing."""
     with PostgresJournal.open(journal_url) as journal, journal.connections.connection() as connection:
-        assert prepare(connection)
+        assert create_or_upgrade(connection)
         assert said(connection) == migration_names()[-1]
         before = parts(connection)
         assert {("relation", "paces"), ("relation", "vtex_tracking_doorbells")} <= before
-        assert not prepare(connection)
+        assert not create_or_upgrade(connection)
         assert parts(connection) == before
 
 
-def test_two_that_start_at_once_are_no_matter(journal_url: str) -> None:
-    """One makes them, the other finds them."""
+def test_concurrent_starts_create_the_tables_once(journal_url: str) -> None:
+    """One process creates the tables, the other finds them."""
     barrier = Barrier(2)
     with PostgresJournal.open(journal_url) as journal, ThreadPoolExecutor(2) as pool:
 
         def start() -> bool:
             with journal.connections.connection() as connection:
                 barrier.wait(30)
-                return prepare(connection)
+                return create_or_upgrade(connection)
 
         assert sorted(future.result(30) for future in [pool.submit(start), pool.submit(start)]) == [False, True]
 
 
-def test_those_of_an_older_procrastinate_are_brought_up_to_date(journal_url: str) -> None:
-    """They are then the same as new ones, and work."""
+def test_tables_of_an_older_procrastinate_are_upgraded(journal_url: str) -> None:
+    """They equal newly created ones, and work."""
     with PostgresJournal.open(journal_url) as journal, journal.connections.connection() as connection:
         for name in migration_names():
             if name <= OLD:
                 connection.execute((migrations_path / name).read_text("utf-8"))
-        connection.execute(tables._PACES)
-        connection.execute(tables._DOORBELLS)
-        connection.execute(tables._NOTE, (tables._WORD, OLD))
-        assert prepare(connection)
+        connection.execute(tables._PACES_TABLE)
+        connection.execute(tables._TASK_INDEX)
+        connection.execute(tables._SET_MIGRATION, (tables._MIGRATION_KEY, OLD))
+        assert create_or_upgrade(connection)
         updated = parts(connection)
         assert said(connection) == migration_names()[-1]
-        assert not prepare(connection)
+        assert not create_or_upgrade(connection)
         fill(journal, 2)
-        assert ring(journal) == 2
-        assert len(take_up(journal, 3)) == 2
+        assert add_tasks(journal) == 2
+        assert len(fetch_tasks(journal, 3)) == 2
     with opened(f"{journal_url}_new") as journal, journal.connections.connection() as connection:
         assert parts(connection) - updated == set()
 
 
-def test_those_of_a_newer_procrastinate_are_left_alone(journal_url: str) -> None:
-    """An older program may be at work beside a newer one."""
+def test_tables_of_a_newer_procrastinate_are_not_changed(journal_url: str) -> None:
+    """An older program may run beside a newer one."""
     with opened(journal_url) as journal, journal.connections.connection() as connection:
         connection.execute("UPDATE meta SET value = '99.00.00_01_x.sql' WHERE name = 'procrastinate_migration'")
-        assert not prepare(connection)
+        assert not create_or_upgrade(connection)
         assert said(connection) == "99.00.00_01_x.sql"
 
 
-def test_migrations_come_in_their_order() -> None:
-    """Without what else lies beside them."""
+def test_migrations_are_sorted() -> None:
+    """Other files beside them are left out."""
     names = migration_names()
     assert names == sorted(names)
     assert OLD in names

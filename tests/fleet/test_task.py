@@ -1,4 +1,4 @@
-"""The names of queues and locks, when a doorbell rings again, and the app."""
+"""The names of queues and locks, the retry of tasks, and the app."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from procrastinate.jobs import Job
 
 from vtex_tracking_ext.bulk.journal.entries import PackageKey
 from vtex_tracking_ext.bulk.journal.postgres import PostgresJournal, parse_url
-from vtex_tracking_ext.fleet.pace import NotYet, Quiet
+from vtex_tracking_ext.fleet.pace import AccountPaused, RetryLater
 from vtex_tracking_ext.fleet.task import (
-    AFTER_FAILURE,
     DRAIN,
+    FAILURE_RETRY_SECONDS,
     SWEEP,
     SWEEP_QUEUE,
-    RingAgain,
-    lock_of,
+    TaskRetryStrategy,
+    lock_name,
     make_app,
-    queue_of,
+    queue_name,
 )
 
-from support.fleets import doorbells, fill, opened, package, ring, take_up
+from support.fleets import add_tasks, fetch_tasks, fill, opened, package, stored_tasks
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -33,9 +33,9 @@ PREFIX = "procrastinate_queue_v1#"
 
 
 @pytest.mark.parametrize("account", ["mystore", "a" * 40, "mystore@127.0.0.1:8000", "\u00e7" * 20])
-def test_a_queue_is_called_as_its_account(account: str) -> None:
-    """Where that is not too long."""
-    assert queue_of(account) == account
+def test_a_queue_has_the_name_of_its_account(account: str) -> None:
+    """A name within the limit is used as it is."""
+    assert queue_name(account) == account
 
 
 @pytest.mark.parametrize(
@@ -43,44 +43,47 @@ def test_a_queue_is_called_as_its_account(account: str) -> None:
     ["a" * 41, "a" * 500, "\u00e7" * 21, "a" + "\u00e7" * 200, "mystore@oms.proxy.warehouse.example.com:8443"],
 )
 def test_a_long_account_has_a_queue_of_its_own(account: str) -> None:
-    """Whose channel has a name that PostgreSQL takes."""
-    queue = queue_of(account)
+    """PostgreSQL accepts the name of its channel."""
+    queue = queue_name(account)
     assert len((PREFIX + queue).encode()) <= CHANNEL
     assert queue.startswith(account[:10])
-    assert queue != queue_of(account + "b")
-    assert queue == queue_of(account)
+    assert queue != queue_name(account + "b")
+    assert queue == queue_name(account)
 
 
-def test_an_account_with_a_long_name_is_rung_for(journal: PostgresJournal) -> None:
-    """Such as one that is called at an address of its own."""
+def test_tasks_of_an_account_with_a_long_name_are_processed(journal: PostgresJournal) -> None:
+    """Such as an account with another address."""
     account = "mystore@oms.proxy.warehouse.example.com:8443"
     fill(journal, 1, account=account)
     fill(journal, 1)
-    assert ring(journal) == 2
-    assert take_up(journal, 2, [queue_of(account)]) == [package(0, account)]
-    assert {bell.queue: bell.status for bell in doorbells(journal)} == {queue_of(account): "doing", "mystore": "todo"}
+    assert add_tasks(journal) == 2
+    assert fetch_tasks(journal, 2, [queue_name(account)]) == [package(0, account)]
+    assert {task.queue: task.status for task in stored_tasks(journal)} == {
+        queue_name(account): "doing",
+        "mystore": "todo",
+    }
 
 
-def test_a_lock_is_a_packages_own() -> None:
-    """Its account, order and invoice tell it."""
-    assert lock_of(PackageKey("MyStore", "o-01", "7")) == "vtex/mystore/o-01/7"
+def test_each_package_has_its_lock() -> None:
+    """The lock has account, order and invoice."""
+    assert lock_name(PackageKey("MyStore", "o-01", "7")) == "vtex/mystore/o-01/7"
 
 
 @pytest.mark.parametrize(
     ("error", "seconds"),
     [
-        (NotYet(0, "the worker ends"), 1),
-        (NotYet(1, "soon"), 1),
-        (Quiet(6.5, "429"), 7),
-        (NotYet(60, "429"), 60),
-        (RuntimeError("a mistake"), AFTER_FAILURE),
-        (asyncio.CancelledError(), AFTER_FAILURE),
+        (RetryLater(0, "the worker is stopping"), 1),
+        (RetryLater(1, "soon"), 1),
+        (AccountPaused(6.5, "429"), 7),
+        (RetryLater(60, "429"), 60),
+        (RuntimeError("a mistake"), FAILURE_RETRY_SECONDS),
+        (asyncio.CancelledError(), FAILURE_RETRY_SECONDS),
     ],
 )
-def test_what_did_not_end_well_rings_again(error: BaseException, seconds: int) -> None:
-    """When it was told to, in whole seconds and never too early; or a little later."""
+def test_failed_tasks_are_retried(error: BaseException, seconds: int) -> None:
+    """The delay is that of RetryLater, rounded up to seconds, or a fixed one."""
     job = Job(id=1, queue="mystore", lock=None, queueing_lock=None, task_name=DRAIN)
-    decision = RingAgain().get_retry_decision(exception=error, job=job)
+    decision = TaskRetryStrategy().get_retry_decision(exception=error, job=job)
     now = decision.retry_at
     assert now is not None
     assert seconds - 1 < (now - _now(now)).total_seconds() <= seconds
@@ -90,8 +93,8 @@ def _now(like: datetime) -> datetime:
     return type(like).now(like.tzinfo)
 
 
-def test_the_app_does_what_it_is_told(journal: PostgresJournal) -> None:
-    """With packages as they are; the sweep has a queue that no account can have."""
+def test_the_app_calls_the_functions(journal: PostgresJournal) -> None:
+    """Packages are passed unchanged; no account can have the queue of the sweep."""
     done: list[Any] = []
 
     async def drain(key: PackageKey) -> None:
@@ -108,14 +111,14 @@ def test_the_app_does_what_it_is_told(journal: PostgresJournal) -> None:
             await app.run_worker_async(wait=False, delete_jobs="always", install_signal_handlers=False)
 
     fill(journal, 1)
-    ring(journal)
+    add_tasks(journal)
     asyncio.run(run())
     assert sorted(map(str, set(done))) == sorted([str(package(0)), "swept"])
-    assert doorbells(journal) == []
+    assert stored_tasks(journal) == []
 
 
 def test_options_of_the_address_are_kept(journal_url: str) -> None:
-    """Beside the schema that doorbells need."""
+    """They are passed together with the schema of the tables."""
     with opened(journal_url):
         pass
     address = parse_url(f"{journal_url}&options=-c%20statement_timeout%3D12s")

@@ -1,4 +1,4 @@
-"""A worker of a fleet: it serves doorbells, ends well, outlives its database, and takes over from the dead."""
+"""A worker of a fleet processes tasks, stops cleanly, survives its database, and takes over from dead workers."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from vtex_tracking_ext.bulk.journal.interface import JournalError
 from vtex_tracking_ext.fleet import pace, task
 from vtex_tracking_ext.fleet import worker as module
 from vtex_tracking_ext.fleet.account_pace import Paces
-from vtex_tracking_ext.fleet.pace import NotYet
-from vtex_tracking_ext.fleet.task import queue_of
-from vtex_tracking_ext.fleet.worker import Rhythm
+from vtex_tracking_ext.fleet.pace import RetryLater
+from vtex_tracking_ext.fleet.task import queue_name
+from vtex_tracking_ext.fleet.worker import WorkerIntervals
 from vtex_tracking_ext.sandbox import APP_KEY, APP_TOKEN, Oms, OmsSettings, running
 
-from support.fleets import HASTY, PATIENCE, Fleet, doorbells, fill, opened, orders, ring, shown, states, until
+from support.fleets import HASTY, PATIENCE, Fleet, add_tasks, fill, opened, orders, shown, states, stored_tasks, until
 from support.killing.vtex import Faults, Strike, Vtex
 from support.postgres import Databases, Server
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from vtex_tracking_ext.bulk.journal.postgres import PostgresJournal
 
 #: A worker that nobody would wait for.
-LAZY = Rhythm(look=0.1, sweep="0 0 29 2 *")
+LAZY = WorkerIntervals(poll_seconds=0.1, sweep_cron="0 0 29 2 *")
 
 
 def vtex_of(oms: Oms) -> Vtex:
@@ -58,42 +58,42 @@ def url(oms: Oms) -> Iterator[str]:
         yield url
 
 
-def test_it_serves_what_waits_and_what_comes(journal: PostgresJournal, oms: Oms, url: str) -> None:
-    """Doorbells that were rung before it started, and those that ring now; each package in order."""
-    fleet = Fleet(journal, url, rhythm=LAZY)
+def test_a_worker_processes_waiting_and_new_tasks(journal: PostgresJournal, oms: Oms, url: str) -> None:
+    """Each package's events are sent in order."""
+    fleet = Fleet(journal, url, intervals=LAZY)
     fill(journal, 6, "one", "two", account=fleet.label)
-    assert ring(journal) == 6
+    assert add_tasks(journal) == 6
     with fleet:
         fleet.seen.wait_for(lambda: fleet.seen.entries() == 12)
         fill(journal, 6, "one", "two", account=fleet.label, first=6)
-        assert ring(journal) == 6
+        assert add_tasks(journal) == 6
         fleet.seen.wait_for(lambda: fleet.seen.entries() == 24)
-        until(lambda: not doorbells(journal))
+        until(lambda: not stored_tasks(journal))
     assert [shown(oms, number) for number in range(12)] == [["one", "two"]] * 12
 
 
-def test_the_sweep_rings_for_what_lacks_a_doorbell(
+def test_the_sweep_adds_missing_tasks(
     journal: PostgresJournal, oms: Oms, url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """So a doorbell that was lost does no harm."""
+    """A lost task does no harm."""
     fleet = Fleet(journal, url)
     fill(journal, 3, account=fleet.label)
     with caplog.at_level(logging.INFO, "vtex_tracking_ext.fleet"), fleet:
         fleet.seen.wait_for(lambda: fleet.seen.entries() == 3)
     assert [shown(oms, number) for number in range(3)] == [["posted"]] * 3
-    assert "rang for 3 packages that had no doorbell" in caplog.text
+    assert "added tasks for 3 packages without one" in caplog.text
 
 
-def test_it_serves_its_accounts_alone(journal: PostgresJournal, url: str) -> None:
-    """Others' doorbells are left for workers with their credentials."""
+def test_a_worker_processes_its_accounts_only(journal: PostgresJournal, url: str) -> None:
+    """Tasks of other accounts are left for other workers."""
     fleet = Fleet(journal, url)
     fill(journal, 2, account="other")
-    ring(journal)
+    add_tasks(journal)
     fill(journal, 2, account=fleet.label)
     with fleet:
         fleet.seen.wait_for(lambda: fleet.seen.entries() == 2)
     assert states(journal, "other") == {"pending": 2}
-    assert [bell.queue for bell in doorbells(journal)] == ["other"] * 2
+    assert [task.queue for task in stored_tasks(journal)] == ["other"] * 2
 
 
 def test_two_workers_share_the_work(journal: PostgresJournal, oms: Oms, url: str) -> None:
@@ -101,20 +101,22 @@ def test_two_workers_share_the_work(journal: PostgresJournal, oms: Oms, url: str
     one, other = Fleet(journal, url, concurrency=2), Fleet(journal, url, concurrency=2)
     fill(journal, 12, "one", "two", account=one.label)
     with one, other:
-        ring(journal)
+        add_tasks(journal)
         one.seen.wait_for(lambda: one.seen.news)
         other.seen.wait_for(lambda: other.seen.news)
         until(lambda: states(journal, one.label) == {"applied": 24})
     assert [shown(oms, number) for number in range(12)] == [["one", "two"]] * 12
 
 
-def test_stopping_finishes_what_is_on_its_way(journal: PostgresJournal, oms: Oms) -> None:
-    """And begins nothing more: nothing is left in flight, and doorbells ring for other workers."""
+def test_stopping_finishes_the_calls_in_flight(journal: PostgresJournal, oms: Oms) -> None:
+    """No entry is left in flight, and the remaining tasks wait for other workers."""
     vtex = vtex_of(oms)
     with vtex.server:
-        fleet = Fleet(journal, vtex.server.url, concurrency=3, options=DeliveryOptions(events_per_call=1), rhythm=LAZY)
+        fleet = Fleet(
+            journal, vtex.server.url, concurrency=3, options=DeliveryOptions(events_per_call=1), intervals=LAZY
+        )
         fill(journal, 12, "one", "two", account=fleet.label)
-        ring(journal)
+        add_tasks(journal)
         ends = threading.Event()
 
         def strike() -> None:
@@ -130,13 +132,13 @@ def test_stopping_finishes_what_is_on_its_way(journal: PostgresJournal, oms: Oms
     applied = sum(len(shown(oms, number)) for number in range(12))
     assert 5 <= applied <= 7
     assert states(journal, fleet.label) == {"applied": applied, "pending": 24 - applied}
-    assert {bell.status for bell in doorbells(journal)} == {"todo"}
-    assert len(doorbells(journal)) >= 12 - applied // 2
+    assert {task.status for task in stored_tasks(journal)} == {"todo"}
+    assert len(stored_tasks(journal)) >= 12 - applied // 2
     assert Paces(journal.connections).all()[fleet.label][0].throttle.accepted_since == applied
 
 
-def test_it_can_be_stopped_before_it_has_begun(journal: PostgresJournal, url: str) -> None:
-    """Then it does nothing."""
+def test_a_worker_can_be_stopped_before_it_runs(journal: PostgresJournal, url: str) -> None:
+    """It processes nothing."""
     fleet = Fleet(journal, url)
 
     async def run() -> None:
@@ -145,17 +147,17 @@ def test_it_can_be_stopped_before_it_has_begun(journal: PostgresJournal, url: st
 
     asyncio.run(asyncio.wait_for(run(), PATIENCE))
     fleet.client.close()
-    assert doorbells(journal) == []
+    assert stored_tasks(journal) == []
 
 
-def test_it_can_be_stopped_while_it_waits_for_its_database(
+def test_a_worker_can_be_stopped_without_a_database(
     journal: PostgresJournal, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One that takes connections and says nothing: what waits for it does not keep the worker from ending."""
+    """A server that accepts connections and never responds does not keep the worker running."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         parameters = {**journal.address.parameters, "port": str(listener.getsockname()[1])}
         silent = evolve(journal.address, parameters=parameters)
-        fleet = Fleet(journal, url, rhythm=LAZY)
+        fleet = Fleet(journal, url, intervals=LAZY)
         monkeypatch.setattr(journal, "address", silent)
         fleet.start()
         peer, _ = listener.accept()
@@ -164,9 +166,9 @@ def test_it_can_be_stopped_while_it_waits_for_its_database(
             fleet.join()
 
 
-def test_a_call_that_is_cancelled_otherwise_ends_it(journal: PostgresJournal, url: str) -> None:
-    """As every task of asyncio."""
-    fleet = Fleet(journal, url, rhythm=LAZY)
+def test_cancelling_the_task_stops_a_worker(journal: PostgresJournal, url: str) -> None:
+    """Cancellation is raised as in every asyncio task."""
+    fleet = Fleet(journal, url, intervals=LAZY)
 
     async def run() -> None:
         running = asyncio.create_task(fleet.worker.run())
@@ -180,17 +182,17 @@ def test_a_call_that_is_cancelled_otherwise_ends_it(journal: PostgresJournal, ur
     fleet.client.close()
 
 
-def test_an_account_that_is_quiet_is_left_alone(
+def test_tasks_of_a_paused_account_are_not_started(
     journal: PostgresJournal, oms: Oms, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its other doorbells stay as they are, rather than be put off one by one; then they are taken up again."""
-    monkeypatch.setattr(pace, "LONGEST_WAIT", 0.5)
+    """They stay unchanged, and are processed after the pause."""
+    monkeypatch.setattr(pace, "MAX_WAIT", 0.5)
     oms.settings = OmsSettings(rate_limit=2, rate_window=1.0, retry_after=1)
     vtex = vtex_of(oms)
     with vtex.server:
-        fleet = Fleet(journal, vtex.server.url, concurrency=2, rhythm=LAZY)
+        fleet = Fleet(journal, vtex.server.url, concurrency=2, intervals=LAZY)
         fill(journal, 12, account=fleet.label)
-        ring(journal)
+        add_tasks(journal)
         with fleet:
             fleet.seen.wait_for(lambda: fleet.seen.pauses)
             fleet.seen.wait_for(lambda: fleet.seen.entries() == 3)
@@ -202,20 +204,20 @@ def test_an_account_that_is_quiet_is_left_alone(
 
 
 def attempts(journal: PostgresJournal) -> int:
-    """Return how many doorbells rang in vain so far."""
+    """Return how many tasks were retried so far."""
     with journal.connections.connection() as connection:
         ((number,),) = connection.execute("SELECT count(*) FROM procrastinate_jobs WHERE attempts > 0")
     return int(number)
 
 
-def test_what_fails_is_told_and_rings_again(
+def test_failures_are_logged_and_retried(
     journal: PostgresJournal, url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What is known in a line; a mistake of ours with where it was made; what is put off is nothing to tell of."""
-    fleet = Fleet(journal, url, concurrency=1, rhythm=LAZY)
-    failures = [JournalError("the disk is\x1b full"), NotYet(1, "later"), ZeroDivisionError("a mistake")]
+    """Known errors are logged in a line, internal ones with a traceback, and rescheduled tasks not at all."""
+    fleet = Fleet(journal, url, concurrency=1, intervals=LAZY)
+    failures = [JournalError("the disk is\x1b full"), RetryLater(1, "later"), ZeroDivisionError("a mistake")]
     done = threading.Event()
-    drain = fleet.work.drain
+    drain = fleet.work.process
 
     def fail(package: PackageKey) -> None:
         if failures:
@@ -223,50 +225,50 @@ def test_what_fails_is_told_and_rings_again(
         drain(package)
         done.set()
 
-    monkeypatch.setattr(fleet.work, "drain", fail)
+    monkeypatch.setattr(fleet.work, "process", fail)
     fill(journal, 4, account=fleet.label)
-    ring(journal)
+    add_tasks(journal)
     with caplog.at_level(logging.WARNING, "vtex_tracking_ext.fleet"), fleet:
         assert done.wait(PATIENCE)
     told = [record for record in caplog.records if record.name == "vtex_tracking_ext.fleet"]
     assert [record.message.replace(fleet.label, "it") for record in told] == [
-        r"it, order 0-01, invoice 1: not done, later again: the disk is\x1b full",
-        "it, order 2-01, invoice 1: not done, later again",
+        r"it, order 0-01, invoice 1: failed, will be retried: the disk is\x1b full",
+        "it, order 2-01, invoice 1: failed, will be retried",
     ]
     assert told[1].exc_info is not None
-    assert len(doorbells(journal)) == 3
+    assert len(stored_tasks(journal)) == 3
 
 
-def test_a_doorbell_that_ends_just_now_is_not_rung_again(
+def test_a_task_that_just_ended_is_not_retried(
     journal: PostgresJournal, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its worker was only slow; the sweep goes on with the others."""
+    """Its worker was slow; the sweep continues with the other tasks."""
     fleet = Fleet(journal, url)
     asked = threading.Event()
     swept: list[list[int]] = []
 
-    def left_behind() -> list[int]:
+    def stalled() -> list[int]:
         swept.append([999_999])
         if len(swept) > 1:
             asked.set()
         return [999_999]
 
-    monkeypatch.setattr(fleet.worker, "_left_behind", left_behind)
+    monkeypatch.setattr(fleet.worker, "_stalled_tasks", stalled)
     with fleet:
         assert asked.wait(PATIENCE)  # a second sweep: the first did not end the worker
 
 
-def test_it_goes_on_when_its_database_comes_back(
+def test_a_worker_survives_a_restart_of_the_database(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Restarted in the middle: nothing is lost, and nothing is sent twice."""
-    monkeypatch.setattr(task, "AFTER_FAILURE", 1)
+    """Nothing is lost, and nothing is sent twice."""
+    monkeypatch.setattr(task, "FAILURE_RETRY_SECONDS", 1)
     oms = orders(30, settings=OmsSettings(show_after=0))
     vtex = vtex_of(oms)
     with Server() as server, opened(Databases(server.url).new()) as journal, vtex.server:
         fleet = Fleet(journal, vtex.server.url, options=DeliveryOptions(events_per_call=1))
         fill(journal, 30, "one", "two", account=fleet.label)
-        ring(journal)
+        add_tasks(journal)
         is_time = threading.Event()
         vtex.strike(Strike(9, after=True, act=is_time.set))
         with caplog.at_level(logging.WARNING, "vtex_tracking_ext.fleet"), fleet:
@@ -280,20 +282,20 @@ def test_it_goes_on_when_its_database_comes_back(
         assert [shown(oms, number) for number in range(30)] == [["one", "two"]] * 30
 
 
-def test_another_worker_takes_over_from_one_that_was_killed(journal: PostgresJournal, journal_url: str) -> None:
-    """It finds the doorbell that was left behind, and what was in flight, and finishes both."""
+def test_a_worker_takes_over_from_a_killed_one(journal: PostgresJournal, journal_url: str) -> None:
+    """It retries the stalled task, checks the entries in flight, and sends the rest."""
     oms = orders(4)
     vtex = vtex_of(oms)
     with vtex.server:
         fleet = Fleet(journal, vtex.server.url, options=DeliveryOptions(events_per_call=1))
         fill(journal, 4, "one", "two", account=fleet.label)
-        ring(journal)
+        add_tasks(journal)
         child = start_worker(journal_url, vtex.server.url)
         vtex.strike(Strike(3, after=True, act=child.kill))
         assert child.wait(PATIENCE) < 0
         vtex.quiet()
         assert states(journal, fleet.label) == {"applied": 2, "in_flight": 1, "pending": 5}
-        assert [bell.status for bell in doorbells(journal)].count("doing") == 1
+        assert [task.status for task in stored_tasks(journal)].count("doing") == 1
         with fleet:
             fleet.seen.wait_for(lambda: fleet.seen.entries() == 6)
     assert [shown(oms, number) for number in range(4)] == [["one", "two"]] * 4
@@ -315,10 +317,10 @@ def start_worker(journal_url: str, vtex_url: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL, text=True)
 
 
-def test_the_database_is_asked_less_and_less_often(
+def test_reconnecting_backs_off(
     journal: PostgresJournal, url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """While it is away; after a while of serving, it is soon tried again. No password is told."""
+    """The delay doubles while the database is away, and is reset afterwards; the log has no password."""
     monkeypatch.setattr(module, "_LONGEST_PAUSE", 2.0)
     fleet = Fleet(journal, url)
     waited: list[float] = []
@@ -349,13 +351,13 @@ def test_the_database_is_asked_less_and_less_often(
     fleet.client.close()
     assert waited == [0.5, 1.0, 2.0, 0.5, 1.0]
     assert caplog.messages == [
-        *["the database cannot be used at present: no server for ***"] * 4,
-        "the connection to the database was lost",  # so Procrastinate ends that hears no more of doorbells
+        *["the database is not available: no server for ***"] * 4,
+        "the connection to the database was lost",  # Procrastinate ends like this if its listener is lost
     ]
 
 
 def test_queues_are_named_once(journal: PostgresJournal, url: str) -> None:
-    """However often an account is named."""
-    fleet = Fleet(journal, url, rhythm=HASTY)
+    """Duplicate accounts give one queue."""
+    fleet = Fleet(journal, url, intervals=HASTY)
     fleet.client.close()
-    assert fleet.worker._queues == [queue_of(fleet.label), "@sweep"]
+    assert fleet.worker._queues == [queue_name(fleet.label), "@sweep"]

@@ -91,8 +91,8 @@ def call(http: httpx.Client, method: str, path: str, headers: dict[str, str], **
 
 
 @pytest.mark.parametrize("headers", [KEY, {"VtexIdclientAutCookie": USER_TOKEN}])
-def test_both_kinds_of_credentials_open_it(http: httpx.Client, headers: dict[str, str]) -> None:
-    """For all three operations."""
+def test_both_kinds_of_credentials_are_accepted(http: httpx.Client, headers: dict[str, str]) -> None:
+    """App key and user token work for all operations."""
     assert call(http, "PUT", TRACKING, headers, json=BODY).status_code == 200
     numbers = {"trackingNumber": "T", "trackingUrl": None, "courier": "C", "dispatchedDate": None}
     assert call(http, "PATCH", INVOICE, headers, json=numbers).status_code == 200
@@ -123,12 +123,12 @@ def test_both_kinds_of_credentials_open_it(http: httpx.Client, headers: dict[str
 def test_each_refusal_has_its_status(
     http: httpx.Client, method: str, path: str, headers: dict[str, str], status: int
 ) -> None:
-    """Credentials, resources, orders, invoices, states, and the permanent 500 for a space."""
+    """Credentials, resources, orders, invoices and states have VTEX's statuses; a space in the invoice gets 500."""
     assert call(http, method, path, headers, json=BODY if method == "PUT" else None).status_code == status
 
 
-def test_a_path_that_leads_nowhere_is_told_in_the_envelope(http: httpx.Client, oms: Oms) -> None:
-    """A slash in the invoice number, escaped or not, another method, another path."""
+def test_an_unknown_path_is_answered_with_the_envelope(http: httpx.Client, oms: Oms) -> None:
+    """A slash in the invoice number, another method and another path get OMS's error envelope."""
     for path in (f"{ORDER}/invoice/a/b/tracking", f"{ORDER}/invoice/a%2Fb/tracking", f"{TRACKING}/", "/api"):
         answer = http.put(path, headers=KEY, json=BODY)
         assert (answer.status_code, answer.json()["error"]["code"]) == (404, "404")
@@ -138,14 +138,14 @@ def test_a_path_that_leads_nowhere_is_told_in_the_envelope(http: httpx.Client, o
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[" * 100_000, b'{"isDelivered": true}', b"x" * (1024 * 1024 + 1)])
 def test_a_bad_body_is_refused(http: httpx.Client, oms: Oms, body: bytes) -> None:
-    """Nothing of it is applied."""
+    """An invalid body is answered with 400, and nothing is applied."""
     assert call(http, "PUT", TRACKING, {**KEY, "Content-Type": "application/json"}, content=body).status_code == 400
     assert oms.applied("o-01", "1") == []
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/xml", "application/json2", ""])
 def test_a_body_of_another_type_is_refused(http: httpx.Client, oms: Oms, kind: str) -> None:
-    """As servers that read JSON do, whatever the body holds."""
+    """A body with another Content-Type is answered with 415."""
     headers = {**KEY, **({"Content-Type": kind} if kind else {})}
     assert http.put(TRACKING, headers=headers, content=json.dumps(BODY)).status_code == 415
     assert oms.applied("o-01", "1") == []
@@ -153,8 +153,8 @@ def test_a_body_of_another_type_is_refused(http: httpx.Client, oms: Oms, kind: s
     assert call(http, "PUT", TRACKING, headers, content=json.dumps(BODY)).status_code == 200
 
 
-def test_a_client_that_leaves_is_noted(http: httpx.Client, oms: Oms, caplog: pytest.LogCaptureFixture) -> None:
-    """Nothing is applied, and the server says nothing of it."""
+def test_a_disconnected_client_is_recorded(http: httpx.Client, oms: Oms, caplog: pytest.LogCaptureFixture) -> None:
+    """Nothing is applied, and the server logs nothing."""
     noted = threading.Event()
     oms.received = Received(noted)
     with socket.create_connection((http.base_url.host, http.base_url.port or 80)) as client:
@@ -171,7 +171,7 @@ def test_a_client_that_leaves_is_noted(http: httpx.Client, oms: Oms, caplog: pyt
 
 
 def test_the_rate_limit_answers_429(http: httpx.Client, oms: Oms) -> None:
-    """Before anything is applied, with Retry-After where it was set."""
+    """A call above the limit is not applied, and gets Retry-After if that is set."""
     oms.settings = OmsSettings(rate_limit=1)
     assert call(http, "PUT", TRACKING, KEY, json=BODY).status_code == 200
     answer = call(http, "PUT", TRACKING, KEY, json=BODY)
@@ -183,7 +183,7 @@ def test_the_rate_limit_answers_429(http: httpx.Client, oms: Oms) -> None:
 
 
 def test_requests_are_kept_without_credentials(http: httpx.Client, oms: Oms) -> None:
-    """Path as it came, body, status."""
+    """Raw path, body and status are kept."""
     call(http, "PUT", f"{ORDER}/invoice/a%20b/tracking", KEY, json=BODY)
     call(http, "PUT", TRACKING, KEY, json=BODY)
     first, second = oms.received
@@ -196,20 +196,20 @@ def test_requests_are_kept_without_credentials(http: httpx.Client, oms: Oms) -> 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "", "127.0.0.1.evil.example"])
 def test_another_host_name_is_refused(http: httpx.Client, host: str) -> None:
-    """A page elsewhere must not reach it under a name of its own."""
+    """A web page cannot reach the sandbox through a DNS name of its own."""
     for path in ("/", ORDER, "/nowhere"):
         assert http.get(path, headers={**KEY, "Host": host}).status_code == 400
 
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:8000", "127.0.0.1", "[::1]", "[::1]:8000"])
-def test_loopback_host_names_are_taken(http: httpx.Client, host: str) -> None:
-    """With a port or without."""
+def test_loopback_host_names_are_accepted(http: httpx.Client, host: str) -> None:
+    """They may have a port."""
     assert http.get(ORDER, headers={**KEY, "Host": host}).status_code == 200
 
 
 def test_the_page_shows_orders_and_timelines(http: httpx.Client, oms: Oms) -> None:
-    """Escaped, and fenced in by a content security policy."""
-    assert "None yet" in http.get("/").text
+    """The page escapes all texts and has a content security policy."""
+    assert "No requests yet" in http.get("/").text
     http.put(TRACKING, headers=KEY, json={**BODY, "isDelivered": True, "deliveredDate": "2022-10-01 21:15"})
     answer = http.get("/")
     assert "Coletado &lt;b&gt;" in answer.text
@@ -222,14 +222,14 @@ def test_the_page_shows_orders_and_timelines(http: httpx.Client, oms: Oms) -> No
     assert "No orders." in http.get("/").text
 
 
-def test_a_port_that_is_taken_is_an_error() -> None:
-    """At once."""
+def test_a_port_in_use_is_an_error() -> None:
+    """The error is raised before the server starts."""
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(OSError, match="in use"):
         serve(Oms(), port=taken.getsockname()[1], ready=print)
 
 
-def test_serving_tells_its_address_and_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The address answers when it is told."""
+def test_serve_reports_its_address_and_stops(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server responds when the address is reported."""
     urls: list[str] = []
     original = server._Server.startup
 
@@ -243,8 +243,8 @@ def test_serving_tells_its_address_and_ends(monkeypatch: pytest.MonkeyPatch) -> 
     assert url.startswith("http://127.0.0.1:")
 
 
-def test_its_answers_are_not_held_back() -> None:
-    """Nagle's algorithm and delayed acknowledgements together hold each one for 40 ms, as though VTEX were slow."""
+def test_responses_are_not_delayed() -> None:
+    """Nagle's algorithm and delayed acknowledgements would delay each response by 40 ms."""
     with server._listen(0) as listener, socket.create_connection(listener.getsockname()):
         accepted, _ = listener.accept()
         with accepted:

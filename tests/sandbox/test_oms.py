@@ -45,8 +45,8 @@ def oms() -> Oms:
     return oms
 
 
-def test_every_call_appends_repeats_too(oms: Oms) -> None:
-    """Nothing public says that VTEX drops duplicates."""
+def test_repeated_calls_append_again(oms: Oms) -> None:
+    """No documentation says that VTEX drops duplicates."""
     for _ in range(2):
         oms.update_tracking_status("o-01", "1", body(EVENT))
     assert oms.applied("o-01", "1") == [EVENT, EVENT]
@@ -54,7 +54,7 @@ def test_every_call_appends_repeats_too(oms: Oms) -> None:
 
 
 def test_a_package_shows_its_newest_event_first(oms: Oms) -> None:
-    """Within a call the last one sent comes first."""
+    """Within a call, the last event comes first."""
     oms.update_tracking_status("o-01", "1", body(EVENT, {**EVENT, "description": "b"}))
     oms.update_tracking_status("o-01", "1", body({**EVENT, "description": "c"}))
     data = package(oms)["courierStatus"]["data"]
@@ -63,8 +63,8 @@ def test_a_package_shows_its_newest_event_first(oms: Oms) -> None:
     assert data[0]["createDate"] == "1970-01-12T13:46:40.0000000+00:00"
 
 
-def test_a_delivery_finishes_for_good_and_changes_no_status(oms: Oms) -> None:
-    """``status`` stays unknown, the order stays invoiced, and nothing takes the delivery back."""
+def test_a_delivery_is_permanent_and_changes_no_status(oms: Oms) -> None:
+    """``status`` stays unknown, the order stays invoiced, and later updates do not undo the delivery."""
     assert package(oms)["courierStatus"] is None
     oms.update_tracking_status("o-01", "1", body(delivered=True, date="2022-10-01 21:15"))
     oms.update_tracking_status("o-01", "1", body(EVENT))
@@ -77,7 +77,7 @@ def test_a_delivery_finishes_for_good_and_changes_no_status(oms: Oms) -> None:
 
 
 def test_a_receipt_looks_like_vtexs(oms: Oms) -> None:
-    """Seven fraction digits and an offset; 32 hex digits."""
+    """The date has seven fraction digits and an offset, the receipt 32 hex digits."""
     receipt = oms.update_tracking_status("o-01", "1", body(EVENT))
     assert receipt["date"] == timestamp(1_000_000.0) == "1970-01-12T13:46:40.0000000+00:00"
     assert receipt["orderId"] == "o-01"
@@ -85,8 +85,8 @@ def test_a_receipt_looks_like_vtexs(oms: Oms) -> None:
     assert int(receipt["receipt"], 16)
 
 
-def test_a_change_shows_after_the_delay_set(oms: Oms) -> None:
-    """Accepted is not shown yet."""
+def test_a_change_is_shown_after_the_delay(oms: Oms) -> None:
+    """An accepted change is not shown before."""
     oms.settings = OmsSettings(show_after=6)
     oms.update_tracking_status("o-01", "1", body(EVENT))
     assert package(oms)["courierStatus"] is None
@@ -95,8 +95,8 @@ def test_a_change_shows_after_the_delay_set(oms: Oms) -> None:
     assert len(package(oms)["courierStatus"]["data"]) == 1
 
 
-def test_a_tracking_number_is_replaced_whole(oms: Oms) -> None:
-    """A null blanks what stood there."""
+def test_a_tracking_number_replaces_all_values(oms: Oms) -> None:
+    """A null deletes a value."""
     oms.send_tracking_number(
         "o-01", "1", {"trackingNumber": "T2", "trackingUrl": None, "courier": None, "dispatchedDate": None}
     )
@@ -105,7 +105,7 @@ def test_a_tracking_number_is_replaced_whole(oms: Oms) -> None:
 
 
 def test_an_invoice_without_a_tracking_number_takes_no_events() -> None:
-    """It is the other call that registers it."""
+    """The update is refused with 409 until the number is registered."""
     oms = Oms()
     oms.add_order("o-01", ["1"], tracking_number=None)
     with pytest.raises(OmsError, match="no tracking number") as caught:
@@ -118,8 +118,8 @@ def test_an_invoice_without_a_tracking_number_takes_no_events() -> None:
 @pytest.mark.parametrize(
     ("order", "invoice", "status"), [("x-01", "1", 404), ("o-01", "2", 404), ("o-02", "1", 409), ("o-02", "9", 404)]
 )
-def test_what_is_not_there_or_closed_is_refused(oms: Oms, order: str, invoice: str, status: int) -> None:
-    """Unknown order or invoice, canceled order, and a return, which is nobody's delivery."""
+def test_unknown_and_closed_orders_are_refused(oms: Oms, order: str, invoice: str, status: int) -> None:
+    """An unknown order or invoice, a canceled order and a return are refused."""
     oms.add_order("o-02", ["1"], status="canceled", returns=["9"])
     for call in (oms.update_tracking_status, oms.send_tracking_number):
         with pytest.raises(OmsError) as caught:
@@ -127,8 +127,8 @@ def test_what_is_not_there_or_closed_is_refused(oms: Oms, order: str, invoice: s
         assert caught.value.status == status
 
 
-def test_an_order_is_found_by_its_sequence_too(oms: Oms) -> None:
-    """As VTEX documents it."""
+def test_an_order_is_found_by_its_sequence(oms: Oms) -> None:
+    """The id may be ``seq`` and the sequence, as VTEX documents."""
     assert oms.get_order("seq500000")["orderId"] == "o-01"
     for unknown in ("seq1", "500000", "o-03"):
         with pytest.raises(OmsError) as caught:
@@ -137,7 +137,7 @@ def test_an_order_is_found_by_its_sequence_too(oms: Oms) -> None:
 
 
 def test_the_rate_limit_counts_over_a_sliding_window(oms: Oms) -> None:
-    """A call that was turned away does not count."""
+    """A refused call does not count."""
     oms.settings = OmsSettings(rate_limit=2, rate_window=60)
     oms.count_call()
     oms.clock.now += 30  # type: ignore[attr-defined]
@@ -156,7 +156,7 @@ def test_the_rate_limit_counts_over_a_sliding_window(oms: Oms) -> None:
 
 @pytest.mark.parametrize("raw", [b"", b"{", b"[]", b"5", b"\xff", b'{"a": NaN}', b'{"a": "\\ud800"}', b"[" * 100_000])
 def test_a_body_that_is_no_object_is_refused(raw: bytes) -> None:
-    """Never a crash."""
+    """Invalid JSON and other JSON values raise BadBody."""
     with pytest.raises(BadBody):
         read_object(raw)
 
@@ -175,11 +175,11 @@ def test_a_body_that_is_no_object_is_refused(raw: bytes) -> None:
         ({"events": [{**EVENT, "description": "x" * (LONGEST + 1)}]}, f"{LONGEST + 1} characters"),
         ({"events": [{**EVENT, "description": ""}]}, "0 characters"),
         ({"events": [{"city": "x"}]}, "events[0].state is missing"),
-        ({"event": []}, "event is not known"),
+        ({"event": []}, "event is unknown"),
     ],
 )
 def test_a_tracking_body_beyond_the_contract_is_refused(change: dict[str, Any], said: str) -> None:
-    """As strictly as openapi.yaml describes it."""
+    """Missing, unknown and wrong fields are refused as openapi.yaml describes them."""
     check_tracking(body(EVENT, date="2022-10-01 21:15"))
     with pytest.raises(BadBody) as caught:
         check_tracking({**body(EVENT), **change})
@@ -188,10 +188,10 @@ def test_a_tracking_body_beyond_the_contract_is_refused(change: dict[str, Any], 
 
 @pytest.mark.parametrize(
     ("change", "said"),
-    [({"trackingNumber": ""}, "empty"), ({"trackingNumber": None}, "wrong type"), ({"x": 1}, "not known")],
+    [({"trackingNumber": ""}, "empty"), ({"trackingNumber": None}, "wrong type"), ({"x": 1}, "is unknown")],
 )
 def test_a_tracking_number_body_beyond_the_contract_is_refused(change: dict[str, Any], said: str) -> None:
-    """The other three may be null."""
+    """The tracking number is required; the other fields may be null."""
     good = {"trackingNumber": "T", "trackingUrl": None, "courier": None, "dispatchedDate": None}
     check_tracking_number(good)
     with pytest.raises(BadBody, match=said):
@@ -199,7 +199,7 @@ def test_a_tracking_number_body_beyond_the_contract_is_refused(change: dict[str,
 
 
 def test_the_examples_fit_each_other() -> None:
-    """The file's orders and invoices exist, and there is something of everything."""
+    """The orders and invoices of the example file exist, and it has events of every kind."""
     oms = with_examples()
     lines = EXAMPLE_FILE.read_text(encoding="utf-8").splitlines()
     packages = {tuple(line.split(",")[:2]) for line in lines[1:]}

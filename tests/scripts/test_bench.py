@@ -1,6 +1,6 @@
-"""scripts/bench: what its figures amount to, the targets, what stands in README; and that a subject can be measured.
+"""scripts/bench: statistics, targets, README's section, and the measurement of a subject.
 
-A run takes minutes and is not tested.
+A complete run takes minutes and is not tested.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ TARGETS = 17
 
 
 @pytest.fixture
-def room(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:
-    """Return a function that gives a module of the script."""
+def module(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:
+    """Return a function that imports a module of scripts/measure."""
     monkeypatch.syspath_prepend(str(ROOT / "scripts"))
     return lambda name: importlib.import_module(f"measure.{name}")
 
 
 def calls(kind: str, name: str, in_flight: int, *microseconds: float) -> dict[str, Any]:
-    """Return the figures of some updates."""
+    """Return the record of some updates."""
     return {"kind": kind, "name": name, "in_flight": in_flight, "events": 1, "microseconds": list(microseconds)}
 
 
 def push(journal: str, name: str, http: float, other: float, *, coalesced: bool) -> dict[str, Any]:
-    """Return the figures of a push of 100 events, of which up to five share a call."""
+    """Return the record of a push of 100 events, of which up to five share a call."""
     number = 20 if coalesced else 100
     record = {"journal": journal, "coalesced": coalesced, "name": name, "events": 100, "fewest_calls": number}
     return {**record, "calls": number, "seconds": [1.0], "http_cpu": [http], "other_cpu": [other]}
@@ -44,7 +44,7 @@ def push(journal: str, name: str, http: float, other: float, *, coalesced: bool)
 
 @pytest.fixture
 def document() -> dict[str, Any]:
-    """Return the figures of a made-up run."""
+    """Return the results of an invented run."""
     return {
         "made": "2026-11-26",
         "command": "scripts/bench",
@@ -79,27 +79,27 @@ def document() -> dict[str, Any]:
     }
 
 
-def test_the_readme_shows_the_figures_that_are_kept(room: Callable[[str], Any]) -> None:
-    """The section is what the figures give; ``scripts/bench --render`` writes it."""
+def test_the_readme_shows_the_stored_results(module: Callable[[str], Any]) -> None:
+    """README's section is the one that ``scripts/bench --render`` writes from the stored results."""
     kept = json.loads((ROOT / "scripts" / "data" / "bench.json").read_text(encoding="utf-8"))
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert room("readme_section").replaced(readme, kept) == readme
+    assert module("readme_section").replaced(readme, kept) == readme
     assert {"calls", "distant", "starts", "memory", "pushes", "plan"} <= kept.keys()
-    assert room("results").as_text(kept) == (ROOT / "scripts" / "data" / "bench.json").read_text(encoding="utf-8")
+    assert module("results").as_text(kept) == (ROOT / "scripts" / "data" / "bench.json").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
     ("samples", "quartiles"),
     [([7.0], (7.0, 7.0, 7.0)), ([1.0, 2.0], (1.25, 1.5, 1.75)), ([5.0, 1.0, 2.0, 3.0, 4.0], (2.0, 3.0, 4.0))],
 )
-def test_quartiles(room: Callable[[str], Any], samples: list[float], quartiles: tuple[float, ...]) -> None:
-    """Of one sample too, and whatever the order."""
-    assert room("samples").spread(samples) == quartiles
+def test_quartiles(module: Callable[[str], Any], samples: list[float], quartiles: tuple[float, ...]) -> None:
+    """Quartiles do not depend on the order, and a single sample is enough."""
+    assert module("samples").spread(samples) == quartiles
 
 
-def test_a_ratio_is_taken_within_a_round(room: Callable[[str], Any]) -> None:
-    """A round in which the machine was slow is slow for both; rounds that do not belong together are refused."""
-    figures = room("samples")
+def test_a_ratio_is_taken_within_a_round(module: Callable[[str], Any]) -> None:
+    """A slow round is slow for both subjects; different numbers of rounds are an error."""
+    figures = module("samples")
     assert figures.ratios([1.0, 10.0], [2.0, 20.0]) == [0.5, 0.5]
     assert figures.differences([3.0, 30.0], [1.0, 28.0]) == [2.0, 2.0]
     with pytest.raises(ValueError, match="shorter"):
@@ -107,14 +107,14 @@ def test_a_ratio_is_taken_within_a_round(room: Callable[[str], Any]) -> None:
 
 
 @pytest.mark.parametrize(("share", "value"), [(0.0, 1), (0.5, 51), (0.99, 100), (1.0, 100)])
-def test_a_percentile_is_a_sample(room: Callable[[str], Any], share: float, value: int) -> None:
-    """The highest is the most that can be."""
-    assert room("samples").percentile(range(100, 0, -1), share) == value
+def test_a_percentile_is_a_sample(module: Callable[[str], Any], share: float, value: int) -> None:
+    """A percentile is one of the samples, and share 1 is the highest."""
+    assert module("samples").percentile(range(100, 0, -1), share) == value
 
 
-def test_every_target_is_judged(room: Callable[[str], Any], document: dict[str, Any]) -> None:
-    """With httptools; a limit that is just met is met, and what was not measured is told."""
-    verdicts = room("targets").judge(room("results").Results(document))
+def test_every_target_is_judged(module: Callable[[str], Any], document: dict[str, Any]) -> None:
+    """The value with httptools counts; a value equal to its limit meets it; a missing value has no verdict."""
+    verdicts = module("targets").judge(module("results").Results(document))
     assert len(verdicts) == TARGETS
     measured = [None if one.measured is None else round(one.measured, 3) for one in verdicts]
     assert measured == [
@@ -139,56 +139,58 @@ def test_every_target_is_judged(room: Callable[[str], Any], document: dict[str, 
 @pytest.mark.parametrize(
     ("rows", "megabytes", "met"), [(1_000_000, 150, True), (1_000_000, 151, False), (9, 151, False)]
 )
-def test_memory_is_met_by_a_million_rows_alone(
-    room: Callable[[str], Any], document: dict[str, Any], rows: int, megabytes: int, *, met: bool
+def test_only_a_million_rows_meet_the_memory_target(
+    module: Callable[[str], Any], document: dict[str, Any], rows: int, megabytes: int, *, met: bool
 ) -> None:
-    """Fewer can only miss it."""
+    """A run with fewer rows can miss the target, but not meet it."""
     document["plan"] = {"rows": rows, "megabytes": megabytes, "cpu_seconds": 1}
-    verdicts = room("targets").judge(room("results").Results(document))
+    verdicts = module("targets").judge(module("results").Results(document))
     assert [one.met for one in verdicts if one.target.unit == "MB"] == [met]
 
 
-def test_a_call_too_many_is_seen(room: Callable[[str], Any], document: dict[str, Any]) -> None:
-    """In whichever journal."""
+def test_an_extra_call_misses_the_target(module: Callable[[str], Any], document: dict[str, Any]) -> None:
+    """The number of calls is checked for both journals."""
     document["pushes"] += [{**document["pushes"][0], "journal": "PostgreSQL", "calls": 21}]
-    verdicts = room("targets").judge(room("results").Results(document))
+    verdicts = module("targets").judge(module("results").Results(document))
     assert [one.met for one in verdicts if one.target.unit == "calls"] == [False, True]
 
 
-def test_no_figures_give_no_verdict(room: Callable[[str], Any]) -> None:
-    """And every target is there all the same."""
-    verdicts = room("targets").judge(room("results").Results({}))
+def test_no_results_give_no_verdict(module: Callable[[str], Any]) -> None:
+    """Every target is listed without a verdict."""
+    verdicts = module("targets").judge(module("results").Results({}))
     assert len(verdicts) == TARGETS
     assert {one.met for one in verdicts} == {None}
 
 
-def test_a_chart_has_a_bar_for_each_row(room: Callable[[str], Any]) -> None:
-    """As long as its figure; one that is far longer than all others is cut."""
-    lines = room("readme_section").chart("Title", [("a", 10.0), ("b", 5.0), ("c", 0.001)])
+def test_a_chart_has_a_bar_for_each_row(module: Callable[[str], Any]) -> None:
+    """A bar is proportional to its value; an outlier is cut and marked."""
+    lines = module("readme_section").chart("Title", [("a", 10.0), ("b", 5.0), ("c", 0.001)])
     assert [line.count("\N{FULL BLOCK}") for line in lines] == [0, 36, 18, 1, 0]
     assert lines[1].endswith(" 10")
-    lines = room("readme_section").chart("Title", [("a", 10.0), ("b", 5000.0)])
+    lines = module("readme_section").chart("Title", [("a", 10.0), ("b", 5000.0)])
     assert [line.count("\N{FULL BLOCK}") for line in lines] == [0, 30, 36, 0]
     assert lines[2].endswith(" ... 5,000")
-    assert room("readme_section").chart("Title", []) == ["Title", ""]
+    assert module("readme_section").chart("Title", []) == ["Title", ""]
 
 
-def test_the_section_tells_everything(room: Callable[[str], Any], document: dict[str, Any]) -> None:
-    """Machine, date, command, what is missing, and each target with its verdict."""
-    text = room("readme_section").section(document)
-    told = " ".join(text.split())
-    assert told.startswith("`scripts/bench` on 2026-11-26: P, 2 cores (one for the server, one for the client), S, ")
-    assert "100,000 rows" in told
-    assert "Missing: sync vtexpy: No module named 'vtex'." in told
+def test_the_section_is_complete(module: Callable[[str], Any], document: dict[str, Any]) -> None:
+    """The section has the machine, the date, the command, what is missing, and every target with its verdict."""
+    text = module("readme_section").section(document)
+    normalized = " ".join(text.split())
+    assert normalized.startswith(
+        "`scripts/bench` on 2026-11-26: P, 2 cores (one for the server, one for the client), S, "
+    )
+    assert "100,000 rows" in normalized
+    assert "Missing: sync vtexpy: No module named 'vtex'." in normalized
     assert "| async, 32 in flight: CPU, aiohttp = 1 | at most 2.00 | 2.00 | 2.25 | met |" in text
     assert "| 1.21 |  | **missed** |" in text
     assert "| not measured |  | not judged |" in text
     assert len([line for line in text.splitlines() if line.startswith("|")]) == TARGETS + 2
 
 
-def test_it_stands_between_its_marks(room: Callable[[str], Any], document: dict[str, Any]) -> None:
-    """Once, however often it is written; a page without marks is refused."""
-    section_module = room("readme_section")
+def test_the_section_replaces_the_old_one(module: Callable[[str], Any], document: dict[str, Any]) -> None:
+    """Writing twice changes nothing more; a page without the enclosing lines is an error."""
+    section_module = module("readme_section")
     page = f"before\n{section_module.BEGIN}\nold\n{section_module.END}\nafter\n"
     once = section_module.replaced(page, document)
     assert once == f"before\n{section_module.BEGIN}\n{section_module.section(document)}{section_module.END}\nafter\n"
@@ -197,63 +199,63 @@ def test_it_stands_between_its_marks(room: Callable[[str], Any], document: dict[
         section_module.replaced("before\nafter\n", document)
 
 
-def test_the_report_for_the_terminal_holds_all_figures(room: Callable[[str], Any], document: dict[str, Any]) -> None:
-    """Of the parts that were run."""
-    text = room("report").report(document)
+def test_the_terminal_report_has_all_results(module: Callable[[str], Any], document: dict[str, Any]) -> None:
+    """The report has the results of the parts that ran, and the targets."""
+    text = module("report").report(document)
     for name in ("vtex-tracking --help", "100,000 rows: 48.0 MB", "21% (21% to 21%)", "missing: sync vtexpy", "76%"):
         assert name in text
-    assert "not measured" in room("report").report({"missing": {}})
+    assert "not measured" in module("report").report({"missing": {}})
 
 
-def test_a_document_is_kept_a_record_a_line(room: Callable[[str], Any], document: dict[str, Any]) -> None:
-    """So that a difference between runs can be read."""
-    text = room("results").as_text(document)
+def test_a_document_is_stored_with_one_record_per_line(module: Callable[[str], Any], document: dict[str, Any]) -> None:
+    """A diff of two stored runs is readable."""
+    text = module("results").as_text(document)
     assert json.loads(text) == document
     assert sum("microseconds" in line for line in text.splitlines()) == len(document["calls"])
 
 
-def test_a_batch_takes_its_time_and_gives_each_a_turn(room: Callable[[str], Any]) -> None:
-    """Few updates where one is dear, and not too many where it is cheap."""
-    size, effort = room("call_costs").size, room("effort").FULL
+def test_the_batch_size_follows_the_cost(module: Callable[[str], Any]) -> None:
+    """Expensive updates make small batches with a minimum per thread; cheap ones make batches up to a maximum."""
+    size, effort = module("call_costs").batch_size, module("effort").FULL
     assert size(0.001, 8, effort) == 120
     assert size(0.1, 128, effort) == 256
     assert size(0.0, 1, effort) == 2000
 
 
-def test_rounds_go_to_and_fro(room: Callable[[str], Any]) -> None:
-    """So that nobody is always the first."""
-    in_turn = room("call_costs").in_turn
+def test_every_other_round_is_reversed(module: Callable[[str], Any]) -> None:
+    """No subject is always the first."""
+    in_turn = module("call_costs").in_turn
     assert [in_turn("abc", number) for number in range(3)] == ["abc", "cba", "abc"]
 
 
-def test_a_distant_server_is_called_for_a_while(room: Callable[[str], Any]) -> None:
-    """By whoever is slow at least so many times, and no more often than the delay allows."""
-    turns, effort = room("call_costs").turns, room("effort").FULL
+def test_the_updates_for_the_delayed_server_follow_the_duration(module: Callable[[str], Any]) -> None:
+    """Slow subjects send a minimum, and fast ones no more than the delay allows."""
+    turns, effort = module("call_costs").turns, module("effort").FULL
     assert turns(0.2, effort) == 10
     assert turns(5.0, effort) == 2
     assert turns(0.01, effort) == 40
 
 
 @pytest.mark.parametrize(("kind", "in_flight"), [("sync", 1), ("sync", 3), ("async", 3)])
-def test_a_subject_is_measured(room: Callable[[str], Any], kind: str, in_flight: int) -> None:
-    """The plain one: what it costs, and how long each update takes."""
+def test_a_subject_is_measured(module: Callable[[str], Any], kind: str, in_flight: int) -> None:
+    """The subject without httptools reports its costs, and the latency of each update on request."""
     task = {"in_flight": in_flight, "events": 2, "updates": 6, "latencies": False}
     with (
-        room("servers").answering_late(0.02, None) as url,
-        room("subject_process").Subject(kind, PLAIN, url, None, None) as subject,
+        module("servers").run_delayed_server(0.02, None) as url,
+        module("subject_process").SubjectProcess(kind, PLAIN, url, None, None) as subject,
     ):
-        figures = subject.ask(task)
+        figures = subject.run(task)
         assert figures.keys() == {"cpu", "seconds", "peak"}
         assert figures["cpu"] > 0
         assert figures["seconds"] >= 0.02 * 6 / in_flight
         assert figures["peak"] > 1
-        latencies = subject.ask({**task, "latencies": True})["latencies"]
+        latencies = subject.run({**task, "latencies": True})["latencies"]
         assert len(latencies) == 6
         assert min(latencies) >= 0.02
 
 
-def test_a_subject_that_cannot_start_says_why(room: Callable[[str], Any]) -> None:
-    """Rather than being left out without a word."""
-    children = room("subject_process")
-    with pytest.raises(children.CannotAnswerError, match="KeyError: 'nobody'"):
-        children.Subject("sync", "nobody", "http://127.0.0.1:1", None, None)
+def test_a_subject_that_cannot_start_reports_the_reason(module: Callable[[str], Any]) -> None:
+    """The error has the last line of the process's output."""
+    children = module("subject_process")
+    with pytest.raises(children.SubjectError, match="KeyError: 'nobody'"):
+        children.SubjectProcess("sync", "nobody", "http://127.0.0.1:1", None, None)

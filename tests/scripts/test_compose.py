@@ -1,4 +1,4 @@
-"""scripts/data/compose.yaml: it is YAML, and its parts fit each other and the commands; nothing here can run it."""
+"""scripts/data/compose.yaml is valid YAML and consistent with the command line; the tests cannot run it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from vtex_tracking_ext.bulk.journal.postgres import parse_url
-from vtex_tracking_ext.cli import _parser
+from vtex_tracking_ext.cli.parser.parser import build_parser
 from vtex_tracking_ext.sandbox import APP_KEY, APP_TOKEN
 
 from support.scratch import ROOT
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def services() -> Mapping[str, Any]:
-    """Return what is to run."""
+    """Return the services."""
     with (ROOT / "scripts" / "data" / "compose.yaml").open(encoding="utf-8") as file:
         document = yaml.safe_load(file)
     found: Mapping[str, Any] = document["services"]
     return found
 
 
-def test_there_are_two_workers_a_sandbox_and_a_database(services: Mapping[str, Any]) -> None:
-    """And what rings."""
+def test_the_services_refer_to_each_other(services: Mapping[str, Any]) -> None:
+    """There are a database, a sandbox, two workers and a push, and every reference to a service exists."""
     assert services.keys() == {"postgres", "sandbox", "worker", "push"}
     assert services["worker"]["deploy"] == {"replicas": 2}
     for service in services.values():
@@ -38,7 +38,7 @@ def test_there_are_two_workers_a_sandbox_and_a_database(services: Mapping[str, A
 
 def test_commands_are_those_of_the_program(services: Mapping[str, Any]) -> None:
     """With options that it knows."""
-    parser = _parser()
+    parser = build_parser()
     for name in ("sandbox", "worker", "push"):
         assert parser.parse_args(services[name]["command"]).command == name
     port = parser.parse_args(services["sandbox"]["command"]).port
@@ -55,8 +55,8 @@ def test_the_journal_is_in_the_database(services: Mapping[str, Any]) -> None:
     assert "password" not in address.parameters
 
 
-def test_no_secret_is_in_it(services: Mapping[str, Any]) -> None:
-    """But the sandbox's, which are none; the database's must be given."""
+def test_it_contains_no_secrets(services: Mapping[str, Any]) -> None:
+    """It has only the sandbox's public credentials; the database's password comes from the environment."""
     for service in services.values():
         for name, value in service.get("environment", {}).items():
             if name in {"PGPASSWORD", "POSTGRES_PASSWORD"}:
@@ -65,8 +65,8 @@ def test_no_secret_is_in_it(services: Mapping[str, Any]) -> None:
                 assert value in {APP_KEY, APP_TOKEN}
 
 
-def test_the_image_is_built_of_what_is_there(services: Mapping[str, Any]) -> None:
-    """Every file that it copies."""
+def test_the_image_copies_existing_files(services: Mapping[str, Any]) -> None:
+    """The build context is the project's root, and every copied or mounted path exists."""
     for name in ("sandbox", "worker", "push"):
         build = services[name]["build"]
         assert (ROOT / "scripts" / "data" / build["context"]).resolve() == ROOT

@@ -1,4 +1,4 @@
-"""The demo, told to end before it is over."""
+"""scripts/demo stops its sandbox when a signal ends it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from support.scratch import ROOT
 
-#: Runs the demo with its own environment taken as made, because this one has all that it needs.
+#: Runs the demo in this environment, which has everything that it needs.
 DEMO = """
 import runpy, sys
 sys.path.insert(0, sys.argv[1])
@@ -23,8 +23,8 @@ runpy.run_path(sys.argv[1] + "/demo", run_name="__main__")
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_a_demo_that_is_told_to_end_leaves_nothing_running(number: int, status: int) -> None:
-    """Its sandbox ends with it: the pipe that both write to is closed at its other end."""
+def test_a_signal_ends_the_demo_and_its_sandbox(number: int, status: int) -> None:
+    """SIGTERM or SIGINT during a push leaves no process that writes to the demo's output."""
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     command = [sys.executable, "-c", DEMO, str(ROOT / "scripts")]
     with subprocess.Popen(
@@ -34,7 +34,7 @@ def test_a_demo_that_is_told_to_end_leaves_nothing_running(number: int, status: 
             assert process.stdout is not None
             assert any(line.startswith("$ vtex-tracking push") for line in process.stdout)
             process.send_signal(number)
-            # The sandbox has the demo's stderr: as long as it runs, the output does not end.
+            # The sandbox inherits the demo's stderr, so the output ends only when both have ended.
             rest, _ = process.communicate(timeout=30)
         finally:
             with suppress(ProcessLookupError):

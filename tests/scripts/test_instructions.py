@@ -1,4 +1,4 @@
-"""What an update and a plan cost, in instructions: no more than was written down."""
+"""scripts/instructions: an update and a plan cost no more instructions than the stored counts."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def script(load_script: Callable[[str], Any]) -> Any:
-    """The script as a module."""
+    """Return the script as a module."""
     return load_script("instructions")
 
 
 @pytest.mark.parametrize(
-    ("counted", "said"),
+    ("counted", "message"),
     [(1000, None), (1049, None), (951, None), (1051, "+5% of 1,000"), (2000, "fix the regression"), (949, "is stale")],
 )
-def test_a_count_beyond_its_margin_is_told(script: Any, counted: int, said: str | None) -> None:
-    """More is a regression, and much less makes the figure worthless."""
-    verdicts = script.out_of_margin({"a": counted, "new": 5}, {"a": 1000})
-    assert ("a" in verdicts) == (said is not None)
-    assert (said or "") in verdicts.get("a", "")
+def test_a_count_outside_its_margin_is_reported(script: Any, counted: int, message: str | None) -> None:
+    """A higher count is a regression; a much lower one means that the stored count is stale."""
+    messages = script.out_of_margin({"a": counted, "new": 5}, {"a": 1000})
+    assert ("a" in messages) == (message is not None)
+    assert (message or "") in messages.get("a", "")
 
 
-def test_nothing_has_become_dearer(script: Any) -> None:
-    """Counted now, on the Python and the processor for which figures were written down."""
+def test_no_count_has_increased(script: Any) -> None:
+    """The current counts are within the margin, on a Python and a processor with stored counts."""
     stored = json.loads(script.STORED_COUNTS.read_text(encoding="utf-8"))
     if script.platform_key() not in stored:
-        pytest.skip(f"no figures were written down for {script.platform_key()}")
+        pytest.skip(f"no counts are stored for {script.platform_key()}")
     if shutil.which("valgrind") is None:
         pytest.skip("valgrind is not installed")
     counted = script.count_all()

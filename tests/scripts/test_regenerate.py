@@ -1,4 +1,4 @@
-"""From openapi.yaml to the generated client."""
+"""scripts/regenerate writes the generated client from openapi.yaml, or leaves it unchanged."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def test_two_runs_give_identical_bytes(scratch: Scratch) -> None:
-    """And those are the ones in this repository."""
+    """The generated files are those in this repository, in every run."""
     before = scratch.contents()
     shutil.rmtree(scratch.path / TREE)
     for _ in range(2):
@@ -32,7 +32,7 @@ def test_two_runs_give_identical_bytes(scratch: Scratch) -> None:
 
 
 def test_check_names_what_differs_and_changes_nothing(scratch: Scratch) -> None:
-    """A changed file, a stray one, a missing one."""
+    """``--check`` reports a changed, a missing and an unexpected file, and writes nothing."""
     (scratch.path / TREE / "client.py").write_text("# edited by hand\n")
     (scratch.path / TREE / "stray.py").touch()
     (scratch.path / TREE / "py.typed").unlink()
@@ -49,7 +49,7 @@ def test_check_names_what_differs_and_changes_nothing(scratch: Scratch) -> None:
 
 
 def test_another_limit_is_enforced_with_no_other_edit(scratch: Scratch) -> None:
-    """It changes in openapi.yaml alone, and the wrapper refuses 4001 characters with the new number."""
+    """After a limit changes in openapi.yaml, the wrapper rejects 4001 characters and names the new limit."""
     scratch.edit(f"maxLength: {EVENT_DESCRIPTION_MAX_LENGTH}", "maxLength: 4000")
     assert scratch.regenerate("--check").status == 1
     assert scratch.regenerate().status == 0
@@ -63,7 +63,7 @@ def test_another_limit_is_enforced_with_no_other_edit(scratch: Scratch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "message"),
     [
         ("openapi: 3.1.0", "openapi: [3.1.0", "is not YAML"),
         ("openapi: 3.1.0", "openapi: 3.1.0\nnonsense: 1", "is not a valid OpenAPI document"),
@@ -78,27 +78,27 @@ def test_another_limit_is_enforced_with_no_other_edit(scratch: Scratch) -> None:
         ),
     ],
 )
-def test_what_cannot_be_generated_leaves_the_old_tree(scratch: Scratch, old: str, new: str, said: str) -> None:
-    """It says why and exits with 1; a body that cannot be read does not drop its operation in silence."""
+def test_an_invalid_contract_leaves_the_old_tree(scratch: Scratch, old: str, new: str, message: str) -> None:
+    """The command exits with status 1 and the reason; an unsupported body does not omit its operation."""
     scratch.edit(old, new)
     before = scratch.contents()
     done = scratch.regenerate()
     assert done.status == 1
-    assert said in done.err
+    assert message in done.err
     assert "is unchanged" in done.err
     assert scratch.contents() == before
 
 
-def test_a_missing_contract_is_told(scratch: Scratch) -> None:
-    """With its name."""
+def test_a_missing_contract_is_reported(scratch: Scratch) -> None:
+    """The message names the file."""
     scratch.spec.unlink()
     done = scratch.regenerate()
     assert done.status == 1
     assert "openapi.yaml cannot be read" in done.err
 
 
-def test_two_values_for_one_constant_are_refused(scratch: Scratch) -> None:
-    """A parameter defined twice with other limits would leave one of them unenforced."""
+def test_two_values_for_one_constant_are_rejected(scratch: Scratch) -> None:
+    """If a parameter is defined twice with different limits, only one of them could be enforced."""
     parameter = "    OrderId:\n      name: orderId\n      in: path\n      required: true\n"
     schema = "      schema: {type: string, maxLength: 5}\n"
     other = parameter.replace("OrderId:", "OtherOrderId:") + schema
@@ -108,8 +108,8 @@ def test_two_values_for_one_constant_are_refused(scratch: Scratch) -> None:
     assert f"two values for the constant ORDER_ID_MAX_LENGTH: 5 and {ORDER_ID_MAX_LENGTH}" in done.err
 
 
-def test_the_tree_tells_where_it_comes_from() -> None:
-    """The hash of openapi.yaml and the tools' versions."""
+def test_the_tree_contains_its_provenance() -> None:
+    """``provenance.json`` has the hash of openapi.yaml and the versions of the tools."""
     provenance = json.loads((ROOT / TREE / "provenance.json").read_text(encoding="utf-8"))
     assert provenance["spec"] == "openapi.yaml"
     assert len(provenance["spec_sha256"]) == 64
@@ -117,8 +117,8 @@ def test_the_tree_tells_where_it_comes_from() -> None:
     assert (ROOT / TREE / "py.typed").exists()
 
 
-def test_an_old_tree_that_is_not_python_is_replaced(scratch: Scratch) -> None:
-    """After a merge with conflicts, say; what changes for callers cannot be told then, and that is said."""
+def test_an_invalid_old_tree_is_replaced(scratch: Scratch) -> None:
+    """If the old tree is not valid Python, as after a merge conflict, the changes for callers are unknown."""
     before = scratch.contents()
     (scratch.path / TREE / "constants.py").write_text("<<<<<<< ours\n")
     done = scratch.regenerate()
@@ -127,8 +127,8 @@ def test_an_old_tree_that_is_not_python_is_replaced(scratch: Scratch) -> None:
     assert scratch.contents() == before
 
 
-def test_files_that_come_and_go_are_named(scratch: Scratch) -> None:
-    """Those that only change are counted."""
+def test_added_and_removed_files_are_named(scratch: Scratch) -> None:
+    """Changed files are only counted."""
     (scratch.path / TREE / "client.py").write_text("# edited by hand\n")
     (scratch.path / TREE / "stray.py").touch()
     (scratch.path / TREE / "py.typed").unlink()
@@ -140,8 +140,8 @@ def test_files_that_come_and_go_are_named(scratch: Scratch) -> None:
     ]
 
 
-def test_a_folder_that_is_not_there_is_told(scratch: Scratch) -> None:
-    """As a mistake in the command."""
+def test_a_missing_folder_is_reported(scratch: Scratch) -> None:
+    """A ``--root`` that does not exist is a usage error."""
     shutil.rmtree(scratch.path / "generated")
     scratch.spec.unlink()
     scratch.path.rmdir()
@@ -150,7 +150,7 @@ def test_a_folder_that_is_not_there_is_told(scratch: Scratch) -> None:
     assert f"--root {scratch.path}: there is no such folder" in done.err
 
 
-#: Runs the script with a signal sent to it at the start of each call of a function that it uses.
+#: Runs the script, and sends it a signal at the start of each call of a given function.
 INTERRUPTED = """
 import os, pathlib, runpy, signal, subprocess, sys
 owner, name, number = {subprocess}, sys.argv[1], getattr(signal, sys.argv[2])
@@ -170,10 +170,10 @@ runpy.run_path(sys.argv[0], run_name="__main__")
     [("subprocess", "run", "is unchanged"), ("pathlib.Path", "rename", "was written")],
 )
 @pytest.mark.parametrize(("number", "status"), [("SIGTERM", 143), ("SIGINT", 130)])
-def test_an_interruption_leaves_a_whole_tree_and_nothing_else(
+def test_an_interruption_leaves_a_complete_tree(
     scratch: Scratch, owner: str, name: str, outcome: str, number: str, status: int
 ) -> None:
-    """While it builds, the old tree; between the two renames, the new one."""
+    """A signal during the build leaves the old tree, a signal between the two renames the new one."""
     stray = scratch.path / TREE / "stray.py"
     stray.touch()
     code = INTERRUPTED.replace("{subprocess}", owner)
@@ -187,10 +187,10 @@ def test_an_interruption_leaves_a_whole_tree_and_nothing_else(
 
 
 @pytest.mark.parametrize("fault", [KeyboardInterrupt, OSError])
-def test_a_swap_that_fails_puts_the_old_tree_back(
+def test_a_failed_swap_restores_the_old_tree(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, load_script: Callable[[str], Any], fault: type[BaseException]
 ) -> None:
-    """Whatever it was."""
+    """An error or a signal in the second rename undoes the first one."""
     current, fresh, old = tmp_path / "current", tmp_path / "fresh", tmp_path / "old"
     current.mkdir()
     (current / "file").touch()

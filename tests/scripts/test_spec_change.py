@@ -1,4 +1,4 @@
-"""Changes of the contract, rehearsed: each ends in a working client, or in a refusal that changes nothing."""
+"""Changes of openapi.yaml give a working generated client, or an error that leaves the old one unchanged."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 MODELS = "vtex_oms_client.models"
 
-#: What breaks the quoting of a careless generator, and what would run if it did.
+#: Text that would break, or run in, generated code without proper quoting.
 AWKWARD = 'a " and a \' and """; raise SystemExit("ran"); """ and \\ \\N{DASH} \\x \\u12 {{ 1 }} %s \\'
 
 PATTERN = r'^"\d+\\\'"""$'
 
-#: Sends the tracking update through the generated client of the scratch tree, and prints what travelled.
+#: Sends a tracking update with the generated client of the copy, and prints the request.
 SEND = """
 import httpx, json
 from vtex_oms_client import Client
@@ -36,12 +36,12 @@ print(update_tracking_status.sync("1-01", "7", client=client, body=body).receipt
 
 
 def schemas(document: Any) -> Any:
-    """Return a document's schemas."""
+    """Return the schemas of a document."""
     return document["components"]["schemas"]
 
 
-def travelled(event: str) -> str:
-    """Return what :data:`SEND` prints for an event's further fields, written as JSON."""
+def printed_request(event: str) -> str:
+    """Return the output of :data:`SEND` for an event in JSON."""
     return (
         "PUT /api/oms/pvt/orders/1-01/invoice/7/tracking "
         f'{{"deliveredDate": null, "events": [{event}], "isDelivered": false}}\nabc\n'
@@ -49,13 +49,13 @@ def travelled(event: str) -> str:
 
 
 def test_a_new_field_can_be_sent(scratch: Scratch) -> None:
-    """And the summary names it; the wrapper goes on as before."""
+    """The summary names the field, the generated client sends it, and the wrapper still works."""
     scratch.change(lambda document: schemas(document)["Event"]["properties"].update(zip={"type": "string"}))
     done = scratch.regenerate()
     assert done.status == 0, done.err
     assert done.out.splitlines()[:-1] == [f"added    {MODELS}.event.Event.zip_: str | Unset = UNSET"]
     sent = scratch.run(SEND.format(event='city="Rio", zip_="20000"'))
-    assert sent == travelled(
+    assert sent == printed_request(
         '{"city": "Rio", "date": "2015-06-23", "description": "Coletado", "state": "RJ", "zip": "20000"}'
     )
     assert "TrackingClient" in scratch.run(
@@ -63,8 +63,8 @@ def test_a_new_field_can_be_sent(scratch: Scratch) -> None:
     )
 
 
-def test_a_renamed_field_is_told_as_gone_and_new(scratch: Scratch) -> None:
-    """Those who wrote the old name see which one it was."""
+def test_a_renamed_field_is_reported_as_removed_and_added(scratch: Scratch) -> None:
+    """The summary has both names, and the new one can be sent."""
 
     def rename(document: Any) -> None:
         event = schemas(document)["Event"]
@@ -82,7 +82,7 @@ def test_a_renamed_field_is_told_as_gone_and_new(scratch: Scratch) -> None:
 
 
 def test_a_field_made_required_changes_its_signature(scratch: Scratch) -> None:
-    """It loses its default."""
+    """The summary shows the field without its default."""
 
     def require(document: Any) -> None:
         schemas(document)["Order"]["required"] = ["orderId"]
@@ -99,8 +99,8 @@ def test_a_field_made_required_changes_its_signature(scratch: Scratch) -> None:
     assert scratch.run(code) == "{'orderId': '1-01'}\n"
 
 
-def test_another_limit_is_told_with_both_numbers(scratch: Scratch) -> None:
-    """It is a constant, which the wrapper reads."""
+def test_a_changed_limit_is_reported_with_both_values(scratch: Scratch) -> None:
+    """The limit is a constant, and the summary has its old and new value."""
     scratch.edit(f"maxLength: {EVENT_DESCRIPTION_MAX_LENGTH}", "maxLength: 4000")
     done = scratch.regenerate()
     assert done.out.splitlines()[:-1] == [
@@ -111,7 +111,7 @@ def test_another_limit_is_told_with_both_numbers(scratch: Scratch) -> None:
 
 
 def test_a_new_operation_can_be_called(scratch: Scratch) -> None:
-    """Sync and async, and its method and path are constants."""
+    """The operation has a sync and an async function, and constants for its method and path."""
 
     def add(document: Any) -> None:
         document["paths"]["/api/oms/pvt/ping"] = {
@@ -133,8 +133,8 @@ def test_a_new_operation_can_be_called(scratch: Scratch) -> None:
     assert scratch.run(code) == "204\n"
 
 
-def test_an_operation_that_goes_is_told(scratch: Scratch) -> None:
-    """With what belonged to it."""
+def test_a_removed_operation_is_reported(scratch: Scratch) -> None:
+    """The summary names the functions of the operation."""
     scratch.change(lambda document: document["paths"].pop("/api/oms/pvt/orders/{orderId}"))
     done = scratch.regenerate()
     assert done.status == 0, done.err
@@ -143,7 +143,7 @@ def test_an_operation_that_goes_is_told(scratch: Scratch) -> None:
 
 @pytest.mark.parametrize("name", ["class", "None", "async"])
 def test_a_schema_named_like_a_keyword_works(scratch: Scratch, name: str) -> None:
-    """Under a name that Python can say."""
+    """The schema and its fields get names that are valid in Python."""
 
     def add(document: Any) -> None:
         schemas(document)[name] = {"type": "object", "properties": {"from": {"type": "string"}}}
@@ -157,7 +157,7 @@ def test_a_schema_named_like_a_keyword_works(scratch: Scratch, name: str) -> Non
 
 
 def test_quotes_and_backslashes_stay_text(scratch: Scratch) -> None:
-    """In prose, in names, in defaults, in enumerations and in patterns."""
+    """Descriptions, names, defaults, enumerations and patterns cannot break or run in the generated code."""
 
     def add(document: Any) -> None:
         order = schemas(document)["Order"]
@@ -183,28 +183,30 @@ def test_quotes_and_backslashes_stay_text(scratch: Scratch) -> None:
 
 
 @pytest.mark.parametrize("name", ["Any", "UNSET", "event"])
-def test_a_schema_whose_name_collides_is_refused(scratch: Scratch, name: str) -> None:
-    """With one of Python's, the generator's, or another schema's."""
+def test_a_schema_with_a_colliding_name_is_rejected(scratch: Scratch, name: str) -> None:
+    """The name is one of Python's, of the generator's, or of another schema."""
 
     def add(document: Any) -> None:
         schemas(document)[name] = {"type": "object", "properties": {"a": {"type": "string"}}}
         schemas(document)["Order"]["properties"]["extra"] = {"$ref": f"#/components/schemas/{name}"}
 
-    refused(scratch, add, name)
+    assert_rejected(scratch, add, name)
 
 
 @pytest.mark.parametrize("name", ["to_dict", "additional_properties", "d", "cls"])
-def test_a_field_whose_name_collides_is_refused(scratch: Scratch, name: str) -> None:
-    """With what the generator writes into the model."""
-    refused(scratch, lambda document: schemas(document)["Receipt"]["properties"].update({name: {"type": "string"}}), "")
+def test_a_field_with_a_colliding_name_is_rejected(scratch: Scratch, name: str) -> None:
+    """The name is one that the generator uses in every model."""
+    assert_rejected(
+        scratch, lambda document: schemas(document)["Receipt"]["properties"].update({name: {"type": "string"}}), ""
+    )
 
 
 @pytest.mark.parametrize(
     ("media_type", "schema"),
     [("application/x-unknown", {"type": "object"}), ("application/json", {"type": "tuple"})],
 )
-def test_a_body_that_cannot_be_built_is_refused(scratch: Scratch, media_type: str, schema: Any) -> None:
-    """Rather than its operation left out in silence."""
+def test_an_unsupported_body_is_rejected(scratch: Scratch, media_type: str, schema: Any) -> None:
+    """The generator would omit the operation with only a warning."""
 
     def change(document: Any) -> None:
         for item in document["paths"].values():
@@ -212,15 +214,15 @@ def test_a_body_that_cannot_be_built_is_refused(scratch: Scratch, media_type: st
                 if "requestBody" in operation:
                     operation["requestBody"]["content"] = {media_type: {"schema": schema}}
 
-    refused(scratch, change, "")
+    assert_rejected(scratch, change, "")
 
 
-def refused(scratch: Scratch, change: Callable[[Any], object], said: str) -> None:
-    """Change the contract, and see that the tree stays what it was."""
+def assert_rejected(scratch: Scratch, change: Callable[[Any], object], message: str) -> None:
+    """Change the contract, and check that the command fails and leaves the tree unchanged."""
     scratch.change(change)
     before = scratch.contents()
     done = scratch.regenerate()
     assert done.status == 1, done.out
     assert "is unchanged" in done.err
-    assert said in done.err
+    assert message in done.err
     assert scratch.contents() == before

@@ -1,4 +1,4 @@
-"""The wheel, installed alone, with the source tree out of reach."""
+"""The built wheel works without the source tree and without extras."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with the wheel and what it requires without extras, and nothing else."""
+    """Return a folder with the wheel and its dependencies, and nothing else."""
     folder = tmp_path_factory.mktemp("wheel")
     source = folder / "source"
     shutil.copytree(ROOT, source, ignore=shutil.ignore_patterns(".git", ".venvs", "tests", "__pycache__", ".*_cache"))
@@ -37,7 +37,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def required(name: str) -> set[str]:
-    """Return the distributions that one needs without extras, and theirs."""
+    """Return the dependencies of a distribution without extras, recursively."""
     found: set[str] = set()
     for requirement in importlib.metadata.requires(name) or []:
         if ";" not in requirement:
@@ -47,15 +47,15 @@ def required(name: str) -> set[str]:
 
 
 def run(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run Python with that folder and the standard library alone."""
+    """Run Python with only that folder and the standard library."""
     command = [sys.executable, "-S", *arguments]
     return subprocess.run(
         command, check=False, capture_output=True, text=True, cwd=home.parent, env={"PYTHONPATH": str(home)}
     )
 
 
-def test_it_brings_both_packages_and_their_data(home: Path) -> None:
-    """The generated client under its own name, the markers for type checkers, the report's and the sandbox's files."""
+def test_it_contains_both_packages_and_their_data(home: Path) -> None:
+    """The wheel has the generated client, the typing markers, and the files of the report and the sandbox."""
     for name in (
         "vtex_oms_client/py.typed",
         "vtex_oms_client/provenance.json",
@@ -69,7 +69,7 @@ def test_it_brings_both_packages_and_their_data(home: Path) -> None:
 
 
 def test_the_command_runs(home: Path) -> None:
-    """Help, and a call as far as it goes without a server."""
+    """Help works; a call without settings and a missing extra exit with status 3 and a message."""
     done = run(home, str(home / "bin" / "vtex-tracking"), "--help")
     assert done.returncode == 0, done.stderr
     assert "push" in done.stdout
@@ -82,7 +82,7 @@ def test_the_command_runs(home: Path) -> None:
 
 
 def test_the_clients_can_be_made(home: Path) -> None:
-    """httpx and attrs are all they need."""
+    """A client needs only the dependencies without extras."""
     code = "import vtex_tracking_ext as v; print(v.TrackingClient('mystore', user_token='MADEUP'))"
     done = run(home, "-c", code)
     assert done.returncode == 0, done.stderr

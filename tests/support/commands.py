@@ -1,4 +1,4 @@
-"""How a command of the command line ended."""
+"""The result of a command."""
 
 from attrs import frozen
 

@@ -1,4 +1,4 @@
-"""Holds requests and answers against openapi.yaml, or another document, with openapi-core."""
+"""Validate requests and responses against openapi.yaml, or another document, with openapi-core."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 SPEC = OpenAPI.from_file_path(str(ROOT / "openapi.yaml"))
 
-#: The servers of openapi.yaml are VTEX's; whatever host a test calls stands for one of them.
+#: A server of openapi.yaml, in place of the host that a test calls.
 HOST = "https://apiexamples.vtexcommercestable.com.br"
 
 
 class SentRequest:
-    """A request as openapi-core wants to see it."""
+    """A request in the form that openapi-core requires."""
 
     host_url = HOST
     path_pattern = None
@@ -37,8 +37,8 @@ class SentRequest:
         )
 
 
-class ReceivedAnswer:
-    """An answer as openapi-core wants to see it."""
+class ReceivedResponse:
+    """A response in the form that openapi-core requires."""
 
     def __init__(self, status: int, headers: Iterable[tuple[str, str]], body: bytes) -> None:
         self.status_code = status
@@ -50,7 +50,7 @@ class ReceivedAnswer:
 def check_request(
     method: str, path: str, headers: Iterable[tuple[str, str]], body: bytes, spec: OpenAPI = SPEC
 ) -> SentRequest:
-    """Raise unless the request is one that the document describes, credentials included."""
+    """Raise an error unless a request conforms to the document, credentials included."""
     request = SentRequest(method, path, headers, body)
     spec.validate_request(request)
     return request
@@ -59,14 +59,14 @@ def check_request(
 def check_answer(
     request: SentRequest, status: int, headers: Iterable[tuple[str, str]], body: bytes, spec: OpenAPI = SPEC
 ) -> None:
-    """Raise unless the answer is one that the document describes for the request."""
-    spec.validate_response(request, ReceivedAnswer(status, headers, body))
+    """Raise an error unless a response conforms to the document."""
+    spec.validate_response(request, ReceivedResponse(status, headers, body))
 
 
 def upstream(path: Path) -> tuple[OpenAPI, set[str]]:
-    """Return VTEX's own document (JSON) to check against, and the statuses that it documents.
+    """Load VTEX's own document in JSON, and return it with the statuses that it documents.
 
-    Its header parameters Accept and Content-Type are left out, as OpenAPI asks readers to do.
+    Its header parameters Accept and Content-Type are removed, because OpenAPI ignores such parameters.
     """
     document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     statuses: set[str] = set()

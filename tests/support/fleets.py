@@ -1,4 +1,4 @@
-"""What tests of a fleet share: a journal with its tables, rows, doorbells, and workers that run in a thread."""
+"""Helpers for tests of a fleet: a journal with its tables, rows, tasks, and workers that run in a thread."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from vtex_tracking_ext.bulk.journal.account_name import account_name_of
 from vtex_tracking_ext.bulk.journal.entries import PackageKey, Selection
 from vtex_tracking_ext.bulk.journal.postgres import PostgresJournal
 from vtex_tracking_ext.fleet.account_pace import Paces
-from vtex_tracking_ext.fleet.enqueue import Ringing
-from vtex_tracking_ext.fleet.tables import prepare
+from vtex_tracking_ext.fleet.enqueue import TaskQueue
+from vtex_tracking_ext.fleet.tables import create_or_upgrade
 from vtex_tracking_ext.fleet.task import make_app
 from vtex_tracking_ext.fleet.work import Work
-from vtex_tracking_ext.fleet.worker import Rhythm, Worker
+from vtex_tracking_ext.fleet.worker import Worker, WorkerIntervals
 from vtex_tracking_ext.sandbox import APP_KEY, APP_TOKEN, Oms
 
 from support.journaled import row
@@ -29,15 +29,15 @@ if TYPE_CHECKING:
 
     from vtex_tracking_ext.bulk.journal.entries import State
 
-#: Seconds that a test waits at most for what comes at once.
+#: Seconds that a test waits for something at most.
 PATIENCE = 30.0
 
-#: A worker that sweeps every second, and waits for nothing.
-HASTY = Rhythm(look=0.1, stalled_after=0.5, sweep="* * * * * *")
+#: A worker that sweeps every second and polls often.
+HASTY = WorkerIntervals(poll_seconds=0.1, stalled_seconds=0.5, sweep_cron="* * * * * *")
 
 
-class Doorbell(NamedTuple):
-    """A doorbell as it stands in Procrastinate's table."""
+class StoredTask(NamedTuple):
+    """A task in Procrastinate's table."""
 
     id: int
     queue: str
@@ -52,7 +52,7 @@ def opened(url: str) -> Iterator[PostgresJournal]:
     """Open a journal with the fleet's tables beside it."""
     with PostgresJournal.open(url) as journal:
         with journal.connections.connection() as connection:
-            prepare(connection)
+            create_or_upgrade(connection)
         yield journal
 
 
@@ -95,18 +95,18 @@ def states(journal: PostgresJournal, account: str = "mystore") -> Counter[State]
     return journal.counts().get(account, Counter())
 
 
-def doorbells(journal: PostgresJournal) -> list[Doorbell]:
-    """Return all doorbells, in the order in which they were rung; the sweep's are left out."""
+def stored_tasks(journal: PostgresJournal) -> list[StoredTask]:
+    """Return the tasks of packages in the order in which they were added."""
     with journal.connections.connection() as connection:
         found = connection.execute(
             "SELECT id, queue_name, lock, priority, status::text, args ->> 'order_id' FROM procrastinate_jobs "
             "WHERE task_name = 'vtex_tracking.drain' ORDER BY id"
         )
-        return [Doorbell(*values) for values in found]
+        return [StoredTask(*values) for values in found]
 
 
-def take_up(journal: PostgresJournal, number: int = 1, queues: Sequence[str] | None = None) -> list[PackageKey]:
-    """Have Procrastinate take up doorbells, as a worker of it that dies at once, and return their packages."""
+def fetch_tasks(journal: PostgresJournal, number: int = 1, queues: Sequence[str] | None = None) -> list[PackageKey]:
+    """Start tasks as a worker that dies at once, and return their packages."""
 
     async def fetch() -> list[PackageKey]:
         app = make_app(journal.address, _nothing, _nothing)
@@ -121,7 +121,7 @@ def take_up(journal: PostgresJournal, number: int = 1, queues: Sequence[str] | N
 
 
 def until(predicate: Callable[[], object]) -> None:
-    """Return when something holds in the database, which tells nobody."""
+    """Poll until a condition on the database is true."""
     end = time.monotonic() + PATIENCE
     while not predicate():
         assert time.monotonic() < end
@@ -142,12 +142,12 @@ def orders(packages: int, **settings: Any) -> Oms:
 
 
 def shown(oms: Oms, number: int) -> list[str]:
-    """Return the texts that were truly recorded on an order, oldest first."""
+    """Return the event texts recorded on an order, oldest first."""
     return [event["description"] for event in oms.applied(order(number), "1")]
 
 
-class Seen:
-    """What a worker told, to wait for."""
+class ResultRecorder:
+    """Collects the results that a worker reports, and waits for them."""
 
     def __init__(self) -> None:
         self.news: list[DeliveryResult] = []
@@ -155,7 +155,7 @@ class Seen:
         self._changed = threading.Condition()
 
     def __call__(self, news: DeliveryResult | AccountPause) -> None:
-        """Take in what happened."""
+        """Collect a result or a pause."""
         with self._changed:
             if isinstance(news, DeliveryResult):
                 self.news.append(news)
@@ -168,17 +168,17 @@ class Seen:
         return sum(len(news.entries) for news in self.news if news.outcome == outcome)
 
     def wait_for(self, predicate: Callable[[], object]) -> None:
-        """Return when something holds, which is looked at whenever something happened."""
+        """Wait until a condition is true; it is checked after each result."""
         with self._changed:
             assert self._changed.wait_for(predicate, PATIENCE), (self.news, self.pauses)
 
 
 class Fleet:
-    """A worker in this process, in a thread, with what it serves.
+    """A worker in a thread of this process.
 
     Attributes:
-        seen: What it told.
-        label: Name of its account in the journal.
+        seen: The results that it reported.
+        label: Its account, as the journal names it.
     """
 
     def __init__(
@@ -189,31 +189,31 @@ class Fleet:
         rate: float = 200.0,
         options: DeliveryOptions | None = None,
         concurrency: int = 4,
-        rhythm: Rhythm = HASTY,
+        intervals: WorkerIntervals = HASTY,
     ) -> None:
         self.journal = journal
-        self.seen = Seen()
+        self.seen = ResultRecorder()
         self.client = client_at(url)
         self.label = account_name_of(self.client)
         store = Paces(journal.connections)
         self.work = Work(journal, store, lambda _: self.client, rate, options or DeliveryOptions(), self.seen)
-        self.worker = Worker(journal, self.work, [self.label], concurrency, rhythm)
+        self.worker = Worker(journal, self.work, [self.label], concurrency, intervals)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._began = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="worker")
 
     def start(self) -> None:
-        """Start it."""
+        """Start the worker."""
         self._thread.start()
         assert self._began.wait(PATIENCE)
 
     def stop(self) -> None:
-        """Tell it to end."""
+        """Stop the worker."""
         assert self._loop is not None
         self._loop.call_soon_threadsafe(self.worker.stop)
 
     def join(self) -> None:
-        """Wait for its end."""
+        """Wait for the end of the worker."""
         self._thread.join(PATIENCE)
         assert not self._thread.is_alive()
         self.client.close()
@@ -232,10 +232,10 @@ class Fleet:
         await self.worker.run()
 
 
-def ring(journal: PostgresJournal) -> int:
-    """Ring for all packages that lack a doorbell."""
-    ringing = Ringing(journal.connections)
-    return ringing.ring(ringing.lacking())
+def add_tasks(journal: PostgresJournal) -> int:
+    """Add a task for each package that needs one."""
+    tasks = TaskQueue(journal.connections)
+    return tasks.add(tasks.packages_without_task())
 
 
 async def _nothing(*_: object) -> None:

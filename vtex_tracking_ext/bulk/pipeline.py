@@ -24,10 +24,10 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 
 from vtex_tracking_ext.client_async import AsyncTrackingClient
+from vtex_tracking_ext.config.defaults import DEFAULT_RATE
 from vtex_tracking_ext.errors import ConfigurationError
 
 from .delivery.accounts import MultiAccountDelivery, count_states
-from .delivery.pace import DEFAULT_RATE
 from .input.python_rows import check_rows
 from .journal.account_name import account_name_of
 from .journal.opening import open_journal

@@ -1,8 +1,7 @@
-"""The command line: thin. It parses, calls, prints; each command imports what it needs when it runs."""
+"""The command line: parses arguments, runs a command, prints. Each command imports what it needs when it runs."""
 
 from __future__ import annotations
 
-import argparse
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -10,21 +9,15 @@ from vtex_tracking_ext.errors import VtexTrackingError
 from vtex_tracking_ext.text import visible
 
 from . import output
-from .exit_codes import Status, status_of
-from .parser.commands import ShowVersion, add_commands
+from .exit_codes import ExitCode, exit_code_of
+from .parser.parser import build_parser
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-_OUR_MISTAKE = (
-    "vtex-tracking {}: ended by a mistake of its own; what was on its way may have been applied or not. A push can be "
-    "run again, and settles that first."
-)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit status (see :class:`.status.Status`)."""
+    """Run one command and return its exit status (see :class:`.exit_codes.ExitCode`)."""
     output.prepare()
     try:
         return _run(arguments)
@@ -32,33 +25,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         output.finish()
 
 
-def _run(arguments: Sequence[str] | None) -> Status:
-    parsed = _parser().parse_args(arguments)
+def _run(arguments: Sequence[str] | None) -> ExitCode:
+    parsed = build_parser().parse_args(arguments)
     try:
-        command = import_module(f".{parsed.module}", __name__)
-        status: Status = getattr(command, parsed.function)(parsed)
+        module = import_module(f".{parsed.module}", __name__)
+        exit_code: ExitCode = getattr(module, parsed.command)(parsed)
     except VtexTrackingError as error:
         output.warn(f"vtex-tracking {parsed.command}: {visible(str(error), 4000)}")
-        return status_of(error)
+        return exit_code_of(error)
     except KeyboardInterrupt:
         output.warn(f"vtex-tracking {parsed.command}: interrupted.")
-        return Status.INTERRUPTED
-    except Exception:  # noqa: BLE001 - a mistake of this program: what was on its way may have been applied
-        from traceback import format_exc  # noqa: PLC0415 - no command that goes well needs it
+        return ExitCode.INTERRUPTED
+    except Exception:  # noqa: BLE001 - a bug of this program, at a time when a call may have been applied
+        from traceback import format_exc  # noqa: PLC0415 - needed here only
 
-        lines = format_exc().splitlines()
-        output.warn("\n".join([*(visible(line, 4000) for line in lines), _OUR_MISTAKE.format(parsed.command)]))
-        return Status.UNKNOWN
-    return status
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="vtex-tracking",
-        description="Tell VTEX stores where their parcels are.",
-        epilog="Exit status: 0 all applied, 1 some refused, 2 usage or input, 3 configuration or credentials, "
-        "4 outcomes unknown remain, 5 incomplete (run again to resume), 130 interrupted.",
-    )
-    parser.add_argument("--version", action=ShowVersion, help="show program's version number and exit")
-    add_commands(parser.add_subparsers(dest="command", required=True, metavar="COMMAND"))
-    return parser
+        lines = [visible(line, 4000) for line in format_exc().splitlines()]
+        output.warn(
+            "\n".join(lines) + f"\nvtex-tracking {parsed.command}: internal error; calls in flight may have been "
+            "applied or not. A push can be run again: it checks their outcome first."
+        )
+        return ExitCode.UNKNOWN
+    return exit_code

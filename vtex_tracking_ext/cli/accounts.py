@@ -1,33 +1,32 @@
-"""The stores of a run: the one that options or the environment name, and those that rows name."""
+"""The accounts of a run, and their clients, from a command's options, profiles and the environment."""
 
 from __future__ import annotations
 
 import os
 from contextlib import suppress
-from typing import TYPE_CHECKING, Self
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from attrs import asdict, fields
 
 from vtex_tracking_ext.bulk.journal.account_name import account_name_at, account_name_of
-from vtex_tracking_ext.config.credentials import server_url
-from vtex_tracking_ext.config.profiles import load_profiles
+from vtex_tracking_ext.client import TrackingClient
+from vtex_tracking_ext.config.credentials import CREDENTIALS_HELP, Settings, server_url, settings_from_env
+from vtex_tracking_ext.config.profiles import load_profile, load_profiles, profiles_path
 from vtex_tracking_ext.errors import ConfigurationError
 from vtex_tracking_ext.text import quoted, visible
-
-from .connection import client_of, profile_file, settings_from
 
 if TYPE_CHECKING:
     import argparse
 
-    from vtex_tracking_ext.client import TrackingClient
-    from vtex_tracking_ext.config.credentials import Settings
-
 
 class Accounts:
-    """Makes a client for each account when it is first asked for, and closes them all. A context manager.
+    """Creates a client for each account when it is first needed, and closes them all. A context manager.
 
-    Rows without an account go to the run's own. Another account needs a profile of its own, because credentials are one
-    store's; of several for one account it is the one that is named after it.
-    Where an option or the environment has the run call another address, such as a sandbox's, a profile must say where
-    its account is called: else a trial would reach the other stores themselves.
+    Rows without an account use the run's own. Another account needs a profile of its own, because credentials belong
+    to one store. If several profiles have the account, the one that is named after it is used.
+    If an option or the environment sets another base URL, such as a sandbox's, the profile must set one as well:
+    otherwise a trial run would call the real store.
 
     Args:
         parsed: The command's options.
@@ -35,16 +34,21 @@ class Accounts:
 
     def __init__(self, parsed: argparse.Namespace) -> None:
         self._parsed = parsed
-        self._own = settings_from(parsed, os.environ)
-        is_by_profile = parsed.profile or os.environ.get("VTEX_PROFILE")
-        self._elsewhere: str = parsed.base_url or ("" if is_by_profile else os.environ.get("VTEX_BASE_URL", ""))
+        self._own = read_settings(parsed)
+        has_profile = parsed.profile or os.environ.get("VTEX_PROFILE")
+        self._base_url: str = parsed.base_url or ("" if has_profile else os.environ.get("VTEX_BASE_URL", ""))
         self._profiles: dict[str, dict[str, Settings]] | None = None
         self._clients: dict[str, TrackingClient] = {}
 
     @property
     def own(self) -> str:
-        """Name of the run's own account, in lower case, or empty where none is named."""
+        """Name of the run's own account, in lower case, or empty if it has no account."""
         return (self._own.account or "").lower()
+
+    @property
+    def clients(self) -> tuple[TrackingClient, ...]:
+        """The clients created so far."""
+        return tuple(self._clients.values())
 
     def client(self, account: str = "") -> TrackingClient:
         """Return the client of an account, or of the run's own.
@@ -54,87 +58,115 @@ class Accounts:
         """
         name = account.lower() or self.own
         if name not in self._clients:
-            settings = self._own if name == self.own else self._profile(account)
-            self._clients[name] = client_of(settings, self._parsed)
+            self._clients[name] = make_client(self._parsed, self._settings(name))
         return self._clients[name]
 
-    def labels(self) -> dict[str, str]:
-        """Return the journal's names of all accounts whose credentials are at hand, with the accounts' own names."""
-        settings = [self._own, *(one for profiles in self._by_account().values() for one in profiles.values())]
-        usable = {one.account.lower() for one in settings if one.account and one.has_credentials()}
-        found = {}
-        for account in sorted(usable):
-            with suppress(ConfigurationError):  # told when it is asked for
-                found[self._label(account)] = account
-        return found
-
-    def client_of_label(self, label: str) -> TrackingClient:
-        """Return the client of an account by its name in the journal.
+    def client_for(self, journal_account: str) -> TrackingClient:
+        """Return the client of an account as the journal names it.
 
         Raises:
             ConfigurationError: There are no credentials for it, or they are for another address.
         """
-        client = self.client(label.partition("@")[0])
-        if account_name_of(client) != label:
-            raise ConfigurationError(f"they were meant for another address than {client.base_url}")
+        client = self.client(journal_account.partition("@")[0])
+        if account_name_of(client) != journal_account:
+            raise ConfigurationError(f"recorded for another address than {client.base_url}")
         return client
 
-    @property
-    def made(self) -> tuple[TrackingClient, ...]:
-        """The clients that were asked for so far."""
-        return tuple(self._clients.values())
-
-    def close(self) -> None:
-        """Close every client."""
-        for client in self._clients.values():
-            client.close()
+    def journal_accounts(self) -> list[str]:
+        """Return all accounts that have credentials, as the journal names them, sorted."""
+        settings = [self._own, *(one for profiles in self._by_account().values() for one in profiles.values())]
+        names = []
+        for account in {one.account.lower() for one in settings if one.account and one.has_credentials()}:
+            with suppress(ConfigurationError):  # reported if the account is used
+                one = self._settings(account)
+                names.append(account_name_at(account, server_url(account, one.environment, one.base_url)))
+        return sorted(names)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.close()
+        for client in self._clients.values():
+            client.close()
 
-    def _profile(self, account: str) -> Settings:
-        path = profile_file(self._parsed, os.environ)
-        profiles = self._by_account().get(account.lower())
+    def _settings(self, account: str) -> Settings:
+        """Return the settings of an account in lower case: the run's own, or those of its profile."""
+        if account == self.own:
+            return self._own
+        path = profile_file(self._parsed)
+        profiles = self._by_account().get(account)
         if profiles is None:
             known = ", ".join(map(quoted, self._by_account())) or "none"
-            also = (
-                f"the account of this run is {quoted(self.own)}" if self.own else "this run has no account of its own"
-            )
+            own = f"the account of this run is {quoted(self.own)}" if self.own else "this run has no account of its own"
             raise ConfigurationError(
-                f"{quoted(account, 60)} has no profile in {path} (it has: {known}), and {also}; write a profile for "
-                "it, see vtex-tracking push --help"
+                f"{quoted(account, 60)} has no profile in {path} (accounts with a profile: {known}), and {own}; add a "
+                "profile for it, see vtex-tracking push --help"
             )
-        if len(profiles) > 1:  # such as a store's and its sandbox's: nothing but its name tells the one that is meant
-            profiles = {name: settings for name, settings in profiles.items() if name.lower() == account.lower()} or (
-                profiles
-            )
+        if len(profiles) > 1:  # such as one of the store and one of its sandbox
+            profiles = {name: one for name, one in profiles.items() if name.lower() == account} or profiles
         if len(profiles) > 1:
             raise ConfigurationError(
                 f"{quoted(account, 60)} has several profiles in {path}: {', '.join(map(quoted, profiles))}; name "
                 "the one to use after the account"
             )
         (profile,) = profiles.values()
-        if self._elsewhere and profile.base_url is None:
+        if self._base_url and profile.base_url is None:
             raise ConfigurationError(
-                f"this run calls {visible(self._elsewhere)}, and the profile of {quoted(account, 60)} in {path} does "
-                "not say where to call; write a base_url into it"
+                f"this run calls {visible(self._base_url)}, and the profile of {quoted(account, 60)} in {path} has no "
+                "base_url; add one"
             )
         return profile
 
     def _by_account(self) -> dict[str, dict[str, Settings]]:
         """Return the profiles of each account, by their names."""
         if self._profiles is None:
-            path = profile_file(self._parsed, os.environ)
-            is_asked_for = self._parsed.profiles is not None or path.exists()
+            path = profile_file(self._parsed)
+            is_required = self._parsed.profiles is not None or path.exists()
             self._profiles = {}
-            for name, settings in load_profiles(path).items() if is_asked_for else ():
+            for name, settings in load_profiles(path).items() if is_required else ():
                 self._profiles.setdefault((settings.account or "").lower(), {})[name] = settings
         return self._profiles
 
-    def _label(self, account: str) -> str:
-        """Return an account's name in the journal; it costs no client."""
-        settings = self._own if account == self.own else self._profile(account)
-        return account_name_at(account, server_url(account, settings.environment, settings.base_url))
+
+def make_client(parsed: argparse.Namespace, settings: Settings | None = None) -> TrackingClient:
+    """Return a client that is connected as the options say.
+
+    Args:
+        parsed: The command's options.
+        settings: The account and its credentials; by default, those of the options.
+
+    Raises:
+        ConfigurationError: Something is missing or cannot be used; the message says where to get it.
+    """
+    settings = settings or read_settings(parsed)
+    if settings.account is None:
+        raise ConfigurationError(
+            "account is missing: give --account or --profile, or set VTEX_ACCOUNT. "
+            "It is the name of the VTEX account that fulfils the orders."
+        )
+    if not settings.has_credentials():
+        raise ConfigurationError(
+            "No credentials: give --app-key and --app-token, or --user-token; or set VTEX_APP_KEY and VTEX_APP_TOKEN, "
+            f"or VTEX_USER_TOKEN; or write them into the profile file, {profile_file(parsed)}. {CREDENTIALS_HELP}."
+        )
+    options: dict[str, Any] = {name: getattr(parsed, name) for name in ("timeout", "ca_file", "proxy")}
+    options = {name: value for name, value in options.items() if value is not None}
+    return TrackingClient(**asdict(settings), **options)
+
+
+def read_settings(parsed: argparse.Namespace) -> Settings:
+    """Return the options, completed from the named profile, or else from the environment and the account's profile."""
+    options = Settings(**{attribute.name: getattr(parsed, attribute.name) for attribute in fields(Settings)})
+    path = profile_file(parsed)
+    name = parsed.profile or os.environ.get("VTEX_PROFILE")
+    if name:
+        return options.with_defaults(load_profile(path, name))
+    settings = options.with_defaults(settings_from_env(os.environ))
+    if settings.account is not None and not settings.has_credentials() and (parsed.profiles or path.exists()):
+        return settings.with_defaults(load_profiles(path).get(settings.account, Settings()))
+    return settings
+
+
+def profile_file(parsed: argparse.Namespace) -> Path:
+    """Return the path of the profile file."""
+    return profiles_path(os.environ) if parsed.profiles is None else Path(parsed.profiles)

@@ -1,25 +1,14 @@
-"""Exit statuses, the same for every command."""
+"""The exit statuses of all commands."""
 
 from __future__ import annotations
 
 from enum import IntEnum
 
-from vtex_tracking_ext.errors import (
-    AuthenticationError,
-    ConfigurationError,
-    InvalidUpdateError,
-    NotSentError,
-    OutcomeUnknownError,
-    PermissionDeniedError,
-    RateLimitedError,
-    ReadFailedError,
-    RefusedError,
-    VtexTrackingError,
-)
+from vtex_tracking_ext import errors
 
 
-class Status(IntEnum):
-    """What a command's exit status says."""
+class ExitCode(IntEnum):
+    """Exit status of a command."""
 
     OK = 0
     REFUSED = 1
@@ -30,22 +19,19 @@ class Status(IntEnum):
     INTERRUPTED = 130
 
 
-_BY_ERROR: tuple[tuple[type[VtexTrackingError], Status], ...] = (
-    (ConfigurationError, Status.CONFIGURATION),
-    (AuthenticationError, Status.CONFIGURATION),
-    (PermissionDeniedError, Status.CONFIGURATION),
-    (InvalidUpdateError, Status.USAGE),
-    (OutcomeUnknownError, Status.UNKNOWN),
-    (RateLimitedError, Status.INCOMPLETE),
-    (NotSentError, Status.INCOMPLETE),
-    (ReadFailedError, Status.INCOMPLETE),
-    (RefusedError, Status.REFUSED),
-)
+#: In this order, because some errors are subclasses of RefusedError.
+_ERRORS = {
+    ExitCode.CONFIGURATION: (errors.ConfigurationError, errors.AuthenticationError, errors.PermissionDeniedError),
+    ExitCode.UNKNOWN: (errors.OutcomeUnknownError,),
+    ExitCode.INCOMPLETE: (errors.RateLimitedError, errors.NotSentError, errors.ReadFailedError),
+    ExitCode.REFUSED: (errors.RefusedError,),
+}
 
 
-def status_of(error: VtexTrackingError) -> Status:
-    """Return the exit status of a command that ended in ``error``; what is left over is bad input."""
-    from vtex_tracking_ext.bulk.journal.interface import JournalError  # noqa: PLC0415 - so that --help is quick
+def exit_code_of(error: errors.VtexTrackingError) -> ExitCode:
+    """Return the exit status for an error. Other errors than those listed come from invalid input."""
+    from vtex_tracking_ext.bulk.journal.interface import JournalError  # noqa: PLC0415 - for quick --help
 
-    kinds = ((JournalError, Status.CONFIGURATION), *_BY_ERROR)
-    return next((status for kind, status in kinds if isinstance(error, kind)), Status.USAGE)
+    if isinstance(error, JournalError):
+        return ExitCode.CONFIGURATION
+    return next((code for code, kinds in _ERRORS.items() if isinstance(error, kinds)), ExitCode.USAGE)

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: during a run the first lets it end in order, the second ends the process at once."""
+"""Ctrl-C and SIGTERM: during a run, the first lets it finish the calls in flight, the second ends the process."""
 
 from __future__ import annotations
 
@@ -7,59 +7,62 @@ import signal
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from .exit_codes import Status
+from .exit_codes import ExitCode
 from .output import warn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
-class Interrupts:
-    """Counts them.
+class StopHandler:
+    """A signal handler that stops a run at the first signal and ends the process at the second.
 
     Args:
-        stop: Lets the run end in order.
+        stop: Called at the first signal.
 
     Attributes:
-        happened: Whether there was one.
+        interrupted: Whether there was a signal.
     """
 
     def __init__(self, stop: Callable[[], None]) -> None:
         self._stop = stop
-        self.happened = False
+        self.interrupted = False
 
     def __call__(self, *_: Any) -> None:
-        """Take one: a signal's handler."""
-        if self.happened:
-            # Whatever is on its way stays in flight in the journal, which is on disk; the next run settles it.
-            os._exit(Status.INTERRUPTED)
-        self.happened = True
-        warn("Interrupted: finishing the calls on their way. Once more ends at once, and the next push settles them.")
+        """Handle a signal."""
+        if self.interrupted:
+            # The journal on disk has the calls in flight; the next run checks their outcome.
+            os._exit(ExitCode.INTERRUPTED)
+        self.interrupted = True
+        warn(
+            "Interrupted: finishing the calls in flight. Interrupt again to exit at once; the next push then checks "
+            "their outcome."
+        )
         self._stop()
 
 
 @contextmanager
-def terminations() -> Iterator[None]:
-    """Within the block, let SIGTERM do what Ctrl-C does, so that what is half done is tidied away."""
+def sigterm_as_interrupt() -> Iterator[None]:
+    """Within the block, SIGTERM raises KeyboardInterrupt as Ctrl-C does, so that temporary files are removed."""
     with _handled_by(signal.default_int_handler, signal.SIGTERM):
         yield
 
 
 @contextmanager
-def interrupts(stop: Callable[[], None]) -> Iterator[Interrupts]:
-    """Within the block, let SIGINT and SIGTERM call ``stop``, and a second one end the process."""
-    handler = Interrupts(stop)
+def stop_on_signal(stop: Callable[[], None]) -> Iterator[StopHandler]:
+    """Within the block, the first SIGINT or SIGTERM calls ``stop``, and the second ends the process."""
+    handler = StopHandler(stop)
     with _handled_by(handler, signal.SIGINT, signal.SIGTERM):
         yield handler
 
 
 @contextmanager
 def _handled_by(handler: Callable[..., Any], *numbers: signal.Signals) -> Iterator[None]:
-    """Within the block, have signals handled so, but for those that the process was started to ignore (``nohup``)."""
-    wanted = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, handler) for number in wanted}
+    """Handle signals within the block, except those that the process was started to ignore (``nohup``)."""
+    handled = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, handler) for number in handled}
     try:
         yield
     finally:
-        for number, former in before.items():
-            signal.signal(number, former)
+        for number, previous in before.items():
+            signal.signal(number, previous)

@@ -1,4 +1,4 @@
-"""What the commands of a journal tell: problems, outcomes, sums; in lines for people, or in JSON for machines."""
+"""What the commands of a journal print: problems, outcomes, totals; lines for people, or JSON lines for programs."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
     from vtex_tracking_ext.bulk.journal.entries import Entry, State
     from vtex_tracking_ext.bulk.recorder import RowCounts
 
-#: Lines about problems, and about outcomes, that a person gets at most; all of them are in the rejects file and in the
-#: journal.
-MOST_LINES: Final = 100
+#: Lines about problems, and about outcomes, that are printed for people at most. The rejects file and the journal have
+#: all of them.
+MAX_LINES: Final = 100
 
 _REASON_LENGTH: Final = 600
 
 
-class Teller:
-    """Tells of what a command meets.
+class Console:
+    """Prints what check and push report.
 
     Args:
-        as_json: Whether each thing is a line of JSON on standard output.
-        journal_option: Names the journal to the commands that are proposed.
+        as_json: Whether to print JSON lines on standard output.
+        journal_option: The option that names the journal in proposed commands.
     """
 
     def __init__(self, *, as_json: bool, journal_option: str = "") -> None:
@@ -41,124 +41,122 @@ class Teller:
         self._problems = 0
 
     def problem(self, problem: RowProblem) -> None:
-        """Tell what keeps a row from being sent."""
+        """Print why a row is invalid."""
         self._problems += 1
         if self.as_json:
             place = problem.place
             document = {"source": place.source, "line": place.line, "column": problem.column}
             say_json("problem", {**document, "message": problem.message})
-        elif self._problems <= MOST_LINES:
+        elif self._problems <= MAX_LINES:
             warn(visible(str(problem), _REASON_LENGTH))
 
-    def end_of_problems(self) -> None:
-        """Tell how many problems there were beyond those that were named."""
-        if not self.as_json and self._problems > MOST_LINES:
-            warn(f"... and {self._problems - MOST_LINES} more problems.")
+    def omitted_problems(self) -> None:
+        """Print how many problems were not printed."""
+        if not self.as_json and self._problems > MAX_LINES:
+            warn(f"... and {self._problems - MAX_LINES} more problems.")
 
     def note(self, place: Place, note: str) -> None:
-        """Tell what is to be said of a row that was taken."""
+        """Print a note about a valid row."""
         if self.as_json:
             say_json("note", {"source": place.source, "line": place.line, "message": note})
         else:
             warn(visible(f"{place}: {note}", _REASON_LENGTH))
 
     def rejects(self, path: Path, rows: int) -> None:
-        """Tell where the bad rows of a file are."""
+        """Print where the invalid rows of a file were written."""
         if self.as_json:
             say_json("rejects", {"file": str(path), "rows": rows})
         else:
-            warn(f"{counted(rows, 'row')} with mistakes: {visible(str(path))}; mend them there, and push that file.")
+            warn(f"{counted(rows, 'invalid row')} written to {visible(str(path))}: fix that file and push it.")
 
-    def noted(self, rows: int) -> None:
-        """Tell of rows that wait in the journal although reading was broken off: they go out with the next push."""
+    def recorded(self, rows: int) -> None:
+        """Print that rows are pending in the journal although reading the files failed."""
         warn(
-            f"Already in the journal: {counted(rows, 'row')}. The next push sends what waits there, or drop all of it: "
-            f"vtex-tracking resolve --withdraw --all{self._option}"
+            f"Already in the journal: {counted(rows, 'row')}. The next push sends all pending events; to withdraw them "
+            f"instead: vtex-tracking resolve --withdraw --all{self._option}"
         )
 
-    def left_out(self, label: str, entries: int, why: str) -> None:
-        """Tell that something waits that this run cannot deliver."""
+    def left_out(self, account: str, entries: int, reason: str) -> None:
+        """Print that this run cannot send the pending entries of an account."""
         if self.as_json:
-            say_json("left_out", {"account": label, "entries": entries, "reason": why})
+            say_json("left_out", {"account": account, "entries": entries, "reason": reason})
         else:
-            warn(f"{label}: {entries} waiting, not sent: {visible(why, _REASON_LENGTH)}")
+            warn(f"{account}: {entries} pending, not sent: {visible(reason, _REASON_LENGTH)}")
 
     def outcomes(self, entries: Iterable[Entry], outcome: str) -> None:
-        """Tell of entries that are refused or unknown, or of whose application something is to be said."""
+        """Print entries with their outcome."""
         for number, entry in enumerate(entries):
             if self.as_json:
                 say_json("outcome", {"outcome": outcome, **entry_document(entry)})
-            elif number < MOST_LINES:
+            elif number < MAX_LINES:
                 say(f"{outcome}: {entry_line(entry)}")
             else:
-                say(f"... and more; vtex-tracking report{self._option} has them all.")
+                say(f"... and more; vtex-tracking report{self._option} lists all of them.")
                 return
 
-    def ended(self, label: str, reason: str) -> None:
-        """Tell that an account was given up."""
+    def stopped(self, account: str, reason: str) -> None:
+        """Print that the run stopped sending to an account."""
         if self.as_json:
-            say_json("ended", {"account": label, "reason": reason})
+            say_json("ended", {"account": account, "reason": reason})
         else:
-            warn(f"{label}: given up, what waits was not sent: {visible(reason, _REASON_LENGTH)}")
+            warn(f"{account}: stopped; pending events were not sent: {visible(reason, _REASON_LENGTH)}")
 
-    def plan(self, counts: RowCounts, planned: DeliveryPlan) -> None:
-        """Tell what a push would do."""
+    def plan(self, rows: RowCounts, plan: DeliveryPlan) -> None:
+        """Print what a push would do."""
         if self.as_json:
-            say_json("plan", {**_rows(counts), **asdict(planned)})
+            say_json("plan", {**_row_counts(rows), **asdict(plan)})
             return
-        say(_row_line(counts))
-        doubt = f" {planned.in_doubt} in doubt are settled first, by reading." if planned.in_doubt else ""
+        say(_rows_line(rows))
+        doubt = plan.in_doubt
+        check = f" {counted(doubt, 'unknown outcome')} will be checked first, by reading the orders." if doubt else ""
         say(
-            f"To send: {counted(planned.events, 'event')} and {counted(planned.deliveries, 'delivery', 'deliveries')} "
-            f"of {counted(planned.packages, 'package')}, in {counted(planned.calls, 'call')}.{doubt}"
+            f"To send: {counted(plan.events, 'event')} and {counted(plan.deliveries, 'delivery', 'deliveries')} "
+            f"of {counted(plan.packages, 'package')}, in {counted(plan.calls, 'call')}.{check}"
         )
 
-    def enqueued(self, counts: RowCounts, rung: int) -> None:
-        """Tell for how many packages the workers were rung."""
+    def enqueued(self, rows: RowCounts, packages: int) -> None:
+        """Print for how many packages the workers were notified."""
         if self.as_json:
-            say_json("enqueued", {**_rows(counts), "packages": rung})
+            say_json("enqueued", {**_row_counts(rows), "packages": packages})
             return
-        if counts.rows:
-            say(_row_line(counts))
-        say(f"Rang for {counted(rung, 'package')}; the workers send what waits.")
+        if rows.rows:
+            say(_rows_line(rows))
+        say(f"Notified the workers of {counted(packages, 'package')}.")
 
-    def summary(self, counts: RowCounts, delivery: MultiAccountDelivery, left: Counter[State], left_out: int) -> None:
-        """Tell what a push did and left."""
+    def summary(self, rows: RowCounts, delivery: MultiAccountDelivery, left: Counter[State], left_out: int) -> None:
+        """Print what a push did, and what remains."""
         applied, refused = delivery.outcomes["applied"], delivery.outcomes["refused"]
         unknown, pending = left["unknown"] + left["in_flight"], left["pending"] + left_out
         if self.as_json:
-            told = {"applied": applied, "refused": refused, "unknown": unknown, "pending": pending}
-            say_json("summary", {**_rows(counts), **told, "calls": delivery.calls, "reads": delivery.reads})
+            document = {"applied": applied, "refused": refused, "unknown": unknown, "pending": pending}
+            say_json("summary", {**_row_counts(rows), **document, "calls": delivery.calls, "reads": delivery.reads})
             return
-        if counts.rows:
-            say(_row_line(counts))
+        if rows.rows:
+            say(_rows_line(rows))
         say(
-            f"Events and deliveries: {applied} applied, {refused} refused, {unknown} unknown, {pending} waiting; "
+            f"Events and deliveries: {applied} applied, {refused} refused, {unknown} unknown, {pending} pending; "
             f"{counted(delivery.calls, 'call')}, {counted(delivery.reads, 'order')} read."
         )
         if refused:
-            say("Mend what the refusals say, and push those rows again.")
+            say("Fix the refused rows and push them again.")
         if unknown:
             say(
-                "Nobody knows whether the unknown ones were applied; their packages wait: vtex-tracking resolve"
-                f"{self._option}"
+                "Unknown events may have been applied; later events of their packages are not sent. To resolve them: "
+                f"vtex-tracking resolve{self._option}"
             )
         elif pending:
-            say(f"What waits goes on with: vtex-tracking push{self._option}")
+            say(f"To send the pending events: vtex-tracking push{self._option}")
 
 
-def _rows(counts: RowCounts) -> dict[str, int]:
-    known = {name: counts.by_status[name] for name in ("new", "renewed", "known")}
-    return {"rows": counts.rows, **known, "wrong": counts.invalid}
+def _row_counts(rows: RowCounts) -> dict[str, int]:
+    known = {name: rows.by_status[name] for name in ("new", "renewed", "known")}
+    return {"rows": rows.rows, **known, "wrong": rows.invalid}
 
 
-def _row_line(counts: RowCounts) -> str:
-    rows = _rows(counts)
-    renewed = f"{rows['renewed']} again after a refusal or with a date, " if rows["renewed"] else ""
-    return (
-        f"{counted(rows['rows'], 'row')}: {rows['new']} new, {renewed}{rows['known']} known before, "
-        f"{rows['wrong']} with mistakes."
-    )
+def _rows_line(rows: RowCounts) -> str:
+    new, retried, known = (rows.by_status[name] for name in ("new", "renewed", "known"))
+    also = f"{retried} retried, " if retried else ""
+    return f"{counted(rows.rows, 'row')}: {new} new, {also}{known} already known, {rows.invalid} invalid."
 
 
 def entry_line(entry: Entry) -> str:
@@ -173,7 +171,7 @@ def entry_line(entry: Entry) -> str:
 
 
 def entry_document(entry: Entry) -> dict[str, Any]:
-    """Return what a machine needs to know of an entry."""
+    """Return an entry for programs."""
     package, event = entry.package, entry.event
     return {
         "id": entry.id,

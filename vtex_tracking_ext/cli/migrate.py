@@ -1,21 +1,20 @@
-"""The command migrate: a journal's tables, made or brought up to date."""
+"""The command migrate: creates a journal's tables, or upgrades them."""
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from vtex_tracking_ext.bulk.journal import opening
 
-from .exit_codes import Status
+from .exit_codes import ExitCode
+from .journal_location import journal_location_for_writing
 from .output import say
-from .status import journal_to_write
 
 if TYPE_CHECKING:
     import argparse
 
 
-def migrate(parsed: argparse.Namespace) -> Status:
-    """Make the journal, or bring it up to date, and say so."""
-    say(opening.migrate(journal_to_write(parsed, os.environ)))
-    return Status.OK
+def migrate(parsed: argparse.Namespace) -> ExitCode:
+    """Create or upgrade the journal, and print what was done."""
+    say(opening.migrate(journal_location_for_writing(parsed)))
+    return ExitCode.OK

@@ -1,7 +1,7 @@
-"""What commands print. It never raises: an output that fails cannot change what became of a call.
+"""Standard output and standard error. Printing never raises, because the exit status must still say what happened.
 
-A disk that is full, a reader that has gone (``| head``), a stream that was closed (``>&-``): whether an update
-was applied is known by then, and the exit status must say so.
+The disk may be full, the reader may have ended (``| head``), or the stream may be closed (``>&-``), when an update was
+already applied.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 def prepare() -> None:
-    """Make both outputs fit to be written to, whatever they are.
+    """Make both outputs writable.
 
-    A stream that the caller closed becomes one that leads nowhere, so that no file or connection opened later
-    gets its descriptor. One that cannot show an accent shows an escape.
+    A closed stream is replaced by the null device, so that no file or connection opened later gets its descriptor.
+    Characters that the encoding lacks are printed as escapes.
     """
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
@@ -29,43 +29,43 @@ def prepare() -> None:
             stream = open(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - it is sys's
             setattr(sys, name, stream)
         if isinstance(stream, TextIOWrapper):
-            with suppress(OSError, ValueError):  # what it already holds cannot be written; what follows will tell
+            with suppress(OSError, ValueError):  # its buffer cannot be written; the next write reports that
                 stream.reconfigure(errors="backslashreplace")
 
 
 def say(text: str) -> bool:
-    """Print lines on standard output, at once.
+    """Print lines on standard output and flush it.
 
     Returns:
-        False where they were lost, that is could not be written whole. A reader that has gone has read enough.
+        False if they could not be written completely. A reader that has ended needs no more lines: True.
     """
     return _write(sys.stdout, f"{text}\n")
 
 
 def warn(text: str) -> bool:
-    """Print lines on standard error, at once; returns as :func:`say` does."""
+    """Print lines on standard error and flush it; returns as :func:`say` does."""
     return _write(sys.stderr, f"{text}\n")
 
 
 def say_json(kind: str, document: Mapping[str, Any]) -> bool:
-    """Print a line of JSON for machines on standard output; returns as :func:`say` does."""
+    """Print a JSON line on standard output; returns as :func:`say` does."""
     return say(json.dumps({"type": kind, **document}))
 
 
-def pour(texts: Iterable[str], stream: TextIO | None = None) -> bool:
-    """Write a file's contents as they come, UTF-8 with the ends of lines that they bring.
+def write_all(texts: Iterable[str], stream: TextIO | None = None) -> bool:
+    """Write texts as they are produced, in UTF-8 and without translating line ends.
 
     Args:
-        texts: The contents. What making them raises is raised.
-        stream: Where to; otherwise standard output, whose encoding is made to fit.
+        texts: The contents. Errors of the iterator are raised.
+        stream: A stream for UTF-8; by default standard output, which is set to UTF-8.
 
     Returns:
-        As :func:`say` does; where a reader has gone, the rest of the texts is not asked for.
+        As :func:`say` does. If the reader has ended, the remaining texts are not produced.
     """
     if stream is None:
         stream = sys.stdout
         if isinstance(stream, TextIOWrapper):
-            with suppress(OSError, ValueError):  # what it already holds cannot be written; what follows will tell
+            with suppress(OSError, ValueError):  # its buffer cannot be written; the next write reports that
                 stream.reconfigure(encoding="utf-8", newline="")
     for text in texts:
         try:
@@ -80,7 +80,7 @@ def pour(texts: Iterable[str], stream: TextIO | None = None) -> bool:
 
 
 def finish() -> None:
-    """Write what others left unwritten, so that Python finds nothing at its end that could fail."""
+    """Flush both outputs, so that nothing is left for Python to flush when it exits, which could fail."""
     for stream in (sys.stdout, sys.stderr):
         _write(stream, "")
 
@@ -91,16 +91,16 @@ def _write(stream: TextIO, text: str) -> bool:
         stream.flush()
     except BrokenPipeError:
         _divert(stream)
-    except (OSError, ValueError):  # ValueError: it is closed
+    except (OSError, ValueError):  # ValueError: the stream is closed
         _divert(stream)
         return False
     return True
 
 
 def _divert(stream: TextIO) -> None:
-    """Let a stream that failed lead nowhere: what it still holds would fail again when Python ends."""
-    with suppress(OSError, ValueError):  # no descriptor: nothing of it is left for Python's end
+    """Redirect a stream that failed to the null device: flushing its buffer when Python exits would fail again."""
+    with suppress(OSError, ValueError):  # it has no descriptor, so Python flushes nothing
         descriptor = stream.fileno()
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, descriptor)
-        os.close(nowhere)
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, descriptor)
+        os.close(null)

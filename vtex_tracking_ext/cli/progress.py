@@ -1,10 +1,10 @@
-"""How far a run is: a bar on a terminal, a line now and then elsewhere, JSON for machines."""
+"""The progress of a run: a bar on a terminal, else a line for each tenth; JSON lines for programs."""
 
 from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from vtex_tracking_ext.text import visible
 
@@ -12,111 +12,87 @@ from .output import say_json, warn
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator
 
     from vtex_tracking_ext.bulk.delivery.deliver import AccountPause
     from vtex_tracking_ext.bulk.journal.entries import Outcome
 
-#: How often a run tells of its progress where there is no terminal.
-_STEPS: Final = 10
+#: How many progress lines a run prints.
+_LINES: Final = 10
 
 
-class Progress(Protocol):
-    """Shows how far a run is. Called by one thread at a time."""
+class ProgressLines:
+    """Prints a line for each tenth of the entries. Called by one thread at a time."""
 
-    def show(self, outcomes: Counter[Outcome]) -> None:
-        """Show what became of the entries so far."""
+    def __init__(self, total: int, *, as_json: bool) -> None:
+        self._total = total
+        self._as_json = as_json
+        self._marks = sorted({-(-total * part // _LINES) for part in range(1, _LINES + 1)} - {0}, reverse=True)
 
-    def wait(self, waiting: AccountPause) -> None:
-        """Show that an account is left alone for a while."""
+    def update(self, outcomes: Counter[Outcome]) -> None:
+        """Show the outcomes so far."""
+        done = _done(outcomes)
+        if not self._marks or done < self._marks[-1]:
+            return
+        while self._marks and done >= self._marks[-1]:
+            self._marks.pop()
+        if self._as_json:
+            say_json("progress", {"done": done, "total": self._total, **_counts(outcomes)})
+        else:
+            warn(f"{done} of {self._total} events and deliveries: {_text(outcomes)}")
+
+    def pause(self, pause: AccountPause) -> None:
+        """Show that an account is paused."""
+        if self._as_json:
+            say_json("waiting", {"account": pause.account, "seconds": pause.seconds, "reason": pause.reason})
+        else:
+            warn(pause_line(pause))
+
+
+class ProgressBar:
+    """Shows rate, counts and remaining time on a terminal. Called by one thread at a time."""
+
+    def __init__(self, bar: Any) -> None:
+        self._bar = bar
+
+    def update(self, outcomes: Counter[Outcome]) -> None:
+        """Show the outcomes so far."""
+        self._bar.set_postfix_str(_text(outcomes), refresh=False)
+        self._bar.update(_done(outcomes) - self._bar.n)
+
+    def pause(self, pause: AccountPause) -> None:
+        """Show that an account is paused, on a line above the bar."""
+        with self._bar.external_write_mode(file=sys.stderr):
+            warn(pause_line(pause))
 
 
 @contextmanager
-def progress(total: int, *, as_json: bool) -> Iterator[Progress]:
-    """Give what shows the progress of a run over ``total`` entries. The bar needs the extra ``cli``."""
-    if as_json:
-        yield _Steps(total, _json, _wait_json)
-        return
-    if sys.stderr.isatty():
+def show_progress(total: int, *, as_json: bool) -> Iterator[ProgressLines | ProgressBar]:
+    """Show the progress of a run over ``total`` entries. The bar needs the extra ``cli``."""
+    if sys.stderr.isatty() and not as_json:
         try:
             from tqdm import tqdm  # noqa: PLC0415 - an extra
         except ImportError:
             pass
         else:
             with tqdm(total=total, unit="event", file=sys.stderr, dynamic_ncols=True) as bar:
-                yield _Bar(bar)
+                yield ProgressBar(bar)
             return
-    yield _Steps(total, _line, _wait_line)
+    yield ProgressLines(total, as_json=as_json)
 
 
-class _Bar:
-    """Rate, counts and time left, on a terminal."""
-
-    def __init__(self, bar: Any) -> None:
-        self._bar = bar
-
-    def show(self, outcomes: Counter[Outcome]) -> None:
-        self._bar.set_postfix_str(_listed(_plain(outcomes)), refresh=False)
-        self._bar.update(_done(outcomes) - self._bar.n)
-
-    def wait(self, waiting: AccountPause) -> None:
-        with self._bar.external_write_mode(file=sys.stderr):
-            warn(wait_line(waiting))
-
-
-class _Steps:
-    """Tells of every tenth of the way."""
-
-    def __init__(
-        self,
-        total: int,
-        tell: Callable[[int, int, Mapping[str, int]], object],
-        wait: Callable[[AccountPause], object],
-    ) -> None:
-        self._total = total
-        self._marks = sorted({-(-total * part // _STEPS) for part in range(1, _STEPS + 1)} - {0}, reverse=True)
-        self._tell = tell
-        self._wait = wait
-
-    def show(self, outcomes: Counter[Outcome]) -> None:
-        done = _done(outcomes)
-        if self._marks and done >= self._marks[-1]:
-            while self._marks and done >= self._marks[-1]:
-                self._marks.pop()
-            self._tell(done, self._total, _plain(outcomes))
-
-    def wait(self, waiting: AccountPause) -> None:
-        self._wait(waiting)
-
-
-def _line(done: int, total: int, counts: Mapping[str, int]) -> None:
-    warn(f"{done} of {total} events and deliveries: {_listed(counts)}")
-
-
-def _json(done: int, total: int, counts: Mapping[str, int]) -> None:
-    say_json("progress", {"done": done, "total": total, **counts})
-
-
-def _wait_line(waiting: AccountPause) -> None:
-    warn(wait_line(waiting))
-
-
-def _wait_json(waiting: AccountPause) -> None:
-    say_json("waiting", {"account": waiting.account, "seconds": waiting.seconds, "reason": waiting.reason})
-
-
-def wait_line(waiting: AccountPause) -> str:
-    """Return a line about an account that is left alone for a while."""
-    return f"{waiting.account}: no calls for {waiting.seconds:.0f} s: {visible(waiting.reason, 400)}"
+def pause_line(pause: AccountPause) -> str:
+    """Return a line about an account that is paused."""
+    return f"{pause.account}: paused for {pause.seconds:.0f} s: {visible(pause.reason, 400)}"
 
 
 def _done(outcomes: Counter[Outcome]) -> int:
     return outcomes["applied"] + outcomes["refused"]
 
 
-def _plain(outcomes: Counter[Outcome]) -> dict[str, int]:
+def _counts(outcomes: Counter[Outcome]) -> dict[str, int]:
     return {"applied": outcomes["applied"], "refused": outcomes["refused"], "unknown": outcomes["unknown"]}
 
 
-def _listed(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{number} {outcome}" for outcome, number in counts.items())
+def _text(outcomes: Counter[Outcome]) -> str:
+    return ", ".join(f"{number} {outcome}" for outcome, number in _counts(outcomes).items())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,96 +21,86 @@ from vtex_tracking_ext.config.credentials import server_url
 from vtex_tracking_ext.errors import ConfigurationError
 from vtex_tracking_ext.text import quoted
 
-from .accounts import Accounts
-from .connection import settings_from
-from .enqueue import fleet_journal, ring_for
-from .exit_codes import Status, status_of
-from .interrupts import interrupts, terminations
-from .messages import Teller
-from .progress import progress
-from .status import journal_option, journal_path, journal_to_write
+from .accounts import Accounts, read_settings
+from .exit_codes import ExitCode, exit_code_of
+from .fleet import notify_workers, open_fleet_journal
+from .interrupts import sigterm_as_interrupt, stop_on_signal
+from .journal_location import journal_location, journal_location_for_writing, journal_option
+from .messages import Console
+from .progress import show_progress
 
 if TYPE_CHECKING:
     import argparse
     from collections import Counter
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from vtex_tracking_ext.bulk.input.rows import RowProblem
     from vtex_tracking_ext.bulk.journal.entries import State
     from vtex_tracking_ext.bulk.journal.interface import Journal
     from vtex_tracking_ext.client import TrackingClient
 
-#: How rows are called that name no account, where a plan needs none.
-_NO_ACCOUNT = "(the account of the run)"
 
+def check(parsed: argparse.Namespace) -> ExitCode:
+    """Read files and print what a push would send. It sends and keeps nothing, and needs no credentials."""
+    console = Console(as_json=parsed.json)
+    own_account = read_settings(parsed).account or "(the account of the run)"
 
-def check(parsed: argparse.Namespace) -> Status:
-    """Read and plan files; sends nothing, keeps nothing, needs no credentials."""
-    teller = Teller(as_json=parsed.json)
-    own = settings_from(parsed, os.environ).account or _NO_ACCOUNT
+    def account_name(account: str) -> str:
+        if account:
+            server_url(account)  # raises if no account can have this name
+        return account.lower() or own_account
+
     with SqliteJournal.temporary() as journal:
-        recorder = RowRecorder(journal, lambda account: _named(account) or own, teller.problem, teller.note)
-        counts = _take_in(parsed, recorder, teller, keep=False)
-        teller.plan(counts, plan_delivery(journal, journal.counts(), parsed.events_per_call))
-    return Status.USAGE if counts.invalid else Status.OK
+        recorder = RowRecorder(journal, account_name, console.problem, console.note)
+        _read_files(parsed, recorder, console, write_rejects=False)
+        counts = recorder.counts
+        console.plan(counts, plan_delivery(journal, journal.counts(), parsed.events_per_call))
+    return ExitCode.USAGE if counts.invalid else ExitCode.OK
 
 
-def _named(account: str) -> str:
-    """Return the account that a row names, in lower case, or nothing.
-
-    Raises:
-        ConfigurationError: No account can have that name.
-    """
-    if account:
-        server_url(account)
-    return account.lower()
-
-
-def push(parsed: argparse.Namespace) -> Status:
-    """Read files into the journal, and deliver what waits there for their accounts; without files, for all of them."""
-    teller = Teller(as_json=parsed.json, journal_option=journal_option(parsed))
-    with terminations(), Accounts(parsed) as accounts, _opened(parsed) as journal:
+def push(parsed: argparse.Namespace) -> ExitCode:
+    """Record the rows of files in the journal, and send what is pending for their accounts; without files, for all."""
+    console = Console(as_json=parsed.json, journal_option=journal_option(parsed))
+    with sigterm_as_interrupt(), Accounts(parsed) as accounts, _open_journal(parsed) as journal:
+        counts, left_out = RowCounts(), 0
         if parsed.files:
-            keep = not (parsed.dry_run or parsed.no_rejects)
             recorder = RowRecorder(
-                journal, lambda name: account_name_of(accounts.client(name)), teller.problem, teller.note
+                journal, lambda account: account_name_of(accounts.client(account)), console.problem, console.note
             )
+            counts = recorder.counts
             try:
-                counts = _take_in(parsed, recorder, teller, keep=keep)
-            except BaseException:  # an interrupt too: nothing is sent now, but what was noted will be
-                noted = recorder.counts.by_status["new"] + recorder.counts.by_status["renewed"]
-                if noted and not parsed.dry_run:
-                    teller.noted(noted)
+                _read_files(parsed, recorder, console, write_rejects=not (parsed.dry_run or parsed.no_rejects))
+            except BaseException:  # also an interrupt: nothing is sent now, but the next push sends what was recorded
+                recorded = counts.by_status["new"] + counts.by_status["renewed"]
+                if recorded and not parsed.dry_run:
+                    console.recorded(recorded)
                 raise
-            clients, left_out = {account_name_of(client): client for client in accounts.made}, 0
+            clients = {account_name_of(client): client for client in accounts.clients}
         else:
-            counts = RowCounts()
-            clients, left_out = _resumable(parsed, journal, accounts, teller)
+            clients, left_out = _clients_for_pending(parsed, journal, accounts, console)
+        if not (parsed.dry_run or parsed.enqueue):
+            return _deliver(parsed, journal, clients, console, counts, left_out)
         if parsed.dry_run:
-            teller.plan(counts, plan_delivery(journal, clients, parsed.events_per_call))
-            return Status.USAGE if counts.invalid else Status.OK
-        if parsed.enqueue:
-            teller.enqueued(counts, ring_for(journal, clients))
-            return Status.USAGE if counts.invalid else Status.OK
-        return _deliver(parsed, journal, clients, teller, counts, left_out)
+            console.plan(counts, plan_delivery(journal, clients, parsed.events_per_call))
+        else:
+            console.enqueued(counts, notify_workers(journal, clients))
+        return ExitCode.USAGE if counts.invalid else ExitCode.OK
 
 
-def _opened(parsed: argparse.Namespace) -> Journal:
-    if parsed.enqueue and not parsed.dry_run:
-        return fleet_journal(parsed, os.environ)
+def _open_journal(parsed: argparse.Namespace) -> Journal:
     if parsed.dry_run:
-        return open_temporary_copy(journal_path(parsed, os.environ))
-    return open_journal(journal_to_write(parsed, os.environ))
+        return open_temporary_copy(journal_location(parsed))
+    return open_fleet_journal(parsed) if parsed.enqueue else open_journal(journal_location_for_writing(parsed))
 
 
-def _take_in(parsed: argparse.Namespace, recorder: RowRecorder, teller: Teller, *, keep: bool) -> RowCounts:
-    """Read every file to its end before anything is sent, so that one that cannot be used stops the rest too.
+def _read_files(parsed: argparse.Namespace, recorder: RowRecorder, console: Console, *, write_rejects: bool) -> None:
+    """Read every file to its end before anything is sent, so that an unusable file stops the whole push.
 
     Args:
         parsed: The options.
-        recorder: Records rows.
-        teller: Tells of problems.
-        keep: Whether the bad rows of each file are written to one of their own.
+        recorder: Records the rows.
+        console: Prints the problems.
+        write_rejects: Whether to write the invalid rows of each file to a rejects file.
     """
     now = dt.datetime.now().astimezone()
     for name in parsed.files:
@@ -123,59 +113,49 @@ def _take_in(parsed: argparse.Namespace, recorder: RowRecorder, teller: Teller, 
             ignore_unknown=parsed.ignore_unknown,
             sheet=parsed.sheet,
         )
-        if not keep:
+        if not write_rejects:
             recorder.record(rows)
             continue
-        with RejectsFile(None if parsed.rejects is None else Path(parsed.rejects)) as rejects:
-            recorder.on_problem = _both(teller.problem, rejects.add)
+        with RejectsFile(Path(parsed.rejects) if parsed.rejects else None) as rejects:
+            recorder.on_problem = partial(_print_and_reject, console, rejects)
             recorder.record(rows)
-            kept = rejects.close()
-        if kept is not None:
-            teller.rejects(kept, rejects.rows)
-    teller.end_of_problems()
-    return recorder.counts
+            path = rejects.close()
+        if path is not None:
+            console.rejects(path, rejects.rows)
+    console.omitted_problems()
+
+
+def _print_and_reject(console: Console, rejects: RejectsFile, problem: RowProblem) -> None:
+    console.problem(problem)
+    rejects.add(problem)
 
 
 def _mapping(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
     mapping = dict(pairs)
-    twice = next((column for column, field in pairs if mapping[column] != field), None)
-    if twice is not None:
-        raise InputFileError(f"--map: {quoted(twice, 60)} is mapped twice; map it once.")
+    duplicate = next((column for column, field in pairs if mapping[column] != field), None)
+    if duplicate is not None:
+        raise InputFileError(f"--map: {quoted(duplicate, 60)} is mapped twice; map it once.")
     return mapping
 
 
-def _both(first: Callable[[RowProblem], None], second: Callable[[RowProblem], None]) -> Callable[[RowProblem], None]:
-    def act(problem: RowProblem) -> None:
-        first(problem)
-        second(problem)
-
-    return act
-
-
-def _resumable(
-    parsed: argparse.Namespace, journal: Journal, accounts: Accounts, teller: Teller
+def _clients_for_pending(
+    parsed: argparse.Namespace, journal: Journal, accounts: Accounts, console: Console
 ) -> tuple[dict[str, TrackingClient], int]:
-    """Return the clients of all accounts for which something waits, and for how many entries there is none."""
+    """Return the clients of all accounts with pending entries, and how many entries have no client."""
     clients: dict[str, TrackingClient] = {}
     left_out = 0
-    for label, counts in journal.counts().items():
-        waiting = sum(counts[state] for state in OPEN_STATES)
-        account = label.partition("@")[0]
-        if not waiting or (parsed.account is not None and account != accounts.own):
+    for name, counts in journal.counts().items():
+        pending = sum(counts[state] for state in OPEN_STATES)
+        is_own = name.partition("@")[0] == accounts.own
+        if not pending or (parsed.account is not None and not is_own):
             continue
+        if is_own:
+            accounts.client()  # without the run's own credentials, nothing is sent
         try:
-            client = accounts.client(account)
+            clients[name] = accounts.client_for(name)
         except ConfigurationError as error:
-            if account == accounts.own:
-                raise
-            why = str(error)
-        else:
-            if account_name_of(client) == label:
-                clients[label] = client
-                continue
-            why = f"they were meant for another address than {client.base_url}"
-        left_out += waiting
-        teller.left_out(label, waiting, why)
+            left_out += pending
+            console.left_out(name, pending, str(error))
     return clients, left_out
 
 
@@ -183,63 +163,52 @@ def _deliver(
     parsed: argparse.Namespace,
     journal: Journal,
     clients: Mapping[str, TrackingClient],
-    teller: Teller,
+    console: Console,
     counts: RowCounts,
     left_out: int,
-) -> Status:
-    """Deliver what waits for the accounts, and tell what became of it."""
-    results = Results()
+) -> ExitCode:
+    """Send what is pending for the accounts, and print the outcomes."""
+    refused: list[int] = []
+    applied_with_note: list[int] = []
 
-    def report(news: DeliveryResult | AccountPause) -> None:
-        if isinstance(news, DeliveryResult):
-            results.add(news)
-            shown.show(delivery.outcomes)
-        else:
-            shown.wait(news)
+    def report(result: DeliveryResult | AccountPause) -> None:
+        if isinstance(result, AccountPause):
+            progress.pause(result)
+            return
+        ids = [entry.id for entry in result.entries]
+        if result.outcome == "refused":
+            refused.extend(ids)
+        elif result.outcome == "applied" and result.is_call and result.reason:
+            applied_with_note.extend(ids)
+        progress.update(delivery.outcomes)
 
     options = DeliveryOptions(parsed.concurrency, parsed.events_per_call, parsed.send_on)
     delivery = MultiAccountDelivery(clients, journal, report, options, parsed.rate)
     before = count_states(journal, clients)
     total = sum(before[state] for state in OPEN_STATES)
-    with progress(total, as_json=parsed.json) as shown, interrupts(delivery.stop) as stopped:
+    with show_progress(total, as_json=parsed.json) as progress, stop_on_signal(delivery.stop) as signals:
         delivery.run()
-    left = count_states(journal, clients)
-    for outcome, ids in (("refused", results.refused), ("applied, but", results.odd)):
-        teller.outcomes(journal.entries(Selection(ids=ids)), outcome)
-    for label in clients:
-        teller.outcomes(journal.entries(Selection(("unknown", "in_flight"), label)), "unknown")
-    for label, account in delivery.accounts.items():
-        if account.stop_reason:
-            teller.ended(label, account.stop_reason)
-    teller.summary(counts, delivery, left, left_out)
-    return Status.INTERRUPTED if stopped.happened else _status(counts, delivery, left, left_out)
+    remaining = count_states(journal, clients)
+    console.outcomes(journal.entries(Selection(ids=refused)), "refused")
+    console.outcomes(journal.entries(Selection(ids=applied_with_note)), "applied, but")
+    for name in clients:
+        console.outcomes(journal.entries(Selection(("unknown", "in_flight"), name)), "unknown")
+    for name, account in delivery.accounts.items():
+        if account.pace.stop_reason:
+            console.stopped(name, account.pace.stop_reason)
+    console.summary(counts, delivery, remaining, left_out)
+    return ExitCode.INTERRUPTED if signals.interrupted else _exit_code(counts, delivery, remaining, left_out)
 
 
-class Results:
-    """Keeps the numbers of the entries that are told of at the end."""
-
-    def __init__(self) -> None:
-        self.refused: list[int] = []
-        self.odd: list[int] = []
-
-    def add(self, news: DeliveryResult) -> None:
-        """Take in what became of entries."""
-        ids = [entry.id for entry in news.entries]
-        if news.outcome == "refused":
-            self.refused += ids
-        elif news.outcome == "applied" and news.is_call and news.reason:
-            self.odd += ids
-
-
-def _status(counts: RowCounts, delivery: MultiAccountDelivery, left: Counter[State], left_out: int) -> Status:
-    """Return the gravest of what happened."""
-    ends = {status_of(error) for error in delivery.stop_errors.values()}
-    if Status.CONFIGURATION in ends:
-        return Status.CONFIGURATION
-    if left["unknown"] or left["in_flight"]:
-        return Status.UNKNOWN
-    if left["pending"] or left_out or ends:
-        return Status.INCOMPLETE
+def _exit_code(counts: RowCounts, delivery: MultiAccountDelivery, remaining: Counter[State], left_out: int) -> ExitCode:
+    """Return the most severe status."""
+    stopped = {exit_code_of(error) for error in delivery.stop_errors.values()}
+    if ExitCode.CONFIGURATION in stopped:
+        return ExitCode.CONFIGURATION
+    if remaining["unknown"] or remaining["in_flight"]:
+        return ExitCode.UNKNOWN
+    if remaining["pending"] or left_out or stopped:
+        return ExitCode.INCOMPLETE
     if counts.invalid:
-        return Status.USAGE
-    return Status.REFUSED if delivery.outcomes["refused"] else Status.OK
+        return ExitCode.USAGE
+    return ExitCode.REFUSED if delivery.outcomes["refused"] else ExitCode.OK

@@ -1,8 +1,7 @@
-"""The command resolve: settle what nobody knows, by reading or by a person's word."""
+"""The command resolve: resolves unknown outcomes by reading the orders, or by what a person saw."""
 
 from __future__ import annotations
 
-import os
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
@@ -17,12 +16,12 @@ from vtex_tracking_ext.errors import ConfigurationError, VtexTrackingError
 from vtex_tracking_ext.text import visible
 
 from .accounts import Accounts
-from .exit_codes import Status, status_of
-from .interrupts import interrupts
+from .exit_codes import ExitCode, exit_code_of
+from .interrupts import stop_on_signal
+from .journal_location import journal_location, matching_accounts, open_journal_reader
 from .messages import counted, entry_document, entry_line
 from .output import say, say_json, warn
-from .progress import wait_line
-from .status import journal_path, labels_of, reader_of
+from .progress import pause_line
 
 if TYPE_CHECKING:
     import argparse
@@ -30,68 +29,77 @@ if TYPE_CHECKING:
     from vtex_tracking_ext.bulk.journal.entries import Resolution, State
     from vtex_tracking_ext.bulk.journal.interface import Journal, JournalReader
 
-#: States that nobody knows the truth of once no run is on its way.
-DOUBT: Final[tuple[State, ...]] = ("in_flight", "unknown")
+#: States whose outcome is unknown when no run is active.
+UNKNOWN_STATES: Final[tuple[State, ...]] = ("in_flight", "unknown")
 
-#: On whose word an entry is settled.
+#: The reason of entries that a person resolved. Journals contain it, so it must not change.
 BY_HAND: Final = "said so by hand (vtex-tracking resolve)"
 
 
-class UsageError(VtexTrackingError):
-    """The command was not told what it needs."""
-
-
-def resolve(parsed: argparse.Namespace) -> Status:
-    """List what is unknown, or settle some or all of it."""
+def resolve(parsed: argparse.Namespace) -> ExitCode:
+    """List the entries whose outcome is unknown, or resolve some or all of them."""
     if not (parsed.read or parsed.applied or parsed.not_applied or parsed.retry or parsed.withdraw):
-        with reader_of(parsed, os.environ) as reader:
+        with open_journal_reader(parsed) as reader:
             return _list(parsed, reader)
     if bool(parsed.ids) == parsed.all:
-        state = _states(parsed)[0]
-        lister = f"report --state {state}" if state in {"pending", "refused"} else "resolve"
-        raise UsageError(f"Which ones? Give the numbers that vtex-tracking {lister} lists, or --all.")
-    with open_journal(journal_path(parsed, os.environ), create=False) as journal:
-        chosen = _chosen(parsed, journal)
+        command = "resolve"
+        if parsed.withdraw or parsed.retry:
+            command = f"report --state {'pending' if parsed.withdraw else 'refused'}"
+        raise VtexTrackingError(f"Give either the numbers that vtex-tracking {command} lists, or --all.")
+    with open_journal(journal_location(parsed), create=False) as journal:
+        selections = _selections(parsed, journal)
         if parsed.withdraw:
-            withdrawn = sum(journal.withdraw(selection, BY_HAND) for selection in chosen)
-            _tell(parsed, withdrawn=withdrawn)
-            return Status.OK
+            _print_summary(parsed, withdrawn=sum(journal.withdraw(selection, BY_HAND) for selection in selections))
+            return ExitCode.OK
         if parsed.retry:
-            _tell(parsed, pending=sum(_retry(journal, selection) for selection in chosen))
-            return Status.OK
+            _print_summary(parsed, pending=sum(_retry(journal, selection) for selection in selections))
+            return ExitCode.OK
         if parsed.read:
-            return _read(parsed, journal, chosen)
-        outcome: Resolution = "applied" if parsed.applied else "pending"
-        settled = sum(_by_hand(journal, selection, outcome) for selection in chosen)
-        return _tell_rest(parsed, journal, applied=settled * parsed.applied, pending=settled * parsed.not_applied)
+            return _read(parsed, journal, selections)
+        state: Resolution = "applied" if parsed.applied else "pending"
+        number = sum(_resolve_by_hand(journal, selection, state) for selection in selections)
+        return _finish(parsed, journal, applied=number * parsed.applied, pending=number * parsed.not_applied)
 
 
-def _chosen(parsed: argparse.Namespace, journal: JournalReader) -> list[Selection]:
-    """Return what is to be listed, or what the action is for.
+def _selections(parsed: argparse.Namespace, journal: JournalReader) -> list[Selection]:
+    """Return the entries to list, or those that the action is for.
 
     Raises:
-        UsageError: A number is not of an entry in such a state.
-        VtexTrackingError: The journal has nothing of such an account.
+        VtexTrackingError: A numbered entry is in another state, or the account is not in the journal.
     """
-    states = _states(parsed)
+    states: tuple[State, ...] = ("pending",) if parsed.withdraw else ("refused",) if parsed.retry else UNKNOWN_STATES
     if not parsed.ids:
-        return [Selection(states, label) for label in labels_of(parsed.account, journal.counts())]
+        return [Selection(states, account) for account in matching_accounts(parsed.account, journal.counts())]
     found = {entry.id: entry.state for entry in journal.entries(Selection(ids=parsed.ids))}
-    wrong = [f"{id_} is {found.get(id_, 'not there')}" for id_ in parsed.ids if found.get(id_) not in states]
+    wrong = [
+        f"{id_} is {found[id_]}" if id_ in found else f"{id_} does not exist"
+        for id_ in parsed.ids
+        if found.get(id_) not in states
+    ]
     if wrong:
-        raise UsageError(f"Nothing was changed: {', '.join(wrong)}; {' or '.join(states)} was expected.")
+        raise VtexTrackingError(f"Nothing was changed: {', '.join(wrong)}; expected {' or '.join(states)}.")
     return [Selection(states, ids=parsed.ids)]
 
 
-def _states(parsed: argparse.Namespace) -> tuple[State, ...]:
-    """Return in which states there is something to do for an action."""
-    if parsed.withdraw:
-        return ("pending",)
-    return ("refused",) if parsed.retry else DOUBT
+def _list(parsed: argparse.Namespace, journal: JournalReader) -> ExitCode:
+    number = 0
+    # Entries in flight have an unknown outcome only if no run is active.
+    states: tuple[State, ...] = ("unknown",) if journal.active_writers() else UNKNOWN_STATES
+    for selection in _selections(parsed, journal):
+        for entry in journal.entries(evolve(selection, states=states)):
+            number += 1
+            if parsed.json:
+                say_json("unknown", {**entry_document(entry), "state": entry.state})
+            else:
+                say(f"{entry.id}: {entry_line(entry)}")
+    if not parsed.json:
+        how = " Resolve them with --read, or look at the orders and use --applied or --not-applied." if number else ""
+        say(f"{counted(number, 'unknown outcome')}.{how}")
+    return ExitCode.UNKNOWN if number else ExitCode.OK
 
 
 def _retry(journal: Journal, selection: Selection) -> int:
-    """Have refused entries sent again; of all of them, not those that somebody withdrew."""
+    """Make refused entries pending again; with --all, not those that a person withdrew."""
     if selection.ids is not None:
         return journal.retry(selection)
     ids = (entry.id for entry in journal.entries(selection) if entry.reason != BY_HAND)
@@ -101,85 +109,64 @@ def _retry(journal: Journal, selection: Selection) -> int:
     return number
 
 
-def _list(parsed: argparse.Namespace, journal: JournalReader) -> Status:
-    number = 0
-    # What a run has on its way is in flight too, and not in doubt.
-    states: tuple[State, ...] = ("unknown",) if journal.active_writers() else DOUBT
-    for selection in _chosen(parsed, journal):
-        for entry in journal.entries(evolve(selection, states=states)):
-            number += 1
-            if parsed.json:
-                say_json("unknown", {**entry_document(entry), "state": entry.state})
-            else:
-                say(f"{entry.id}: {entry_line(entry)}")
-    if not parsed.json:
-        how = "; settle them with --read, or with --applied or --not-applied once you have looked." if number else "."
-        say(f"{counted(number, 'entry', 'entries')} unknown{how}")
-    return Status.UNKNOWN if number else Status.OK
-
-
-def _by_hand(journal: Journal, selection: Selection, state: Resolution) -> int:
-    """Take a person's word; what a killed run left in flight is unknown first. A run that is at work is left alone."""
+def _resolve_by_hand(journal: Journal, selection: Selection, state: Resolution) -> int:
+    """Record what a person saw. Entries that a killed run left in flight become unknown first."""
     for entry in journal.entries(evolve(selection, states=("in_flight",))):
-        with journal.try_lock(entry.package) as is_mine:
-            # Looked at again under the lock: a run may have learnt meanwhile what became of it.
-            if is_mine and any(journal.entries(Selection(("in_flight",), ids=(entry.id,)))):
+        with journal.try_lock(entry.package) as is_locked:
+            # An active run holds the lock; it may also have recorded the outcome in the meantime.
+            if is_locked and any(journal.entries(Selection(("in_flight",), ids=(entry.id,)))):
                 journal.record_outcome([entry.id], "unknown")
     return journal.resolve(evolve(selection, states=("unknown",)), state, BY_HAND)
 
 
-def _read(parsed: argparse.Namespace, journal: Journal, chosen: list[Selection]) -> Status:
-    """Read the orders, the accounts one after the other."""
+def _read(parsed: argparse.Namespace, journal: Journal, selections: list[Selection]) -> ExitCode:
+    """Read the orders, one account after the other."""
     applied = 0
-    ends: list[Status] = []
+    errors: list[ExitCode] = []
 
-    def report(news: DeliveryResult | AccountPause) -> None:
+    def report(result: DeliveryResult | AccountPause) -> None:
         nonlocal applied
-        if isinstance(news, AccountPause):
-            warn(wait_line(news))
-        elif news.outcome == "applied":
-            applied += len(news.entries)
+        if isinstance(result, AccountPause):
+            warn(pause_line(result))
+        elif result.outcome == "applied":
+            applied += len(result.entries)
 
     with Accounts(parsed) as accounts:
-        wanted = {entry.package.account for selection in chosen for entry in journal.entries(selection)}
-        for label in sorted(wanted):
+        names = {entry.package.account for selection in selections for entry in journal.entries(selection)}
+        for name in sorted(names):
             try:
-                client = accounts.client_of_label(label)
+                client = accounts.client_for(name)
             except ConfigurationError as error:
-                warn(f"{label}: not read: {visible(str(error), 600)}")
-                ends.append(Status.CONFIGURATION)
+                warn(f"{name}: not read: {visible(str(error), 600)}")
+                errors.append(ExitCode.CONFIGURATION)
                 continue
-            delivery = AccountDelivery(client.paced(), journal, label, Pace(rate=parsed.rate), report)
-            with interrupts(delivery.stop) as stopped:
-                for selection in chosen:
-                    if selection.account in {None, label}:
-                        delivery.resolve_unknown(evolve(selection, account=label))
-            if stopped.happened:
-                return Status.INTERRUPTED
-            if delivery.stop_error is not None:
-                warn(f"{label}: given up: {visible(delivery.stop_reason, 600)}")
-                ends.append(status_of(delivery.stop_error))
-    rest = _tell_rest(parsed, journal, applied=applied)
-    return Status.CONFIGURATION if Status.CONFIGURATION in ends else max([rest, *ends])
+            delivery = AccountDelivery(client.paced(), journal, name, Pace(rate=parsed.rate), report)
+            with stop_on_signal(delivery.stop) as signals:
+                for selection in selections:
+                    if selection.account in {None, name}:
+                        delivery.resolve_unknown(evolve(selection, account=name))
+            if signals.interrupted:
+                return ExitCode.INTERRUPTED
+            if delivery.pace.stop_error is not None:
+                warn(f"{name}: stopped: {visible(delivery.pace.stop_reason, 600)}")
+                errors.append(exit_code_of(delivery.pace.stop_error))
+    exit_code = _finish(parsed, journal, applied=applied)
+    return ExitCode.CONFIGURATION if ExitCode.CONFIGURATION in errors else max([exit_code, *errors])
 
 
-def _tell_rest(parsed: argparse.Namespace, journal: JournalReader, **settled: int) -> Status:
-    """Tell what was settled and what is still unknown."""
+def _finish(parsed: argparse.Namespace, journal: JournalReader, **resolved: int) -> ExitCode:
+    """Print how many outcomes were resolved, and how many are still unknown."""
     counts = journal.counts()
-    unknown = sum(counts[label][state] for label in labels_of(parsed.account, counts) for state in DOUBT)
-    _tell(parsed, **settled, unknown=unknown)
-    return Status.UNKNOWN if unknown else Status.OK
+    accounts = matching_accounts(parsed.account, counts)
+    unknown = sum(counts[account][state] for account in accounts for state in UNKNOWN_STATES)
+    _print_summary(parsed, **resolved, unknown=unknown)
+    return ExitCode.UNKNOWN if unknown else ExitCode.OK
 
 
-def _tell(parsed: argparse.Namespace, **numbers: int) -> None:
+def _print_summary(parsed: argparse.Namespace, **numbers: int) -> None:
     if parsed.json:
         say_json("summary", numbers)
-    else:
-        words = {
-            "applied": "applied",
-            "pending": "to be sent again by the next push",
-            "unknown": "still unknown",
-            "withdrawn": "withdrawn",
-        }
-        always = {"unknown", "withdrawn"}
-        say(", ".join(f"{number} {words[name]}" for name, number in numbers.items() if number or name in always))
+        return
+    texts = {"pending": "to be sent again by the next push", "unknown": "still unknown"}
+    shown = [name for name, number in numbers.items() if number or name == "unknown" or len(numbers) == 1]
+    say(", ".join(f"{numbers[name]} {texts.get(name, name)}" for name in shown))

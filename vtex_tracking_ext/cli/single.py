@@ -13,8 +13,8 @@ from vtex_tracking_ext.errors import InvalidUpdateError, Problem
 from vtex_tracking_ext.events import TrackingEvent
 from vtex_tracking_ext.text import visible
 
-from .connection import client_from
-from .exit_codes import Status
+from .accounts import make_client
+from .exit_codes import ExitCode
 from .output import say, warn
 
 if TYPE_CHECKING:
@@ -27,61 +27,58 @@ if TYPE_CHECKING:
 _EVENT_PARTS = range(2, 5)
 
 
-def update(parsed: argparse.Namespace) -> Status:
+def update(parsed: argparse.Namespace) -> ExitCode:
     """Add events to a package."""
     events = _events(parsed.events)
-    with client_from(parsed) as client:
+    with make_client(parsed) as client:
         receipt = client.update(parsed.order_id, parsed.invoice_number, events=events)
-    _tell(receipt)
-    return Status.OK
+    _print_receipt(receipt)
+    return ExitCode.OK
 
 
-def deliver(parsed: argparse.Namespace) -> Status:
+def deliver(parsed: argparse.Namespace) -> ExitCode:
     """Report a package as delivered."""
     events = _events(parsed.events)
-    with client_from(parsed) as client:
+    with make_client(parsed) as client:
         receipt = client.mark_delivered(
             parsed.order_id, parsed.invoice_number, delivered_date=parsed.delivered_date, events=events
         )
-    _tell(receipt)
-    return Status.OK
+    _print_receipt(receipt)
+    return ExitCode.OK
 
 
-def packages(parsed: argparse.Namespace) -> Status:
-    """Show the packages of an order.
-
-    Nothing is changed, so an output that is lost is what became of the call: incomplete.
-    """
-    with client_from(parsed) as client:
+def packages(parsed: argparse.Namespace) -> ExitCode:
+    """Show the packages of an order. The status is INCOMPLETE if they could not be printed completely."""
+    with make_client(parsed) as client:
         found = client.get_packages(parsed.order_id)
     text = _json_text(found) if parsed.json else "\n".join(_timeline(parsed.order_id, found))
     if not say(text):
         warn("vtex-tracking packages: standard output cannot be written.")
-        return Status.INCOMPLETE
-    return Status.OK
+        return ExitCode.INCOMPLETE
+    return ExitCode.OK
 
 
-def _events(given: list[list[str]]) -> list[TrackingEvent]:
-    wrong = [index for index, parts in enumerate(given) if len(parts) not in _EVENT_PARTS]
+def _events(options: list[list[str]]) -> list[TrackingEvent]:
+    wrong = [index for index, parts in enumerate(options) if len(parts) not in _EVENT_PARTS]
     if wrong:
-        message = "give DATE DESCRIPTION [CITY [STATE]], each between quotes where it has a space"
+        message = "expected DATE DESCRIPTION [CITY [STATE]]; quote values that contain spaces"
         raise InvalidUpdateError(problems=[Problem(f"--event number {index + 1}", message) for index in wrong])
-    return [TrackingEvent(*parts) for parts in given]
+    return [TrackingEvent(*parts) for parts in options]
 
 
 def _json_text(found: tuple[Package, ...]) -> str:
-    """Return packages as JSON: accents as they are where the output takes them, what does not print as an escape."""
+    """Return packages as JSON, with escapes for what is not printable, or not in the output's encoding."""
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     document = [asdict(package) for package in found]
     text = json.dumps(document, indent=2, ensure_ascii=codecs.lookup(encoding).name != "utf-8")
     return "".join(c if c == "\n" or c.isprintable() else json.dumps(c)[1:-1] for c in text)
 
 
-def _tell(receipt: TrackingReceipt) -> None:
-    """Print a receipt, on standard error where standard output loses it."""
-    date = receipt.date.isoformat() if receipt.date else "time not told"
+def _print_receipt(receipt: TrackingReceipt) -> None:
+    """Print a receipt, on standard error if standard output fails."""
+    date = receipt.date.isoformat() if receipt.date else "time unknown"
     note = f" ({receipt.note})" if receipt.note else ""
-    line = f"applied: order {receipt.order_id or 'not told'}, receipt {receipt.receipt or 'not told'}, {date}{note}"
+    line = f"applied: order {receipt.order_id or 'unknown'}, receipt {receipt.receipt or 'unknown'}, {date}{note}"
     if not say(line):
         warn(line)
 
@@ -89,7 +86,7 @@ def _tell(receipt: TrackingReceipt) -> None:
 def _timeline(order_id: str, found: tuple[Package, ...]) -> Iterator[str]:
     yield f"order {order_id}: {len(found)} package{'' if len(found) == 1 else 's'}"
     for package in found:
-        parts = [f"invoice {visible(package.invoice_number or 'not told')}"]
+        parts = [f"invoice {visible(package.invoice_number or 'unknown')}"]
         parts += [visible(text) for text in (package.courier, package.tracking_number) if text]
         if package.type == "Input":
             parts.append("return")
@@ -100,7 +97,7 @@ def _timeline(order_id: str, found: tuple[Package, ...]) -> Iterator[str]:
 
 def _delivery(package: Package) -> str:
     if not package.finished:
-        return "on its way" if package.tracking_number else "no tracking number"
+        return "in transit" if package.tracking_number else "no tracking number"
     return f"delivered {visible(package.delivered_date)}" if package.delivered_date else "delivered"
 
 

@@ -23,14 +23,8 @@ from .redaction import Redactor, redact_http_logs
 from .retry_policy import RetryPolicy
 from .server import Server
 
-#: Seconds that one call may take, all tries and pauses included, unless the client is told otherwise.
-DEFAULT_TIMEOUT: Final = 120.0
-
 #: Seconds that one call may be given at most, a week: sockets cannot count much further (some systems to 24 days).
 LONGEST_TIMEOUT: Final = 7 * 24 * 3600
-
-#: Connections that one client opens at once at most, unless it is told otherwise.
-MAX_CONNECTIONS: Final = 100
 
 #: What to do with an update that may have been applied or not: raise an error, read the order, or send it again.
 OnUnknown = Literal["raise", "check", "resend"]

@@ -1,1 +1,1 @@
-"""The same push on several machines: a journal in PostgreSQL, doorbells in Procrastinate, one pace for all workers."""
+"""A push by workers on several machines: a journal in PostgreSQL, tasks in Procrastinate, one pace per account."""

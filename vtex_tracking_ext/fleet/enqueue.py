@@ -1,4 +1,4 @@
-"""Which packages lack a doorbell, and ringing for them; the sweep."""
+"""Procrastinate's tasks: which packages need one, adding them, and those of dead workers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from procrastinate.manager import JobManager
 
 from vtex_tracking_ext.bulk.journal.entries import PackageKey
 
-from .task import DRAIN, lock_of, queue_of
+from .task import DRAIN, lock_name, queue_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from vtex_tracking_ext.bulk.journal.interface import Journal
     from vtex_tracking_ext.bulk.journal.postgres.connections import Connections
 
-#: Packages that are looked for, and doorbells that are rung, at once.
+#: Packages that are selected, and tasks that are added, at once.
 _BATCH: Final = 1000
 
-#: A page of packages with something to do, and those among them that lack a doorbell; the first column is the page's
-#: last package. What is unknown for long waits for a person, for `resolve --read`, or for another event of its package:
-#: ringing for it every minute would read its order every minute.
-_LACKING: Final = """
+#: A page of packages with open entries, and those of them without a task; the first column is the page's last package.
+#: Entries that have been unknown for long wait for a person, for `resolve --read`, or for another event of the package:
+#: a task every minute would read the order every minute.
+_WITHOUT_TASK: Final = """
     WITH open AS (
         SELECT package, bool_or(state = 'in_flight') AS was_left,
             bool_or(state = 'unknown') AS is_doubtful,
@@ -42,88 +42,88 @@ _LACKING: Final = """
             AND (was_left OR is_fresh OR NOT is_doubtful)
             AND NOT EXISTS (
                 SELECT FROM procrastinate_jobs j
-                -- In the order of letters that Procrastinate's column has: no index of another one would be used.
+                -- With the collation of Procrastinate's column; otherwise the index is not used.
                 WHERE j.lock = ('vtex/' || p.account || '/' || p.order_id || '/' || p.invoice_number) COLLATE "default"
                     AND j.status = 'todo'
             )
     ) AS lacking ON true
     ORDER BY lacking.id
 """
-_WAITING: Final = "SELECT queue_name, count(*) FROM procrastinate_jobs WHERE status = 'todo' GROUP BY queue_name"
+_WAITING_TASKS: Final = "SELECT queue_name, count(*) FROM procrastinate_jobs WHERE status = 'todo' GROUP BY queue_name"
 
-#: Lets PostgreSQL see how many doorbells there suddenly are. Until it does, which may take a minute, it looks for a
-#: package's among all of them. Where this user may not, it does nothing.
-_LEARN: Final = "ANALYZE procrastinate_jobs"
+#: Updates PostgreSQL's statistics after many tasks were added; otherwise it may scan all tasks for a minute. Without
+#: the permission, it does nothing.
+_ANALYZE: Final = "ANALYZE procrastinate_jobs"
 
-#: Doorbells that somebody took up a while ago.
-_TAKEN_UP: Final = """
+#: Tasks that a worker started a while ago.
+_STARTED_TASKS: Final = """
     SELECT j.id, j.args ->> 'account', j.args ->> 'order_id', j.args ->> 'invoice_number'
     FROM procrastinate_jobs j
     WHERE j.status = 'doing' AND j.task_name = %s AND NOT EXISTS (
         SELECT FROM procrastinate_events e
         WHERE e.job_id = j.id AND e.type = 'started'
-            -- Not later than now: a clock that was set back would keep them until it is there again.
+            -- Not in the future, which a clock that was set back can cause.
             AND e.at BETWEEN clock_timestamp() - %s * interval '1 second' AND clock_timestamp()
     )
 """
 
-#: Rings through whichever connection it is given; its connector stays closed.
+#: Adds tasks through the connection of each call; its connector stays closed.
 _JOBS: Final = JobManager(SyncPsycopgConnector())
 
-#: Seconds after which a doorbell that was taken up, and whose package nobody works on, counts as left behind.
-STALLED_AFTER: Final = 60
+#: Seconds after which a started task counts as stalled if no worker has locked its package.
+STALLED_SECONDS: Final = 60
 
 
-class Ringing:
-    """Rings doorbells.
+class TaskQueue:
+    """Adds and finds tasks.
 
     Args:
-        connections: Of the journal.
+        connections: The journal's connections.
     """
 
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
 
-    def lacking(self, labels: Iterable[str] | None = None) -> Iterator[PackageKey]:
-        """Yield the packages that have something to do and no doorbell, in the order of their arrival.
+    def packages_without_task(self, labels: Iterable[str] | None = None) -> Iterator[PackageKey]:
+        """Yield the packages that have open entries and no task, in the order of their arrival.
 
         Args:
-            labels: Of these accounts alone.
+            labels: Only these accounts, as the journal names them.
         """
         values: dict[str, Any] = {"last": 0, "page": _BATCH, "labels": None if labels is None else sorted(labels)}
         while True:
             with self._connections.connection() as connection:
-                found = connection.execute(_LACKING, values).fetchall()
+                found = connection.execute(_WITHOUT_TASK, values).fetchall()
             values["last"] = found[0][0]
             if values["last"] is None:
                 return
             yield from (PackageKey(*names) for _, *names in found if names[0] is not None)
 
-    def ring(self, packages: Iterable[PackageKey]) -> int:
-        """Ring for packages, each with a priority by how many wait at its account; return how many there were."""
+    def add(self, packages: Iterable[PackageKey]) -> int:
+        """Add a task for each package, with a priority by its account's waiting tasks; return their number."""
         with self._connections.connection() as connection:
-            waiting = Counter(dict(connection.execute(_WAITING).fetchall()))
+            waiting = Counter(dict(connection.execute(_WAITING_TASKS).fetchall()))
         number, remaining = 0, iter(packages)
         while batch := list(islice(remaining, _BATCH)):
             jobs = []
             for package in batch:
-                queue = queue_of(package.account)
+                queue = queue_name(package.account)
                 jobs.append(_job(package, queue, -waiting[queue]))
                 waiting[queue] += 1
             with self._connections.connection() as connection:
                 try:
                     _JOBS.batch_defer_jobs(jobs, connection)
                 except ConnectorException as error:
-                    raise error.__cause__ or error from None  # PostgreSQL's own words, which the journal explains
+                    raise error.__cause__ or error from None  # PostgreSQL's own error, which the journal translates
                 if len(batch) == _BATCH and not number:
-                    connection.execute(_LEARN)
+                    connection.execute(_ANALYZE)
             number += len(batch)
         return number
 
-    def left_behind(self, journal: Journal, seconds: float = STALLED_AFTER) -> list[int]:
-        """Return the doorbells whose worker died or lost its database: taken up a while ago, and nobody at work."""
+    def stalled(self, journal: Journal, seconds: float = STALLED_SECONDS) -> list[int]:
+        """Return started tasks whose worker died or lost its database: no worker has locked their packages."""
         with self._connections.connection() as connection:
-            taken_up = connection.execute(_TAKEN_UP, (DRAIN, seconds)).fetchall()
+            taken_up = connection.execute(_STARTED_TASKS, (DRAIN, seconds)).fetchall()
         stalled = []
         for id_, *package in taken_up:
             with journal.try_lock(PackageKey(*package)) as is_free:
@@ -136,7 +136,7 @@ def _job(package: PackageKey, queue: str, priority: int) -> Job:
     return Job(
         id=None,
         queue=queue,
-        lock=lock_of(package),
+        lock=lock_name(package),
         queueing_lock=None,
         task_name=DRAIN,
         priority=priority,

@@ -1,4 +1,4 @@
-"""What a worker does, in Prometheus' text format. Needs the extra ``metrics``."""
+"""A worker's metrics, in Prometheus' text format. Needs the extra ``metrics``."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
 
     from .slots import SharedPace
 
-#: Seconds for which counting the journal's entries is good enough, however often somebody asks.
-_FRESH: Final = 15.0
+#: Seconds for which the counts of the journal are cached.
+_CACHE_SECONDS: Final = 15.0
 
-#: Where counting takes long, it is good enough for this many times as long: five per cent of the time are for it.
-_TIMES: Final = 20
+#: Slow counts are cached for this many times their duration, so that counting takes at most 5 % of the time.
+_CACHE_FACTOR: Final = 20
 
 
 class Metrics:
-    """Counts what happens, and tells it when it is asked.
+    """Counts what happens, and is Prometheus' collector.
 
     Args:
-        journal: The journal, whose states are told by account.
-        paces: Gives the pace of each account, and the time by their clock.
-        clock: Seconds that only ever go up.
+        journal: The journal, whose states are counted by account.
+        paces: Returns the pace of each account, with the time by their clock.
+        clock: A monotonic clock.
     """
 
     def __init__(
@@ -45,23 +45,23 @@ class Metrics:
         self.registry = CollectorRegistry()
         self._outcomes = Counter(
             "vtex_tracking_events",
-            "Events and deliveries by what became of them in this worker",
+            "Events and deliveries by their outcome in this worker",
             ["account", "outcome"],
             registry=self.registry,
         )
         self._calls = Counter("vtex_tracking_calls", "Updates sent by this worker", ["account"], registry=self.registry)
         self._pauses = Counter(
-            "vtex_tracking_pauses", "Times that this worker made an account quiet", ["account"], registry=self.registry
+            "vtex_tracking_pauses", "Times that this worker paused an account", ["account"], registry=self.registry
         )
         self._journal = journal
         self._paces = paces
         self._clock = clock
-        self._counting = threading.Lock()
+        self._refreshing = threading.Lock()
         self._fresh_until = float("-inf")
         self._families: list[GaugeMetricFamily] = []
         self.registry.register(self)
 
-    def watch(self, news: DeliveryResult | AccountPause) -> None:
+    def record(self, news: DeliveryResult | AccountPause) -> None:
         """Count what happened."""
         if isinstance(news, AccountPause):
             self._pauses.labels(news.account).inc()
@@ -72,31 +72,31 @@ class Metrics:
             self._calls.labels(account).inc()
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Yield what the journal and the paces say, some seconds old perhaps; nothing while they cannot be read.
+        """Yield gauges from the journal and the paces, cached for some seconds; none while they cannot be read.
 
-        One who asks counts. Others who ask meanwhile are told what was counted before, so that a database that does not
-        answer keeps nobody else from what this worker counted itself.
+        One request counts. Concurrent requests get the cached values, so that a database that does not respond does
+        not block this worker's own counters.
         """
-        if self._counting.acquire(blocking=False):
+        if self._refreshing.acquire(blocking=False):
             try:
-                self._count_anew()
+                self._refresh()
             finally:
-                self._counting.release()
+                self._refreshing.release()
         yield from self._families
 
-    def _count_anew(self) -> None:
+    def _refresh(self) -> None:
         began = self._clock()
         if began < self._fresh_until:
             return
-        times = _TIMES
+        times = _CACHE_FACTOR
         try:
-            self._families = [*self._count()]
+            self._families = [*self._collect()]
         except JournalError:
             self._families, times = [], 1
         now = self._clock()
-        self._fresh_until = max(began + _FRESH, now + (now - began) * times)
+        self._fresh_until = max(began + _CACHE_SECONDS, now + (now - began) * times)
 
-    def _count(self) -> Iterator[GaugeMetricFamily]:
+    def _collect(self) -> Iterator[GaugeMetricFamily]:
         entries = GaugeMetricFamily(
             "vtex_tracking_journal_entries", "Entries of the journal by state", labels=["account", "state"]
         )
@@ -105,23 +105,23 @@ class Metrics:
                 entries.add_metric([account, state], number)
         yield entries
         rates = GaugeMetricFamily(
-            "vtex_tracking_rate", "Calls a second that all workers together make at most at present", labels=["account"]
+            "vtex_tracking_rate", "Current limit of calls a second, all workers together", labels=["account"]
         )
         quiet = GaugeMetricFamily(
-            "vtex_tracking_quiet_seconds", "Seconds for which nobody may call the account", labels=["account"]
+            "vtex_tracking_quiet_seconds", "Seconds for which the account is paused", labels=["account"]
         )
         for account, (shared, now) in self._paces().items():
             rates.add_metric([account], shared.throttle.rate)
-            quiet.add_metric([account], shared.quiet(now))
+            quiet.add_metric([account], shared.pause_seconds(now))
         yield rates
         yield quiet
 
 
 def serve(metrics: Metrics, host: str, port: int) -> WSGIServer:
-    """Tell the metrics at an address, in a thread; the server's ``server_port`` says which port it is.
+    """Serve the metrics at an address, in a thread; ``server_port`` of the result is the port.
 
     Raises:
-        OSError: The port is taken, or not allowed.
+        OSError: The port is in use, or not permitted.
     """
     server, _ = start_http_server(port, host, metrics.registry)
     return server

@@ -1,11 +1,11 @@
-"""The doorbells for Procrastinate's own command line, to look at and to mend: it works on the journal's queue.
+"""The app for Procrastinate's own command line, to inspect and repair the tasks of the journal.
 
 ::
 
     export VTEX_JOURNAL=postgresql://user@host/database
     procrastinate --app=vtex_tracking_ext.fleet.procrastinate_app.app shell
 
-It does not serve doorbells: ``vtex-tracking worker`` does.
+It does not process tasks: ``vtex-tracking worker`` does.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 async def _refuse(*_: object) -> NoReturn:
-    raise ConfigurationError("Procrastinate's own worker cannot deliver: use vtex-tracking worker.")
+    raise ConfigurationError("Procrastinate's own worker cannot process these tasks: use vtex-tracking worker.")
 
 
 def _app() -> App:

@@ -1,11 +1,11 @@
-"""The pace of one account that several workers share: who may call when. Pure; the state travels as JSON.
+"""The pace of one account that several workers share. Pure; the state is stored as JSON.
 
-Workers lease slots, times at which a call may begin, some at once so that a call does not cost a round trip; and they
-report how calls ended. Both change one state, in one order, by one clock, so that all of them together keep to the rate
-that one :class:`~vtex_tracking_ext.bulk.delivery.pace.Throttle` allows.
+Workers lease slots, times at which a call may begin, several at once to save round trips, and report the results of
+calls. Both change one state, serially and by one clock, so that all workers together keep to the rate of one
+:class:`~vtex_tracking_ext.bulk.delivery.pace.Throttle`.
 
-Unlike a push, a worker has no end at which a person looks: where a push ends an account, here the account rests, and
-then one call tries the ground.
+Where a push stops an account, a worker lets it rest, because no person sees the end of a worker. After the rest, one
+probe request is sent.
 """
 
 from __future__ import annotations
@@ -25,65 +25,64 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: When a call that was let through began, and when it was answered.
+#: When an accepted call began, and when it was answered.
 Answer: TypeAlias = "tuple[float, float]"
 
-#: Seconds that one lease covers at most. Slots that are leased are used even if a 429 comes meanwhile, so a lease must
-#: be short against the seconds after which a limit is met again.
+#: Seconds that one lease covers at most. Leased slots are used even after a 429, so a lease must be short compared to
+#: the time until the next 429.
 LEASE_SECONDS: Final = 0.2
 
-#: Seconds that a thread waits for its turn at most. Beyond, it does something else meanwhile.
-LONGEST_WAIT: Final = 2.0
+#: Seconds that a thread waits for its turn at most. If it takes longer, the package is retried later.
+MAX_WAIT: Final = 2.0
 
-#: Seconds that an account rests which a push would have ended: long enough not to matter to anybody, short enough that
-#: new credentials, say, are noticed without a restart.
-REST: Final = 600.0
+#: Seconds that an account rests if a push would have stopped: few calls for VTEX, but new credentials, for example, are
+#: noticed without a restart.
+REST_SECONDS: Final = 600.0
 
-#: Seconds after which the call that tries the ground after a rest counts as lost, with its worker perhaps.
-TRIAL: Final = 60.0
+#: Seconds after which the probe after a rest counts as lost, perhaps with its worker.
+PROBE_TIMEOUT: Final = 60.0
 
-#: Seconds after which the others ask again while that call is on its way.
-ASK_AGAIN: Final = 5.0
+#: Seconds between the checks of the other workers while the probe is in flight.
+PROBE_POLL_SECONDS: Final = 5.0
 
-#: Seconds by which a time told by a worker may be off, and by which the clock may go back without harm.
+#: Seconds by which a time that a worker reports may be wrong, and by which the clock may go back.
 _TOLERANCE: Final = 1.0
 
-#: The breaker's strain after a rest: once the call that tries the ground is answered, the next unknown outcome pauses
-#: the account again.
-_ON_TRIAL: Final = (MAX_UNKNOWN - 1) * ANSWERS_PER_UNKNOWN + 1
+#: The breaker's strain after a rest: after the probe is answered, the next unknown outcome pauses the account again.
+_PROBE_STRAIN: Final = (MAX_UNKNOWN - 1) * ANSWERS_PER_UNKNOWN + 1
 
 
 @frozen
 class Lease:
-    """What a worker gets.
+    """Slots for a worker.
 
     Attributes:
         now: The time, by the clock that all workers share.
-        starts: When calls may begin, in order; empty where nobody may call.
-        quiet: Seconds for which nobody may call.
+        starts: When calls may begin, in order; empty if the account is paused.
+        quiet: Seconds for which the account is paused.
         reason: Why, or an empty text.
-        is_trial: Whether the call tries the ground, so that all others wait for what becomes of it.
+        is_probe: Whether the call is a probe, for whose result all others wait.
     """
 
     now: float
     starts: tuple[float, ...]
     quiet: float
     reason: str
-    is_trial: bool = False
+    is_probe: bool = False
 
 
 @define
 class SharedPace:
-    """The state. Times are seconds since the epoch, by the clock that all workers share.
+    """The state, stored as JSON under these names. Times are seconds since the epoch, by the shared clock.
 
     Attributes:
         throttle: How fast the account is called.
-        breaker: Whether it is left alone.
+        breaker: Whether it is paused after unknown outcomes.
         reason: Why it rests, or an empty text.
-        resting_until: Until when; then one call tries the ground, and the next one if that is lost.
-        trying: Whether a call that tries the ground, after a rest or a pause, is on its way.
-        tried: When it began. What began before says nothing about the time after the rest.
-        changed: When the state was changed last.
+        resting_until: When the rest ends; then one probe is sent, and another if the first is lost.
+        trying: Whether a probe, after a rest or a pause, is in flight.
+        tried: When the probe began. Earlier calls say nothing about the time after the rest.
+        changed: When the state was last changed.
     """
 
     throttle: Throttle = Factory(Throttle)
@@ -96,13 +95,13 @@ class SharedPace:
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> SharedPace:
-        """Return a state as :meth:`to_json` told it, of another version perhaps.
+        """Return a state from JSON, perhaps of another version of this package.
 
-        What is not told is as in a new one, and what is not known here is left out.
+        Missing values get their defaults, and unknown ones are ignored.
         """
         return cls(
-            _made(Throttle, document.get("throttle", {})),
-            _made(Breaker, document.get("breaker", {})),
+            _from_known(Throttle, document.get("throttle", {})),
+            _from_known(Breaker, document.get("breaker", {})),
             document.get("reason", ""),
             document.get("resting_until", 0.0),
             document.get("trying", False),
@@ -111,62 +110,62 @@ class SharedPace:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Return the state as JSON can hold it."""
+        """Return the state as a JSON object."""
         return asdict(self)
 
     def lease(self, now: float, wanted: int, ceiling: float) -> Lease:
-        """Give slots.
+        """Return slots for a worker.
 
         Args:
             now: The time.
-            wanted: How many at most.
-            ceiling: Calls a second that all workers together may make at most.
+            wanted: Maximum number of slots.
+            ceiling: Maximum calls a second of all workers together.
         """
-        self._follow(now)
+        self._follow_clock(now)
         self.throttle.ceiling = ceiling
         self.throttle.rate = min(self.throttle.rate, ceiling)
-        quiet = self.quiet(now)
+        quiet = self.pause_seconds(now)
         if quiet > 0:
-            return Lease(now, (), min(quiet, ASK_AGAIN) if self.trying else quiet, self.why())
+            return Lease(now, (), min(quiet, PROBE_POLL_SECONDS) if self.trying else quiet, self.pause_reason())
         start = now + self.throttle.delay(now)
-        if start > now + LONGEST_WAIT:
-            return Lease(now, (), start - now, f"the account is called every {1 / self.throttle.rate:.0f} s at present")
+        if start > now + MAX_WAIT:
+            return Lease(now, (), start - now, f"the account is currently called every {1 / self.throttle.rate:.0f} s")
         starts: list[float] = []
         while len(starts) < max(1, wanted) and (not starts or start < now + LEASE_SECONDS):
             starts.append(start)
             self.throttle.start(start)
-            if self.breaker.paused or self.reason:  # one call alone tries the ground
+            if self.breaker.paused or self.reason:  # only the probe
                 self.breaker.start(start)
-                self.trying, self.tried, self.resting_until = True, start, start + TRIAL
-                return Lease(now, (start,), 0.0, "", is_trial=True)
+                self.trying, self.tried, self.resting_until = True, start, start + PROBE_TIMEOUT
+                return Lease(now, (start,), 0.0, "", is_probe=True)
             start += self.throttle.delay(start)
         return Lease(now, tuple(starts), 0.0, "")
 
     def report(
         self, now: float, answers: Iterable[Answer], started: float = 0.0, error: VtexTrackingError | None = None
     ) -> float:
-        """Draw the conclusions from calls.
+        """Record the results of calls.
 
         Args:
             now: The time.
-            answers: Calls that were let through: answered with anything but 429, or trouble of the account.
-            started: When the call began that ended in ``error``.
-            error: An error of another call, or None.
+            answers: Calls that were answered, neither with 429 nor with an error of the account.
+            started: When the call of ``error`` began.
+            error: The error of another call, or None.
 
         Returns:
-            Seconds for which nobody may call.
+            Seconds for which the account is paused.
         """
-        self._follow(now)
+        self._follow_clock(now)
         for began, answered in answers:
             self.throttle.record_accepted(answered)
             self.breaker.record_result(answered, began, None)
-            if self._is_trial(began):
+            if self._is_probe(began):
                 self.reason, self.trying = "", False
-        if error is not None and self._is_trial(started):
+        if error is not None and self._is_probe(started):
             self.trying = False
         if isinstance(error, RateLimitedError):
             if not self.throttle.record_rate_limited(now, started, error.retry_after):
-                self._rest(now, f"the account stays over its limit, however long nobody calls: {error}")
+                self._rest(now, f"the account stays over its limit after several pauses: {error}")
                 self.throttle.freezes = 0
         elif error is not None:
             if isinstance(error, RefusedError):
@@ -174,30 +173,30 @@ class SharedPace:
             self.breaker.record_result(now, started, error)
             if self.breaker.reason:
                 self._rest(now, self.breaker.reason)
-                self.breaker = evolve(Breaker(), strain=_ON_TRIAL)
-        return self.quiet(now)
+                self.breaker = evolve(Breaker(), strain=_PROBE_STRAIN)
+        return self.pause_seconds(now)
 
-    def wake(self, now: float) -> None:
-        """End a rest: whoever starts a worker may have mended the cause. One call tries the ground all the same."""
-        self._follow(now)
+    def end_rest(self, now: float) -> None:
+        """End a rest, because a worker was started and the cause may be fixed. A probe is still sent first."""
+        self._follow_clock(now)
         self.resting_until = min(self.resting_until, now)
 
-    def quiet(self, now: float) -> float:
-        """Return the seconds for which nobody may call: a freeze after 429, a pause, or a rest."""
+    def pause_seconds(self, now: float) -> float:
+        """Return the seconds for which the account is paused: after 429, after unknown outcomes, or by a rest."""
         resting = self.resting_until if self.reason else 0.0
         return max(0.0, self.throttle.frozen_until - now, self.breaker.delay(now), resting - now)
 
-    def why(self) -> str:
-        """Return why nobody may call."""
+    def pause_reason(self) -> str:
+        """Return why the account is paused."""
         if self.reason:
             return self.reason
         return "too many outcomes are unknown" if self.breaker.paused else "the account is over its limit (429)"
 
-    def _is_trial(self, began: float) -> bool:
+    def _is_probe(self, began: float) -> bool:
         return self.trying and began > self.tried - _TOLERANCE
 
-    def _follow(self, now: float) -> None:
-        """Follow a clock that was set back: what is left of each pause stays, and nothing waits for the old time."""
+    def _follow_clock(self, now: float) -> None:
+        """Adjust the times after the clock was set back, so that each pause keeps its remaining seconds."""
         back = self.changed - now
         self.changed = now
         if back <= _TOLERANCE:
@@ -211,9 +210,9 @@ class SharedPace:
         self.tried -= back
 
     def _rest(self, now: float, reason: str) -> None:
-        self.reason, self.resting_until, self.trying = reason, now + REST, False
+        self.reason, self.resting_until, self.trying = reason, now + REST_SECONDS, False
 
 
-def _made(cls: type[T], document: Mapping[str, Any]) -> T:
+def _from_known(cls: type[T], document: Mapping[str, Any]) -> T:
     known = fields_dict(cls)  # type: ignore[arg-type] # both are attrs classes
     return cls(**{name: value for name, value in document.items() if name in known})

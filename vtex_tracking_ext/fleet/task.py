@@ -1,11 +1,11 @@
-"""Doorbells: one task of Procrastinate that says "there is something to do for this package", and nothing more.
+"""Procrastinate's tasks: one per package with open entries. A task names the package and nothing else.
 
-What there is to do, in which order, and who may do it, the journal knows. So a doorbell that is lost, doubled, late
-or rung in vain does no harm: a package without one gets it from the sweep, and one with nothing to do is soon done.
+The journal has the entries, their order, and the locks, so lost, duplicate, late and superfluous tasks are harmless:
+the sweep adds missing ones, and a task for a package without open entries ends at once.
 
-Each account has a queue of its own name, so that a worker can serve some accounts alone, and each doorbell a priority
-that falls with the number of those that wait there already: so a store with a hundred thousand packages waiting does
-not make one with a single package wait for all of them.
+Each account has a queue of its own, so that a worker can serve selected accounts. A task's priority falls with the
+number of tasks that wait in its queue, so that a store with a hundred thousand packages does not delay one with a
+single package.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from procrastinate import App, BaseRetryStrategy, PsycopgConnector, RetryDecisio
 
 from vtex_tracking_ext.bulk.journal.entries import PackageKey
 
-from .pace import NotYet
+from .pace import RetryLater
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -31,21 +31,21 @@ if TYPE_CHECKING:
 DRAIN: Final = "vtex_tracking.drain"
 SWEEP: Final = "vtex_tracking.sweep"
 
-#: The queue of the sweep; no account can have this name.
+#: The queue of the sweep. No account can have this name.
 SWEEP_QUEUE: Final = "@sweep"
 
-#: When the sweep rings: every minute.
+#: When the sweep runs: every minute.
 SWEEP_CRON: Final = "* * * * *"
 
-#: Seconds after which a doorbell rings again that failed for another reason than :class:`~.pace.NotYet`.
-AFTER_FAILURE: Final = 10
+#: Seconds after which a task is retried that failed with another error than :class:`~.pace.RetryLater`.
+FAILURE_RETRY_SECONDS: Final = 10
 
-#: Bytes of a queue's name: of the 63 that PostgreSQL takes for the name of a channel, Procrastinate's prefix needs 23.
+#: Bytes of a queue's name: PostgreSQL allows 63 for a channel, of which Procrastinate's prefix takes 23.
 _QUEUE_LENGTH: Final = 40
 
 
-def queue_of(account: str) -> str:
-    """Return the queue of an account; the end of a name that is too long is made short and still its own."""
+def queue_name(account: str) -> str:
+    """Return the name of an account's queue; a digest replaces the end of a long name."""
     name = account.encode()
     if len(name) <= _QUEUE_LENGTH:
         return account
@@ -53,17 +53,17 @@ def queue_of(account: str) -> str:
     return f"{name[: _QUEUE_LENGTH - 17].decode(errors='ignore')}#{digest}"
 
 
-def lock_of(package: PackageKey) -> str:
-    """Return the lock under which a package's doorbells ring one after the other."""
+def lock_name(package: PackageKey) -> str:
+    """Return the lock that makes a package's tasks run one after the other."""
     return f"vtex/{package.account}/{package.order_id}/{package.invoice_number}"
 
 
-class RingAgain(BaseRetryStrategy):
-    """Has every doorbell that did not end well ring again: when it was told to, or a little later."""
+class TaskRetryStrategy(BaseRetryStrategy):
+    """Retries every failed task: after the seconds of RetryLater, or a fixed delay."""
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision:  # noqa: ARG002 - its signature
-        """Return when."""
-        seconds = exception.seconds if isinstance(exception, NotYet) else AFTER_FAILURE
+        """Return the delay of the retry."""
+        seconds = exception.seconds if isinstance(exception, RetryLater) else FAILURE_RETRY_SECONDS
         return RetryDecision(retry_in={"seconds": max(1, math.ceil(seconds))})
 
 
@@ -77,26 +77,26 @@ def make_app(
     """Return the Procrastinate app.
 
     Args:
-        address: Where the journal is; Procrastinate's tables stand beside it, in the same schema.
-        drain: Does what there is to do for a package.
-        sweep: Rings for the packages that lack a doorbell.
-        connections: Connections at most, and one more listens.
-        sweep_cron: When the sweep rings.
+        address: The journal's address; Procrastinate's tables are in the same schema.
+        drain: Processes a package.
+        sweep: Adds missing tasks.
+        connections: Maximum number of connections; one more listens.
+        sweep_cron: When the sweep runs.
     """
     parameters = {
         **address.parameters,
-        "application_name": "vtex-tracking, doorbells",
+        "application_name": "vtex-tracking, tasks",
         "options": f"{address.parameters.get('options', '')} -c search_path={address.schema},pg_temp".strip(),
     }
     app = App(connector=PsycopgConnector(kwargs=parameters, min_size=1, max_size=connections))
 
-    @app.task(name=DRAIN, retry=RingAgain())
-    async def ring(account: str, order_id: str, invoice_number: str) -> None:
+    @app.task(name=DRAIN, retry=TaskRetryStrategy())
+    async def process(account: str, order_id: str, invoice_number: str) -> None:
         await drain(PackageKey(account, order_id, invoice_number))
 
     @app.periodic(cron=sweep_cron)
     @app.task(name=SWEEP, queue=SWEEP_QUEUE, queueing_lock=SWEEP)
-    async def sweep_up(timestamp: int) -> None:  # noqa: ARG001 - Procrastinate's argument
+    async def sweep_task(timestamp: int) -> None:  # noqa: ARG001 - Procrastinate passes it
         await sweep()
 
     return app

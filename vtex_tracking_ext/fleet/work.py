@@ -1,4 +1,4 @@
-"""What one worker does for the packages whose doorbells ring. Knows neither Procrastinate nor asyncio."""
+"""What a worker does for a package. Independent of Procrastinate and asyncio."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from vtex_tracking_ext.bulk.journal.entries import OPEN_STATES, Selection
 from vtex_tracking_ext.bulk.journal.interface import JournalError
 from vtex_tracking_ext.text import visible
 
-from .pace import FleetPace, NotYet
+from .pace import FleetPace, RetryLater
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,26 +23,26 @@ if TYPE_CHECKING:
 
     from .pace import PaceStore
 
-#: One line for each call's outcome, each look at an order, and each pause, with package and attempt.
+#: One line for each outcome of a call or of reading an order, with package and attempt, and for each pause.
 LOG: Final = logging.getLogger("vtex_tracking_ext.fleet")
 
-#: Seconds after which an order is looked at again that may yet show what is in doubt.
-LOOK_AGAIN: Final = 5.0
+#: Seconds after which an order is read again that may not show an update yet.
+RECHECK_SECONDS: Final = 5.0
 
-#: Seconds after which a doorbell rings again for a package that has something left which could not be sent now.
-_SOON: Final = 1.0
+#: Seconds after which a package with entries that could not be sent is retried.
+_RETRY_SECONDS: Final = 1.0
 
 
 class Work:
-    """Drains packages, each account at the pace that all workers share. Thread-safe.
+    """Delivers packages, each account at the pace that all workers share. Thread-safe.
 
     Args:
-        journal: What waits.
-        store: Where the paces are.
-        client_of: Gives the client of an account by its name in the journal.
-        rate: Calls a second to one account, of all workers together, at most.
+        journal: The journal.
+        store: Stores the paces.
+        client_of: Returns the client of an account as the journal names it.
+        rate: Maximum calls a second to one account, all workers together.
         options: How to deliver.
-        watch: Called with what happens, by one thread at a time for each account.
+        watch: Called with each result and pause, by one thread at a time for each account.
     """
 
     def __init__(
@@ -64,12 +64,12 @@ class Work:
         self._accounts: dict[str, tuple[AccountDelivery, FleetPace]] = {}
         self._stopped = False
 
-    def drain(self, package: PackageKey) -> None:
-        """Do what can be done for a package now.
+    def process(self, package: PackageKey) -> None:
+        """Deliver the entries of a package that can be delivered now.
 
         Raises:
-            NotYet: Something is left that can be done later, with the seconds until then; :class:`~.pace.Quiet` where
-                that is so for the whole account.
+            RetryLater: Entries remain that can be delivered later, with the seconds until then;
+                :class:`~.pace.AccountPaused` if the whole account is paused.
             ConfigurationError: The account has no credentials here.
             JournalError: The journal cannot be used.
         """
@@ -78,23 +78,23 @@ class Work:
         looks_again = delivery.pop_recheck(package)
         left = {entry.state for entry in self._journal.entries(Selection(OPEN_STATES, package=package))}
         if left and self._stopped:
-            raise NotYet(0, "the worker ends")
+            raise RetryLater(0, "the worker is stopping")
         if left and looks_again:
-            raise NotYet(LOOK_AGAIN, "the order may yet show what is in doubt")
-        if left and pace.quiet():  # what is in doubt, perhaps, and could not be looked at
-            raise NotYet(max(_SOON, pace.quiet()), "the account is quiet")
+            raise RetryLater(RECHECK_SECONDS, "the order may not show the update yet")
+        if left and pace.pause_seconds():  # perhaps an unknown outcome could not be checked
+            raise RetryLater(max(_RETRY_SECONDS, pace.pause_seconds()), "the account is paused")
         if left == {"pending"} or "in_flight" in left:
-            raise NotYet(_SOON, "something came meanwhile, or could not be sent now")
+            raise RetryLater(_RETRY_SECONDS, "entries were added, or could not be sent")
 
     def stop(self) -> None:
-        """Begin no other call; those on their way are finished."""
+        """Start no more calls; those in flight are finished."""
         with self._making:
             self._stopped = True
             for delivery, _ in self._accounts.values():
                 delivery.stop()
 
     def close(self) -> None:
-        """Report to the other workers what was not reported yet, if that can be done."""
+        """Report the remaining results to the other workers, if possible."""
         with suppress(JournalError):
             for _, pace in self._accounts.values():
                 pace.flush()
@@ -104,21 +104,21 @@ class Work:
             if label not in self._accounts:
                 client = self._client_of(label).paced()
                 pace = FleetPace(label, self._store, self._rate)
-                delivery = AccountDelivery(client, self._journal, label, pace, self._tell, self._options)
+                delivery = AccountDelivery(client, self._journal, label, pace, self._log, self._options)
                 if self._stopped:
                     delivery.stop()
                 self._accounts[label] = delivery, pace
             return self._accounts[label]
 
-    def _tell(self, news: DeliveryResult | AccountPause) -> None:
+    def _log(self, news: DeliveryResult | AccountPause) -> None:
         if isinstance(news, AccountPause):
-            LOG.warning("%s: no calls for %.0f s: %s", news.account, news.seconds, visible(news.reason, 400))
+            LOG.warning("%s: paused for %.0f s: %s", news.account, news.seconds, visible(news.reason, 400))
         else:
             level = logging.INFO if news.outcome == "applied" else logging.WARNING
             LOG.log(
                 level,
                 "%s: %d %s, attempt %d%s",
-                named(news.entries[0].package),
+                package_name(news.entries[0].package),
                 len(news.entries),
                 news.outcome,
                 max(entry.attempts for entry in news.entries),
@@ -127,6 +127,6 @@ class Work:
         self._watch(news)
 
 
-def named(package: PackageKey) -> str:
-    """Return a package's name in the log."""
+def package_name(package: PackageKey) -> str:
+    """Return the name of a package in the log."""
     return f"{package.account}, order {package.order_id}, invoice {package.invoice_number}"

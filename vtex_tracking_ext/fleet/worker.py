@@ -1,4 +1,4 @@
-"""A worker: Procrastinate's, with threads that do the work, started again when its database comes back."""
+"""A worker: Procrastinate's, with threads that deliver packages. It restarts when its database comes back."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Final
 from attrs import frozen
 from procrastinate.exceptions import ConnectorException, ProcrastinateException
 
+from vtex_tracking_ext.config.defaults import WORKER_CONCURRENCY
 from vtex_tracking_ext.errors import VtexTrackingError
 from vtex_tracking_ext.text import visible
 
-from .enqueue import STALLED_AFTER, Ringing
-from .pace import NotYet, Quiet
-from .task import SWEEP_CRON, SWEEP_QUEUE, make_app, queue_of
-from .work import named
+from .enqueue import STALLED_SECONDS, TaskQueue
+from .pace import AccountPaused, RetryLater
+from .task import SWEEP_CRON, SWEEP_QUEUE, make_app, queue_name
+from .work import package_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -32,41 +33,38 @@ if TYPE_CHECKING:
 
 LOG: Final = logging.getLogger("vtex_tracking_ext.fleet")
 
-#: Packages that one worker works on at once, unless told otherwise.
-DEFAULT_CONCURRENCY: Final = 16
-
 #: Characters of a reason in the log.
 _REASON_LENGTH: Final = 400
 
-#: Seconds before the worker is started again after its database went away: the first, doubled up to the last.
+#: Seconds before the worker restarts after it lost its database: the first delay, doubled up to the longest.
 _FIRST_PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 15.0
 
 
 @frozen
-class Rhythm:
-    """How often a worker looks for what it is not told of.
+class WorkerIntervals:
+    """How often a worker checks for tasks.
 
     Attributes:
-        look: Seconds between two looks for doorbells that ring later; a new one is heard of at once (LISTEN).
-        stalled_after: See :data:`~.enqueue.STALLED_AFTER`.
-        sweep: When the sweep rings, as cron has it.
+        poll_seconds: Seconds between checks for tasks that are due; new ones are noticed at once (LISTEN).
+        stalled_seconds: See :data:`~.enqueue.STALLED_SECONDS`.
+        sweep_cron: When the sweep runs, in cron's format.
     """
 
-    look: float = 2.0
-    stalled_after: float = STALLED_AFTER
-    sweep: str = SWEEP_CRON
+    poll_seconds: float = 2.0
+    stalled_seconds: float = STALLED_SECONDS
+    sweep_cron: str = SWEEP_CRON
 
 
 class Worker:
-    """Serves doorbells until it is stopped.
+    """Processes tasks until it is stopped.
 
     Args:
         journal: The journal.
-        work: What to do for a package.
-        labels: The accounts to serve, by their names in the journal.
+        work: Delivers a package.
+        labels: The accounts to serve, as the journal names them.
         concurrency: Packages at once.
-        rhythm: How often it looks.
+        intervals: How often it checks for tasks.
     """
 
     def __init__(
@@ -74,20 +72,20 @@ class Worker:
         journal: PostgresJournal,
         work: Work,
         labels: Iterable[str],
-        concurrency: int = DEFAULT_CONCURRENCY,
-        rhythm: Rhythm | None = None,
+        concurrency: int = WORKER_CONCURRENCY,
+        intervals: WorkerIntervals | None = None,
     ) -> None:
         self._journal = journal
         self._work = work
-        self._queues = [*(queue_of(label) for label in sorted(set(labels))), SWEEP_QUEUE]
+        self._queues = [*(queue_name(label) for label in sorted(set(labels))), SWEEP_QUEUE]
         self._concurrency = concurrency
-        self._rhythm = rhythm or Rhythm()
-        self._ringing = Ringing(journal.connections)
+        self._intervals = intervals or WorkerIntervals()
+        self._tasks = TaskQueue(journal.connections)
         self._stopped = asyncio.Event()
         self._serving: asyncio.Task[None] | None = None
 
     def stop(self) -> None:
-        """Finish the calls on their way, and end. To be called in the event loop; again is no matter."""
+        """Finish the calls in flight and stop. Idempotent; call it in the event loop."""
         if self._stopped.is_set():
             return
         self._stopped.set()
@@ -96,7 +94,7 @@ class Worker:
             self._serving.cancel()
 
     async def run(self) -> None:
-        """Serve doorbells until :meth:`stop`."""
+        """Process tasks until :meth:`stop`."""
         pause = _FIRST_PAUSE
         with ThreadPoolExecutor(self._concurrency + 1, thread_name_prefix="drain") as threads:
             while not self._stopped.is_set():
@@ -108,8 +106,8 @@ class Worker:
                     if not self._stopped.is_set():
                         raise
                 except (ProcrastinateException, OSError) as error:
-                    LOG.warning("the database cannot be used at present: %s", self._words(error))
-                else:  # Procrastinate ends so where another of its connections is lost than the one it works with
+                    LOG.warning("the database is not available: %s", self._error_text(error))
+                else:  # Procrastinate ends like this if it loses a connection other than that of its current query
                     LOG.warning("the connection to the database was lost")
                 if asyncio.get_running_loop().time() - began > _LONGEST_PAUSE:
                     pause = _FIRST_PAUSE
@@ -122,70 +120,70 @@ class Worker:
             await asyncio.wait_for(self._stopped.wait(), seconds)
 
     async def _serve(self, threads: ThreadPoolExecutor) -> None:
-        """Serve doorbells until the database cannot be used."""
+        """Process tasks until the database is not available."""
         loop = asyncio.get_running_loop()
-        queues = list(self._queues)  # Procrastinate goes by this list whenever it looks
+        queues = list(self._queues)  # Procrastinate reads this list at each check
 
-        def leave_alone(queue: str, seconds: float) -> None:
-            """Take up no doorbell of an account that is quiet: each would only be put off."""
+        def pause_queue(queue: str, seconds: float) -> None:
+            """Start no tasks of a paused account: each would only be rescheduled."""
             if queue in queues:
                 queues.remove(queue)
                 loop.call_later(seconds, queues.append, queue)
 
         async def drain(package: PackageKey) -> None:
-            with _telling(named(package)):
+            with _log_failures(package_name(package)):
                 try:
-                    await loop.run_in_executor(threads, self._work.drain, package)
-                except Quiet as quiet:
-                    leave_alone(queue_of(package.account), quiet.seconds)
+                    await loop.run_in_executor(threads, self._work.process, package)
+                except AccountPaused as quiet:
+                    pause_queue(queue_name(package.account), quiet.seconds)
                     raise
 
         async def sweep() -> None:
-            with _telling("the sweep"):
-                await loop.run_in_executor(threads, self._ring)
-                for id_ in await loop.run_in_executor(threads, self._left_behind):
-                    with suppress(ConnectorException):  # its worker has come to an end with it just now
+            with _log_failures("the sweep"):
+                await loop.run_in_executor(threads, self._add_missing_tasks)
+                for id_ in await loop.run_in_executor(threads, self._stalled_tasks):
+                    with suppress(ConnectorException):  # its worker has just finished it
                         await app.job_manager.retry_job_by_id_async(id_, dt.datetime.now(dt.UTC))
-                        LOG.warning("doorbell %d was left behind by a worker; it rings again", id_)
+                        LOG.warning("task %d was abandoned by a worker; retrying it", id_)
 
-        app = make_app(self._journal.address, drain, sweep, sweep_cron=self._rhythm.sweep)
+        app = make_app(self._journal.address, drain, sweep, sweep_cron=self._intervals.sweep_cron)
         try:
             await app.open_async()
             await self._run(app, queues)
-        finally:  # whatever came of opening it: a pool that is left behind keeps the event loop from ending
+        finally:  # also if opening failed: an open pool keeps the event loop running
             await app.close_async()
 
     async def _run(self, app: App, queues: list[str]) -> None:
         await app.run_worker_async(
             queues=queues,
             concurrency=self._concurrency,
-            fetch_job_polling_interval=self._rhythm.look,
+            fetch_job_polling_interval=self._intervals.poll_seconds,
             delete_jobs="always",
             install_signal_handlers=False,
         )
 
-    def _ring(self) -> None:
-        rung = self._ringing.ring(self._ringing.lacking())
-        if rung:
-            LOG.info("rang for %d packages that had no doorbell", rung)
+    def _add_missing_tasks(self) -> None:
+        added = self._tasks.add(self._tasks.packages_without_task())
+        if added:
+            LOG.info("added tasks for %d packages without one", added)
 
-    def _left_behind(self) -> list[int]:
-        return self._ringing.left_behind(self._journal, self._rhythm.stalled_after)
+    def _stalled_tasks(self) -> list[int]:
+        return self._tasks.stalled(self._journal, self._intervals.stalled_seconds)
 
-    def _words(self, error: Exception) -> str:
-        return visible(self._journal.address.redacted(str(error.__cause__ or error)), _REASON_LENGTH)
+    def _error_text(self, error: Exception) -> str:
+        return visible(self._journal.address.redact(str(error.__cause__ or error)), _REASON_LENGTH)
 
 
 @contextmanager
-def _telling(what: str) -> Iterator[None]:
-    """Log that something failed, because Procrastinate is silent about what rings again."""
+def _log_failures(what: str) -> Iterator[None]:
+    """Log a failure, because Procrastinate does not log tasks that are retried."""
     try:
         yield
-    except NotYet:
+    except RetryLater:
         raise
     except VtexTrackingError as error:
-        LOG.warning("%s: not done, later again: %s", what, visible(str(error), _REASON_LENGTH))
+        LOG.warning("%s: failed, will be retried: %s", what, visible(str(error), _REASON_LENGTH))
         raise
     except Exception:
-        LOG.exception("%s: not done, later again", what)
+        LOG.exception("%s: failed, will be retried", what)
         raise

@@ -1,8 +1,7 @@
-"""A stand-in for VTEX's OMS on loopback, with a page to look at.
+"""A local server that behaves like VTEX's OMS, with a web page.
 
-It behaves as VTEX's documentation, its known issues and public integrations say; what nobody has written down
-is marked as a guess where it is decided. It imports nothing of the client but openapi.yaml's constants, so
-that the two can be held against each other.
+It follows VTEX's documentation, its known issues and public integrations; undocumented behaviour is marked as a guess
+in the code. It imports nothing of the client except openapi.yaml's constants, so that tests can compare the two.
 """
 
 from .examples import EXAMPLE_FILE, with_examples

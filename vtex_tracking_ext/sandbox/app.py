@@ -1,4 +1,4 @@
-"""HTTP around the sandbox's rules: routes, credentials, OMS's envelope, and the page."""
+"""The sandbox's HTTP application: routes, credentials, OMS's error envelope, and the page."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-#: Bytes of a request body that are read.
-MOST_BODY: Final = 1024 * 1024
+#: Maximum bytes of a request body.
+MAX_BODY: Final = 1024 * 1024
 
-#: Host names under which the sandbox may be called: a web page elsewhere must not reach it by a name of its own.
+#: Accepted Host names: another web page must not reach the sandbox through a DNS name of its own.
 LOOPBACK_HOSTS: Final = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
-#: Status under which a request is noted whose client left before the whole of it had come; nginx has it so.
-CLIENT_LEFT: Final = 499
+#: Recorded status of a request whose client disconnected before it was complete, as in nginx.
+CLIENT_CLOSED_REQUEST: Final = 499
 
-_WRONG_HOST: Final = "The sandbox answers under a loopback name only."
+_WRONG_HOST: Final = "The sandbox accepts loopback host names only."
 
-#: Response headers that VTEX documented, with values as its public examples have them.
+#: Response headers of VTEX's documentation, with the values of its public examples.
 _VTEX_HEADERS: Final = {
     "Cache-Control": "no-cache",
     "Expires": "-1",
@@ -50,7 +50,7 @@ _VTEX_HEADERS: Final = {
 
 
 def create_app(oms: Oms) -> Starlette:
-    """Return the application around an OMS."""
+    """Return the application for an OMS."""
 
     async def put(request: Request) -> dict[str, Any]:
         body = await _body(request, check_tracking)
@@ -87,16 +87,16 @@ def create_app(oms: Oms) -> Starlette:
         route(constants.UPDATE_TRACKING_STATUS_PATH, constants.UPDATE_TRACKING_STATUS_METHOD, "Notify invoice", put),
     ]
 
-    async def elsewhere(request: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)  # noqa: S101 - registered for it alone
+    async def handle_http_exception(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)  # noqa: S101 - registered for this type
         if not _has_loopback_host(request):
             error = HTTPException(400, _WRONG_HOST)
-        answer = _refusal(OmsError(error.status_code, str(error.status_code), error.detail, error.headers))
-        await _note(oms, request, answer)
-        return answer
+        response = _error_response(OmsError(error.status_code, str(error.status_code), error.detail, error.headers))
+        await _record(oms, request, response)
+        return response
 
-    app = Starlette(routes=routes, exception_handlers={HTTPException: elsewhere})
-    app.router.redirect_slashes = False  # VTEX's answer to another path is a 404
+    app = Starlette(routes=routes, exception_handlers={HTTPException: handle_http_exception})
+    app.router.redirect_slashes = False  # VTEX answers other paths with 404
     return app
 
 
@@ -106,16 +106,16 @@ def _endpoint(
     async def endpoint(request: Request) -> Response:
         try:
             _check_host(request)
-            _authorise(oms, request, resource)
-            answer = _json(200, await act(request), {})
+            _authorize(oms, request, resource)
+            response = _json_response(200, await act(request), {})
         except BadBody as error:
-            answer = _refusal(OmsError(400, "OMS002", str(error)))
+            response = _error_response(OmsError(400, "OMS002", str(error)))
         except OmsError as error:
-            answer = _refusal(error)
+            response = _error_response(error)
         except ClientDisconnect:
-            answer = Response(status_code=CLIENT_LEFT)  # nobody is there to read it
-        await _note(oms, request, answer)
-        return answer
+            response = Response(status_code=CLIENT_CLOSED_REQUEST)  # the client is gone
+        await _record(oms, request, response)
+        return response
 
     return endpoint
 
@@ -131,7 +131,7 @@ def _check_host(request: Request) -> None:
         raise HTTPException(400, _WRONG_HOST)
 
 
-def _authorise(oms: Oms, request: Request, resource: Resource) -> None:
+def _authorize(oms: Oms, request: Request, resource: Resource) -> None:
     granted = resources_of(request.headers)
     if granted is None:
         raise OmsError(401, "401", "The credentials are missing or wrong.")
@@ -139,40 +139,40 @@ def _authorise(oms: Oms, request: Request, resource: Resource) -> None:
     if resource not in granted:
         raise OmsError(403, "403", f"The key's role lacks the resource {resource}.")
     if " " in request.path_params.get("invoiceNumber", ""):
-        # For ever: known issues 409225 and 631970.
+        # At every attempt: known issues 409225 and 631970.
         raise OmsError(500, "500", "An unexpected error happened.")
 
 
 async def _body(request: Request, check: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
-    request.state.body = raw = bytearray()  # what came of it is noted, even where the client leaves
+    request.state.body = raw = bytearray()  # recorded even if the client disconnects
     async for chunk in request.stream():
         raw += chunk
-        if len(raw) > MOST_BODY:
-            raise BadBody(f"The body is larger than {MOST_BODY} bytes.")
+        if len(raw) > MAX_BODY:
+            raise BadBody(f"The body is larger than {MAX_BODY} bytes.")
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if raw and media_type != "application/json":
-        # Guess: openapi.yaml knows no other type, and servers that read JSON refuse another so.
+        # Guess: openapi.yaml has no other type, and JSON servers usually answer 415.
         raise OmsError(415, "415", "The body's Content-Type is not application/json.")
     document = read_object(bytes(raw))
     check(document)
     return document
 
 
-async def _note(oms: Oms, request: Request, answer: Response) -> None:
-    """Keep a request for the page, and for tests that ask what was sent."""
+async def _record(oms: Oms, request: Request, response: Response) -> None:
+    """Keep a request for the page, and for tests that check what was sent."""
     headers = {name: value for name, value in request.headers.items() if name not in SECRET_HEADERS}
     path = request.scope["raw_path"].decode("ascii", "replace")
     body = bytes(getattr(request.state, "body", b""))
-    oms.received.append(ReceivedRequest(request.method, path, headers, body, answer.status_code))
+    oms.received.append(ReceivedRequest(request.method, path, headers, body, response.status_code))
 
 
-def _refusal(error: OmsError) -> Response:
+def _error_response(error: OmsError) -> Response:
     envelope = {"error": {"code": error.code, "message": error.message, "exception": None}}
     headers = {"x-vtex-error-code": error.code, "x-vtex-error-message": quote(error.message), **error.headers}
-    return _json(error.status, envelope, headers)
+    return _json_response(error.status, envelope, headers)
 
 
-def _json(status: int, content: Mapping[str, Any], headers: Mapping[str, str]) -> Response:
+def _json_response(status: int, content: Mapping[str, Any], headers: Mapping[str, str]) -> Response:
     return Response(
         json.dumps(content, ensure_ascii=False),
         status,

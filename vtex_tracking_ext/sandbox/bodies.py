@@ -1,4 +1,4 @@
-"""Request bodies, read as strictly as openapi.yaml describes them. Pure."""
+"""Validates request bodies as strictly as openapi.yaml describes them. Pure."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from typing import Any, NoReturn
 from vtex_oms_client import constants
 
 
-class BadBody(ValueError):  # noqa: N818 - it is what the sender's body is
-    """A body that cannot be taken; the text says why."""
+class BadBody(ValueError):  # noqa: N818 - the sender's error, not ours
+    """A request body is invalid; the text says why."""
 
 
 def read_object(body: bytes) -> dict[str, Any]:
     """Return the JSON object of a body.
 
     Raises:
-        BadBody: It is no JSON, no object, or holds text that is none.
+        BadBody: It is not valid JSON, or not an object.
     """
     try:
-        document = json.loads(body.decode("utf-8"), parse_constant=_no_constant)
-        json.dumps(document, ensure_ascii=False).encode("utf-8")  # a lone surrogate is no text
+        document = json.loads(body.decode("utf-8"), parse_constant=_reject_constant)
+        json.dumps(document, ensure_ascii=False).encode("utf-8")  # raises for a lone surrogate
     except (ValueError, RecursionError):
         raise BadBody("The body is not valid JSON.") from None
     if not isinstance(document, dict):
@@ -30,15 +30,15 @@ def read_object(body: bytes) -> dict[str, Any]:
     return document
 
 
-def _no_constant(_: str) -> NoReturn:
-    raise ValueError("NaN and infinities are no JSON")
+def _reject_constant(_: str) -> NoReturn:
+    raise ValueError("NaN and infinity are not JSON")
 
 
 def check_tracking(body: dict[str, Any]) -> None:
     """Check the body of updateTrackingStatus.
 
     Raises:
-        BadBody: Something is missing, unknown, of another type or beyond a limit.
+        BadBody: A field is missing, unknown, of a wrong type or beyond a limit.
     """
     _check_fields("", body, {"isDelivered": bool, "deliveredDate": (str, type(None)), "events": list})
     if body["deliveredDate"] is not None:
@@ -60,7 +60,7 @@ def check_tracking_number(body: dict[str, Any]) -> None:
     """Check the body of sendTrackingNumber.
 
     Raises:
-        BadBody: Something is missing, unknown or of another type, or the tracking number is empty.
+        BadBody: A field is missing, unknown or of a wrong type, or the tracking number is empty.
     """
     text = (str, type(None))
     _check_fields("", body, {"trackingNumber": str, "trackingUrl": text, "dispatchedDate": text, "courier": text})
@@ -70,7 +70,7 @@ def check_tracking_number(body: dict[str, Any]) -> None:
 
 def _check_fields(prefix: str, value: dict[str, Any], fields: dict[str, type | tuple[type, ...]]) -> None:
     for name in value.keys() - fields.keys():
-        raise BadBody(f"{prefix}{name} is not known.")
+        raise BadBody(f"{prefix}{name} is unknown.")
     for name, kind in fields.items():
         if name not in value:
             raise BadBody(f"{prefix}{name} is missing.")

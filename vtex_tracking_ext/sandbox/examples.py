@@ -1,4 +1,4 @@
-"""Example orders, and a file of carrier events for them. All of it is made up."""
+"""Example orders, and a file of carrier events for them. All data is fictitious."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _DATA: Final = Path(__file__).parent / "data"
 
-#: Carrier events for the example orders, as a carrier would export them.
+#: Carrier events for the example orders, as a carrier exports them.
 EXAMPLE_FILE: Final = _DATA / "events.csv"
 
 

@@ -1,4 +1,4 @@
-"""Who may call the sandbox, and what they may do. Made up: they open nothing but a sandbox."""
+"""The sandbox's credentials and their permissions. They are fictitious and work only in a sandbox."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from vtex_oms_client import constants
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-#: License Manager resources that the three operations need (VTEX documentation).
+#: The License Manager resources that the operations need (VTEX documentation).
 Resource = Literal["Notify invoice", "View order"]
 
 APP_KEY: Final = "vtexappkey-sandbox-FULLAC"
-APP_TOKEN: Final = "SANDBOXTOKENFULLACCESSSANDBOXTOKEN"  # noqa: S105 - opens nothing but a sandbox
+APP_TOKEN: Final = "SANDBOXTOKENFULLACCESSSANDBOXTOKEN"  # noqa: S105 - works only in a sandbox
 USER_TOKEN: Final = "SANDBOXUSERTOKENFULLACCESS"  # noqa: S105 - as above
 READ_ONLY_APP_KEY: Final = "vtexappkey-sandbox-READER"
 READ_ONLY_APP_TOKEN: Final = "SANDBOXTOKENREADONLYSANDBOXTOKEN"  # noqa: S105 - as above
@@ -39,7 +39,7 @@ SECRET_HEADERS: Final = frozenset(
 
 
 def resources_of(headers: Mapping[str, str]) -> frozenset[Resource] | None:
-    """Return what the bearer of a request's credentials may do, or None where they are missing or wrong."""
+    """Return the resources that a request's credentials allow, or None if they are missing or wrong."""
     if headers.get(constants.VTEX_IDCLIENT_AUT_COOKIE_HEADER) == USER_TOKEN:
         return _ALL
     key = headers.get(constants.X_VTEX_API_APP_KEY_HEADER, "")

@@ -1,4 +1,4 @@
-"""The sandbox's orders, packages and rules. In memory, thread-safe, no HTTP; the clock is handed in."""
+"""The sandbox's orders, packages and rules. In memory and thread-safe, without HTTP; the clock is a parameter."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from attrs import Factory, define, field, frozen
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-#: Order states that take no tracking update (guess: the documentation names none).
+#: Order states that refuse tracking updates (guess: not documented).
 _CLOSED: Final = frozenset({"canceled", "cancel"})
 
 
 class OmsError(Exception):
-    """A refusal, with the HTTP status, the code and the words of OMS's envelope."""
+    """A refusal, with the HTTP status and the code and message of OMS's envelope."""
 
     def __init__(self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
@@ -31,13 +31,13 @@ class OmsError(Exception):
 
 @frozen
 class OmsSettings:
-    """How the sandbox behaves; may be replaced while it runs.
+    """Settings of the sandbox; they may be replaced while it runs.
 
     Attributes:
-        rate_limit: Calls that the account may make per window, all credentials together, or None for no limit.
+        rate_limit: Maximum calls per window, all credentials together, or None for no limit.
         rate_window: Length of the window in seconds.
-        retry_after: Seconds to name in ``Retry-After`` with a 429, or None to send no such header.
-        show_after: Seconds until an accepted change shows on the order. VTEX: about 6 (seen).
+        retry_after: Seconds in ``Retry-After`` of a 429, or None for no such header.
+        show_after: Seconds until an accepted change is shown on the order. VTEX: about 6 (observed).
     """
 
     rate_limit: int | None = None
@@ -48,7 +48,7 @@ class OmsSettings:
 
 @frozen
 class ReceivedRequest:
-    """A request as it came, credentials left out, with the status of its answer."""
+    """A request without its credentials, with the status of its response."""
 
     method: str
     path: str
@@ -59,7 +59,7 @@ class ReceivedRequest:
 
 @frozen
 class _Change:
-    """Something that was accepted for a package: events, a delivery, or a tracking number."""
+    """An accepted change of a package: events, a delivery, or a tracking number."""
 
     at: float
     events: tuple[dict[str, str], ...] = ()
@@ -77,7 +77,7 @@ class Package:
     changes: list[_Change] = Factory(list)
 
     def shown(self, until: float) -> dict[str, Any]:
-        """Return the package as GET shows it, with the changes accepted up to a time."""
+        """Return the package as GET returns it, with the changes accepted up to a time."""
         numbers: dict[str, str | None] = {"trackingNumber": None, "trackingUrl": None, "courier": None}
         events: list[dict[str, str]] = []
         tracked, finished, delivered_date = False, False, None
@@ -89,13 +89,13 @@ class Package:
                 continue
             tracked = True
             events += [_event_shown(event, change.at) for event in change.events]
-            finished = finished or change.delivered  # for good (guess: nothing public takes it back)
+            finished = finished or change.delivered  # permanent (guess: no documented way to undo it)
             delivered_date = _moment(change.delivered_date) or delivered_date
         status = {
-            "status": "unknown",  # stays so whatever is sent (VTEX documentation)
+            "status": "unknown",  # never changes (VTEX documentation)
             "finished": finished,
             "deliveredDate": delivered_date,
-            "data": events[::-1],  # newest first (seen)
+            "data": events[::-1],  # newest first (observed)
         }
         return {
             "items": [],
@@ -122,7 +122,7 @@ class Order:
     sequence: str = "500000"
 
     def shown(self, until: float) -> dict[str, Any]:
-        """Return the order as GET shows it."""
+        """Return the order as GET returns it."""
         return {
             "orderId": self.order_id,
             "sequence": self.sequence,
@@ -140,13 +140,13 @@ class Order:
 
 @define
 class Oms:
-    """The whole of it.
+    """The order system.
 
     Attributes:
-        settings: How it behaves.
+        settings: Its behaviour.
         clock: Seconds since the epoch.
         orders: The orders by id.
-        received: The last requests, newest last.
+        received: The most recent requests, oldest first.
     """
 
     settings: OmsSettings = Factory(OmsSettings)
@@ -166,7 +166,7 @@ class Oms:
         courier: str | None = "Correios",
         returns: Iterable[str] = (),
     ) -> Order:
-        """Add an order with an invoice a package, each with the tracking number given, and return packages."""
+        """Add an order with a package for each invoice, and for each return."""
         order = Order(order_id, status, sequence=str(500_000 + len(self.orders)))
         for invoice in invoices:
             package = order.packages[invoice] = Package(invoice)
@@ -182,7 +182,7 @@ class Oms:
         """Count a call against the account's limit.
 
         Raises:
-            OmsError: 429; the call is not counted.
+            OmsError: 429; a refused call is not counted.
         """
         with self._lock:
             now = self.clock()
@@ -197,11 +197,11 @@ class Oms:
             self._calls.append(now)
 
     def update_tracking_status(self, order_id: str, invoice_number: str, body: Mapping[str, Any]) -> dict[str, str]:
-        """Append events, and perhaps the delivery; every call appends, repeats too (seen).
+        """Append events, and the delivery if there is one; repeated calls append again (observed).
 
         Raises:
             OmsError: 404 for an unknown order or invoice; 409 for a closed order (OMS003), or an invoice without
-                a tracking number (guess: VTEX asks for one, and does not say what happens without).
+                a tracking number (guess: VTEX requires one, but does not document the error).
         """
         with self._lock:
             order, package = self._find(order_id, invoice_number)
@@ -214,7 +214,7 @@ class Oms:
             return self._receipt(order)
 
     def send_tracking_number(self, order_id: str, invoice_number: str, body: Mapping[str, Any]) -> dict[str, str]:
-        """Replace what is known of the package's shipping; a null blanks what stood there.
+        """Replace the tracking number, URL and courier; null deletes a value.
 
         Raises:
             OmsError: 404 and 409 as for an update.
@@ -240,7 +240,7 @@ class Oms:
             return found.shown(self.clock() - self.settings.show_after)
 
     def applied(self, order_id: str, invoice_number: str) -> list[dict[str, str]]:
-        """Return the events that were truly recorded, oldest first, whether they show yet or not."""
+        """Return the recorded events, oldest first, including those not shown yet."""
         with self._lock:
             package = self.orders[order_id].packages[invoice_number]
             return [dict(event) for change in package.changes for event in change.events]
@@ -268,7 +268,7 @@ def timestamp(seconds: float) -> str:
 
 def _event_shown(event: Mapping[str, str], at: float) -> dict[str, str]:
     return {
-        "lastChange": f"{event['date']}T00:00:00.0000000+00:00",  # guess: the event's own day
+        "lastChange": f"{event['date']}T00:00:00.0000000+00:00",  # guess: the event's day
         "city": event["city"],
         "state": event["state"],
         "description": event["description"],

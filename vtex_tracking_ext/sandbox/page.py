@@ -1,4 +1,4 @@
-"""The page: orders and package timelines, and the last requests. Rendered whole; the browser refreshes it."""
+"""The web page: orders, package timelines, and the latest requests. The browser refreshes it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader
 if TYPE_CHECKING:
     from .oms import Oms
 
-#: Requests that the page lists.
+#: Number of requests on the page.
 _REQUESTS: Final = 20
 
 _TEMPLATES: Final = Environment(
@@ -18,7 +18,7 @@ _TEMPLATES: Final = Environment(
 
 
 def render(oms: Oms, nonce: str) -> str:
-    """Return the page's HTML; ``nonce`` lets its own style and script through the content security policy."""
+    """Return the page's HTML; ``nonce`` allows its style and script in the content security policy."""
     orders = [oms.get_order(order_id) for order_id in list(oms.orders)]
     return _TEMPLATES.get_template("page.html").render(
         nonce=nonce,

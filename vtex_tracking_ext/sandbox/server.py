@@ -1,4 +1,4 @@
-"""The sandbox as a server on loopback: in a thread for tests, in the foreground for people."""
+"""Runs the sandbox on loopback: in a thread for tests, in the foreground for the command line."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class _Server(uvicorn.Server):
-    """Says when it is ready, instead of being asked again and again."""
+    """Calls a function when the server is ready."""
 
     def __init__(self, oms: Oms, ready: Callable[[], None]) -> None:
         super().__init__(
@@ -27,20 +27,20 @@ class _Server(uvicorn.Server):
         self._ready = ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, then say so."""
+        """Start, then call the function."""
         await super().startup(sockets)
         self._ready()
 
 
 def _listen(port: int) -> socket.socket:
-    """Return a socket that listens on loopback.
+    """Return a listening socket on loopback.
 
     Raises:
-        OSError: The port is taken, or not allowed.
+        OSError: The port is in use, or not permitted.
     """
     listener = socket.create_server(("127.0.0.1", port))
-    # Connections inherit it. asyncio sets it only where a socket names its protocol, which this one does not; without
-    # it each answer on a connection that is used again comes 40 ms late.
+    # Connections inherit it. asyncio sets it only for sockets with an explicit protocol, unlike this one. Without it,
+    # each response on a reused connection is 40 ms late.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener
 
@@ -51,10 +51,10 @@ def _url(listener: socket.socket) -> str:
 
 @contextmanager
 def running(oms: Oms, port: int = 0) -> Iterator[str]:
-    """Run the sandbox in a thread and give its address.
+    """Run the sandbox in a thread, and yield its address.
 
     Raises:
-        OSError: The port is taken, or not allowed.
+        OSError: The port is in use, or not permitted.
     """
     ready = threading.Event()
     with _listen(port) as listener:
@@ -73,13 +73,13 @@ def serve(oms: Oms, *, port: int, ready: Callable[[str], None]) -> None:
     """Run the sandbox until SIGINT or SIGTERM.
 
     Args:
-        oms: What to serve.
+        oms: The order system to serve.
         port: The port, or 0 for any free one.
-        ready: Called with the address once it answers.
+        ready: Called with the address when the server is ready.
 
     Raises:
-        OSError: The port is taken, or not allowed.
-        KeyboardInterrupt: After SIGINT, once everything is closed; SIGTERM ends the process then.
+        OSError: The port is in use, or not permitted.
+        KeyboardInterrupt: SIGINT was received, and the server is closed. After SIGTERM, the process ends.
     """
     with _listen(port) as listener:
         _Server(oms, lambda: ready(_url(listener))).run([listener])

@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vtex_tracking_ext import TrackingUpdate
-from vtex_tracking_ext.bulk.delivery.batches import EVENTS_PER_CALL, batches, build_update, count_calls, halves
+from vtex_tracking_ext.bulk.delivery.batches import batches, build_update, count_calls, halves
 from vtex_tracking_ext.bulk.input.rows import Place
 from vtex_tracking_ext.bulk.journal.entries import Backlog, Entry, PackageKey
+from vtex_tracking_ext.config.defaults import EVENTS_PER_CALL
 
 from support.journaled import START, row
 

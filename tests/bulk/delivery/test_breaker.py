@@ -119,8 +119,8 @@ def test_pauses_double_and_at_last_the_account_ends() -> None:
         breaker.start(now)
         learn(breaker, now, UNKNOWN)
     assert [FIRST_PAUSE * 2**n for n in range(MAX_PAUSES)] == pauses
-    assert breaker.reason.startswith("too many outcomes are unknown, and 3 pauses did not help; push again once VTEX")
-    assert breaker.reason.endswith("The last: no answer came")
+    assert breaker.reason.startswith("too many outcomes are unknown, even after 3 pauses; push again once VTEX")
+    assert breaker.reason.endswith("The last error: no answer came")
 
 
 def test_what_was_on_its_way_when_a_pause_began_tells_nothing() -> None:

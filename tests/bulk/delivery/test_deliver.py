@@ -12,7 +12,6 @@ from attrs import evolve
 
 from vtex_tracking_ext import TrackingEvent, TrackingReceipt, TrackingUpdate, errors
 from vtex_tracking_ext.bulk.delivery.deliver import (
-    MAX_CONCURRENCY,
     AccountDelivery,
     AccountPause,
     DeliveryOptions,
@@ -23,7 +22,6 @@ from vtex_tracking_ext.bulk.delivery.pace import Pace
 from vtex_tracking_ext.bulk.journal.entries import Selection
 from vtex_tracking_ext.bulk.journal.interface import JournalError, WrongStateError
 from vtex_tracking_ext.bulk.journal.sqlite import SqliteJournal, SqliteReader
-from vtex_tracking_ext.config.options import MAX_CONNECTIONS
 
 from support.journaled import Account, Clock, delivery, package, refused, row, told
 
@@ -309,7 +307,7 @@ def test_an_order_that_cannot_be_read_leaves_the_doubt(bench: Bench, error: Exce
     bench.add(row(1, "a"), row(2, "x", "2"))
     bench.leave_in_flight(1)
     bench.account.read_answers(error)
-    assert bench.run().stop_error is None
+    assert bench.run().pace.stop_error is None
     assert bench.states() == {"a": "unknown", "x": "applied"}
     assert f"cannot be read: {error}" in bench.reasons()[0]
 
@@ -320,7 +318,7 @@ def test_an_account_that_cannot_be_read_at_all_ends(bench: Bench, error: Excepti
     bench.add(row(1, "a"), row(2, "x", "2"))
     bench.leave_in_flight(1)
     bench.account.read_answers(error)
-    assert bench.run().stop_error is error
+    assert bench.run().pace.stop_error is error
     assert bench.states() == {"a": "in_flight", "x": "pending"}
 
 
@@ -332,7 +330,7 @@ def test_what_no_other_call_can_mend_ends_the_account(bench: Bench, error: Excep
     bench.add(*(row(number, "a", str(number)) for number in range(1, 30)))
     bench.account.answers(error)
     delivery = bench.run(recheck_delays=ONCE)
-    assert delivery.stop_error is error
+    assert delivery.pace.stop_error is error
     assert len(bench.account.sent) == 1
     assert bench.journal.counts() == {"mystore": {"pending": 29}}
     assert bench.reasons()[0] == str(error)
@@ -407,7 +405,7 @@ def test_nobody_begins_a_call_while_a_429_is_noted(bench: Bench, error: Exceptio
     seen: list[bool] = []
 
     def look(*arguments: Any, **more: Any) -> None:
-        seen.append(bench.pace._quiet_until() > bench.pace._clock() or bool(bench.pace.stop_reason))
+        seen.append(bench.pace._paused_until() > bench.pace._clock() or bool(bench.pace.stop_reason))
         delivery.stop()
         settle(*arguments, **more)
 
@@ -422,7 +420,7 @@ def test_a_429_without_end_leaves_the_rest(bench: Bench) -> None:
     bench.add(row(1, "a"))
     bench.account.answers(*[refused(429, retry_after=0.0)] * 5)
     delivery = bench.run()
-    assert isinstance(delivery.stop_error, errors.RateLimitedError)
+    assert isinstance(delivery.pace.stop_error, errors.RateLimitedError)
     assert bench.states() == {"a": "pending"}
     assert len(bench.account.sent) == 3
 
@@ -543,7 +541,6 @@ def test_choices_are_checked() -> None:
         DeliveryOptions(events_per_call=0)
     with pytest.raises(ValueError, match="<= 100"):
         DeliveryOptions(concurrency=101)
-    assert MAX_CONCURRENCY == MAX_CONNECTIONS
 
 
 def test_a_batch_that_cannot_begin_though_all_of_it_waits_ends_the_run(

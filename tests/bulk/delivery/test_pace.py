@@ -20,7 +20,6 @@ from vtex_tracking_ext import (
 from vtex_tracking_ext.bulk.delivery.breaker import FIRST_PAUSE, MAX_UNKNOWN, Breaker
 from vtex_tracking_ext.bulk.delivery.pace import (
     DEFAULT_FREEZE,
-    DEFAULT_RATE,
     INITIAL_RATE,
     MAX_FREEZE,
     MAX_FREEZES,
@@ -28,6 +27,7 @@ from vtex_tracking_ext.bulk.delivery.pace import (
     Pace,
     Throttle,
 )
+from vtex_tracking_ext.config.defaults import DEFAULT_RATE
 
 
 class Clock:
@@ -69,7 +69,7 @@ class Watched(threading.Condition):
 
 def quiet(pace: Pace) -> float:
     """Return the seconds for which nobody may call."""
-    return max(0.0, pace._quiet_until() - pace._clock())
+    return max(0.0, pace._paused_until() - pace._clock())
 
 
 def call(throttle: Throttle, now: float, calls: int = 1) -> float:

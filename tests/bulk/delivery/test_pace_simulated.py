@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Protocol
 import pytest
 from attrs import define, field, frozen
 
-from vtex_tracking_ext.bulk.delivery.pace import DEFAULT_RATE, Throttle
+from vtex_tracking_ext.bulk.delivery.pace import Throttle
+from vtex_tracking_ext.config.defaults import DEFAULT_RATE
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from vtex_tracking_ext.bulk.delivery.threads import _wait_for, run_in_threads
+from vtex_tracking_ext.bulk.delivery.threads import _join, run_in_threads
 
 
 def test_all_is_done_when_it_returns() -> None:
@@ -83,7 +83,7 @@ def test_a_signal_that_the_system_gave_to_another_thread_is_heard() -> None:
         # The thread inherited a mask that lets the signal pass; this one's does not.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
         ready.set()
-        _wait_for([thread])
+        _join([thread])
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         signal.signal(signal.SIGUSR1, before)

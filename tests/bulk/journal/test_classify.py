@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from vtex_tracking_ext.bulk.input.rows import Place
-from vtex_tracking_ext.bulk.journal.classify import classify_rows
-from vtex_tracking_ext.bulk.journal.entries import Existing, drafts_from_row
+from vtex_tracking_ext.bulk.journal.classify import Existing, classify_rows
+from vtex_tracking_ext.bulk.journal.entries import drafts_from_row
 
 from support.journaled import delivery, row
 

@@ -10,19 +10,17 @@ from attrs import evolve
 
 from vtex_tracking_ext import TrackingEvent
 from vtex_tracking_ext.bulk.input.rows import Place, Row
+from vtex_tracking_ext.bulk.journal.classify import Existing, classify_draft, combine
 from vtex_tracking_ext.bulk.journal.entries import (
     KEY_SIZE,
     AddStatus,
     Draft,
     Entry,
-    Existing,
     PackageKey,
     Selection,
     State,
-    classify_draft,
     drafts_from_row,
     entry_key,
-    gravest,
     utc_now,
 )
 
@@ -202,10 +200,10 @@ def test_a_date_that_comes_too_late_is_noted() -> None:
 
 def test_a_row_fares_as_the_gravest_of_its_parts() -> None:
     """With the notes of all."""
-    assert gravest([]) == ("known", "")
-    assert gravest([("known", ""), ("renewed", "")]) == ("renewed", "")
-    assert gravest([("renewed", ""), ("new", "")]) == ("new", "")
-    assert gravest([("new", ""), ("known", "a"), ("contradicts", "b")]) == ("contradicts", "a; b")
+    assert combine([]) == ("known", "")
+    assert combine([("known", ""), ("renewed", "")]) == ("renewed", "")
+    assert combine([("renewed", ""), ("new", "")]) == ("new", "")
+    assert combine([("new", ""), ("known", "a"), ("contradicts", "b")]) == ("contradicts", "a; b")
 
 
 def test_an_entry_without_an_event_is_a_delivery() -> None:

@@ -51,7 +51,7 @@ def test_what_is_shown_has_no_password() -> None:
     """And asks no server."""
     assert opening.display_name("postgresql://ana:TOPSECRET@h/d?sslmode=require") == "postgresql://ana@h/d"
     assert opening.display_name(Path("a/j.db")) == str(Path("a/j.db"))
-    with pytest.raises(JournalError, match="is no URL"):
+    with pytest.raises(JournalError, match="is not a valid PostgreSQL URL"):
         opening.display_name("postgresql://h/d?TOPSECRET=1")
 
 
@@ -67,9 +67,8 @@ def test_each_kind_is_opened(where: Location) -> None:
     with opening.open_reader(where) as reader:
         assert type(reader) is kinds[1]
         assert reader.name == journal.name == opening.display_name(where)
-    assert opening.migrate(where) == f"The journal {reader.name} is of version " + (
-        "1 already." if opening.is_postgres(where) else "2."
-    )
+    done = "already has version 1" if opening.is_postgres(where) else "has version 2"
+    assert opening.migrate(where) == f"The journal {reader.name} {done}."
 
 
 def test_a_trial_holds_what_the_journal_holds(where: Location) -> None:

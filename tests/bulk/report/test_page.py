@@ -10,22 +10,21 @@ import tracemalloc
 from collections import Counter, defaultdict
 from html.parser import HTMLParser
 from itertools import repeat
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from attrs import evolve
 
 from vtex_tracking_ext import TrackingEvent
 from vtex_tracking_ext.bulk.input.rows import Place
-from vtex_tracking_ext.bulk.journal.entries import Backlog, Entry, Meta, PackageKey, Selection, State
+from vtex_tracking_ext.bulk.journal.entries import Entry, Meta, PackageKey, Selection, State
 from vtex_tracking_ext.bulk.journal.interface import ALL, JournalReader
 from vtex_tracking_ext.bulk.report.page import MAX_ROWS, Summary, render_page
 
 from support.entries import ADDED, HOSTILE, SETTLED, entry, hostile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-    from typing import Self
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 NOW = dt.datetime(2026, 11, 24, 8, 30, tzinfo=dt.UTC)
 VOID = {"meta", "rect", "line", "img", "br", "hr", "input", "link"}
@@ -35,8 +34,10 @@ OTHER = PackageKey("otherstore", "o-02", "2")
 ADDRESSES = {"href", "src", "srcset", "action", "data", "poster", "xlink:href", "background", "formaction"}
 
 
-class Held:
+class Held(JournalReader):
     """A journal that holds these entries."""
+
+    name = "journal.db"
 
     def __init__(self, entries: Iterable[Entry]) -> None:
         self._entries = tuple(entries)
@@ -45,36 +46,25 @@ class Held:
         """Return when it was made."""
         return Meta(1, ADDED)
 
-    def open_packages(self, account: str | None = None) -> Iterator[PackageKey]:
-        """Be of no use here."""
-        raise NotImplementedError(account)
-
-    def count_backlogs(self, account: str) -> Mapping[Backlog, int]:
-        """Be of no use here."""
-        raise NotImplementedError(account)
+    def active_writers(self) -> str:
+        """Return nobody."""
+        return ""
 
     def entries(self, selection: Selection = ALL) -> Iterator[Entry]:
         """Yield the selected entries."""
         return filter(selection.matches, self._entries)
 
-    def counts(self) -> Mapping[str, Counter[State]]:
-        """Be of no use here."""
-        raise NotImplementedError
-
-    name = "journal.db"
-
-    def active_writers(self) -> str:
-        """Return nobody."""
-        return ""
-
     def close(self) -> None:
         """Do nothing."""
 
-    def __enter__(self) -> Self:
-        return self
+    def _fetch(self, sql: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        raise NotImplementedError(sql, values)
 
-    def __exit__(self, *_: object) -> None:
-        """Do nothing."""
+    def _fetch_by_id(self, ids: Sequence[int]) -> list[tuple[Any, ...]]:
+        raise NotImplementedError(ids)
+
+    def _to_utc(self, stored: Any) -> dt.datetime:
+        raise NotImplementedError(stored)
 
 
 class Page(HTMLParser):

@@ -1,4 +1,4 @@
-"""Files of carrier events for the trials that kill a push: what stands in them, and what must become of it. Pure."""
+"""Files of carrier events for the trials that kill a push, and their expected results."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 
     from vtex_tracking_ext.sandbox import OmsSettings
 
-#: The day on which the trials are played, whatever the machine's clock says: events of that day and of others before
-#: it tell apart who mixes up the two dates of an event on an order.
+#: The date of the trials, independent of the machine's clock. Events have this date and earlier ones, so that a mix-up
+#: of an event's two dates on an order is detected.
 TODAY: Final = dt.date(2024, 5, 10)
 
-#: Its noon, in seconds since the epoch.
+#: Noon of that day, in seconds since the epoch.
 START: Final = dt.datetime.combine(TODAY, dt.time(12), dt.UTC).timestamp()
 
-#: A text that the sandbox refuses, with everything that travels with it.
+#: A text for which the sandbox refuses the whole call.
 POISON: Final = "Ocorr\u00eancia inv\u00e1lida"
 
-#: What is wrong with a package; its updates are refused for ever. ``closed``: its order was cancelled.
+#: Why all updates of a package are refused, or ``good``. ``closed``: its order is cancelled.
 Fate = Literal["good", "no order", "no invoice", "closed"]
 
 _EVENT: Final = ("date", "city", "state", "description")
@@ -50,19 +50,19 @@ class Line:
     is_delivered: bool
 
     def cells(self) -> tuple[str, ...]:
-        """Return it as a file has it."""
+        """Return the cells of the row."""
         event = self.event
-        told = ("", "", "", "") if event is None else (str(event.date), event.city, event.state, event.description)
-        return (*self.package, *told, *(("true", "2024-05-10 08:30") if self.is_delivered else ("", "")))
+        cells = ("", "", "", "") if event is None else (str(event.date), event.city, event.state, event.description)
+        return (*self.package, *cells, *(("true", "2024-05-10 08:30") if self.is_delivered else ("", "")))
 
 
 @frozen
 class Content:
-    """What a file holds.
+    """The content of a file.
 
     Attributes:
         lines: Its rows.
-        fates: Package -> whether its updates can be applied.
+        fates: Package -> why its updates are refused, or ``good``.
     """
 
     lines: tuple[Line, ...]
@@ -74,9 +74,9 @@ class Content:
             csv.writer(file).writerows([_HEADER, *(line.cells() for line in self.lines)])
 
     def expected(self) -> dict[Key, list[TrackingEvent | None]]:
-        """Return what should stand on each package in the end, in this order; None for the delivery, which is last.
+        """Return the events that each package must finally have, in order; None is the delivery, which is the last.
 
-        Rows that were written twice count once.
+        Repeated rows count once.
         """
         found: dict[Key, list[TrackingEvent | None]] = {key: [] for key in self.fates}
         for line in self.lines:
@@ -89,18 +89,18 @@ class Content:
 
 
 def make(events: int, seed: int, *, refusals: bool = True) -> Content:
-    """Make up a file.
+    """Generate a file.
 
-    Events of one package say the same on several days, as carriers' do, of half the packages the newest first. One row
-    in a hundred stands there twice, one package in twelve is refused as a whole and one event in a hundred and fifty
-    alone, and a third of the packages is delivered, half of those by a row without an event.
+    As in carriers' files, a package has the same text on several days; half of the packages list the newest first. One
+    row in a hundred is repeated, one package in twelve is refused as a whole, one event in a hundred and fifty is
+    refused alone, and a third of the packages is delivered, half of those by a row without an event.
 
     Args:
-        events: How many events, of a third as many packages.
-        seed: Another file for another number.
+        events: Number of events, of a third as many packages.
+        seed: Seed of the random numbers.
         refusals: Whether anything is refused.
     """
-    chance = random.Random(seed)  # noqa: S311 - the same on every run
+    chance = random.Random(seed)  # noqa: S311 - reproducible
     packages = max(1, events * 3 // 10)
     turns = [*range(packages), *(chance.randrange(packages) for _ in range(events - packages))]
     lines: dict[Key, list[Line]] = {}
@@ -124,7 +124,7 @@ def make(events: int, seed: int, *, refusals: bool = True) -> Content:
 
 
 def orders_of(content: Content, settings: OmsSettings, clock: Callable[[], float]) -> Oms:
-    """Return an OMS with the orders that a file is about."""
+    """Return an OMS with the orders of a file."""
     oms = Oms(settings, clock)
     invoices: dict[str, list[str]] = {}
     for (order_id, invoice_number), fate in content.fates.items():
@@ -137,7 +137,7 @@ def orders_of(content: Content, settings: OmsSettings, clock: Callable[[], float
 
 
 def _key(number: int) -> Key:
-    """Return a package: every fourth one shares its order with the one before it."""
+    """Return a package key: every fourth package shares its order with the one before it."""
     return f"{1_172_452_900_000 + number - (number % 4 == 1)}-01", f"{number:09d}"
 
 
@@ -150,7 +150,7 @@ def _of_order(fates: dict[Key, Fate], key: Key) -> Fate:
 
 
 def _event(step: int, package: int, *, is_bad: bool) -> TrackingEvent:
-    """Return the next event of a package, which may differ from others in the day alone."""
+    """Return the next event of a package, which may differ from others only in its date."""
     ago = step % 5 if package % 2 else 4 - step % 5
     day = TODAY - dt.timedelta(days=ago)
     text = POISON if is_bad else _TEXTS[(package + step // 5) % len(_TEXTS)]
@@ -159,7 +159,7 @@ def _event(step: int, package: int, *, is_bad: bool) -> TrackingEvent:
 
 
 def _finish(lines: list[Line], chance: random.Random) -> None:
-    """Repeat a row here and there, and end with the delivery in every third package."""
+    """Repeat some rows, and add the delivery to every third package."""
     key = lines[0].package
     if chance.random() < 1 / 30:
         lines.append(chance.choice(lines))

@@ -1,4 +1,4 @@
-"""A run of the command in a process of its own, with what is done to it while it runs."""
+"""Run a command in its own process, and interrupt or kill it at a given request."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
     from support.killing.vtex import Vtex
 
-#: Seconds that a run may take, and that it may take to hear a signal, before a trial is called off. None comes near.
-PATIENCE = 600.0
-SOON = 20.0
+#: Time limits in seconds of a run, and of its reaction to a signal; both are far longer than needed.
+RUN_TIMEOUT = 600.0
+SIGNAL_TIMEOUT = 20.0
 
-#: How the command tells that it was interrupted, and goes on until it is safe to end.
+#: Start of the line that a command prints when it is interrupted.
 _INTERRUPTED = "Interrupted: "
 
 #: The command line.
@@ -33,11 +33,11 @@ CLI = (sys.executable, "-m", "vtex_tracking_ext.cli")
 
 @frozen
 class Ended:
-    """How a run ended.
+    """The result of a run.
 
     Attributes:
-        status: Its exit status, or the negative of the signal that ended it.
-        out: What it wrote, both outputs in one.
+        status: The exit status, or the negative number of the signal that ended it.
+        out: Standard output and standard error.
     """
 
     status: int
@@ -45,11 +45,11 @@ class Ended:
 
 
 class Child:
-    """A run on its way.
+    """A running command.
 
     Args:
-        command: What to run.
-        url: The address that it calls as VTEX.
+        command: The command.
+        url: Base URL of the server in VTEX's place.
     """
 
     def __init__(self, command: tuple[str, ...], url: str) -> None:
@@ -64,7 +64,7 @@ class Child:
         self._process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
         )
-        self._heard = threading.Event()
+        self._interrupt_printed = threading.Event()
 
     def send_signal(self, number: signal.Signals) -> None:
         """Send a signal."""
@@ -73,27 +73,27 @@ class Child:
     def kill(self) -> None:
         """Kill the process, and wait until it has ended."""
         self.send_signal(signal.SIGKILL)
-        self._process.wait(SOON)
+        self._process.wait(SIGNAL_TIMEOUT)
 
     def terminate(self) -> None:
         """Send SIGTERM."""
         self.send_signal(signal.SIGTERM)
 
     def interrupt(self) -> None:
-        """Press Ctrl-C, and return when it has told that it heard."""
+        """Send SIGINT, and wait until the command reports the interrupt."""
         self._process.send_signal(signal.SIGINT)
-        assert self._heard.wait(SOON)
+        assert self._interrupt_printed.wait(SIGNAL_TIMEOUT)
 
     def interrupt_twice(self) -> None:
-        """Press Ctrl-C twice, and return when it is gone."""
+        """Send SIGINT twice, and wait until the process has ended."""
         self.interrupt()
         self._process.send_signal(signal.SIGINT)
-        self._process.wait(SOON)
+        self._process.wait(SIGNAL_TIMEOUT)
 
     def end(self) -> Ended:
-        """Wait for its end."""
-        watch = threading.Timer(PATIENCE, self._process.kill)
-        watch.start()
+        """Wait until the process ends, and return the result."""
+        timer = threading.Timer(RUN_TIMEOUT, self._process.kill)
+        timer.start()
         lines = []
         try:
             with self._process as process:
@@ -101,10 +101,10 @@ class Child:
                 for line in process.stdout:
                     lines.append(line)
                     if line.startswith(_INTERRUPTED):
-                        self._heard.set()
+                        self._interrupt_printed.set()
         finally:
-            watch.cancel()
-            watch.join()
+            timer.cancel()
+            timer.join()
         return Ended(self._process.returncode, "".join(lines))
 
 
@@ -116,12 +116,12 @@ def run(
     at: int = 0,
     after: bool = False,
 ) -> Ended:
-    """Run a command against a server, do something to it when its request number ``at`` comes, and wait for its end.
+    """Run a command, act on it at its request number ``at``, and wait until it ends.
 
     Args:
         command: The command.
-        vtex: Answers.
-        act: What is done to it, or None.
+        vtex: The server.
+        act: Acts on the running command, or None.
         at: See :class:`Strike`.
         after: See :class:`Strike`.
     """

@@ -1,4 +1,4 @@
-"""What a trial has come to: the orders' true record and the journal, held against the file. Pure."""
+"""Compare the orders and the journal of a trial with the file."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ if TYPE_CHECKING:
 
     from support.killing.files import Content, Key
 
-#: An event, or the delivery.
-Told = TrackingEvent | None
+#: An event, or None for the delivery.
+Recorded = TrackingEvent | None
 
 
 @define
 class Verdict:
-    """How many events and deliveries there were of each kind, and which promises were broken.
+    """The number of events and deliveries of each kind, and the broken promises.
 
     Attributes:
-        states: Entries of the journal in each state.
-        duplicates: What stands on an order more than once.
-        lost: What the journal calls applied and the order does not have, or what the journal does not know.
-        wrong: What the journal calls refused, or waiting to be sent, and the order has.
-        foreign: What stands on an order and is not in the file.
-        disordered: Packages whose events stand in another order than in the file.
-        overlooked: What the journal calls unknown and the order has; allowed, but reading it should settle it.
-        missing: Entries that are unknown and that the order does not have, for a person to settle, by their numbers.
-        broken: Each broken promise, in words.
+        states: State -> number of journal entries.
+        duplicates: Events that are on an order more than once.
+        lost: Events that are applied in the journal and not on the order, or not in the journal.
+        wrong: Events that are refused or pending in the journal, and on the order.
+        foreign: Events that are on an order and not in the file.
+        disordered: Packages whose events are in another order than in the file.
+        overlooked: Events that are unknown in the journal, and on the order; reading the order resolves them.
+        missing: Numbers of the entries that are unknown and not on the order, for a person to resolve.
+        broken: A description of each broken promise.
     """
 
     states: Counter[State] = Factory(Counter)
@@ -55,37 +55,37 @@ class Verdict:
         )
 
 
-def truth_of(oms: Oms, keys: Iterable[Key]) -> dict[Key, list[Told]]:
-    """Return what was truly recorded for each package, oldest first, the delivery in its place."""
-    found: dict[Key, list[Told]] = {}
+def truth_of(oms: Oms, keys: Iterable[Key]) -> dict[Key, list[Recorded]]:
+    """Return the recorded events of each package in order, with None for the delivery."""
+    found: dict[Key, list[Recorded]] = {}
     for order_id, invoice_number in keys:
         order = oms.orders.get(order_id)
         package = order.packages.get(invoice_number) if order else None
-        told: list[Told] = []
+        recorded_event: list[Recorded] = []
         for change in package.changes if package else ():
-            told += [TrackingEvent(**event) for event in change.events]
-            told += [None] * change.delivered
-        found[order_id, invoice_number] = told
+            recorded_event += [TrackingEvent(**event) for event in change.events]
+            recorded_event += [None] * change.delivered
+        found[order_id, invoice_number] = recorded_event
     return found
 
 
 def judge(
-    content: Content, truth: Mapping[Key, list[Told]], entries: Iterable[Entry], *, is_over: bool = True
+    content: Content, truth: Mapping[Key, list[Recorded]], entries: Iterable[Entry], *, is_over: bool = True
 ) -> Verdict:
-    """Hold everything against everything.
+    """Compare the file, the orders and the journal.
 
-    An event of the file must be applied, and stand on its order once; or be refused, and not stand there; or be unknown
-    or in flight; or wait behind one that is unknown or in flight. Nothing else may stand there, and what does in the
-    file's order.
+    Each event of the file must be applied, and on its order once; or refused, and not on its order; or unknown or in
+    flight; or pending behind an event that is unknown or in flight. An order must have no other events, and must have
+    them in the file's order.
 
     Args:
-        content: What was to be sent.
+        content: The content of the file.
         truth: See :func:`truth_of`.
-        entries: The journal's.
-        is_over: Whether the last run ended by itself. After a kill anything may wait, or not be in the journal yet.
+        entries: The entries of the journal.
+        is_over: Whether the last run was not killed. After a kill, any event may be pending or missing in the journal.
     """
     verdict = Verdict()
-    journal: dict[Key, dict[Told, Entry]] = {key: {} for key in content.fates}
+    journal: dict[Key, dict[Recorded, Entry]] = {key: {} for key in content.fates}
     for entry in entries:
         verdict.states[entry.state] += 1
         of_package = journal[entry.package.order_id, entry.package.invoice_number]
@@ -100,42 +100,42 @@ def judge(
 def _judge_package(
     verdict: Verdict,
     key: Key,
-    expected: list[Told],
-    recorded: list[Told],
-    journal: Mapping[Told, Entry],
+    expected: list[Recorded],
+    recorded: list[Recorded],
+    journal: Mapping[Recorded, Entry],
     *,
     is_over: bool,
 ) -> None:
-    def complain(told: Told, what: str) -> None:
-        verdict.broken.append(f"order {key[0]}, invoice {key[1]}, {told or 'the delivery'}: {what}")
+    def record_violation(recorded_event: Recorded, what: str) -> None:
+        verdict.broken.append(f"order {key[0]}, invoice {key[1]}, {recorded_event or 'the delivery'}: {what}")
 
     counts = Counter(recorded)
     is_held = any(entry.state in {"unknown", "in_flight"} for entry in journal.values())
-    for told in counts.keys() - set(expected):
+    for recorded_event in counts.keys() - set(expected):
         verdict.foreign += 1
-        complain(told, "on the order, not in the file")
-    positions = [expected.index(told) for told in recorded if told in expected]
+        record_violation(recorded_event, "on the order, not in the file")
+    positions = [expected.index(recorded_event) for recorded_event in recorded if recorded_event in expected]
     if positions != sorted(positions):
         verdict.disordered += 1
-        complain(recorded[-1], "the events are in another order than in the file")
-    for told in expected:
-        count, entry = counts[told], journal.get(told)
+        record_violation(recorded[-1], "the events are in another order than in the file")
+    for recorded_event in expected:
+        count, entry = counts[recorded_event], journal.get(recorded_event)
         if count > 1:
             verdict.duplicates += 1
-            complain(told, f"{count} times on the order")
+            record_violation(recorded_event, f"{count} times on the order")
         if entry is None:
             if is_over or count:
                 verdict.lost += 1
-                complain(told, "not in the journal")
+                record_violation(recorded_event, "not in the journal")
         elif entry.state in {"unknown", "in_flight"}:
             verdict.overlooked += bool(count)
             verdict.missing += [] if count else [entry.id]
         elif entry.state == "applied" and not count:
             verdict.lost += 1
-            complain(told, f"entry {entry.id} is applied, and not on the order")
+            record_violation(recorded_event, f"entry {entry.id} is applied, and not on the order")
         elif entry.state != "applied" and count:
             verdict.wrong += 1
-            complain(told, f"entry {entry.id} is {entry.state}, and on the order")
+            record_violation(recorded_event, f"entry {entry.id} is {entry.state}, and on the order")
         elif entry.state == "pending" and is_over and not is_held:
             verdict.lost += 1
-            complain(told, f"entry {entry.id} waits, and nothing holds it")
+            record_violation(recorded_event, f"entry {entry.id} waits, and nothing holds it")

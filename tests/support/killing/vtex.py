@@ -1,4 +1,4 @@
-"""The sandbox's orders behind a server that misbehaves at random, and that can strike at a request of one's choice."""
+"""A server with the sandbox's orders, random faults, and an action at a given request."""
 
 from __future__ import annotations
 
@@ -23,57 +23,57 @@ if TYPE_CHECKING:
 
     from vtex_tracking_ext.sandbox import Oms
 
-#: What can go wrong with a request. ``dropped``: the connection is cut, nothing was applied. ``cut``, ``torn`` and
-#: ``failed``: applied, and then the connection is cut before the answer or within its head, or the answer is a 500.
-#: ``late``: cut, and applied some seconds later. ``broken``: applied, and the body of the good answer is cut.
+#: A fault of a request. ``dropped``: the connection is reset, and nothing is applied. ``cut``, ``torn`` and ``failed``:
+#: the update is applied, and the connection closes before or within the response's head, or the response is a 500.
+#: ``late``: the connection closes, and the update is applied seconds later. ``broken``: the response is truncated.
 Fault = Literal["", "dropped", "cut", "torn", "failed", "late", "broken"]
 
-#: Everything that can go wrong with an update; most of it after it was applied.
+#: The faults of updates; most of them occur after the update is applied.
 KINDS: Final[tuple[Fault, ...]] = ("cut", "cut", "torn", "failed", "late", "broken", "dropped")
 
 _OF_READS: Final[tuple[Fault, ...]] = ("dropped", "failed")
 
-#: Requests that are answered well between two whose outcome the client cannot know, so that it seldom pauses.
-_CALM: Final = 4
+#: Minimum number of requests between two faults, so that the client seldom pauses.
+_MIN_DISTANCE: Final = 4
 
 #: Seconds after which a late update is applied.
 _LATE: Final = 2.0
 
 
 class Faults:
-    """Draws with what something goes wrong. Thread-safe.
+    """Chooses faults at random. Thread-safe.
 
     Args:
-        share: Likelihood that something goes wrong with a request, from 0 to 1.
-        seed: Other faults for another number.
-        kinds: What goes wrong with updates, in turn.
+        share: Probability of a fault, from 0 to 1.
+        seed: Seed of the random numbers.
+        kinds: Faults of updates, in turn.
     """
 
     def __init__(self, share: float, seed: int, kinds: tuple[Fault, ...]) -> None:
         self.share = share
-        self._chance = random.Random(seed)  # noqa: S311 - the same on every run
+        self._chance = random.Random(seed)  # noqa: S311 - reproducible
         self._kinds = cycle(kinds)
-        self._calm = 0
+        self._until_next = 0
         self._lock = threading.Lock()
 
     def draw(self, method: str) -> Fault:
-        """Return what goes wrong with a request, or nothing."""
+        """Return the fault of a request, or an empty text."""
         with self._lock:
-            self._calm -= 1
-            if self._calm > 0 or self._chance.random() >= self.share:
+            self._until_next -= 1
+            if self._until_next > 0 or self._chance.random() >= self.share:
                 return ""
-            self._calm = _CALM + 1
+            self._until_next = _MIN_DISTANCE + 1
             return next(self._kinds) if method == "PUT" else self._chance.choice(_OF_READS)
 
 
 @frozen
 class Strike:
-    """What is done when a request comes.
+    """An action at a request.
 
     Attributes:
-        at: The number of the request, from 1, counted from when the strike was set.
-        after: Whether to do it when the request has been applied, but not answered; else before.
-        act: Does it; the request goes on when it returns.
+        at: The number of the request, starting with 1 when the strike is set.
+        after: Whether to act after the request is applied and before it is answered; else before both.
+        act: The action; the request continues when it returns.
     """
 
     at: int
@@ -82,15 +82,15 @@ class Strike:
 
 
 class Vtex:
-    """Answers for an OMS, and misbehaves. Use its ``server`` as a context manager.
+    """Serves an OMS with faults. Use its ``server`` as a context manager.
 
     Attributes:
-        oms: The truth.
-        server: Listens.
-        puts: How many updates came.
-        gets: How many orders were asked for.
-        throttled: How many of both were answered 429.
-        gone_wrong: Fault -> how often it happened.
+        oms: The orders.
+        server: The server.
+        puts: Number of updates.
+        gets: Number of orders read.
+        throttled: Number of requests answered 429.
+        gone_wrong: Fault -> number of occurrences.
     """
 
     def __init__(self, oms: Oms, faults: Faults, limit: float) -> None:
@@ -104,16 +104,16 @@ class Vtex:
         self._strike: Strike | None = None
 
     def strike(self, strike: Strike | None) -> None:
-        """Set what is done when a request comes; it replaces what was set before."""
+        """Set the action at a request, which replaces the previous one."""
         with self._lock:
             self._count, self._strike = 0, strike
 
     def behave(self) -> None:
-        """Let nothing go wrong from now on."""
+        """Stop all faults."""
         self._faults.share = 0.0
 
     def quiet(self) -> None:
-        """Wait until nothing is on its way here any more, late updates included."""
+        """Wait until all requests have ended, late updates included."""
         self.server.wait_until(lambda server: server.open == 0, _LATE + 10)
 
     def _handle(self, peer: Peer) -> None:
@@ -146,7 +146,7 @@ class Vtex:
         peer.send(answer)
 
     def _apply(self, request: Request) -> bytes:
-        """Do what a request asks, and return the answer."""
+        """Apply a request, and return the response."""
         order_id, *rest = request.target.removeprefix("/api/oms/pvt/orders/").split("/")
         try:
             self.oms.count_call()
@@ -155,7 +155,7 @@ class Vtex:
             document = read_object(request.body)
             check_tracking(document)
             if any(POISON in event["description"] for event in document["events"]):
-                raise BadBody("An event cannot be taken.")  # noqa: TRY301 - as those of its own checks
+                raise BadBody("An event cannot be taken.")  # noqa: TRY301 - handled below like the sandbox's own
             return _answer(200, self.oms.update_tracking_status(order_id, rest[1], document))
         except BadBody as error:
             return _refusal(OmsError(400, "OMS002", str(error)))

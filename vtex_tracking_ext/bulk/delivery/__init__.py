@@ -1,1 +1,1 @@
-"""One account's waiting entries to VTEX."""
+"""Delivery of one account's pending entries to VTEX: batches, order lookups, rate limit and circuit breaker."""

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from .batches import EVENTS_PER_CALL, count_calls
+from vtex_tracking_ext.config.defaults import DEFAULT_RATE, EVENTS_PER_CALL
+
+from .batches import count_calls
 from .deliver import AccountDelivery, DeliveryResult
-from .pace import DEFAULT_RATE, Pace
+from .pace import Pace
 from .threads import run_in_threads
 
 if TYPE_CHECKING:
@@ -69,7 +71,7 @@ class MultiAccountDelivery:
     @property
     def stop_errors(self) -> dict[str, VtexTrackingError]:
         """The accounts that were stopped early, with the error that stopped each."""
-        found = {account: delivery.stop_error for account, delivery in self.accounts.items()}
+        found = {account: delivery.pace.stop_error for account, delivery in self.accounts.items()}
         return {account: error for account, error in found.items() if error is not None}
 
     def run(self) -> None:

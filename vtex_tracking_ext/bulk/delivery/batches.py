@@ -1,10 +1,11 @@
-"""Which of a package's waiting entries travel together: in the order of their arrival, the delivery last. Pure."""
+"""A package's pending entries by call: in the order of their arrival, the delivery last. Pure."""
 
 from __future__ import annotations
 
 from math import ceil
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from vtex_tracking_ext.config.defaults import EVENTS_PER_CALL
 from vtex_tracking_ext.events import TrackingUpdate
 
 if TYPE_CHECKING:
@@ -12,43 +13,37 @@ if TYPE_CHECKING:
 
     from vtex_tracking_ext.bulk.journal.entries import Backlog, Entry
 
-#: Events that travel in one call at most. VTEX names no limit; this keeps a refusal small.
-EVENTS_PER_CALL: Final = 20
-
 
 def batches(entries: Iterable[Entry], events_per_call: int = EVENTS_PER_CALL) -> Iterator[tuple[Entry, ...]]:
-    """Yield what goes into each call, in the order in which the calls must go.
+    """Yield the entries of each call, in the order of the calls.
 
-    The delivery travels with the last events, because nothing takes it back, and a shopper who sees it expects
+    The delivery is sent with the last events, because it cannot be taken back, and a shopper who sees it expects
     nothing more.
 
     Args:
-        entries: The waiting entries of one package, in the order of their arrival.
-        events_per_call: Events in a call at most; 1 sends each of them alone.
+        entries: The pending entries of one package, in the order of their arrival.
+        events_per_call: Events in a call at most; with 1, each is sent alone.
     """
-    given = tuple(entries)
-    events = [entry for entry in given if entry.event is not None]
-    delivery = [entry for entry in given if entry.event is None]
-    calls = [events[start : start + events_per_call] for start in range(0, len(events), events_per_call)]
-    if delivery:
-        calls = calls or [[]]
-        calls[-1] += delivery
-    yield from map(tuple, calls)
+    pending = tuple(entries)
+    events = [entry for entry in pending if entry.event is not None]
+    calls = [events[start : start + events_per_call] for start in range(0, len(events) or 1, events_per_call)]
+    calls[-1] += [entry for entry in pending if entry.event is None]
+    yield from map(tuple, filter(None, calls))
 
 
-def count_calls(load: Backlog, events_per_call: int = EVENTS_PER_CALL) -> int:
-    """Return how many calls :func:`batches` makes of what is pending in a package."""
-    return max(ceil(load.events / events_per_call), load.deliveries)
+def count_calls(backlog: Backlog, events_per_call: int = EVENTS_PER_CALL) -> int:
+    """Return how many calls :func:`batches` makes of a backlog."""
+    return max(ceil(backlog.events / events_per_call), backlog.deliveries)
 
 
 def halves(batch: Sequence[Entry]) -> tuple[Sequence[Entry], Sequence[Entry]]:
-    """Return both halves of a batch of two or more, to find the one that VTEX refuses."""
+    """Return both halves of a batch of two or more, to find the entry that VTEX refuses."""
     middle = len(batch) // 2
     return batch[:middle], batch[middle:]
 
 
 def build_update(batch: Sequence[Entry]) -> TrackingUpdate:
-    """Return the update that carries entries of one package."""
+    """Return the update for entries of one package."""
     package = batch[0].package
     delivery = next((entry for entry in batch if entry.event is None), None)
     return TrackingUpdate(

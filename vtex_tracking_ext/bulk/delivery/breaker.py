@@ -1,14 +1,13 @@
-"""When to leave an account alone: a circuit breaker. Pure: it knows neither threads nor clocks.
+"""A circuit breaker for one account. Pure: it knows neither threads nor clocks.
 
-Three kinds of trouble have nothing to do with the one call that meets them:
+Some errors concern the account and not only the call that meets them:
 
-- The credentials are refused (401, 403), the host is gone after the client's own tries, or the client cannot be used at
-  all: the account ends at once, because no other call can fare better. What is pending stays pending.
-- Outcomes become unknown, or orders cannot be read, one after another: VTEX is out of order. Each further call would
-  leave one more package that must be settled by reading its order, or by a person. So the account pauses, and then one
-  call alone tries the ground: if VTEX answers it the others go on, and if not a longer pause follows, and at last the
-  end.
-- 429 is no trouble in this sense: :mod:`~.pace` deals with it.
+- The credentials are refused (401, 403), the host cannot be reached after the client's own retries, or the client
+  cannot be used at all: the account ends at once, because no other call can succeed. Pending entries stay pending.
+- Outcomes become unknown, or orders cannot be read, one after another: VTEX is out of order, and each further call
+  would leave one more package to be resolved by reading its order, or by a person. The account pauses, and then one
+  probe request is sent: if VTEX answers it, the others go on; otherwise a longer pause follows, and finally the end.
+- A 429 is not counted here: :mod:`~.pace` handles it.
 """
 
 from __future__ import annotations
@@ -31,41 +30,41 @@ from vtex_tracking_ext.errors import (
 if TYPE_CHECKING:
     from vtex_tracking_ext.errors import VtexTrackingError
 
-#: Outcomes unknown in a row after which the account pauses. Three may be chance where one call in twenty fails (once in
-#: 8,000 calls; five, once in three million), and what lies between costs two more packages to settle.
+#: Consecutive unknown outcomes after which the account pauses. If one call in twenty fails, three in a row happen by
+#: chance once in 8,000 calls, and five once in three million; waiting for five costs two more packages to resolve.
 MAX_UNKNOWN: Final = 5
 
-#: Answered calls that make up for one unknown outcome, so that a VTEX that is out of order in part is noticed as well:
-#: where one call in three fails, a pause comes after about 25 calls, one in ten about a thousand, one in fifty never.
+#: Answered calls that offset one unknown outcome, so that a partial outage is noticed as well: if one call in three
+#: fails, a pause comes after about 25 calls; one in ten, after about a thousand; one in fifty, never.
 ANSWERS_PER_UNKNOWN: Final = 5
 
-#: Seconds of the first pause; each further one in a row is twice as long.
+#: Seconds of the first pause; each consecutive one is twice as long.
 FIRST_PAUSE: Final = 60.0
 
-#: Pauses in a row, a call of unknown outcome after each, after which the account ends: seven minutes of trouble.
+#: Consecutive pauses, each followed by a probe of unknown outcome, after which the account ends: seven minutes.
 MAX_PAUSES: Final = 3
 
-#: What ends an account at once.
+#: Errors that end an account at once.
 _ENDS: Final = (AuthenticationError, PermissionDeniedError, NotSentError, ConfigurationError)
 
 
-@define(on_setattr=setters.NO_OP)  # only what is given is validated: each call sets some of it
+@define(on_setattr=setters.NO_OP)  # validates arguments only: each call sets some of the attributes
 class Breaker:
-    """The state of one account. Holds numbers and a text alone, so that it can be stored and shared as JSON.
+    """The state of one account. Holds only numbers and a text, so that it can be stored and shared as JSON.
 
-    Times are seconds of any clock that does not go back and is above 0; all who share a state share its clock.
-    Use: ask :meth:`delay`; at 0 call :meth:`start` and make the call; then :meth:`record_result`, and check ``reason``.
+    Times are seconds of any monotonic clock above 0; all users of a shared state share the clock.
+    Usage: ask :meth:`delay`; at 0 call :meth:`start` and make the call; then call :meth:`record_result`, and check
+    ``reason``.
 
     Attributes:
-        max_unknown: Outcomes unknown in a row after which the account pauses.
+        max_unknown: Consecutive unknown outcomes after which the account pauses.
         first_pause: Seconds of the first pause.
-        max_pauses: Pauses in a row after which the account ends.
+        max_pauses: Consecutive pauses after which the account ends.
         reason: Why the account has ended, or an empty text.
-        strain: How much of the trouble that leads to a pause there was; an unknown outcome adds five, an answer takes
-            one off.
-        pauses: Pauses in a row, with too few answers in between to trust VTEX again.
-        paused: Whether it pauses, or waits for the call that tries the ground.
-        paused_since: When the last pause began. What began before it says nothing about the time after it.
+        strain: Recent failures: an unknown outcome adds five, an answer subtracts one.
+        pauses: Consecutive pauses, with too few answers in between to trust VTEX again.
+        paused: Whether the account is paused, or waits for the result of the probe request.
+        paused_since: When the last pause began. Calls that began earlier say nothing about the time after it.
         paused_until: When the next call may begin.
     """
 
@@ -80,21 +79,21 @@ class Breaker:
     paused_until: float = 0.0
 
     def delay(self, now: float) -> float:
-        """Return for how many seconds no call may begin; at 0 one may, unless the account has ended."""
+        """Return the seconds until the next call may begin, unless the account has ended."""
         return max(0.0, self.paused_until - now) if self.paused else 0.0
 
     def start(self, now: float) -> None:
-        """Note that a call begins; after a pause the others wait for what becomes of it, or as long as the pause."""
+        """Record that a call begins. After a pause it is the probe request, whose result other calls wait for."""
         if self.paused:
             self.paused_until = now + self._pause()
 
     def record_result(self, now: float, started: float, error: VtexTrackingError | None) -> None:
-        """Draw the conclusions from a call.
+        """Record the result of a call.
 
         Args:
             now: The time.
             started: When the call began.
-            error: What it ended in, or None where it was applied.
+            error: The error of the call, or None if it was applied.
         """
         if self.reason or isinstance(error, RateLimitedError):
             return
@@ -109,7 +108,7 @@ class Breaker:
     def _answered(self) -> None:
         if self.paused:
             self.paused = False
-            self.strain = (self.max_unknown - 1) * ANSWERS_PER_UNKNOWN  # on trial: the next unknown pauses again
+            self.strain = (self.max_unknown - 1) * ANSWERS_PER_UNKNOWN  # the next unknown outcome pauses it again
         else:
             self.strain = max(0, self.strain - 1)
             if not self.strain:
@@ -122,8 +121,8 @@ class Breaker:
         self.pauses += 1
         if self.pauses > self.max_pauses:
             self.reason = (
-                f"too many outcomes are unknown, and {self.max_pauses} pauses did not help; push again once VTEX "
-                f"answers, and what may have been applied is settled first. The last: {error}"
+                f"too many outcomes are unknown, even after {self.max_pauses} pauses; push again once VTEX answers, "
+                f"and what may have been applied is resolved first. The last error: {error}"
             )
             return
         self.paused, self.paused_since, self.paused_until = True, now, now + self._pause()

@@ -1,8 +1,8 @@
-"""Send what waits in a journal to one account: packages side by side, each package's calls in order.
+"""Send an account's pending entries to VTEX: several packages at a time, the calls of each package in order.
 
-Before anything of a package is sent, what may have left earlier (in flight when a run was killed, or of unknown
-outcome) is settled by reading its order. What cannot be settled holds the package: its later events wait, because
-VTEX shows events in the order in which they came.
+Before anything of a package is sent, its entries in doubt (in flight when a run was killed, or of unknown outcome) are
+resolved by reading the order. Entries that stay in doubt hold the package: later events wait, because VTEX shows events
+in the order in which they were sent.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from attrs import evolve, field, frozen, validators
 
 from vtex_tracking_ext.bulk.journal.entries import OPEN_STATES, Selection, utc_now
 from vtex_tracking_ext.bulk.journal.interface import WrongStateError
+from vtex_tracking_ext.config.defaults import DEFAULT_CONCURRENCY, EVENTS_PER_CALL, MAX_CONCURRENCY
 from vtex_tracking_ext.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -27,7 +28,7 @@ from vtex_tracking_ext.errors import (
     VtexTrackingError,
 )
 
-from .batches import EVENTS_PER_CALL, batches, build_update, halves
+from .batches import batches, build_update, halves
 from .doubt import FOUND, NOT_SHOWN, found_among
 from .threads import run_in_threads
 
@@ -37,33 +38,26 @@ if TYPE_CHECKING:
     from vtex_tracking_ext.bulk.journal.entries import Clock, Entry, Outcome, PackageKey, State
     from vtex_tracking_ext.bulk.journal.interface import Journal
     from vtex_tracking_ext.client import TrackingClient
-    from vtex_tracking_ext.events import Package, TrackingReceipt
+    from vtex_tracking_ext.events import Package
 
     from .pace import Pacer
 
-#: Packages of one account that are on their way at once, unless told otherwise: the account's limit is shared with
-#: the merchant.
-DEFAULT_CONCURRENCY: Final = 8
-
-#: Packages of one account at once at most: a client has no more connections, and each package has a thread.
-MAX_CONCURRENCY: Final = 100
-
-#: Seconds between the looks, at the end of a run, at what became doubtful in it. VTEX shows an accepted change after
-#: about six seconds (seen).
+#: Seconds before each of the rechecks, at the end of a run, of what became doubtful in it. VTEX shows an accepted
+#: change after about six seconds (observed).
 RECHECK_DELAYS: Final = (2.0, 5.0, 8.0)
 
-#: For how long after its call an entry in doubt may still come to be shown.
-_SETTLING: Final = dt.timedelta(seconds=60)
+#: For how long after its call an order may not yet show an entry that was applied.
+_MAX_DISPLAY_DELAY: Final = dt.timedelta(seconds=60)
 
-#: Seconds of quiet that a person would wonder about.
-_WORTH_TELLING: Final = 0.5
+#: Seconds of a pause that is worth reporting.
+_REPORTED_PAUSE: Final = 0.5
 
 #: Statuses that can be one event's fault: bad request, content too large, unprocessable. Not 404 and 409, which are
-#: about the order or the invoice, and so about all of them.
+#: about the order or the invoice, and so about all events.
 _ONE_EVENTS_FAULT: Final = frozenset({400, 413, 422})
 
-#: Errors of a call that certainly was not applied, and whose entries can be sent later as they are.
-_LATER: Final = (RateLimitedError, AuthenticationError, PermissionDeniedError, NotSentError, ConfigurationError)
+#: Errors of a call that was certainly not applied, and whose entries can be sent again later.
+_NOT_APPLIED: Final = (RateLimitedError, AuthenticationError, PermissionDeniedError, NotSentError, ConfigurationError)
 
 
 @frozen
@@ -71,11 +65,11 @@ class DeliveryOptions:
     """How a run delivers.
 
     Attributes:
-        concurrency: Packages of one account at once, from 1 to :data:`MAX_CONCURRENCY`.
-        events_per_call: Events of a package in one call at most, from 1 up; 1 sends each alone.
+        concurrency: Packages of one account at the same time, from 1 to :data:`MAX_CONCURRENCY`.
+        events_per_call: Events of a package in one call at most, at least 1; with 1, each is sent alone.
         send_after_unknown: Send later events of a package although an earlier outcome is unknown. The shopper can
             then see events in another order.
-        recheck_delays: Seconds before each of the looks, at the end, at what became doubtful in the run.
+        recheck_delays: Seconds before each of the rechecks, at the end, of what became doubtful in the run.
     """
 
     concurrency: int = field(default=DEFAULT_CONCURRENCY, validator=[validators.ge(1), validators.le(MAX_CONCURRENCY)])
@@ -86,13 +80,13 @@ class DeliveryOptions:
 
 @frozen
 class DeliveryResult:
-    """What became of some entries of one package.
+    """The outcome of some entries of one package.
 
     Attributes:
-        entries: The entries as they were sent or read for; ``state`` is what they were before.
-        outcome: What became of them: ``applied``, ``refused`` or ``unknown``.
-        reason: Why, or on whose word; empty where VTEX's receipt says all.
-        is_call: Whether it is the end of a call that carried them; else it was learnt by reading.
+        entries: The entries as they were sent or looked up; ``state`` is the state before.
+        outcome: ``applied``, ``refused`` or ``unknown``.
+        reason: The reason, or who says so; empty if VTEX's receipt says everything.
+        is_call: Whether a call with these entries ended; otherwise the order was read.
     """
 
     entries: tuple[Entry, ...]
@@ -103,12 +97,12 @@ class DeliveryResult:
 
 @frozen
 class AccountPause:
-    """The account is left alone for a while.
+    """A pause in which an account is not called.
 
     Attributes:
         account: Its name in the journal.
-        seconds: For how long.
-        reason: Why.
+        seconds: The length of the pause.
+        reason: The reason.
     """
 
     account: str
@@ -117,19 +111,20 @@ class AccountPause:
 
 
 class AccountDelivery:
-    """One run over one account's part of a journal. Stops early where going on is pointless, or when told to.
+    """Delivers one account's part of a journal. Ends early if going on is pointless, or when it is stopped.
 
     Args:
-        client: Sends the updates. It should not wait out a 429 itself (``RetryPolicy(retry_after_cap=0)``), because
-            the pause is for all packages.
-        journal: What waits, and where the outcome is noted.
+        client: Sends the updates. It should not wait after a 429 itself (``RetryPolicy(retry_after_cap=0)``), because
+            all packages must wait.
+        journal: Holds the pending entries, and records the outcomes.
         account: The account's name in the journal.
-        pace: Keeps all packages from calling while they should not.
-        report: Called with what happens, by one thread at a time.
+        pace: Limits the calls of all packages together.
+        report: Called with outcomes and pauses, by one thread at a time.
         options: How to deliver.
-        clock: Gives the current time.
+        clock: Returns the current time.
 
     Attributes:
+        pace: As given; it says why the account was ended.
         calls: Updates that were sent so far, refused ones included.
         reads: Orders that were read so far.
     """
@@ -147,47 +142,37 @@ class AccountDelivery:
         self._client = client
         self._journal = journal
         self._account = account
-        self._pace = pace
+        self.pace = pace
         self._report = report
         self._options = options or DeliveryOptions()
         self._clock = clock
-        self._telling = threading.Lock()
+        self._lock = threading.Lock()
         self._stopped = threading.Event()
         self._doubtful: dict[PackageKey, None] = {}
         self.calls = 0
         self.reads = 0
 
-    @property
-    def stop_error(self) -> VtexTrackingError | None:
-        """The error that ended the account, or None."""
-        return self._pace.stop_error
-
-    @property
-    def stop_reason(self) -> str:
-        """Why the account was ended, or an empty text."""
-        return self._pace.stop_reason
-
     def stop(self) -> None:
-        """Begin no other call; those on their way are finished."""
+        """Begin no other call; calls in progress are finished."""
         self._stopped.set()
-        self._pace.cancel()
+        self.pace.cancel()
 
     def run(self) -> None:
-        """Deliver what waits; returns when nothing more can be done now.
+        """Deliver what is pending; returns when nothing more can be done now.
 
         Raises:
-            JournalError: The journal cannot be used any more. What was on its way then stays in flight, and the next
-                run finds out about it.
+            JournalError: The journal cannot be used any more. Entries of calls in progress stay in flight, and the next
+                run finds out what became of them.
         """
-        self._side_by_side(self._journal.open_packages(self._account), self.deliver_package)
+        self._for_each(self._journal.open_packages(self._account), self.deliver_package)
         for seconds in self._options.recheck_delays:
             again, self._doubtful = self._doubtful, {}
             if not again or self._stopped.wait(seconds):
                 return
-            self._side_by_side(iter(again), self.deliver_package)
+            self._for_each(iter(again), self.deliver_package)
 
     def resolve_unknown(self, selection: Selection) -> None:
-        """Look once at what is in doubt among some entries, by reading their orders; nothing is sent.
+        """Resolve the selected entries in doubt by reading their orders once; nothing is sent.
 
         Raises:
             JournalError: As for :meth:`run`.
@@ -195,19 +180,19 @@ class AccountDelivery:
         doubtful = evolve(selection, states=("in_flight", "unknown"))
         packages = dict.fromkeys(entry.package for entry in self._journal.entries(doubtful))
 
-        def look(package: PackageKey) -> None:
-            with self._journal.try_lock(package) as is_mine:
-                if is_mine:
-                    self.settle(package, tuple(self._journal.entries(evolve(doubtful, package=package))))
+        def resolve(package: PackageKey) -> None:
+            with self._journal.try_lock(package) as is_acquired:
+                if is_acquired:
+                    self._resolve(package, tuple(self._journal.entries(evolve(doubtful, package=package))))
 
-        self._side_by_side(iter(packages), look)
+        self._for_each(iter(packages), resolve)
 
-    def _side_by_side(self, packages: Iterator[PackageKey], act: Callable[[PackageKey], object]) -> None:
-        taking = threading.Lock()
+    def _for_each(self, packages: Iterator[PackageKey], act: Callable[[PackageKey], object]) -> None:
+        next_lock = threading.Lock()
 
         def work() -> None:
             while not self._stopped.is_set():
-                with taking:
+                with next_lock:
                     package = next(packages, None)
                 if package is None:
                     return
@@ -216,132 +201,110 @@ class AccountDelivery:
         run_in_threads({f"deliver-{number}": work for number in range(self._options.concurrency)}, self.stop)
 
     def deliver_package(self, package: PackageKey) -> None:
-        """Settle what is in doubt of a package, then send what waits, in order.
+        """Resolve what is in doubt in a package, then send what is pending, in order.
 
-        A refusal does not stop what comes after it; an outcome that stays unknown does, unless told otherwise. A
-        package that somebody else works on is left to them.
+        A refusal does not hold later events; an unknown outcome does, unless the options say otherwise. A package that
+        another thread or process has locked is left to it.
         """
-        with self._journal.try_lock(package) as is_mine:
-            if is_mine:
-                self._drain(package)
+        with self._journal.try_lock(package) as is_acquired:
+            if not is_acquired:
+                return
+            entries = tuple(self._journal.entries(Selection(OPEN_STATES, package=package)))
+            doubtful = tuple(entry for entry in entries if entry.state != "pending")
+            if doubtful and not self._resolve(package, doubtful) and not self._options.send_after_unknown:
+                return
+            pending = (entry for entry in entries if entry.state == "pending")
+            for batch in batches(pending, self._options.events_per_call):
+                if not self._send(batch):
+                    return
 
     def pop_recheck(self, package: PackageKey) -> bool:
-        """Tell, once, whether a package that was drained should be drained again: its order may yet show a doubt."""
+        """Return, once, whether to deliver a package again because its order may not yet show an applied entry."""
         is_doubtful = package in self._doubtful
         self._doubtful.pop(package, None)
         return is_doubtful
 
-    def _drain(self, package: PackageKey) -> None:
-        entries = tuple(self._journal.entries(Selection(OPEN_STATES, package=package)))
-        doubtful = tuple(entry for entry in entries if entry.state != "pending")
-        if doubtful and not self.settle(package, doubtful) and not self._options.send_after_unknown:
-            return
-        waiting = (entry for entry in entries if entry.state == "pending")
-        for batch in batches(waiting, self._options.events_per_call):
-            if not self._send(batch):
-                return
-
-    def settle(self, package: PackageKey, doubtful: Sequence[Entry]) -> bool:
-        """Find out by reading the order what became of entries in doubt, and note it.
-
-        Args:
-            package: Whose they are.
-            doubtful: Entries that are in flight (of a run that was killed) or unknown.
-
-        Returns:
-            Whether all of them are settled. Those that are not are unknown.
-        """
-        shown = self._read(package)
+    def _resolve(self, package: PackageKey, doubtful: Sequence[Entry]) -> bool:
+        """Resolve entries in doubt by reading their order, and return whether all of them could be resolved."""
+        shown = self._read_order(package)
         if shown is None:
             return False
-        found, why = frozenset[int](), ""
+        ids = frozenset[int]()
         if isinstance(shown, VtexTrackingError):
             why = f"the order cannot be read: {shown}"
         else:
             applied = self._journal.entries(Selection(("applied",), package=package))
-            found = found_among(shown, package.invoice_number, (*applied, *doubtful))
-            why = NOT_SHOWN
-        self._note_found(tuple(entry for entry in doubtful if entry.id in found))
-        missing = tuple(entry for entry in doubtful if entry.id not in found)
-        in_flight = _in_state(missing, "in_flight")
-        if in_flight:
-            self._journal.record_outcome(
-                _ids(in_flight), "unknown", reason=f"the run that sent it was killed, and {why}"
-            )
+            ids, why = found_among(shown, package.invoice_number, (*applied, *doubtful)), NOT_SHOWN
+        found = tuple(entry for entry in doubtful if entry.id in ids)
+        if found:
+            if in_flight := _ids(found, "in_flight"):
+                self._journal.record_outcome(in_flight, "applied", reason=FOUND)
+            if unknown := _ids(found, "unknown"):
+                self._journal.resolve(Selection(ids=unknown), "applied", FOUND)
+            self._report_safely(DeliveryResult(found, "applied", FOUND, is_call=False))
+        missing = tuple(entry for entry in doubtful if entry.id not in ids)
+        if in_flight := _ids(missing, "in_flight"):
+            self._journal.record_outcome(in_flight, "unknown", reason=f"the run that sent it was killed, and {why}")
         if missing:
-            self._tell(DeliveryResult(missing, "unknown", why, is_call=False))
-            if any(self._may_yet_show(entry) for entry in missing):
+            self._report_safely(DeliveryResult(missing, "unknown", why, is_call=False))
+            now = self._clock()
+            if any(entry.begun is not None and now - entry.begun < _MAX_DISPLAY_DELAY for entry in missing):
                 self._doubtful[package] = None
         return not missing
 
-    def _note_found(self, entries: tuple[Entry, ...]) -> None:
-        if not entries:
-            return
-        in_flight, unknown = _in_state(entries, "in_flight"), _in_state(entries, "unknown")
-        if in_flight:
-            self._journal.record_outcome(_ids(in_flight), "applied", reason=FOUND)
-        if unknown:
-            self._journal.resolve(Selection(ids=_ids(unknown)), "applied", FOUND)
-        self._tell(DeliveryResult(entries, "applied", FOUND, is_call=False))
-
-    def _may_yet_show(self, entry: Entry) -> bool:
-        return entry.begun is not None and self._clock() - entry.begun < _SETTLING
-
-    def _read(self, package: PackageKey) -> tuple[Package, ...] | VtexTrackingError | None:
-        """Return an order's packages, or why they cannot be read, or None where nobody may call any more."""
-        while self._pace.wait_for_turn():
-            error: VtexTrackingError
-            with self._telling:
+    def _read_order(self, package: PackageKey) -> tuple[Package, ...] | VtexTrackingError | None:
+        """Return an order's packages, or why they cannot be read, or None if no call may be made any more."""
+        while self.pace.wait_for_turn():
+            with self._lock:
                 self.reads += 1
             try:
                 packages = self._client.get_packages(package.order_id)
-            except RateLimitedError as limited:
-                error = limited
-            except (AuthenticationError, NotSentError, ConfigurationError) as fatal:
-                self._learn(fatal)
-                return None
-            except RefusedError as refused:
-                # A key may write and not read, and an order may be gone: an answer, and no trouble of the account's.
-                self._learn(None)
-                return refused
-            except VtexTrackingError as failed:
-                self._learn(failed)
-                return failed
+            except (RateLimitedError, AuthenticationError, NotSentError, ConfigurationError) as error:
+                self._record_result(error)
+                if not isinstance(error, RateLimitedError):
+                    return None
+            except VtexTrackingError as error:
+                # A refusal is an answer and no trouble with the account: a key may lack the right to read, and an order
+                # may not exist any more.
+                self._record_result(None if isinstance(error, RefusedError) else error)
+                return error
             else:
-                self._learn(None)
+                self._record_result(None)
                 return packages
-            self._learn(error)
         return None
 
     def _send(self, batch: Sequence[Entry]) -> bool:
-        """Send a batch, waiting while the account is over its limit; tell whether what comes after it may be sent."""
-        was_late = False
-        while self._pace.wait_for_turn():
-            # On disk before the request leaves: whatever happens from here on, it is known that it may have.
-            entries = self._begin(batch)
+        """Send a batch, waiting while the account is over its limit, and return whether to go on with the package."""
+        was_postponed = False
+        while self.pace.wait_for_turn():
+            # On disk before the request leaves: whatever happens from here on, it is known that it may have been sent.
+            entries = self._mark_in_flight(batch)
             if not entries:
                 return True
-            if self._pace.is_turn_stale() and not was_late:
-                # The journal was held up, as for the others whose turns have passed. A journal that is always slow
-                # makes no crowd, so once is enough.
+            if self.pace.is_turn_stale() and not was_postponed:
+                # The journal was slow, also for other threads whose turns have passed. Postponing once is enough: with
+                # a consistently slow journal, the calls are spread out anyway.
                 self._journal.record_outcome(_ids(entries), "pending")
-                was_late = True
+                was_postponed = True
                 continue
-            with self._telling:
+            with self._lock:
                 self.calls += 1
             try:
                 receipt = self._client.send(build_update(entries))
             except VtexTrackingError as error:
-                is_over = self._note_failure(entries, error)
+                goes_on = self._record_failure(entries, error)
+                if goes_on is not None:
+                    return goes_on
             else:
-                self._note_receipt(entries, receipt)
+                reason = receipt.note or ""
+                self._journal.record_outcome(_ids(entries), "applied", receipt=receipt.receipt, reason=reason)
+                self._record_result(None)
+                self._report_safely(DeliveryResult(entries, "applied", reason, is_call=True))
                 return True
-            if is_over is not None:
-                return is_over
         return False
 
-    def _begin(self, batch: Sequence[Entry]) -> tuple[Entry, ...]:
-        """Note that a batch leaves, without what somebody has withdrawn since it was read."""
+    def _mark_in_flight(self, batch: Sequence[Entry]) -> tuple[Entry, ...]:
+        """Mark a batch as in flight, without entries that were withdrawn since it was read."""
         while True:
             try:
                 return self._journal.mark_in_flight(_ids(batch))
@@ -351,51 +314,41 @@ class AccountDelivery:
                     raise
                 batch = pending
 
-    def _note_receipt(self, entries: tuple[Entry, ...], receipt: TrackingReceipt) -> None:
-        reason = receipt.note or ""
-        self._journal.record_outcome(_ids(entries), "applied", receipt=receipt.receipt, reason=reason)
-        self._learn(None)
-        self._tell(DeliveryResult(entries, "applied", reason, is_call=True))
-
-    def _note_failure(self, entries: tuple[Entry, ...], error: VtexTrackingError) -> bool | None:
-        """Note what an error means; tell whether what comes after may be sent, or None to send the same again."""
+    def _record_failure(self, entries: tuple[Entry, ...], error: VtexTrackingError) -> bool | None:
+        """Record a failed call, and return whether to go on with the package; None to send the same batch again."""
         reason, status = str(error), getattr(error, "status_code", None)
         is_one_events_fault = status in _ONE_EVENTS_FAULT or isinstance(error, InvalidUpdateError)
         outcome: Outcome = "refused"
-        if isinstance(error, _LATER) or (is_one_events_fault and len(entries) > 1):
+        if isinstance(error, _NOT_APPLIED) or (is_one_events_fault and len(entries) > 1):
             outcome = "pending"
         elif isinstance(error, OutcomeUnknownError):
             outcome = "unknown"
-        seconds = self._pace.record_result(error)  # before anything that takes time, in which others would begin a call
+        seconds = self.pace.record_result(error)  # first: other threads must not begin a call meanwhile
         self._journal.record_outcome(_ids(entries), outcome, status_code=status, reason=reason)
-        self._heed(seconds, error)
-        if isinstance(error, _LATER):
+        self._stop_or_report(seconds, error)
+        if isinstance(error, _NOT_APPLIED):
             return None if isinstance(error, RateLimitedError) else False
         if outcome == "pending":
             return all(self._send(half) for half in halves(entries))
         if outcome == "unknown":
             self._doubtful[entries[0].package] = None
-        self._tell(DeliveryResult(entries, outcome, reason, is_call=True))
+        self._report_safely(DeliveryResult(entries, outcome, reason, is_call=True))
         return outcome == "refused" or self._options.send_after_unknown
 
-    def _learn(self, error: VtexTrackingError | None) -> None:
-        self._heed(self._pace.record_result(error), error)
+    def _record_result(self, error: VtexTrackingError | None) -> None:
+        self._stop_or_report(self.pace.record_result(error), error)
 
-    def _heed(self, seconds: float, error: VtexTrackingError | None) -> None:
-        """Do what follows from a call: end, or tell that nobody may call for some seconds."""
-        if self._pace.stop_reason:
+    def _stop_or_report(self, seconds: float, error: VtexTrackingError | None) -> None:
+        """Stop if the account has ended, or report a pause of so many seconds."""
+        if self.pace.stop_reason:
             self.stop()
-        elif seconds > _WORTH_TELLING:
-            self._tell(AccountPause(self._account, seconds, str(error)))
+        elif seconds > _REPORTED_PAUSE:
+            self._report_safely(AccountPause(self._account, seconds, str(error)))
 
-    def _tell(self, news: DeliveryResult | AccountPause) -> None:
-        with self._telling:
-            self._report(news)
-
-
-def _ids(entries: Iterable[Entry]) -> tuple[int, ...]:
-    return tuple(entry.id for entry in entries)
+    def _report_safely(self, event: DeliveryResult | AccountPause) -> None:
+        with self._lock:
+            self._report(event)
 
 
-def _in_state(entries: Iterable[Entry], state: State) -> tuple[Entry, ...]:
-    return tuple(entry for entry in entries if entry.state == state)
+def _ids(entries: Iterable[Entry], state: State | None = None) -> tuple[int, ...]:
+    return tuple(entry.id for entry in entries if state in {None, entry.state})

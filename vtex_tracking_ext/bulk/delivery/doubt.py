@@ -1,4 +1,4 @@
-"""What the reading of an order says about entries in doubt. Pure."""
+"""Which entries in doubt an order shows. Pure."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ if TYPE_CHECKING:
     from vtex_tracking_ext.bulk.journal.entries import Entry
     from vtex_tracking_ext.events import Package
 
-#: On whose word an entry is applied that no answer confirmed.
+#: The reason of an entry that is applied although no answer confirmed it.
 FOUND: Final = "found when the order was read"
 
-#: Why entries stay in doubt.
-NOT_SHOWN: Final = "the order does not show it; VTEX may not have got it, or not show it yet"
+#: The reason of an entry that stays in doubt.
+NOT_SHOWN: Final = "the order does not show it; VTEX may not have received it, or not show it yet"
 
 
 def found_among(packages: Iterable[Package], invoice_number: str, entries: Iterable[Entry]) -> frozenset[int]:
-    """Return the numbers of those entries in doubt that certainly stand on an order.
+    """Return the ids of those entries in doubt that an order certainly shows.
 
-    An order tells two dates of an event and not which is its own, so one recorded event may fit two entries that differ
-    in the day alone. An entry in doubt is there only if what is shown is too much for all the others together. Where it
-    might as well be another's, it stays in doubt: taken for applied, it would never be sent.
+    An order shows two dates of an event without saying which one was sent, so a shown event may match two entries that
+    differ only in the day. An entry in doubt counts as found only if the other entries together cannot account for
+    everything that is shown. Otherwise it stays in doubt: an entry that is wrongly applied is never sent.
 
     Args:
-        packages: The packages of the order, as read.
-        invoice_number: The invoice whose entries they are.
-        entries: Its entries, applied ones and those in doubt.
+        packages: The packages of the order.
+        invoice_number: The invoice number of the entries' package.
+        entries: The package's entries that are applied or in doubt.
     """
     shown = RecordedInvoice(invoice_number, packages)
-    given = tuple(entries)
-    groups: defaultdict[tuple[str, ...], dict[int, frozenset[int]]] = defaultdict(dict)  # by what they tell
-    for entry in given:
+    candidates = tuple(entries)
+    groups: defaultdict[tuple[str, ...], dict[int, frozenset[int]]] = defaultdict(dict)  # by their texts
+    for entry in candidates:
         if entry.event is not None:
             groups[comparison_key(entry.event)][entry.id] = shown.matches(entry.event)
     most = {texts: max_matching(tuple(group.values())) for texts, group in groups.items()}
@@ -46,4 +46,4 @@ def found_among(packages: Iterable[Package], invoice_number: str, entries: Itera
         texts = comparison_key(entry.event)
         return most[texts] > max_matching([fits for id_, fits in groups[texts].items() if id_ != entry.id])
 
-    return frozenset(entry.id for entry in given if entry.state != "applied" and is_there(entry))
+    return frozenset(entry.id for entry in candidates if entry.state != "applied" and is_there(entry))

@@ -1,17 +1,17 @@
-"""How fast one account may be called.
+"""The rate of calls to one account.
 
 :class:`Throttle` decides, and knows neither threads nor clocks: every method takes the time. It calls steadily
-rather than in bursts, begins modestly, and takes the rate from what VTEX answers, because VTEX publishes no limit
-for the tracking call and shares the quota with the merchant's other systems:
+rather than in bursts, starts slowly, and derives the rate from VTEX's answers, because VTEX publishes no limit for the
+tracking call, and the merchant's other systems share the quota:
 
-- Until the first 429 each call that is let through makes it a little faster, up to the ceiling.
-- After a 429 nobody calls for as long as ``Retry-After`` says, or a minute. Then it goes on just below the rate that
-  was truly let through, and lower still where the freeze came soon after another.
-- From there it climbs back on the curve of TCP's CUBIC (RFC 9438, section 4.2): quickly while far below what failed,
-  hardly at all near it, and quickly again once it is well past. The longer a freeze lasts, the more patient the curve,
-  so that freezes cost about the same share of the time whatever their length.
+- Until the first 429 each accepted call raises the rate a little, up to the ceiling.
+- After a 429 the account is not called for as long as ``Retry-After`` says, or a minute. Calls resume just below the
+  rate that was accepted, and lower still if the freeze came soon after another.
+- From there the rate climbs on the curve of TCP's CUBIC (RFC 9438, section 4.2): fast while far below the rate that
+  failed, slowly near it, and fast again well above it. The longer a freeze lasts, the slower the climb, so that
+  freezes cost about the same share of the time whatever their length.
 
-:class:`Pace` lets the threads of one process wait for what :class:`Throttle` and the :class:`~.breaker.Breaker` say.
+:class:`Pace` makes the threads of one process wait as :class:`Throttle` and the :class:`~.breaker.Breaker` say.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from attrs import Factory, define, field, setters, validators
 
+from vtex_tracking_ext.config.defaults import DEFAULT_RATE
 from vtex_tracking_ext.errors import RateLimitedError, RefusedError
 
 from .breaker import Breaker
@@ -31,80 +32,75 @@ if TYPE_CHECKING:
 
     from vtex_tracking_ext.errors import VtexTrackingError
 
-#: Calls a second at most, unless told otherwise. VTEX publishes no limit for this call; for reading an order it says
-#: 6000 a minute per account. This is a quarter of that: the rest is for the merchant's other systems, which share the
-#: quota, and whose Admin stops working when it is used up.
-DEFAULT_RATE: Final = 25.0
-
-#: Calls a second to begin with: slow enough for small limits, and not long from the default ceiling.
+#: Calls a second at first: slow enough for low limits, and close to the default ceiling.
 INITIAL_RATE: Final = 10.0
 
-#: Calls a second below which no 429 takes the rate: one call every ten seconds.
+#: Lowest rate after a 429, in calls a second: one call every ten seconds.
 MIN_RATE: Final = 0.1
 
-#: Seconds of quiet after a 429 that does not say how long (VTEX's guide: one minute).
+#: Seconds of a freeze after a 429 without ``Retry-After`` (VTEX's guide: one minute).
 DEFAULT_FREEZE: Final = 60.0
 
-#: Longest freeze that is taken from ``Retry-After``, in seconds.
+#: Longest freeze that ``Retry-After`` can ask for, in seconds.
 MAX_FREEZE: Final = 600.0
 
-#: Freezes in a row, with no call let through in between, after which the run gives up.
+#: Consecutive freezes, with no accepted call in between, after which the account ends.
 MAX_FREEZES: Final = 5
 
-#: Calls a second that each call let through adds before the first 429: about 40 % more every second. More would send
-#: many calls past the limit while the first 429 is on its way back.
+#: Calls a second that each accepted call adds before the first 429: about 40 % more every second. More would send
+#: many calls above the limit until the first 429 arrives.
 _GROWTH: Final = 0.4
 
-#: What to go on with, and where the climb flattens, as shares of the rate that was let through before a 429. Five per
+#: Rate after a freeze, and rate at which the climb flattens, as shares of the rate accepted before the 429. At five per
 #: cent below it, uneven latencies do not push one call too many into the server's window.
 _BELOW: Final = 0.95
 _PLATEAU: Final = 0.97
 
-#: Lowest share of the rate let through to go on with, however soon one freeze followed another: where the server counts
-#: by the second, a second freeze comes soon although the rate is nearly right.
+#: Lowest share of the accepted rate to resume with, however soon one freeze followed another: if the server counts by
+#: the second, another freeze comes soon although the rate is nearly right.
 _LOWEST: Final = 0.8
 
-#: How patient the climb is: ``scale`` is this many freezes. From 0.95 of the old rate it is flat after 0.27 of that and
-#: back at the old rate after 0.59, so that a limit that stays the same costs a freeze in 24: four per cent of the time.
-#: A freeze that is shorter than ``_SHORT_FREEZE`` seconds counts as that long.
-_PATIENCE: Final = 40.0
+#: Length of the climb: ``scale`` is this many freezes. From 0.95 of the old rate it is flat after 0.27 of ``scale`` and
+#: back at the old rate after 0.59, so that a constant limit costs a freeze in 24: four per cent of the time.
+#: A freeze shorter than ``_SHORT_FREEZE`` seconds counts as that long.
+_FREEZES_PER_SCALE: Final = 40.0
 _SHORT_FREEZE: Final = 2.0
 
-#: The rate that was let through is measured over this many seconds, or over this many calls where they take longer.
+#: The accepted rate is measured over this many seconds, or over this many calls if they take longer.
 _SECONDS_MEASURED: Final = 1.0
 _CALLS_MEASURED: Final = 10
 
-#: A freeze that follows another with no call let through in between lasts this many times as long, up to
-#: ``DEFAULT_FREEZE``: what ``Retry-After`` said was too short.
+#: A freeze that follows another with no accepted call in between lasts this many times as long, up to
+#: ``DEFAULT_FREEZE``: ``Retry-After`` was too short.
 _FREEZE_GROWTH: Final = 4.0
 
-#: Seconds after its turn at which a call is so late that it waits for another turn.
+#: Seconds after which a turn is stale, and the call waits for another turn.
 MAX_TURN_AGE: Final = 1.0
 
-#: Seconds by which a call may begin late without delaying the next, because its thread woke up late. A call that begins
-#: later comes after idleness, for which nothing is given back.
+#: Seconds by which a call may begin late without delaying the next, because its thread woke up late. After a longer
+#: delay the account was idle, and the lost time is not made up for.
 _LATENESS: Final = 0.02
 
 
-@define(on_setattr=setters.NO_OP)  # only what is given is validated: each call sets half of it
+@define(on_setattr=setters.NO_OP)  # validates arguments only: each call sets half of the attributes
 class Throttle:
-    """The state of one account's pace. Holds numbers alone, so that it can be stored and shared as JSON.
+    """The state of one account's rate. Holds only numbers, so that it can be stored and shared as JSON.
 
-    Times are seconds of any clock that does not go back and is above 0; all who share a state share its clock.
-    Use: ask :meth:`delay`; at 0 call :meth:`start` and make the call; then :meth:`record_accepted` or
+    Times are seconds of any monotonic clock above 0; all users of a shared state share the clock.
+    Usage: ask :meth:`delay`; at 0 call :meth:`start` and make the call; then :meth:`record_accepted` or
     :meth:`record_rate_limited`.
 
     Attributes:
         ceiling: Calls a second at most.
-        max_freezes: Freezes in a row after which :meth:`record_rate_limited` says to give up.
+        max_freezes: Consecutive freezes after which :meth:`record_rate_limited` returns False.
         rate: Calls a second now.
         next_start: When the next call may begin, freezes aside.
         frozen_until: When the last freeze ends or ended.
-        freezes: Freezes in a row, with no call let through in between.
-        last_freeze: Seconds that the last freeze was to last, or 0 before the first.
-        accepted_since: Calls let through since the last freeze began.
-        recent: When the last calls were let through, oldest first.
-        busy: Whether the last call had to wait for its turn; a rate that nobody uses proves nothing.
+        freezes: Consecutive freezes, with no accepted call in between.
+        last_freeze: Length of the last freeze in seconds, or 0 before the first.
+        accepted_since: Calls accepted since the last freeze began.
+        recent: When the last calls were accepted, oldest first.
+        busy: Whether the last call had to wait for its turn; an unused rate proves nothing.
         plateau: Calls a second at which the climb flattens, or 0 before the first 429.
         scale: Seconds of calling in which the climb doubles the plateau, counted from there.
         climbed: Seconds of calling, negative before the plateau.
@@ -128,11 +124,11 @@ class Throttle:
         self.rate = min(self.rate, self.ceiling)
 
     def delay(self, now: float) -> float:
-        """Return for how many seconds no call may begin; at 0 one may."""
+        """Return the seconds until the next call may begin."""
         return max(0.0, self._due - now)
 
     def start(self, now: float) -> None:
-        """Note that a call begins, and set the time of the next: no burst, however long nobody called."""
+        """Record that a call begins, and schedule the next: no burst follows an idle time."""
         interval = 1 / self.rate
         late = now - self._due
         self.busy = late < interval / 2
@@ -142,7 +138,7 @@ class Throttle:
         self.next_start = now + interval - (min(late, interval) if late < _LATENESS else 0.0)
 
     def record_accepted(self, now: float) -> None:
-        """Note that a call was let through, whatever else became of it."""
+        """Record a call that was not rate limited, whatever its outcome."""
         self.freezes = 0
         self.accepted_since += 1
         self.recent.append(now)
@@ -151,23 +147,23 @@ class Throttle:
             self.rate = min(self.ceiling, self.rate + _GROWTH)
 
     def record_rate_limited(self, now: float, started: float, retry_after: float | None) -> bool:
-        """Freeze the account after a 429, and go on more slowly.
+        """Freeze the account after a 429, and lower the rate.
 
         Args:
             now: The time.
-            started: When the call began. One that began before the last freeze ended was on its way when it came,
-                and belongs to it.
+            started: When the call began. A call that began before the last freeze ended was in progress then, and
+                belongs to that freeze.
             retry_after: Seconds that VTEX asked to wait, or None.
 
         Returns:
-            False where it has happened too often to go on.
+            Whether to go on: False after too many consecutive freezes.
         """
-        told = min(DEFAULT_FREEZE if retry_after is None else retry_after, MAX_FREEZE)
+        asked = min(DEFAULT_FREEZE if retry_after is None else retry_after, MAX_FREEZE)
         if started < self.frozen_until:
             if retry_after is not None:
-                self.frozen_until = max(self.frozen_until, now + told)
+                self.frozen_until = max(self.frozen_until, now + asked)
             return self.freezes <= self.max_freezes
-        seconds = max(told, min(told * _FREEZE_GROWTH**self.freezes, DEFAULT_FREEZE))
+        seconds = max(asked, min(asked * _FREEZE_GROWTH**self.freezes, DEFAULT_FREEZE))
         self.freezes += 1
         self.frozen_until = now + seconds
         self._slow_down(now, seconds)
@@ -180,66 +176,66 @@ class Throttle:
         return max(self.next_start, self.frozen_until)
 
     def _slow_down(self, now: float, freeze: float) -> None:
-        """Set the rate to go on with, and the climb from there."""
+        """Set the rate after a freeze, and the climb from there."""
         self._forget(now)
         if not (self.accepted_since and self.recent):
-            return  # nothing was let through lately: the quota was used up before, so the rate is not to blame
-        let_through = len(self.recent) / max(_SECONDS_MEASURED, now - self.recent[0])
-        # What was let through while calling is too fast. What was let through counting the freeze before it, in which
-        # VTEX may have saved up for a burst, is surely not. The truth lies between: take their geometric mean.
-        forgone = self.last_freeze * let_through
+            return  # nothing was accepted lately: the quota was used up before, and the rate is not the cause
+        accepted_rate = len(self.recent) / max(_SECONDS_MEASURED, now - self.recent[0])
+        # The rate accepted while calling is too high. The rate that counts the previous freeze, during which VTEX may
+        # have accumulated quota for a burst, is low enough. The limit lies in between: take their geometric mean.
+        forgone = self.last_freeze * accepted_rate
         share = (self.accepted_since / (self.accepted_since + forgone)) ** 0.5
-        self.rate = min(self.ceiling, max(MIN_RATE, let_through * max(_LOWEST, min(_BELOW, share))))
-        self.plateau = _PLATEAU * let_through
-        self.scale = _PATIENCE * max(freeze, _SHORT_FREEZE)
+        self.rate = min(self.ceiling, max(MIN_RATE, accepted_rate * max(_LOWEST, min(_BELOW, share))))
+        self.plateau = _PLATEAU * accepted_rate
+        self.scale = _FREEZES_PER_SCALE * max(freeze, _SHORT_FREEZE)
         self.climbed = -self.scale * max(0.0, 1 - self.rate / self.plateau) ** (1 / 3)
 
     def _forget(self, now: float) -> None:
-        """Drop what is too long ago to measure the rate by."""
+        """Drop calls that are too old for measuring the rate."""
         oldest = now - max(_SECONDS_MEASURED, _CALLS_MEASURED / self.rate)
         while self.recent and self.recent[0] <= oldest:
             del self.recent[0]
 
 
 class Pacer(Protocol):
-    """Lets threads wait for their turn to call one account. Thread-safe."""
+    """Makes threads wait for their turn to call one account. Thread-safe."""
 
     @property
     def stop_reason(self) -> str:
-        """Why nobody may call any more, or an empty text."""
+        """Why the account has ended, or an empty text."""
 
     @property
     def stop_error(self) -> VtexTrackingError | None:
         """The error that ended the account, or None."""
 
     def wait_for_turn(self) -> bool:
-        """Return when a call may be made: True, and it is to be made now; or False, and nobody may call any more."""
+        """Wait until a call may be made. Return True to make it now, or False if no call may be made any more."""
 
     def is_turn_stale(self) -> bool:
-        """Tell whether this thread's turn was too long ago: others had theirs meanwhile, and all would call at once."""
+        """Return whether this thread's turn was too long ago: later turns have passed, and calls would bunch."""
 
     def record_result(self, error: VtexTrackingError | None) -> float:
-        """Draw the conclusions from a call of this thread, and return the seconds of quiet that it brings, or 0."""
+        """Record the result of this thread's call, and return the seconds of the pause that it causes, or 0."""
 
     def cancel(self) -> None:
-        """Let everybody go at once."""
+        """Make all waiting threads return at once."""
 
 
 class Pace:
-    """Lets the threads that call one account wait for their turn. Thread-safe; share one per account.
+    """Makes the threads that call one account wait for their turn. Thread-safe; shared by all threads of an account.
 
-    A thread asks :meth:`wait_for_turn`, makes its call, and then tells :meth:`record_result` what became of it.
+    A thread calls :meth:`wait_for_turn`, makes its call, and then calls :meth:`record_result`.
 
     Args:
-        clock: Seconds that only ever go up.
-        max_freezes: Freezes in a row after which the account ends.
+        clock: Monotonic seconds.
+        max_freezes: Consecutive freezes after which the account ends.
         rate: Calls a second at most.
-        initial_rate: Calls a second to begin with.
-        breaker: What ends or pauses an account that is in trouble.
-        changed: What the waiting is done with; tests hand in one that lets their own clock go on.
+        initial_rate: Calls a second at first.
+        breaker: Pauses or ends an account in trouble.
+        changed: The condition to wait on; tests pass one that advances their own clock.
 
     Attributes:
-        stop_reason: Why nobody may call any more, or an empty text.
+        stop_reason: Why the account has ended, or an empty text.
         stop_error: The error that ended the account, or None.
     """
 
@@ -261,73 +257,68 @@ class Pace:
         self._cancelled = False
         self._turn = threading.Lock()
         self._changed = changed or threading.Condition()
-        self._mine = threading.local()
+        self._thread = threading.local()
 
     def wait_for_turn(self) -> bool:
-        """Return when a call may be made.
+        """Wait until a call may be made.
 
         Returns:
-            True, and the call is to be made now; or False, at once, after :meth:`cancel` or when the account was ended.
+            True to make the call now; False, at once, after :meth:`cancel` or if the account has ended.
         """
-        with self._turn, self._changed:  # one thread watches the clock, the others queue behind it
+        with self._turn, self._changed:  # one thread waits for the clock, the others queue behind it
             while not (self._cancelled or self.stop_reason):
                 now = self._clock()
                 seconds = max(self._throttle.delay(now), self._breaker.delay(now))
                 if seconds <= 0:
                     self._throttle.start(now)
                     self._breaker.start(now)
-                    self._mine.started = now
+                    self._thread.started = now
                     return True
                 self._changed.wait(seconds)
             return False
 
     def is_turn_stale(self) -> bool:
-        """Tell whether this thread's turn was too long ago: others had theirs meanwhile, and all would call at once."""
+        """Return whether this thread's turn was too long ago: later turns have passed, and calls would bunch."""
         now = self._clock()
         return now - self._started(now) > MAX_TURN_AGE
 
     def record_result(self, error: VtexTrackingError | None) -> float:
-        """Draw the conclusions from a call of this thread: all is well, slow down, pause, or end the account.
+        """Record the result of this thread's call: go on, slow down, pause, or end the account.
 
         Args:
-            error: What the call ended in, or None where it was applied.
+            error: The error of the call, or None if it was applied.
 
         Returns:
-            For how many seconds nobody may call, where that is because of this call; else 0.
+            Seconds for which the account is not called because of this result, or 0.
         """
         with self._changed:
-            now, before = self._clock(), self._quiet_until()
+            now, before = self._clock(), self._paused_until()
+            started = self._started(now)
             if isinstance(error, RateLimitedError):
-                if not self._throttle.record_rate_limited(now, self._started(now), error.retry_after):
-                    self._stop(f"the account stays over its limit, however long nobody calls: {error}", error)
+                reason = ""
+                if not self._throttle.record_rate_limited(now, started, error.retry_after):
+                    reason = f"the account stays over its limit, even after pauses: {error}"
             else:
-                if error is None or isinstance(error, RefusedError):  # a refusal was let through as well
+                if error is None or isinstance(error, RefusedError):  # a refused call was within the limit, too
                     self._throttle.record_accepted(now)
-                self._breaker.record_result(now, self._started(now), error)
-                if self._breaker.reason:
-                    self._stop(self._breaker.reason, error)
+                self._breaker.record_result(now, started, error)
+                reason = self._breaker.reason
+            if reason and not self.stop_reason:
+                self.stop_reason, self.stop_error = reason, error
             self._changed.notify_all()
-            after = self._quiet_until()
+            after = self._paused_until()
             return after - now if after > max(before, now) else 0.0
 
     def cancel(self) -> None:
-        """Let everybody go at once, to find that the run has ended."""
+        """Make all waiting threads return at once."""
         with self._changed:
             self._cancelled = True
             self._changed.notify_all()
 
-    def _quiet_until(self) -> float:
-        """Return until when nobody may call, because of a 429 or of a pause."""
-        paused_until = self._breaker.paused_until if self._breaker.paused else 0.0
-        return max(self._throttle.frozen_until, paused_until)
+    def _paused_until(self) -> float:
+        """Return the end of the freeze after a 429, or of the breaker's pause."""
+        return max(self._throttle.frozen_until, self._breaker.paused_until if self._breaker.paused else 0.0)
 
     def _started(self, now: float) -> float:
         """Return when this thread's call began."""
-        started: float = getattr(self._mine, "started", now)
-        return started
-
-    def _stop(self, reason: str, error: VtexTrackingError | None) -> None:
-        with self._changed:
-            if not self.stop_reason:
-                self.stop_reason, self.stop_error = reason, error
-            self._changed.notify_all()
+        return float(getattr(self._thread, "started", now))

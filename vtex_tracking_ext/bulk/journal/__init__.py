@@ -1,1 +1,1 @@
-"""What was sent, and what is known about it."""
+"""The journal: which events were or are to be sent, and what is known of each."""

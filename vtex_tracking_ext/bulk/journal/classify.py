@@ -1,27 +1,38 @@
-"""What a batch of rows means to a journal, where all that it holds under their keys is known beforehand. Pure."""
+"""What rows mean to a journal, given the entries that it holds under their keys. Pure."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from attrs import Factory, define
+from attrs import Factory, define, frozen
 
-from .entries import Added, Draft, Existing, classify_draft, gravest
+from .entries import ADD_STATUSES, Added, Draft
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from vtex_tracking_ext.bulk.input.rows import Row
+    from vtex_tracking_ext.bulk.input.rows import Place, Row
+
+    from .entries import AddStatus, State
+
+
+@frozen
+class Existing:
+    """What a journal holds under a draft's key, as far as it matters to a row with the same key."""
+
+    state: State
+    delivered_date: str | None
+    place: Place
 
 
 @define
-class Classification:
-    """What is to be done.
+class Classified:
+    """What a batch of rows means.
 
     Attributes:
-        added: What each row meant, in their order.
-        new: Entries to add, by their keys, in the order of their arrival.
-        renewed: Entries that are there and to be renewed, by their keys, each as the last row says it.
+        added: What each row meant, in the order of the rows.
+        new: Entries to insert, by key, in the order of their arrival.
+        renewed: Entries to update, by key, each as its last row has it.
     """
 
     added: list[Added] = Factory(list)
@@ -29,22 +40,52 @@ class Classification:
     renewed: dict[bytes, Draft] = Factory(dict)
 
 
-def classify_rows(rows: Iterable[tuple[Row, tuple[Draft, ...]]], standings: Mapping[bytes, Existing]) -> Classification:
-    """Judge rows one after the other, each by what the journal holds and what those before it bring.
+def classify_rows(rows: Iterable[tuple[Row, tuple[Draft, ...]]], existing: Mapping[bytes, Existing]) -> Classified:
+    """Classify rows one after the other, each by what the journal holds and by the rows before it.
 
     Args:
-        rows: Rows with the entries that they ask for.
-        standings: What the journal holds under their keys.
+        rows: Rows with their drafts.
+        existing: What the journal holds under the drafts' keys.
     """
-    weighed, known = Classification(), dict(standings)
+    result, known = Classified(), dict(existing)
     for row, drafts in rows:
-        verdicts = [classify_draft(draft, known.get(draft.key)) for draft in drafts]
-        verdict, note = gravest(verdicts)
-        weighed.added.append(Added(row, verdict, note))
-        if verdict == "contradicts":
+        found = [classify_draft(draft, known.get(draft.key)) for draft in drafts]
+        status, note = combine(found)
+        result.added.append(Added(row, status, note))
+        if status == "contradicts":
             continue
-        for draft, (meaning, _) in zip(drafts, verdicts, strict=True):
-            if meaning in {"new", "renewed"}:
-                (weighed.renewed if draft.key in standings else weighed.new)[draft.key] = draft
+        for draft, (meaning, _) in zip(drafts, found, strict=True):
+            if meaning != "known":
+                (result.renewed if draft.key in existing else result.new)[draft.key] = draft
                 known[draft.key] = Existing("pending", draft.delivered_date, draft.place)
-    return weighed
+    return result
+
+
+def classify_draft(draft: Draft, existing: Existing | None) -> tuple[AddStatus, str]:
+    """Return what a draft means to a journal that holds ``existing`` under its key, and a note or an empty text.
+
+    - A refused entry that is pushed again is renewed, as the new row has it. VTEX refused it, so nothing is doubled,
+      and users push again after fixing the cause on VTEX's side. A permanent refusal costs one call a push.
+    - A delivery has one date. A row that says more than the earlier one (a day instead of none, a time instead of a
+      day) replaces it while the delivery is pending; later it is too late, which is noted. A row that says less or the
+      same is known. Any other date contradicts.
+    """
+    if existing is None:
+        return "new", ""
+    if existing.state == "refused":
+        return "renewed", ""
+    earlier, later = existing.delivered_date or "", draft.delivered_date or ""
+    if earlier.startswith(later):  # true of events, which have no delivered date
+        return "known", ""
+    if not later.startswith(earlier):
+        return "contradicts", f"{later}, but {existing.place} says {earlier}; a package has one delivery"
+    if existing.state == "pending":
+        return "renewed", ""
+    sent = f"on {earlier}" if earlier else "without a date"
+    return "known", f"{later} comes too late: the delivery of {existing.place} was sent {sent}, and there is only one"
+
+
+def combine(found: Sequence[tuple[AddStatus, str]]) -> tuple[AddStatus, str]:
+    """Return the status of a row: the first of :data:`ADD_STATUSES` that one of its drafts has, and all notes."""
+    statuses = {status for status, _ in found} or {"known"}
+    return next(s for s in ADD_STATUSES if s in statuses), "; ".join(note for _, note in found if note)

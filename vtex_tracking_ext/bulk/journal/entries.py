@@ -1,13 +1,13 @@
-"""What a journal holds: entries, their states and keys, and what a row means to what is there already. Pure.
+"""What a journal holds: entries, their states and keys. Pure.
 
-A row becomes up to two entries, an event and a delivery. An entry moves like this; nothing else is allowed::
+A row becomes up to two entries, an event and a delivery. These are the only changes of an entry's state::
 
-    pending --begin--> in_flight --settle--> applied | refused | unknown
-       ^                   |
-       |<------settle------'   it certainly did not leave: no connection, 429, stopped
-       |<------resolve-- unknown --resolve--> applied     a reading's or a person's word
-       |<------retry---- refused                          explicitly, or because the row was pushed again
-       '----withdraw---> refused                          a person's word, before it was sent
+    pending --mark_in_flight--> in_flight --record_outcome--> applied | refused | unknown
+       ^                            |
+       |<------record_outcome-------'   certainly not sent: no connection, 429, stopped
+       |<------resolve--- unknown --resolve--> applied    after reading the order, or because a person says so
+       |<------retry----- refused                         explicitly, or because the row was pushed again
+       '-----withdraw---> refused                         because a person says so, before it was sent
 """
 
 from __future__ import annotations
@@ -18,64 +18,62 @@ import unicodedata
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 
 from attrs import evolve, field, frozen
+from attrs.converters import optional
 
 from vtex_tracking_ext.call.checks import format_delivered_date, format_event_date
+from vtex_tracking_ext.config import defaults
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable
 
     from vtex_tracking_ext.bulk.input.rows import Place, Row
     from vtex_tracking_ext.events import TrackingEvent
 
-#: What is known of an entry. ``in_flight`` after a run has ended means that the run was killed: it may have left.
+#: What is known of an entry. ``in_flight`` after a run has ended means that the run was killed: it may have been sent.
 State = Literal["pending", "in_flight", "applied", "refused", "unknown"]
-STATES: Final[tuple[State, ...]] = get_args(State)
+STATES: Final[tuple[State, ...]] = defaults.STATES
 
-#: States that leave something to do for a package.
+#: States in which something is left to do.
 OPEN_STATES: Final[tuple[State, ...]] = ("pending", "in_flight", "unknown")
 
-#: What can be learnt of an entry in flight; ``pending``: it was not sent.
+#: What becomes of an entry in flight; ``pending``: it was not sent.
 Outcome = Literal["applied", "refused", "unknown", "pending"]
 
 #: What an unknown outcome can turn out to be; ``pending``: it was not applied and is to be sent again.
 Resolution = Literal["applied", "pending"]
 
-#: What a row meant to the journal, from the gravest to the least; see :class:`Added`.
+#: What a row meant to the journal, in order of precedence; see :class:`Added`.
 AddStatus = Literal["contradicts", "new", "renewed", "known"]
-_VERDICTS: Final[tuple[AddStatus, ...]] = get_args(AddStatus)
+ADD_STATUSES: Final[tuple[AddStatus, ...]] = get_args(AddStatus)
 
 Kind = Literal["event", "delivery"]
 
-#: Gives the current time, aware.
+#: Returns the current time, aware.
 Clock: TypeAlias = "Callable[[], dt.datetime]"
 
-#: Bytes of a key. Among 10 thousand million entries two would share one by chance with a likelihood of 1e-19.
+#: Bytes of a key. Two of 10 billion entries collide with probability 1e-19.
 KEY_SIZE: Final = 16
 
 
 def utc_now() -> dt.datetime:
-    """Return the current time in UTC: the clock of everything that is not a test."""
+    """Return the current time in UTC."""
     return dt.datetime.now(dt.UTC)
 
 
-def _lower(account: str) -> str:
-    return account.lower()
+def _lower(text: str) -> str:
+    return text.lower()
 
 
-def _lower_if_given(account: str | None) -> str | None:
-    return None if account is None else account.lower()
-
-
-def _sorted_if_given(ids: Iterable[int] | None) -> tuple[int, ...] | None:
-    return None if ids is None else tuple(sorted(set(ids)))
+def _sorted(ids: Iterable[int]) -> tuple[int, ...]:
+    return tuple(sorted(set(ids)))
 
 
 @frozen
 class PackageKey:
-    """One package, among all accounts.
+    """The key of a package, among all accounts.
 
     Attributes:
-        account: VTEX account, in lower case: it is part of a host name, so ``MyStore`` and ``mystore`` are one.
+        account: The account's name in the journal, in lower case, because host names ignore case.
         order_id: Order id.
         invoice_number: Invoice number.
     """
@@ -90,11 +88,11 @@ class Draft:
     """An entry that a row asks for, before a journal has seen it.
 
     Attributes:
-        package: Whose it is.
-        key: Equal for whatever must not be sent twice; see :func:`entry_key`.
+        package: Its package.
+        key: Identifies what must not be sent twice; see :func:`entry_key`.
         event: The event as it will be sent, its date as text; None for the delivery.
-        delivered_date: When it was delivered, as it will be sent; None for an event, or where nobody told.
-        place: Where the row stands.
+        delivered_date: When the package was delivered, as it will be sent; None for an event, or if not known.
+        place: The place of the row.
     """
 
     package: PackageKey
@@ -105,24 +103,15 @@ class Draft:
 
 
 @frozen
-class Existing:
-    """What a journal holds under a draft's key, as far as it matters to a row that says the same again."""
-
-    state: State
-    delivered_date: str | None
-    place: Place
-
-
-@frozen
 class Added:
     """What a row meant to the journal.
 
     Attributes:
         row: The row.
-        status: ``new``: it brought an entry. ``renewed``: it woke a refused entry, or dated a delivery that was
-            waiting. ``known``: it said nothing new, and sends nothing. ``contradicts``: it dates the delivery
-            otherwise than an earlier row; nothing of it was taken, so it can be mended and pushed again.
-        note: Why it contradicts, or which part of it comes too late to be sent; else empty.
+        status: ``new``: it added an entry. ``renewed``: it made a refused entry pending, or dated a pending delivery.
+            ``known``: it has nothing new, and nothing is sent. ``contradicts``: its date of the delivery differs from
+            an earlier row's; nothing of it was added, so it can be corrected and pushed again.
+        note: Why it contradicts, or which part of it is too late to be sent; otherwise empty.
     """
 
     row: Row
@@ -135,19 +124,19 @@ class Entry:
     """One event or one delivery, and what is known of it. Times are in UTC.
 
     Attributes:
-        id: Its number in the journal; it grows in the order of arrival.
-        package: Whose it is.
+        id: Its number in the journal; ids grow in the order of arrival.
+        package: Its package.
         event: The event as it is sent, its date as text; None for the delivery.
-        delivered_date: When it was delivered, as it is sent, or None.
-        place: Where the row stood that asked for it, or that renewed it.
+        delivered_date: When the package was delivered, as it is sent, or None.
+        place: The place of the row that added or last renewed it.
         state: What is known of it.
-        attempts: How many calls were begun that carry it.
+        attempts: How many calls with it were begun.
         status_code: HTTP status of the last answer, or None.
         receipt: VTEX's receipt, or None.
-        reason: Why it is refused or unknown or was not sent, or on whose word it is applied; else empty.
-        added: When it came.
-        begun: When the last call that carries it was begun, or None.
-        settled: When it was last applied, refused or given up as unknown; None while it is pending or in flight.
+        reason: Why it is refused or unknown or was not sent, or who says that it is applied; otherwise empty.
+        added: When it was added.
+        begun: When the last call with it was begun, or None.
+        settled: When it became applied, refused or unknown; None while it is pending or in flight.
     """
 
     id: int
@@ -166,28 +155,28 @@ class Entry:
 
     @property
     def kind(self) -> Kind:
-        """Which of the two it is."""
+        """``event`` or ``delivery``."""
         return "delivery" if self.event is None else "event"
 
 
 @frozen
 class Selection:
-    """Which entries: those that meet everything that is given. Without arguments, all of them.
+    """A filter of entries, which must meet all of its conditions. Without arguments it selects all entries.
 
     Attributes:
-        states: They are in one of these states.
-        account: They go to this account (any case).
-        package: They are of this package.
-        ids: They have one of these numbers.
+        states: States, any of them.
+        account: Account, in any case.
+        package: Package.
+        ids: Ids, any of them.
     """
 
     states: tuple[State, ...] = STATES
-    account: str | None = field(default=None, converter=_lower_if_given)
+    account: str | None = field(default=None, converter=optional(_lower))
     package: PackageKey | None = None
-    ids: tuple[int, ...] | None = field(default=None, converter=_sorted_if_given)
+    ids: tuple[int, ...] | None = field(default=None, converter=optional(_sorted))
 
     def matches(self, entry: Entry) -> bool:
-        """Tell whether an entry is among them."""
+        """Return whether an entry meets the conditions."""
         return (
             entry.state in self.states
             and self.account in {None, entry.package.account}
@@ -198,11 +187,11 @@ class Selection:
 
 @frozen
 class Backlog:
-    """What is open in a package.
+    """What is open in a package, by number of entries.
 
     Attributes:
-        events: Events that are pending.
-        deliveries: Deliveries that are pending: one or none.
+        events: Pending events.
+        deliveries: Pending deliveries: one or none.
         in_doubt: Events and deliveries that are in flight or unknown.
     """
 
@@ -217,7 +206,7 @@ class Meta:
 
     Attributes:
         schema_version: Version of its tables.
-        created: When it was made, in UTC.
+        created: When it was created, in UTC.
     """
 
     schema_version: int
@@ -234,9 +223,8 @@ def drafts_from_row(row: Row, account: str) -> tuple[Draft, ...]:
     package = PackageKey(row.account or account, row.order_id, row.invoice_number)
     drafts = []
     if row.event is not None:
-        event = (
-            row.event if isinstance(row.event.date, str) else evolve(row.event, date=format_event_date(row.event.date))
-        )
+        date = row.event.date
+        event = row.event if isinstance(date, str) else evolve(row.event, date=format_event_date(date))
         drafts.append(Draft(package, entry_key(package, event), event, None, row.place))
     if row.is_delivered:
         moment = None if row.delivered_date is None else format_delivered_date(row.delivered_date)
@@ -247,58 +235,22 @@ def drafts_from_row(row: Row, account: str) -> tuple[Draft, ...]:
 def entry_key(package: PackageKey, event: TrackingEvent | None) -> bytes:
     """Return the key of an event, or of the package's one delivery (None).
 
-    Spaces at the ends of a text and the ways to write an accent (NFC, NFD) make no other event of it: a shopper
-    sees no difference, and files differ in both from one export to the next. Everything else does. The texts
-    that are sent stay as they were written.
+    Leading and trailing spaces and the Unicode normal form (NFC, NFD) do not matter: a shopper sees no difference, and
+    exports of the same events differ in both. Every other difference makes another event. The texts are sent as they
+    were written.
     """
     if event is None:
-        told = "8:delivery"
+        content = "8:delivery"
     else:
         date, city = format_event_date(event.date), _composed(event.city)
         state, description = _composed(event.state), _composed(event.description)
-        told = f"5:event{len(date)}:{date}{len(city)}:{city}{len(state)}:{state}{len(description)}:{description}"
-    # Each with its length, because a join on any character could make one text of two different lists.
+        content = f"5:event{len(date)}:{date}{len(city)}:{city}{len(state)}:{state}{len(description)}:{description}"
+    # Each with its length, because a join on any character could make the same text of two different lists.
     account, order_id, invoice = package.account, package.order_id, package.invoice_number
-    text = f"{len(account)}:{account}{len(order_id)}:{order_id}{len(invoice)}:{invoice}{told}"
+    text = f"{len(account)}:{account}{len(order_id)}:{order_id}{len(invoice)}:{invoice}{content}"
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=KEY_SIZE).digest()
 
 
 def _composed(text: str) -> str:
     text = text.strip()
-    return text if text.isascii() else unicodedata.normalize("NFC", text)  # quick for what most texts are
-
-
-def classify_draft(draft: Draft, standing: Existing | None) -> tuple[AddStatus, str]:
-    """Return what a draft means to a journal that holds ``standing`` under its key, with a note or an empty text.
-
-    - Refused, and met again: it is renewed, as this row says it. VTEX's no is definite, so nothing is doubled, and
-      whoever pushes again after mending something on VTEX's side expects it to be tried. A refusal that lasts
-      costs one call a push.
-    - A delivery has one date. A row that says more than the earlier one (a day where there was none, a time where
-      there was a day) prevails while the delivery is still waiting; after that it comes too late, which is noted.
-      A row that says less or the same is known. Anything else contradicts.
-    """
-    if standing is None:
-        return "new", ""
-    if standing.state == "refused":
-        return "renewed", ""
-    earlier, later = standing.delivered_date or "", draft.delivered_date or ""
-    if earlier.startswith(later):  # of events too: neither has a delivered date
-        return "known", ""
-    if not later.startswith(earlier):
-        return "contradicts", f"{later}, but {standing.place} says {earlier}; a package has one delivery"
-    if standing.state == "pending":
-        return "renewed", ""
-    told = f"on {earlier}" if earlier else "without a date"
-    return "known", f"{later} comes too late: the delivery of {standing.place} was sent {told}, and there is only one"
-
-
-def gravest(verdicts: Sequence[tuple[AddStatus, str]]) -> tuple[AddStatus, str]:
-    """Return a row's verdict from those on its drafts: the gravest of them, with all notes."""
-    if len(verdicts) == 1:
-        return verdicts[0]
-    found = {verdict for verdict, _ in verdicts}
-    known: AddStatus = "known"
-    return next((verdict for verdict in _VERDICTS if verdict in found), known), "; ".join(
-        note for _, note in verdicts if note
-    )
+    return text if text.isascii() else unicodedata.normalize("NFC", text)  # fast for most texts

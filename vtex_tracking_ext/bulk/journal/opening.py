@@ -1,6 +1,6 @@
-"""Opens a journal wherever it is: a file, or a PostgreSQL database by its URL.
+"""Opening a journal by its location: a file, or the URL of a PostgreSQL database.
 
-Imports what it opens when it is opened, so that importing it costs nothing.
+Each kind is imported when it is opened, so that importing this module is cheap.
 """
 
 from __future__ import annotations
@@ -13,81 +13,81 @@ if TYPE_CHECKING:
 
     from .interface import Journal, JournalReader
 
-#: Location a journal is: the path of its file, or ``postgresql://user:password@host:port/database``.
+#: The location of a journal: the path of its file, or ``postgresql://user:password@host:port/database``.
 Location: TypeAlias = "str | os.PathLike[str]"
 
-_DATABASE: Final = ("postgresql://", "postgres://")
+_SCHEMES: Final = ("postgresql://", "postgres://")
 
 
-def is_postgres(where: Location) -> bool:
-    """Tell whether a journal is in a database, and not in a file."""
-    return isinstance(where, str) and where.startswith(_DATABASE)
+def is_postgres(location: Location) -> bool:
+    """Return whether a location is the URL of a PostgreSQL database."""
+    return isinstance(location, str) and location.startswith(_SCHEMES)
 
 
-def display_name(where: Location) -> str:
-    """Return where a journal is without what is secret. Raises as :func:`open_journal` does, but asks no server."""
-    if not is_postgres(where):
-        return str(where)
+def display_name(location: Location) -> str:
+    """Return a location without secrets. Raises like :func:`open_journal`, but does not connect."""
+    if not is_postgres(location):
+        return str(location)
     from .postgres import parse_url  # noqa: PLC0415
 
-    return parse_url(str(where)).name
+    return parse_url(str(location)).name
 
 
-def open_journal(where: Location, *, create: bool = True) -> Journal:
+def open_journal(location: Location, *, create: bool = True) -> Journal:
     """Open a journal to write to it.
 
     Args:
-        where: Location it is.
+        location: Location it is.
         create: Whether to make one where there is none.
 
     Raises:
         JournalError: It cannot be used.
-        ConfigurationError: It is in a database, and the extra ``postgres`` is missing.
+        ConfigurationError: It is in a database, and the extra ``postgres`` is not installed.
     """
-    if is_postgres(where):
+    if is_postgres(location):
         from .postgres import PostgresJournal  # noqa: PLC0415
 
-        return PostgresJournal.open(str(where), create=create)
+        return PostgresJournal.open(str(location), create=create)
     from .sqlite import SqliteJournal  # noqa: PLC0415
 
-    return SqliteJournal.open(where, create=create)
+    return SqliteJournal.open(location, create=create)
 
 
-def open_reader(where: Location) -> JournalReader:
-    """Open a journal to look at it, also while somebody writes to it. Raises as :func:`open_journal` does."""
-    if is_postgres(where):
+def open_reader(location: Location) -> JournalReader:
+    """Open a journal for reading, possibly while a run writes to it. Raises like :func:`open_journal`."""
+    if is_postgres(location):
         from .postgres import PostgresReader  # noqa: PLC0415
 
-        return PostgresReader.open(str(where))
+        return PostgresReader.open(str(location))
     from .sqlite import SqliteReader  # noqa: PLC0415
 
-    return SqliteReader.open(where)
+    return SqliteReader.open(location)
 
 
-def open_temporary_copy(where: Location) -> Journal:
-    """Make a temporary journal with what a journal holds, or an empty one where there is none.
+def open_temporary_copy(location: Location) -> Journal:
+    """Create a temporary copy of a journal, empty if there is none, to see what a push would do.
 
-    To see what a push would do; the journal itself is only read. Raises as :func:`open_journal` does.
+    The journal itself is only read. Raises like :func:`open_journal`.
     """
     from .sqlite import SqliteJournal  # noqa: PLC0415
 
-    if not is_postgres(where):
-        return SqliteJournal.trial(where)
+    if not is_postgres(location):
+        return SqliteJournal.temporary_copy(location)
     from .interface import NoJournalError  # noqa: PLC0415
 
     with ExitStack() as stack:
-        trial = stack.enter_context(SqliteJournal.temporary())
-        with suppress(NoJournalError), open_reader(where) as journal:
-            trial.copy(journal.entries())
+        copy = stack.enter_context(SqliteJournal.temporary())
+        with suppress(NoJournalError), open_reader(location) as journal:
+            copy.copy(journal.entries())
         stack.pop_all()
-    return trial
+    return copy
 
 
-def migrate(where: Location) -> str:
-    """Make a journal, or bring its tables up to date, and say what was done. Raises as :func:`open_journal` does."""
-    if is_postgres(where):
+def migrate(location: Location) -> str:
+    """Create a journal or bring it up to date, and return a message about it. Raises like :func:`open_journal`."""
+    if is_postgres(location):
         from .postgres import PostgresJournal  # noqa: PLC0415
 
-        return PostgresJournal.migrate(str(where))
-    with open_journal(where) as journal:
-        return f"The journal {journal.name} is of version {journal.meta().schema_version}."
+        return PostgresJournal.migrate(str(location))
+    with open_journal(location) as journal:
+        return f"The journal {journal.name} has version {journal.meta().schema_version}."

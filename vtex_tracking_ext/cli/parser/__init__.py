@@ -1,1 +1,1 @@
-"""The commands and their options."""
+"""The commands and their options. Imports nothing heavy, so that ``--help`` is quick."""

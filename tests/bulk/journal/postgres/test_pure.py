@@ -8,6 +8,7 @@ from importlib import import_module
 
 import psycopg
 import pytest
+from attrs import astuple
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -16,8 +17,8 @@ from vtex_tracking_ext.bulk.journal.entries import PackageKey
 from vtex_tracking_ext.bulk.journal.interface import JournalError
 from vtex_tracking_ext.bulk.journal.postgres import encoding
 from vtex_tracking_ext.bulk.journal.postgres.address import parse_url
-from vtex_tracking_ext.bulk.journal.postgres.errors import explain
-from vtex_tracking_ext.bulk.journal.postgres.locks import adding_lock, package_lock, writing_lock
+from vtex_tracking_ext.bulk.journal.postgres.errors import describe_error
+from vtex_tracking_ext.bulk.journal.postgres.locks import lock_number
 
 from support.journaled import package
 
@@ -86,10 +87,10 @@ def test_a_schema_has_a_plain_name(schema: str) -> None:
 @example("a\x00b\x1a0000\ud83d")
 def test_every_text_is_read_as_it_was_written(text: str) -> None:
     """And can be kept."""
-    kept = encoding.kept(text)
+    kept = encoding.encode(text)
     assert "\x00" not in kept
     assert kept.encode("utf-8").decode("utf-8") == kept
-    assert encoding.read(kept) == text
+    assert encoding.decode(kept) == text
 
 
 def test_locks_differ_by_whatever_matters() -> None:
@@ -101,24 +102,23 @@ def test_locks_differ_by_whatever_matters() -> None:
         PackageKey("mystore", "o-011", ""),
         PackageKey("\ud800", "", ""),
     ]
-    locks = [writing_lock("a"), adding_lock("a"), writing_lock("b"), adding_lock("b")]
-    locks += [package_lock(schema, key) for schema in "ab" for key in keys]
-    assert len(set(locks)) == 14
+    locks = [lock_number(purpose, schema) for purpose in ("writing", "migrating", "adding") for schema in "ab"]
+    locks += [lock_number("package", schema, *astuple(key)) for schema in "ab" for key in keys]
+    assert len(set(locks)) == 16
     assert all(-(2**63) <= lock < 2**63 for lock in locks)
     assert min(locks) < 0 < max(locks)
-    assert package_lock("a", package()) == package_lock("a", package(account="MyStore"))
 
 
 @pytest.mark.parametrize(
     ("error", "words"),
     [
         (psycopg.errors.DiskFull("no space left on device"), "its server's disk is full"),
-        (psycopg.errors.OutOfMemory("x"), "run out of something"),
-        (psycopg.errors.TooManyConnections("x"), "takes no more connections"),
-        (psycopg.errors.QueryCanceled("x"), "see to statement_timeout"),
+        (psycopg.errors.OutOfMemory("x"), "run out of a resource"),
+        (psycopg.errors.TooManyConnections("x"), "accepts no more connections"),
+        (psycopg.errors.QueryCanceled("x"), "check statement_timeout"),
         (psycopg.errors.AdminShutdown("x"), "ended the connection"),
-        (psycopg.errors.DataCorrupted("x"), "fetch it from a backup"),
-        (psycopg.errors.NumericValueOutOfRange("x"), "cannot keep such a value"),
+        (psycopg.errors.DataCorrupted("x"), "restore it from a backup"),
+        (psycopg.errors.NumericValueOutOfRange("x"), "cannot store such a value"),
         (psycopg.errors.TransactionTimeout("x"), "run again"),
         (psycopg.errors.RaiseException("x"), "it cannot be used"),
         (psycopg.OperationalError("x"), "ended the connection"),
@@ -127,7 +127,7 @@ def test_locks_differ_by_whatever_matters() -> None:
 )
 def test_errors_are_told_in_words(error: psycopg.Error, words: str) -> None:
     """With the journal's name, and how to mend it."""
-    text = explain(parse_url(f"postgresql://ana:{SECRET.replace('/', '%2F')}@h/d"), error)
+    text = describe_error(parse_url(f"postgresql://ana:{SECRET.replace('/', '%2F')}@h/d"), error)
     assert text.startswith("The journal postgresql://ana@h/d: ")
     assert words in text
 
@@ -135,7 +135,7 @@ def test_errors_are_told_in_words(error: psycopg.Error, words: str) -> None:
 def test_what_a_server_says_is_shown_safely() -> None:
     """On one line, without escapes, without the password."""
     address = parse_url("postgresql://ana:TOP%2FSECRET@h/d?sslpassword=TOPTOO")
-    text = explain(address, psycopg.OperationalError("said:\n\x1b[31m TOP/SECRET TOPTOO"))
+    text = describe_error(address, psycopg.OperationalError("said:\n\x1b[31m TOP/SECRET TOPTOO"))
     assert text.endswith(r"(said: \x1b[31m *** ***).")
 
 

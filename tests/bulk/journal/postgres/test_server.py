@@ -53,7 +53,7 @@ def name_of(url: str) -> str:
 def test_a_journal_is_made_when_it_is_first_written_to(journal_url: str) -> None:
     """Not when somebody looks, or asks for one that is there; and then it is as it was."""
     for use in (PostgresReader.open, lambda url: PostgresJournal.open(url, create=False)):
-        with pytest.raises(NoJournalError, match=r"a push, or `vtex-tracking migrate`, makes one\."):
+        with pytest.raises(NoJournalError, match=r"a push, or `vtex-tracking migrate`, creates it\."):
             use(journal_url)
     with PostgresJournal.open(journal_url, Clock()) as journal:
         list(journal.add([row(1, "a")], "mystore"))
@@ -85,16 +85,16 @@ def test_another_programs_schema_is_left_alone(journal_url: str) -> None:
     """Whether it has a table of that name or not."""
     name = name_of(journal_url)
     execute(journal_url, f"CREATE SCHEMA {name}", f"CREATE TABLE {name}.entries (x int)")
-    with pytest.raises(JournalError, match="not those of this program; name another schema"):
+    with pytest.raises(JournalError, match="not this program's; name another schema"):
         PostgresJournal.open(journal_url)
     execute(journal_url, f"CREATE TABLE {name}.meta (x int)")
-    with pytest.raises(JournalError, match="not those of this program; name another schema"):
+    with pytest.raises(JournalError, match="not this program's; name another schema"):
         PostgresJournal.open(journal_url)
     execute(journal_url, f"DROP TABLE {name}.meta", f"CREATE TABLE {name}.meta (name text, value text)")
-    with pytest.raises(JournalError, match="is another program's; name another one"):
+    with pytest.raises(JournalError, match="belongs to another program; name another schema"):
         PostgresJournal.open(journal_url)
     execute(journal_url, f"INSERT INTO {name}.meta VALUES ('schema_version', 'x')")
-    with pytest.raises(JournalError, match="is another program's; name another one"):
+    with pytest.raises(JournalError, match="belongs to another program; name another schema"):
         PostgresReader.open(journal_url)
 
 
@@ -103,29 +103,33 @@ def test_a_newer_journal_is_refused(journal_url: str) -> None:
     PostgresJournal.open(journal_url).close()
     execute(journal_url, f"UPDATE {name_of(journal_url)}.meta SET value = '2' WHERE name = 'schema_version'")
     for use in (PostgresReader.open, PostgresJournal.open, PostgresJournal.migrate):
-        with pytest.raises(JournalError, match=r"is of version 2, this program knows versions up to 1; use a newer"):
+        with pytest.raises(
+            JournalError, match=r"has version 2, but this program supports versions up to 1; use a newer"
+        ):
             use(journal_url)
 
 
 def test_an_older_journal_is_brought_up_to_date(journal_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """By migrate alone, and while nobody writes to it; all of it or nothing."""
-    assert PostgresJournal.migrate(journal_url, Clock()).endswith(" was made, of version 1.")
-    assert PostgresJournal.migrate(journal_url).endswith(" is of version 1 already.")
+    assert PostgresJournal.migrate(journal_url, Clock()).endswith(" was created with version 1.")
+    assert PostgresJournal.migrate(journal_url).endswith(" already has version 1.")
     with PostgresJournal.open(journal_url) as journal:
         list(journal.add([row(1, "a")], "mystore"))
         monkeypatch.setattr(schema, "SCHEMA_VERSION", 3)
         monkeypatch.setitem(schema.MIGRATIONS, 1, ("CREATE TABLE later (x int)",))
         monkeypatch.setitem(schema.MIGRATIONS, 2, ("ALTER TABLE entries ADD COLUMN later int",))
-        with pytest.raises(JournalInUseError, match=r"is in use \(vtex-tracking, process .*wait for their end"):
+        with pytest.raises(JournalInUseError, match=r"is in use \(vtex-tracking, process .*wait until they end"):
             PostgresJournal.migrate(journal_url)
     for use in (PostgresReader.open, PostgresJournal.open):
-        with pytest.raises(JournalError, match="is of version 1, this program of version 3; `vtex-tracking migrate`"):
+        with pytest.raises(
+            JournalError, match="has version 1, but this program needs version 3; `vtex-tracking migrate`"
+        ):
             use(journal_url)
     monkeypatch.setitem(schema.MIGRATIONS, 2, ("CREATE TABLE later (x int)",))
     with pytest.raises(JournalError, match="already exists"):
         PostgresJournal.migrate(journal_url)
     monkeypatch.setitem(schema.MIGRATIONS, 2, ("ALTER TABLE entries ADD COLUMN later int",))
-    assert PostgresJournal.migrate(journal_url).endswith(" was version 1, and is now version 3.")
+    assert PostgresJournal.migrate(journal_url).endswith(" had version 1, and now has version 3.")
     with PostgresJournal.open(journal_url) as journal:
         assert journal.meta() == Meta(3, START)
         assert told(journal) == [(1, "a", "pending")]
@@ -133,7 +137,7 @@ def test_an_older_journal_is_brought_up_to_date(journal_url: str, monkeypatch: p
 
 def test_a_change_of_the_tables_during_a_run_is_noticed(journal_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """By the next connection that is made."""
-    monkeypatch.setattr(connections, "PATIENCE", 0.2)
+    monkeypatch.setattr(connections, "CONNECTION_TIMEOUT", 0.2)
     with PostgresJournal.open(journal_url) as journal, journal.try_lock(package()):
         execute(journal_url, f"UPDATE {name_of(journal_url)}.meta SET value = '2' WHERE name = 'schema_version'")
         found: list[object] = []
@@ -147,7 +151,7 @@ def test_a_change_of_the_tables_during_a_run_is_noticed(journal_url: str, monkey
         thread = threading.Thread(target=look)
         thread.start()
         thread.join(30)
-        assert "is of version 2" in str(found[0])
+        assert "has version 2" in str(found[0])
 
 
 def test_a_user_without_rights_is_told(postgres: Databases) -> None:
@@ -157,11 +161,11 @@ def test_a_user_without_rights_is_told(postgres: Databases) -> None:
     url = changed(database, user="vtex_tests_ana", password="TOPSECRET")
     try:
         with pytest.raises(
-            JournalError, match=r"this user may not do that; .*migrate.*\(permission denied for database"
+            JournalError, match=r"this user lacks a privilege. .*migrate.*\(permission denied for database"
         ):
             PostgresJournal.open(url)
         PostgresJournal.migrate(database)
-        with pytest.raises(JournalError, match=r"this user may not do that; .*permission denied for schema"):
+        with pytest.raises(JournalError, match=r"this user lacks a privilege. .*permission denied for schema"):
             PostgresReader.open(url)
         execute(
             database,
@@ -190,7 +194,7 @@ def test_a_user_without_rights_is_told(postgres: Databases) -> None:
         ({"host": "nowhere.invalid"}, "nowhere.invalid"),
         (
             {"options": "-c default_transaction_read_only=on"},
-            "it can only be read there; name the server that takes changes",
+            "it is read-only there; name the primary server",
         ),
     ],
 )
@@ -203,7 +207,8 @@ def test_a_server_that_cannot_be_used_is_told_in_words(server: Server, changes: 
         text = f"{caught.value!r}"
         assert words in text
         assert (
-            "read there" in text or "see that the server runs, and to host, port, database, user and password" in text
+            "read-only there" in text
+            or "see that the server runs, and check host, port, database, user and password" in text
         )
         assert changes.get("host", "127.0.0.1") in text
         assert changes.get("dbname", "postgres") in text
@@ -213,7 +218,7 @@ def test_a_server_that_cannot_be_used_is_told_in_words(server: Server, changes: 
 
 def test_a_server_that_goes_while_a_journal_is_opened_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """After it was asked for the version."""
-    monkeypatch.setattr(connections, "PATIENCE", 0.1)
+    monkeypatch.setattr(connections, "CONNECTION_TIMEOUT", 0.1)
     with pytest.raises(JournalError, match="no connection; see that the server runs"):
         connections.Connections(parse_url("postgresql://ana@127.0.0.1:1/d"), is_writing=False)
 
@@ -221,7 +226,7 @@ def test_a_server_that_goes_while_a_journal_is_opened_is_told(monkeypatch: pytes
 def test_a_database_of_another_encoding_is_refused(postgres: Databases) -> None:
     """It could not keep every text."""
     url = postgres.new("TEMPLATE template0 ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'")
-    with pytest.raises(JournalError, match="the database keeps texts as LATIN1"):
+    with pytest.raises(JournalError, match="the database stores text as LATIN1"):
         PostgresJournal.open(url)
     postgres.drop(url)
 
@@ -238,7 +243,7 @@ def test_a_server_that_has_run_out_of_something_is_told(journal_url: str, code: 
             f"$$ BEGIN RAISE EXCEPTION 'no space left' USING ERRCODE = '{code}'; END $$",
             f"CREATE TRIGGER no_space BEFORE INSERT OR UPDATE ON {name}.entries EXECUTE FUNCTION {name}.fail()",
         )
-        words = "disk is full; free some space there" if code == "53100" else "has run out of something"
+        words = "disk is full; free some space there" if code == "53100" else "has run out of a resource"
         for use in (lambda: list(journal.add([row(2, "b")], "mystore")), lambda: journal.mark_in_flight([1])):
             with pytest.raises(JournalError, match=words):
                 use()
@@ -267,7 +272,7 @@ def test_many_connections_that_were_ended_are_no_matter(
     journal_url: str, postgres: Databases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As when the server restarted while nobody asked: the next one who does passes over all of them at once."""
-    monkeypatch.setattr(connections, "PATIENCE", 5.0)
+    monkeypatch.setattr(connections, "CONNECTION_TIMEOUT", 5.0)
     with PostgresJournal.open(journal_url) as journal:
         together = threading.Barrier(8)
 
@@ -303,7 +308,7 @@ def test_a_server_that_restarts_is_gone_for_a_moment(
 ) -> None:
     """Who holds a package fails, for its lock is lost; others fail while it is gone, and go on afterwards."""
     caplog.set_level(logging.DEBUG)
-    monkeypatch.setattr(connections, "PATIENCE", 0.5)
+    monkeypatch.setattr(connections, "CONNECTION_TIMEOUT", 0.5)
     with PostgresJournal.open(server.url) as journal:
         list(journal.add([row(1, "a"), row(2, "b")], "mystore"))
         with journal.try_lock(package()) as is_mine:
@@ -332,8 +337,8 @@ def test_a_copy_can_be_read(server: Server) -> None:
     url = f"{server.url}?schema=copied"
     with PostgresReader.open(url) as reader:
         assert told(reader) == [(1, "a", "pending")]
-        assert reader.active_writers() == "or not: this server is a copy, and cannot tell"
-    with pytest.raises(JournalError, match="it can only be read there; name the server that takes changes"):
+        assert reader.active_writers() == "or not: this server is a replica and does not know"
+    with pytest.raises(JournalError, match="it is read-only there; name the primary server"):
         PostgresJournal.open(url)
 
 

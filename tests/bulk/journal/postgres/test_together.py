@@ -330,8 +330,8 @@ def test_two_pushes_at_once_send_each_event_once(journal: PostgresJournal, other
 
 def test_too_many_at_once_are_told(journal_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rather than waiting for ever."""
-    monkeypatch.setattr(connections, "MOST", 1)
-    monkeypatch.setattr(connections, "PATIENCE", 0.1)
+    monkeypatch.setattr(connections, "MAX_CONNECTIONS", 1)
+    monkeypatch.setattr(connections, "CONNECTION_TIMEOUT", 0.1)
     with PostgresJournal.open(journal_url) as journal, journal.try_lock(package()):
         (error,) = run_in_threads(journal.counts)
         assert "uses 1 connections and waits for another one; use a lower --concurrency" in str(error)

@@ -66,7 +66,7 @@ class Database:
 
         def do(number: int, work: Callable[[sqlite3.Connection], object]) -> None:
             try:
-                self.commits.do(work)
+                self.commits.run(work)
             except BaseException as error:  # noqa: BLE001 - the test looks at it
                 errors[number] = error
 
@@ -110,7 +110,7 @@ def then(work: Callable[[sqlite3.Connection], object], error: BaseException) -> 
 
 def test_work_is_committed_and_its_result_returned(database: Database) -> None:
     """When do returns."""
-    assert database.commits.do(insert(1, 2)) == 2
+    assert database.commits.run(insert(1, 2)) == 2
     assert database.numbers() == [1, 2]
 
 
@@ -145,7 +145,7 @@ def test_a_failure_of_the_database_undoes_the_transaction(database: Database) ->
     assert [str(error) for error in errors] == ["explained: UNIQUE constraint failed: t.n"] * 3
     assert {type(error) for error in errors} == {JournalError}
     assert database.numbers() == []
-    assert database.commits.do(insert(2)) == 1
+    assert database.commits.run(insert(2)) == 1
 
 
 def test_an_interrupt_undoes_the_transaction(database: Database) -> None:
@@ -156,16 +156,16 @@ def test_an_interrupt_undoes_the_transaction(database: Database) -> None:
         "The journal's transaction was interrupted."
     }
     assert database.numbers() == []
-    assert database.commits.do(insert(4)) == 1
+    assert database.commits.run(insert(4)) == 1
 
 
 def test_nothing_is_begun_where_it_must_not_be(database: Database) -> None:
     """The check comes before each transaction."""
     database.faults.append(JournalError("moved"))
     with pytest.raises(JournalError, match="moved"):
-        database.commits.do(insert(1))
+        database.commits.run(insert(1))
     assert database.count("BEGIN IMMEDIATE") == 0
-    database.commits.do(insert(2))
+    database.commits.run(insert(2))
     assert database.numbers() == [2]
 
 
@@ -174,4 +174,4 @@ def test_after_closing_nothing_is_done(database: Database) -> None:
     database.commits.close()
     database.commits.close()
     with pytest.raises(JournalError, match=r"The journal has been closed\."):
-        database.commits.do(insert(1))
+        database.commits.run(insert(1))

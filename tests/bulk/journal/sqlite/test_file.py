@@ -21,12 +21,13 @@ from vtex_tracking_ext import TrackingEvent
 from vtex_tracking_ext.bulk.input.rows import Place, Row
 from vtex_tracking_ext.bulk.journal.entries import OPEN_STATES, STATES, Selection
 from vtex_tracking_ext.bulk.journal.interface import JournalError, JournalInUseError
-from vtex_tracking_ext.bulk.journal.sqlite import SqliteJournal, SqliteReader, file, reader
+from vtex_tracking_ext.bulk.journal.sqlite import SqliteJournal, SqliteReader, file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 NOW = dt.datetime(2026, 11, 23, 12, tzinfo=dt.UTC)
+QUERIES = SqliteReader._queries
 needs_permissions = pytest.mark.skipif(os.geteuid() == 0, reason="root may do everything")
 
 
@@ -132,7 +133,7 @@ class TestMaking:
 
     def test_it_is_made_only_where_that_is_wanted(self, path: Path) -> None:
         """Looking, or settling what is unknown, needs one that is there."""
-        said = f"There is no journal {path}; a push makes one."
+        said = f"There is no journal {path}; a push creates it."
         assert why(lambda: SqliteJournal.open(path, create=False)) == said
         assert why(lambda: SqliteReader.open(path)) == said
         assert list(path.parent.iterdir()) == []
@@ -182,7 +183,7 @@ class TestTrial:
         """And changes nothing of it, nor makes a lock beside it."""
         filled(path, 5)
         before = contents(path.parent)
-        with SqliteJournal.trial(path, lambda: NOW) as trial:
+        with SqliteJournal.temporary_copy(path, lambda: NOW) as trial:
             assert [added.status for added in trial.add(rows(6), "mystore")] == ["known"] * 5 + ["new"]
             trial.mark_in_flight([1])
             assert trial.counts() == {"mystore": {"pending": 5, "in_flight": 1}}
@@ -192,27 +193,27 @@ class TestTrial:
         """What the run has noted is in it."""
         with opened(path) as journal:
             list(journal.add(rows(2), "mystore"))
-            with SqliteJournal.trial(path) as trial:
+            with SqliteJournal.temporary_copy(path) as trial:
                 assert trial.counts() == {"mystore": {"pending": 2}}
 
     def test_without_the_other_it_begins_empty(self, path: Path) -> None:
         """Even without its folder; nothing is made."""
         for place in (path, path.parent / "none" / "journal.db"):
-            with SqliteJournal.trial(place) as trial:
+            with SqliteJournal.temporary_copy(place) as trial:
                 assert trial.counts() == {}
         assert contents(path.parent) == {}
 
     def test_what_is_no_journal_is_refused(self, path: Path) -> None:
         """And leaves no temporary one behind."""
         path.write_bytes(b"something else")
-        assert "it is no journal" in why(lambda: SqliteJournal.trial(path))
+        assert "it is not a journal" in why(lambda: SqliteJournal.temporary_copy(path))
 
     def test_a_damaged_one_is_refused(self, path: Path) -> None:
         """By its name, not that of the temporary one."""
         filled(path)
         data = path.read_bytes()
         path.write_bytes(data[: len(data) // 2 // 4096 * 4096])
-        assert str(path) in why(lambda: SqliteJournal.trial(path))
+        assert str(path) in why(lambda: SqliteJournal.temporary_copy(path))
 
 
 class TestLock:
@@ -225,13 +226,13 @@ class TestLock:
                 opened(path)
             assert str(caught.value) == (
                 f"The journal {path} is in use by another run (process {os.getpid()}, "
-                "since 2026-11-23 12:00:00+00:00); wait for its end, or end it."
+                "since 2026-11-23 12:00:00+00:00); wait until it ends, or end it."
             )
         opened(path).close()
 
     def test_a_run_that_is_just_making_it_is_not_known(self, path: Path) -> None:
         """There is nowhere yet to look for its name."""
-        with closing(file.take_lock(path, str)), pytest.raises(JournalInUseError, match=r"by another run; wait"):
+        with closing(file.acquire_lock(path, str)), pytest.raises(JournalInUseError, match=r"by another run; wait"):
             opened(path)
 
     def test_a_run_of_another_process_has_it_until_it_is_killed(self, path: Path) -> None:
@@ -260,7 +261,7 @@ class TestLock:
         """And left as it is."""
         lock = path.with_name("journal.db-lock")
         lock.write_text("12345\n" * 1000)
-        assert why(lambda: opened(path)).startswith(f"The journal file {lock}: it is no journal; name another file.")
+        assert why(lambda: opened(path)).startswith(f"The journal file {lock}: it is not a journal; name another file.")
         assert lock.read_text() == "12345\n" * 1000
 
     def test_a_lock_is_free_again_where_opening_fails(self, path: Path) -> None:
@@ -268,7 +269,7 @@ class TestLock:
         filled(path)
         damage(path, file.APPLICATION_ID.to_bytes(4), 200)
         why(lambda: opened(path))
-        file.take_lock(path, str).close()
+        file.acquire_lock(path, str).close()
 
 
 def damage(path: Path, after: bytes, length: int) -> None:
@@ -296,7 +297,7 @@ class TestOtherFiles:
     def test_any_file(self, path: Path, use: Callable[[Path], object], content: bytes) -> None:
         """The file of events, say, by a slip."""
         path.write_bytes(content)
-        assert why(lambda: use(path)).startswith(f"The journal file {path}: it is no journal; name another file.")
+        assert why(lambda: use(path)).startswith(f"The journal file {path}: it is not a journal; name another file.")
         assert contents(path.parent) == {"journal.db": content}
 
     @pytest.mark.parametrize("use", [opened, SqliteReader.open])
@@ -307,7 +308,7 @@ class TestOtherFiles:
             connection.execute(f"PRAGMA journal_mode = {mode}")
             connection.execute("CREATE TABLE entries (id)")
         before = contents(path.parent)
-        assert why(lambda: use(path)) == f"The journal file {path}: it is no journal; name another file."
+        assert why(lambda: use(path)) == f"The journal file {path}: it is not a journal; name another file."
         assert contents(path.parent) == before
 
     @pytest.mark.parametrize("use", [opened, SqliteReader.open])
@@ -325,7 +326,7 @@ class TestOtherFiles:
         """A journal makes no folders: a slip would put it where nobody looks for it."""
         inside = path.with_name("none") / "journal.db"
         assert why(lambda: use(inside)) == (
-            f"The journal file {inside}: No such file or directory; mend that, or name a journal elsewhere."
+            f"The journal file {inside}: No such file or directory; fix that, or name a journal elsewhere."
         )
         path.write_text("a file")
         assert "Not a directory" in why(lambda: use(path / "journal.db"))
@@ -348,7 +349,7 @@ class TestVersions:
         path.with_name("journal.db-lock").unlink()
         before = contents(path.parent)
         assert why(lambda: use(path)) == (
-            f"The journal {path} is of version 7, this program knows versions up to {file.SCHEMA_VERSION}; "
+            f"The journal {path} has version 7, but this program supports versions up to {file.SCHEMA_VERSION}; "
             "use a newer vtex-tracking, or another journal."
         )
         assert contents(path.parent) == before
@@ -359,7 +360,7 @@ class TestVersions:
             journal._commits._connection.execute("PRAGMA user_version = 7")
             assert file.is_journal(path)
             for use in (file.open_to_write, file.open_to_read):
-                assert "is of version 7" in why(lambda use=use: use(path))  # type: ignore[misc]
+                assert "has version 7" in why(lambda use=use: use(path))  # type: ignore[misc]
 
     def test_an_older_one_is_brought_up_to_date(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """Version by version, by whoever writes to it; whoever looks at it says what to do."""
@@ -369,12 +370,12 @@ class TestVersions:
         monkeypatch.setitem(file.MIGRATIONS, now, ("ALTER TABLE entries ADD COLUMN courier TEXT",))
         monkeypatch.setitem(file.MIGRATIONS, now + 1, ("UPDATE entries SET courier = 'x'", "CREATE TABLE later (n)"))
         assert why(lambda: SqliteReader.open(path)) == (
-            f"The journal {path} is of version {now}, this program reads version {now + 2}; "
+            f"The journal {path} has version {now}, but this program reads version {now + 2}; "
             "a push with this program brings it up to date."
         )
         with opened(path) as journal:
             assert journal.meta().schema_version == now + 2
-            assert journal._fetch("SELECT DISTINCT courier FROM entries") == [("x",)]
+            assert journal._fetch("SELECT DISTINCT courier FROM entries", {}) == [("x",)]
             assert len(list(journal.entries())) == 50
         with SqliteReader.open(path) as journal:
             assert journal.meta().schema_version == now + 2
@@ -388,7 +389,7 @@ class TestVersions:
             open_states = "state IN ('pending', 'in_flight', 'unknown')"
             connection.execute(f"CREATE INDEX open_entries ON entries (package) WHERE {open_states}")
         with opened(path) as journal:
-            ((definition,),) = journal._fetch("SELECT sql FROM sqlite_master WHERE name = 'open_entries'")
+            ((definition,),) = journal._fetch("SELECT sql FROM sqlite_master WHERE name = 'open_entries'", {})
             assert definition in file.SCHEMA[-1]
             assert len(list(journal.open_packages())) == 50
 
@@ -403,7 +404,7 @@ class TestVersions:
             assert "table entries already exists" in why(lambda: opened(path))
         with opened(path) as journal:
             assert journal.meta().schema_version == file.SCHEMA_VERSION
-            assert journal._fetch("SELECT count(*) FROM sqlite_master WHERE name = 'later'") == [(0,)]
+            assert journal._fetch("SELECT count(*) FROM sqlite_master WHERE name = 'later'", {}) == [(0,)]
 
 
 class TestFailures:
@@ -427,7 +428,7 @@ class TestFailures:
         with opened(path) as journal:
             list(journal.add(rows(1), "mystore"))
             journal._commits._connection.execute("PRAGMA query_only = ON")
-            assert "it cannot be written to; allow it, for the folder too" in why(lambda: journal.mark_in_flight([1]))
+            assert "it is read-only; allow writing to it and its folder" in why(lambda: journal.mark_in_flight([1]))
             assert [e.state for e in journal.entries()] == ["pending"]
 
     @needs_permissions
@@ -437,7 +438,7 @@ class TestFailures:
         path.chmod(0o400)
         path.parent.chmod(0o500)
         try:
-            assert "it cannot be written to" in why(lambda: opened(path))
+            assert "it is read-only" in why(lambda: opened(path))
             assert "it cannot be opened" in why(lambda: opened(path.with_name("other.db")))
             with SqliteReader.open(path) as journal:
                 assert journal.counts() == {"mystore": {"pending": 50}}
@@ -450,7 +451,7 @@ class TestFailures:
         filled(path)
         path.chmod(0)
         for use in (opened, SqliteReader.open):
-            assert "it cannot be opened; see that the folder" in why(lambda use=use: use(path))  # type: ignore[misc]
+            assert "it cannot be opened; check that the folder" in why(lambda use=use: use(path))  # type: ignore[misc]
 
     def test_a_journal_at_rest_can_be_read_where_nothing_can_be_written(self, path: Path) -> None:
         """A companion of SQLite that cannot be made has the effect of a read-only folder, for root too."""
@@ -473,7 +474,9 @@ class TestFailures:
             pragma(journal, "busy_timeout = 1")
             with closing(sqlite3.connect(path, isolation_level=None)) as other:
                 other.execute("BEGIN IMMEDIATE")
-                assert "another program has locked it; end that, a backup" in why(lambda: journal.mark_in_flight([1]))
+                assert "another program (a backup, a database browser) has locked it" in why(
+                    lambda: journal.mark_in_flight([1])
+                )
             assert len(journal.mark_in_flight([1])) == 1
 
     @pytest.mark.parametrize("companion", ["", "-lock"])
@@ -506,8 +509,8 @@ class TestFailures:
         for use in (opened, SqliteReader.open):
             said = why(lambda use=use: use(path))  # type: ignore[misc]
             assert said.startswith(
-                f"The journal file {path}: it is damaged; fetch it from a backup. "
-                "A new one would not know what was sent, and would send it again ("
+                f"The journal file {path}: it is damaged; restore it from a backup. "
+                "A new journal has no history and would send everything again ("
             )
 
     def test_a_file_that_was_cut(self, path: Path) -> None:
@@ -552,9 +555,9 @@ class TestFailures:
             connection.execute(f"UPDATE entries SET {change}")
             connection.commit()
         with opened(path) as journal:
-            before = journal._fetch("SELECT attempts FROM entries")
-            assert why(lambda: use(journal)).startswith(f"The journal file {path}: it is damaged; fetch it")
-            assert journal._fetch("SELECT attempts FROM entries") == before
+            before = journal._fetch("SELECT attempts FROM entries", {})
+            assert why(lambda: use(journal)).startswith(f"The journal file {path}: it is damaged; restore it")
+            assert journal._fetch("SELECT attempts FROM entries", {}) == before
 
     def test_damaged_definitions_that_cannot_even_be_quoted(self, path: Path) -> None:
         """Python cannot decode SQLite's message about them."""
@@ -570,13 +573,13 @@ class TestFailures:
 class TestSpeed:
     """What keeps a large journal quick."""
 
-    @pytest.mark.parametrize("statement", [reader._OPEN_PACKAGES, reader._OPEN_ENTRIES_OF_PACKAGE])
+    @pytest.mark.parametrize("statement", [QUERIES.open_packages, QUERIES.open_entries_of_package])
     def test_open_entries_are_found_by_their_index_and_without_sorting(self, path: Path, statement: str) -> None:
         """However many are settled."""
         filled(path)
-        names = ("account", "order_id", "invoice_number", "states", "last", "page")
+        values = {**dict.fromkeys(("account", "order_id", "invoice_number", "last")), "states": OPEN_STATES}
         with SqliteReader.open(path) as journal:
-            steps = [step for *_, step in journal._fetch(f"EXPLAIN QUERY PLAN {statement}", dict.fromkeys(names))]
+            steps = [step for *_, step in journal._fetch(f"EXPLAIN QUERY PLAN {statement}", values)]
         assert any("USING INDEX open_entries (package" in step for step in steps)
         assert not any("SCAN" in step or "TEMP B-TREE" in step for step in steps)
 
@@ -587,7 +590,7 @@ class TestSpeed:
         condition = " AND ".join(f"e.state <> {state!r}" for state in settled)
         assert all(
             condition in statement
-            for statement in (reader._OPEN_PACKAGES, reader._OPEN_ENTRIES_OF_PACKAGE, reader._LOADS)
+            for statement in (QUERIES.open_packages, QUERIES.open_entries_of_package, QUERIES.backlogs)
         )
         assert all(f"state = '{state}'" in file.SCHEMA[-2] for state in STATES)
 
@@ -597,7 +600,7 @@ def test_a_lock_is_seen_without_being_taken(tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
     assert not file.is_locked(path)
     assert list(tmp_path.iterdir()) == []
-    with closing(file.take_lock(path, str)):
+    with closing(file.acquire_lock(path, str)):
         assert file.is_locked(path)
     assert not file.is_locked(path)
 
@@ -605,13 +608,13 @@ def test_a_lock_is_seen_without_being_taken(tmp_path: Path) -> None:
 def test_a_lock_that_fails_is_neither_held_nor_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is told, with its file."""
     path = tmp_path / "journal.db"
-    file.take_lock(path, str).close()
+    file.acquire_lock(path, str).close()
 
     def failing(*_: object) -> int:
         error = sqlite3.OperationalError("disk I/O error")
         error.sqlite_errorcode = sqlite3.SQLITE_IOERR
         raise error
 
-    monkeypatch.setattr(file, "_number", failing)
+    monkeypatch.setattr(file, "_fetch_int", failing)
     with pytest.raises(JournalError, match=r"journal\.db-lock: the disk failed"):
         file.is_locked(path)

@@ -123,7 +123,7 @@ def check(path: Path, known: Known) -> int:
                 known.states[id_] = "in_flight"
         assert sum(sum(c.values()) for c in journal.counts().values()) == len(entries)
         assert [e.id for e in journal.entries(Selection(STATES))] == list(entries)
-        assert journal._fetch("PRAGMA integrity_check") == [("ok",)]
+        assert journal._fetch("PRAGMA integrity_check", {}) == [("ok",)]
         return len(entries)
 
 

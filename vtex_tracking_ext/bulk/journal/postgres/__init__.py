@@ -1,10 +1,9 @@
-"""The journal in a PostgreSQL database: many runs, on many machines, write to it at once.
+"""The journal in a PostgreSQL database: many runs, on many machines, can write to it at the same time.
 
-Two connections of one run are told apart by what they hold: who works on a package alone has an advisory lock of its
-session, and everything that thread does goes through that session (:mod:`.connections`). Rows are added by one at a
-time (:mod:`.adding`); everything else locks the rows that it changes, in the order of their numbers.
+A package is locked with a session's advisory lock, and everything its thread does then uses that session
+(:mod:`.connections`). One session at a time adds rows; every other change locks its entries in the order of their ids.
 
-It needs a connection that stays the same one: PostgreSQL itself, or a pooler in session mode.
+Sessions must be real: connect to PostgreSQL itself, or to a pooler in session mode.
 """
 
 from vtex_tracking_ext.errors import ConfigurationError
@@ -14,7 +13,7 @@ try:
     from .journal import PostgresJournal
     from .reader import PostgresReader
 except ImportError as error:
-    # psycopg also raises it, without a name, where its C library is missing.
+    # psycopg raises it without a name if its C library is missing.
     raise ConfigurationError(
         f"A journal on PostgreSQL needs an extra ({error.name or 'libpq'} is missing): "
         "pip install 'vtex-tracking[postgres]'."

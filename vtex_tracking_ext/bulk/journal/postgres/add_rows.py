@@ -1,8 +1,4 @@
-"""Adding rows to a journal on PostgreSQL: a batch a transaction, a few statements a batch.
-
-Who adds has a lock until the commit, so one at a time does. Pushing is what takes long, not adding; and so each event
-comes once, nobody waits for another in a circle, and numbers become visible in the order in which they are given.
-"""
+"""Adding rows to a journal on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -10,19 +6,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attrs import astuple
 
-from vtex_tracking_ext.bulk.input.rows import Place
-from vtex_tracking_ext.bulk.journal.classify import classify_rows
-from vtex_tracking_ext.bulk.journal.entries import Existing, drafts_from_row
+from vtex_tracking_ext.bulk.journal.add_rows import RowWriter
 
-from . import encoding
-from .locks import adding_lock
+from .encoding import decode_record, encode
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Collection, Iterable
+    from collections.abc import Iterable, Sequence
 
-    from vtex_tracking_ext.bulk.input.rows import Row
-    from vtex_tracking_ext.bulk.journal.entries import Added, Draft, PackageKey
+    from vtex_tracking_ext.bulk.journal.entries import PackageKey
 
     from .schema import Connection
 
@@ -39,118 +31,75 @@ _INSERT_PACKAGES: Final = """
 """
 _INSERT_SOURCES: Final = "INSERT INTO sources (name) SELECT unnest(%s::text[]) ON CONFLICT DO NOTHING"
 _SOURCES: Final = "SELECT name, id FROM sources WHERE name = ANY(%s)"
-_STANDINGS: Final = """
-    SELECT e.key, e.id, e.state, e.delivered_date, s.name, e.line
-    FROM unnest(%s::bigint[], %s::bytea[]) AS w(package, key)
-    JOIN entries e USING (package, key) JOIN sources s ON s.id = e.source
+_EXISTING: Final = """
+    SELECT e.key, e.id, e.state, e.delivered_date, s.name, e.line FROM {} JOIN sources s ON s.id = e.source
 """
-_LOCK: Final = """
-    SELECT e.key, e.id, e.state, e.delivered_date, s.name, e.line
-    FROM (SELECT * FROM entries WHERE id = ANY(%s) ORDER BY id FOR UPDATE) AS e JOIN sources s ON s.id = e.source
-"""
-_COLUMNS: Final = """
-    unnest(%(packages)s::bigint[], %(keys)s::bytea[], %(dates)s::text[], %(cities)s::text[], %(states)s::text[],
-        %(descriptions)s::text[], %(delivered)s::text[], %(sources)s::bigint[], %(lines)s::bigint[])
+_EXISTING_BY_KEY: Final = _EXISTING.format(
+    "unnest(%s::bigint[], %s::bytea[]) AS w(package, key) JOIN entries e USING (package, key)"
+)
+_LOCK: Final = _EXISTING.format("(SELECT * FROM entries WHERE id = ANY(%s) ORDER BY id FOR UPDATE) AS e")
+_ROWS: Final = """
+    unnest(%s::bigint[], %s::bytea[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[],
+        %s::bigint[])
     WITH ORDINALITY AS w(package, key, date, city, state, description, delivered_date, source, line, number)
 """
 _INSERT: Final = f"""
     INSERT INTO entries (package, key, event_date, event_city, event_state, event_description, delivered_date, source,
         line, state, added)
     SELECT package, key, date, city, state, description, delivered_date, source, line, 'pending',
-        coalesce(%(now)s::timestamptz, (SELECT clock_timestamp()))
-    FROM {_COLUMNS} ORDER BY number
-"""  # noqa: S608 - all of it is ours
+        coalesce(%s::timestamptz, (SELECT clock_timestamp()))
+    FROM {_ROWS} ORDER BY number
+"""  # noqa: S608 - constants
 _RENEW: Final = f"""
     UPDATE entries e SET event_date = w.date, event_city = w.city, event_state = w.state,
         event_description = w.description, delivered_date = w.delivered_date, source = w.source, line = w.line,
         state = 'pending', status_code = NULL, receipt = NULL, reason = NULL, settled = NULL
-    FROM {_COLUMNS} WHERE e.package = w.package AND e.key = w.key
-"""  # noqa: S608 - all of it is ours
+    FROM {_ROWS} WHERE e.package = w.package AND e.key = w.key
+"""  # noqa: S608 - constants
 
 
-def add(connection: Connection, schema: str, rows: Iterable[Row], account: str, now: dt.datetime | None) -> list[Added]:
-    """Add rows, and return what each meant when it is committed.
+class PostgresRowWriter(RowWriter):
+    """Adds rows within one transaction.
 
     Args:
-        connection: A connection in no transaction.
-        schema: The journal's schema.
-        rows: A batch of checked rows.
-        account: The account of rows that name none.
+        connection: In a transaction that has the lock for adding.
         now: The time, or None for the server's.
     """
-    with connection.transaction():
-        connection.execute("SELECT pg_advisory_xact_lock(%s)", (adding_lock(schema),))
-        return _Batch(connection, rows, account).add(now)
 
-
-class _Batch:
-    def __init__(self, connection: Connection, rows: Iterable[Row], account: str) -> None:
+    def __init__(self, connection: Connection, now: dt.datetime | None) -> None:
+        super().__init__()
         self._connection = connection
-        self._rows = [(row, drafts_from_row(row, account)) for row in rows]
-        self._drafts = [draft for _, drafts in self._rows for draft in drafts]
-        self._packages: dict[PackageKey, int] = {}
-        self._ids: dict[bytes, int] = {}
-        self._standings: dict[bytes, Existing] = {}
+        self._now = now
 
-    def add(self, now: dt.datetime | None) -> list[Added]:
-        self._find_packages([draft.package for draft in self._drafts])
-        known = [draft for draft in self._drafts if draft.package in self._packages]
-        if known:
-            packages = [self._packages[draft.package] for draft in known]
-            self._learn(_STANDINGS, packages, [draft.key for draft in known])
-        weighed = classify_rows(self._rows, self._standings)
-        locked: set[bytes] = set()
-        while not weighed.renewed.keys() <= locked:
-            # What is to be renewed may be begun or withdrawn by somebody else just now: with the lock, look again.
-            locked |= weighed.renewed.keys()
-            self._learn(_LOCK, [self._ids[key] for key in locked])
-            weighed = classify_rows(self._rows, self._standings)
-        new, renewed = weighed.new.values(), weighed.renewed.values()
-        self._make_packages([draft.package for draft in new])
-        if new:
-            self._connection.execute(_INSERT, {**self._values(new), "now": now})
-        if renewed:
-            self._connection.execute(_RENEW, self._values(renewed))
-        return weighed.added
+    def _select_packages(self, packages: Sequence[PackageKey]) -> dict[PackageKey, int]:
+        columns = _transposed([astuple(package) for package in packages]) or [[], [], []]
+        found = self._connection.execute(_PACKAGES, columns)
+        return {packages[number - 1]: id_ for number, id_ in found}
 
-    def _find_packages(self, packages: Iterable[PackageKey]) -> None:
-        wanted = list(dict.fromkeys(packages))
-        found = self._connection.execute(_PACKAGES, _columns(wanted))
-        self._packages |= {wanted[number - 1]: id_ for number, id_ in found}
+    def _insert_packages(self, packages: Sequence[PackageKey]) -> None:
+        self._connection.execute(_INSERT_PACKAGES, _transposed([astuple(package) for package in packages]))
 
-    def _make_packages(self, packages: Iterable[PackageKey]) -> None:
-        missing = [package for package in dict.fromkeys(packages) if package not in self._packages]
-        if missing:
-            self._connection.execute(_INSERT_PACKAGES, _columns(missing))
-            self._find_packages(missing)
+    def _insert_sources(self, names: Sequence[str]) -> dict[str, int]:
+        stored = [encode(name) for name in names]
+        self._connection.execute(_INSERT_SOURCES, (stored,))
+        ids: dict[str, int] = dict(self._connection.execute(_SOURCES, (stored,)).fetchall())
+        return {name: ids[encode(name)] for name in names}
 
-    def _learn(self, sql: str, *values: Any) -> None:
-        for key, id_, state, delivered_date, source, line in self._connection.execute(sql, values):
-            self._ids[key] = id_
-            self._standings[key] = Existing(state, delivered_date, Place(encoding.read(source), line))
+    def _select_existing(self, keys: Sequence[tuple[int, bytes]]) -> Iterable[tuple[Any, ...]]:
+        return map(decode_record, self._connection.execute(_EXISTING_BY_KEY, _transposed(keys)))
 
-    def _source_ids(self, names: Iterable[str]) -> dict[str, int]:
-        wanted = list(dict.fromkeys(names))
-        self._connection.execute(_INSERT_SOURCES, (wanted,))
-        return {name: id_ for name, id_ in self._connection.execute(_SOURCES, (wanted,))}  # noqa: C416 - for the types
+    def _lock(self, ids: Sequence[int]) -> Iterable[tuple[Any, ...]]:
+        return map(decode_record, self._connection.execute(_LOCK, (ids,)))
 
-    def _values(self, drafts: Collection[Draft]) -> dict[str, Any]:
-        """Return the columns that rows tell."""
-        sources = self._source_ids(encoding.kept_name(draft.place.source) for draft in drafts)
-        events = [draft.event for draft in drafts]
-        return {
-            "packages": [self._packages[draft.package] for draft in drafts],
-            "keys": [draft.key for draft in drafts],
-            "dates": [None if event is None else str(event.date) for event in events],
-            "cities": [None if event is None else encoding.kept(event.city) for event in events],
-            "states": [None if event is None else encoding.kept(event.state) for event in events],
-            "descriptions": [None if event is None else encoding.kept(event.description) for event in events],
-            "delivered": [draft.delivered_date for draft in drafts],
-            "sources": [sources[encoding.kept_name(draft.place.source)] for draft in drafts],
-            "lines": [draft.place.line for draft in drafts],
-        }
+    def _insert(self, columns: Sequence[tuple[Any, ...]]) -> None:
+        self._connection.execute(_INSERT, [self._now, *_transposed(columns)])
+
+    def _renew(self, columns: Sequence[tuple[Any, ...]], ids: Sequence[int]) -> None:
+        del ids  # packages and keys identify them
+        self._connection.execute(_RENEW, _transposed(columns))
 
 
-def _columns(packages: Iterable[PackageKey]) -> list[list[str]]:
-    rows = [tuple(map(encoding.kept, astuple(package))) for package in packages]
-    return [list(column) for column in zip(*rows, strict=True)] or [[], [], []]
+def _transposed(records: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
+    """Return one list a column, with the texts as they are stored."""
+    columns = zip(*records, strict=True)
+    return [[encode(value) if isinstance(value, str) else value for value in column] for column in columns]

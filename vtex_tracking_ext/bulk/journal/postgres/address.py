@@ -1,4 +1,4 @@
-"""Where a journal on PostgreSQL is: its URL, taken apart; what of it may be shown."""
+"""The URL of a journal on PostgreSQL: parsing, and hiding its secrets."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from vtex_tracking_ext.text import visible
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-#: Schema of the tables, unless the URL names another one.
+#: Default schema of the tables.
 SCHEMA: Final = "vtex_tracking"
 
 _SCHEMA_OPTION: Final = re.compile(r"([?&])schema=([^&]*)(&?)")
 _SCHEMA_NAME: Final = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 
-#: A second ``@`` before the options, or one in the name of the database: that of a password which was not escaped. The
-#: rest of the password would stand in the host's name, or in the database's, and be shown.
-_LOOSE: Final = re.compile(r"\w+://([^?]*@[^?]*@|[^?@]*/[^?]*@)")
+#: A second ``@`` before the options, or one in the database's name, belongs to a password that was not escaped. The
+#: rest of the password would be taken for the host or database, and be shown.
+_UNESCAPED: Final = re.compile(r"\w+://([^?]*@[^?]*@|[^?@]*/[^?]*@)")
 
-_NO_URL: Final = (
-    "The journal's address is no URL that PostgreSQL knows: write postgresql://USER:PASSWORD@HOST:PORT/DATABASE, with "
-    "% escapes for special characters (%40 for @, %2F for /, %25 for %). It is not shown, because it may hold "
+_INVALID_URL: Final = (
+    "The journal's address is not a valid PostgreSQL URL: write postgresql://USER:PASSWORD@HOST:PORT/DATABASE, with "
+    "% escapes for special characters (%40 for @, %2F for /, %25 for %). It is not shown, because it may contain "
     "a password."
 )
 
 #: libpq's parameters whose values are secret.
 _SECRET: Final = ("password", "sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key")
 
-#: What a connection is made with unless the URL says otherwise. A server that is gone is noticed within a minute.
-_USUAL: Final = {
+#: Default connection parameters: a server that is gone is noticed within a minute.
+_DEFAULTS: Final = {
     "connect_timeout": "10",
     "keepalives_idle": "30",
     "keepalives_interval": "10",
@@ -47,10 +47,10 @@ _USUAL: Final = {
 
 @frozen
 class Address:
-    """Where a journal is.
+    """The address of a journal.
 
     Attributes:
-        name: The URL without what is secret, for messages.
+        name: The URL without secrets, for messages.
         schema: The schema of its tables: lower case letters, digits and underscores, so it needs no quotes.
         parameters: libpq's parameters for a connection; not shown.
     """
@@ -59,18 +59,18 @@ class Address:
     schema: str
     parameters: Mapping[str, Any] = field(repr=False)
 
-    def redacted(self, text: str) -> str:
-        """Return a text without this address's secrets."""
+    def redact(self, text: str) -> str:
+        """Return a text with the secrets of this address replaced."""
         for secret in filter(None, (self.parameters.get(name) for name in _SECRET)):
             text = text.replace(secret, "***")
         return text
 
 
 def parse_url(url: str) -> Address:
-    """Take a URL apart: libpq's, and ``schema=`` among its options for tables in another schema.
+    """Parse a URL as libpq does, with the additional option ``schema=``.
 
     Raises:
-        JournalError: It is none.
+        JournalError: It is not valid.
     """
     schema = SCHEMA
     option = _SCHEMA_OPTION.search(url)
@@ -79,17 +79,17 @@ def parse_url(url: str) -> Address:
         url = url[: option.start()] + (option[1] if option[3] else "") + url[option.end() :]
     if not _SCHEMA_NAME.fullmatch(schema):
         raise JournalError(
-            f"The journal's schema {visible(schema)} is none: use lower case letters, digits and underscores, at most "
-            "63, the first of them no digit."
+            f"{visible(schema)} is not a valid schema name for the journal: use lower case letters, digits and "
+            "underscores, at most 63, not starting with a digit."
         )
     try:
         parameters = conninfo_to_dict(url)
     except (ProgrammingError, UnicodeError, ValueError):
-        # What libpq says quotes parts of the URL, such as a password with a character that should be escaped.
-        raise JournalError(_NO_URL) from None
-    if _LOOSE.match(url) or "@" in str(parameters.get("host", "")):
-        raise JournalError(_NO_URL)
-    return Address(_name_of(parameters, schema), schema, {**_USUAL, **parameters})
+        # libpq's message quotes parts of the URL, such as a password with an unescaped character.
+        raise JournalError(_INVALID_URL) from None
+    if _UNESCAPED.match(url) or "@" in str(parameters.get("host", "")):
+        raise JournalError(_INVALID_URL)
+    return Address(_name_of(parameters, schema), schema, {**_DEFAULTS, **parameters})
 
 
 def _name_of(parameters: Mapping[str, Any], schema: str) -> str:

@@ -1,7 +1,7 @@
-"""Connections to a journal on PostgreSQL: a pool for all threads, and one for each thread that holds a package.
+"""Connections to a journal on PostgreSQL: a pool for all threads, and one for each thread that has locked a package.
 
-An advisory lock ends with its session. So that nothing is done under a lock that was lost, all that a thread does while
-it holds a package goes through the connection that has the lock: where that is gone, it fails.
+An advisory lock ends with its session. While a thread has locked a package, everything it does uses the connection that
+has the lock. If that connection is lost, so is the lock, and whatever the thread asks for fails.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
+from attrs import astuple
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from vtex_tracking_ext.bulk.journal.interface import JournalError
 
-from .errors import explaining
-from .locks import package_lock, writing_lock
+from .errors import translated_errors
+from .locks import lock_number
 from .schema import Connection, check_version, version_of
 
 if TYPE_CHECKING:
@@ -30,15 +31,15 @@ if TYPE_CHECKING:
 
     from .address import Address
 
-#: Connections of one journal at most. A push uses one for each package that is on its way.
-MOST: Final = 500
+#: Connections of one journal at most. A push uses one for each package that it is sending.
+MAX_CONNECTIONS: Final = 500
 
-#: Seconds to wait for a connection: a server that restarts is mostly back by then.
-PATIENCE: Final = 15.0
+#: Seconds to wait for a connection: most servers restart faster.
+CONNECTION_TIMEOUT: Final = 15.0
 
-#: What a session needs, whatever is usual on its server: the journal's tables alone, times in UTC, commits that wait
-#: for the disk, a lock that outlasts a call (idle sessions have no limit before PostgreSQL 14), and no locks kept for
-#: more than a minute by a machine that has gone (keepalives are for two hours elsewhere).
+#: Settings of a session, whatever the server's defaults: the journal's schema alone, times in UTC, commits that wait
+#: for the disk, no timeout for idle sessions, which may have a lock (they cannot time out before PostgreSQL 14), and
+#: keepalives that free the locks of a lost machine within a minute instead of two hours.
 _SETTINGS: Final = """
     SELECT set_config('search_path', %s || ', pg_temp', false), set_config('timezone', 'UTC', false),
         set_config('default_transaction_isolation', 'read committed', false),
@@ -49,34 +50,41 @@ _SETTINGS: Final = """
         (SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'idle_session_timeout')
 """
 
-#: Every statement finds its rows by an index, and a page in the order in which it is wanted. Left alone, PostgreSQL
-#: goes through whole tables for each page until it has statistics, which it has not while a first file is read in.
+#: Makes every statement use an index, and read pages in index order. By default PostgreSQL scans whole tables for each
+#: page until it has statistics, and it has none while a first file is being added.
 _BY_INDEX: Final = """
     SELECT set_config(name, 'off', false), set_config('plan_cache_mode', 'force_generic_plan', false)
     FROM unnest(ARRAY['enable_seqscan', 'enable_bitmapscan', 'enable_hashjoin', 'enable_mergejoin', 'enable_hashagg'])
         AS name
 """
 
-# Errors are told by exceptions. The pool also logs what it tries in the background, which Python would print where
-# nobody has said where a log goes.
+# Errors are raised. The pool also logs its attempts in the background; Python prints them if logging is not configured.
 logging.getLogger("psycopg").addHandler(logging.NullHandler())
 
 
 @contextmanager
 def connect(address: Address) -> Iterator[Connection]:
-    """Give a connection of its own, in no transaction; PostgreSQL's errors become JournalError."""
-    with explaining(address, is_connecting=True):
+    """Open a connection outside of the pool; PostgreSQL's errors become JournalError."""
+    with translated_errors(address, is_connecting=True):
         connection = psycopg.connect(**_arguments(address))
-    with explaining(address), connection:
-        _settle_in(address, connection)
+    with translated_errors(address), connection:
+        _configure(address, connection)
         yield connection
+
+
+class _ThreadState(threading.local):
+    """The connection with which a thread has locked packages, and the numbers of its locks."""
+
+    def __init__(self) -> None:
+        self.connection: Connection | None = None
+        self.locks: set[int] = set()
 
 
 class Connections:
     """The connections of one journal. Thread-safe.
 
     Args:
-        address: Where the journal is.
+        address: The journal's address.
         is_writing: Whether its sessions count as writing to it.
 
     Raises:
@@ -86,134 +94,124 @@ class Connections:
     def __init__(self, address: Address, *, is_writing: bool) -> None:
         self._address = address
         self._is_writing = is_writing
-        self._own = threading.local()
+        self._thread = _ThreadState()
         self._pool = ConnectionPool(
             kwargs=_arguments(address),
             min_size=1,
-            max_size=MOST,
+            max_size=MAX_CONNECTIONS,
             open=False,
-            configure=self._prepare,
-            timeout=PATIENCE,
+            configure=self._configure,
+            timeout=CONNECTION_TIMEOUT,
             name="vtex-tracking",
         )
         try:
-            self._pool.open(wait=True, timeout=PATIENCE)
+            self._pool.open(wait=True, timeout=CONNECTION_TIMEOUT)
         except PoolTimeout:
-            raise self._why_none() from None
+            raise self._timeout_error() from None
 
     def close(self) -> None:
-        """Close all connections; those in use, when they are given back. Closing twice is no matter."""
+        """Close all connections; those in use, when they are returned. Closing is idempotent."""
         self._pool.close()
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:
-        """Give a connection in no transaction: the one with which this thread holds a package, or any.
+        """Return a connection outside of a transaction: the one with which this thread has locked a package, or any.
 
         PostgreSQL's errors become JournalError.
         """
-        with explaining(self._address), ExitStack() as stack:
+        with translated_errors(self._address), ExitStack() as stack:
             if self._pool.closed:
-                self._pool.getconn()  # says so
-            yield self._held or stack.enter_context(self._taken())
+                self._pool.getconn()  # raises PoolClosed
+            yield self._thread.connection or stack.enter_context(self._pooled())
 
     @contextmanager
     def try_lock(self, package: PackageKey) -> Iterator[bool]:
-        """Take a package's lock, as long as the context lasts, and give whether it was free.
+        """Lock a package while the context lasts, and return whether it was free.
 
-        A thread that holds several has all the locks with one connection; the server would give it the same one twice.
+        All locks of a thread belong to one connection. The thread's own locks are checked here, because the server
+        grants a session the same lock twice.
         """
-        number, outer, held = package_lock(self._address.schema, package), self._held, self._numbers
-        if number in held:
+        number = lock_number("package", self._address.schema, *astuple(package))
+        thread, outer = self._thread, self._thread.connection
+        if number in thread.locks:
             yield False
             return
         with ExitStack() as stack:
-            with explaining(self._address):
-                connection = outer or stack.enter_context(self._taken())
-                ((is_mine,),) = connection.execute("SELECT pg_try_advisory_lock(%s)", (number,))
-            if not is_mine:
+            with translated_errors(self._address):
+                connection = outer or stack.enter_context(self._pooled())
+                ((is_acquired,),) = connection.execute("SELECT pg_try_advisory_lock(%s)", (number,))
+            if not is_acquired:
                 stack.close()
                 yield False
                 return
-            self._own.connection = connection
-            held.add(number)
+            thread.connection = connection
+            thread.locks.add(number)
             try:
                 yield True
             finally:
-                held.discard(number)
-                self._own.connection = outer
+                thread.locks.discard(number)
+                thread.connection = outer
                 try:
                     connection.execute("SELECT pg_advisory_unlock(%s)", (number,))
                 except psycopg.Error:
-                    connection.close()  # and the lock with it, if the server has not ended both already
-
-    @property
-    def _held(self) -> Connection | None:
-        return getattr(self._own, "connection", None)
-
-    @property
-    def _numbers(self) -> set[int]:
-        found: set[int] = self._own.__dict__.setdefault("numbers", set())
-        return found
+                    connection.close()  # which ends the session and its locks
 
     @contextmanager
-    def _taken(self) -> Iterator[Connection]:
-        try:
-            connection = self._alive()
-        except PoolTimeout:
-            raise self._why_none() from None
+    def _pooled(self) -> Iterator[Connection]:
+        """Return a connection of the pool that its server has not ended meanwhile.
+
+        All of them may have ended. The pool's own check would pause after each, every time for longer.
+        """
+        deadline = time.monotonic() + CONNECTION_TIMEOUT
+        while True:
+            try:
+                connection = self._pool.getconn(deadline - time.monotonic())
+            except PoolTimeout:
+                raise self._timeout_error() from None
+            try:
+                connection.execute("")
+                break
+            except BaseException as error:
+                connection.close()
+                self._pool.putconn(connection)  # which opens a new one
+                if not isinstance(error, psycopg.Error):
+                    raise
         try:
             yield connection
         finally:
             self._pool.putconn(connection)
 
-    def _alive(self) -> Connection:
-        """Return a connection that its server has not ended meanwhile.
-
-        All of them may have ended. The pool's own check would pause after each, every time for longer.
-        """
-        end = time.monotonic() + PATIENCE
-        while True:
-            connection = self._pool.getconn(end - time.monotonic())
-            try:
-                connection.execute("")
-            except BaseException as error:
-                connection.close()
-                self._pool.putconn(connection)  # which makes a new one
-                if not isinstance(error, psycopg.Error):
-                    raise
-            else:
-                return connection
-
-    def _why_none(self) -> JournalError:
-        """Return why the pool has no connection to give: it cannot be asked itself."""
+    def _timeout_error(self) -> JournalError:
+        """Return why the pool has no connection, which it does not say: try to open one outside of it."""
         try:
-            with connect(self._address) as looking:
-                check_version(self._address, version_of(self._address, looking))
+            with connect(self._address) as connection:
+                check_version(self._address, version_of(self._address, connection))
         except JournalError as error:
             return error
         return JournalError(
-            f"The journal {self._address.name}: this run uses {MOST} connections and waits for another one; use a "
-            "lower --concurrency."
+            f"The journal {self._address.name}: this run uses {MAX_CONNECTIONS} connections and waits for another one; "
+            "use a lower --concurrency."
         )
 
-    def _prepare(self, connection: Connection) -> None:
-        _settle_in(self._address, connection)
+    def _configure(self, connection: Connection) -> None:
+        _configure(self._address, connection)
         if self._is_writing:
-            connection.execute("SELECT pg_advisory_lock_shared(%s)", (writing_lock(self._address.schema),))
-        check_version(self._address, version_of(self._address, connection))  # it may have been changed meanwhile
+            number = lock_number("writing", self._address.schema)
+            connection.execute("SELECT pg_advisory_lock_shared(%s)", (number,))
+        check_version(self._address, version_of(self._address, connection))  # it may have changed meanwhile
 
 
 def _arguments(address: Address) -> dict[str, Any]:
-    # A name of a program has at most 63 characters; PostgreSQL cuts it.
+    # PostgreSQL cuts the name after 63 characters.
     name = f"vtex-tracking, process {os.getpid()} on {socket.gethostname()}"
     return {**address.parameters, "client_encoding": "UTF8", "application_name": name, "autocommit": True}
 
 
-def _settle_in(address: Address, connection: Connection) -> None:
+def _configure(address: Address, connection: Connection) -> None:
     encoding = connection.info.parameter_status("server_encoding")
     if encoding != "UTF8":
         raise JournalError(
-            f"The journal {address.name}: the database keeps texts as {encoding}; name one that was made with "
+            f"The journal {address.name}: the database stores text as {encoding}; name one that was created with "
             "ENCODING 'UTF8'."
         )
     connection.execute(_SETTINGS, (address.schema,))

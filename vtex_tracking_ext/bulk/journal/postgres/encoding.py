@@ -1,30 +1,29 @@
-r"""Texts that PostgreSQL cannot keep: with NUL, or with half a pair of surrogates. Pure.
+r"""Texts that PostgreSQL cannot store: with NUL, or with a lone surrogate. Pure.
 
-Checked rows have none of them. Should one come all the same, such a character is kept as U+001A and four hexadecimal
-digits, and so is U+001A itself. So what is read is what was written, and no two texts become one. A file's name can be
-of any bytes; what of it is not UTF-8 is kept as an escape, as on SQLite.
+Checked rows have none. If one has, such a character is stored as U+001A and four hexadecimal digits, and so is U+001A
+itself: what is read is what was written, and no two texts become the same.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Any, Final
 
 _MARK: Final = "\x1a"
-_UNFIT: Final = re.compile(f"[\x00{_MARK}\ud800-\udfff]")
-_KEPT: Final = re.compile(f"{_MARK}([0-9a-f]{{4}})")
+_UNSUPPORTED: Final = re.compile(f"[\x00{_MARK}\ud800-\udfff]")
+_ENCODED: Final = re.compile(f"{_MARK}([0-9a-f]{{4}})")
 
 
-def kept(text: str) -> str:
-    """Return a text as it is kept."""
-    return text if text.isprintable() else _UNFIT.sub(lambda found: f"{_MARK}{ord(found[0]):04x}", text)
+def encode(text: str) -> str:
+    """Return a text as it is stored."""
+    return text if text.isprintable() else _UNSUPPORTED.sub(lambda found: f"{_MARK}{ord(found[0]):04x}", text)
 
 
-def kept_name(name: str) -> str:
-    """Return the name of a file as it is kept."""
-    return kept(name.encode("utf-8", "backslashreplace").decode())
+def decode(text: str) -> str:
+    """Return a stored text as it was written."""
+    return _ENCODED.sub(lambda found: chr(int(found[1], 16)), text) if _MARK in text else text
 
 
-def read(text: str) -> str:
-    """Return a kept text as it was written."""
-    return _KEPT.sub(lambda found: chr(int(found[1], 16)), text) if _MARK in text else text
+def decode_record(record: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return a record with its texts as they were written."""
+    return tuple([decode(value) if type(value) is str else value for value in record])

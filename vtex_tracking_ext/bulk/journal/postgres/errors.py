@@ -1,4 +1,4 @@
-"""What PostgreSQL's errors mean for a journal, and how to mend them."""
+"""PostgreSQL's errors as JournalError, with advice."""
 
 from __future__ import annotations
 
@@ -16,53 +16,51 @@ if TYPE_CHECKING:
 
     from .address import Address
 
-CLOSED: Final = "The journal has been closed."
+#: libpq reports failed connections without a code.
+_NO_CONNECTION: Final = "no connection; see that the server runs, and check host, port, database, user and password"
 
-#: Why no connection was made only libpq's text tells, which has no code.
-_NO_CONNECTION: Final = "no connection; see that the server runs, and to host, port, database, user and password"
+_GONE: Final = "its server ended the connection; run again when it is back. That run resolves what was in flight"
+_MIGRATE: Final = "`vtex-tracking migrate --journal URL`, as a user with the privileges, creates or updates its tables"
 
-_GONE: Final = "its server ended the connection; run again when it is back. What was in flight is found out about then"
-_MIGRATE: Final = "`vtex-tracking migrate --journal URL`, as a user who may, makes or updates its tables"
-
-#: By SQLSTATE, else by its class, the first two characters.
-_MENDING: Final[Mapping[str, str]] = {
+#: Advice by SQLSTATE, or by its class, the first two characters.
+_ADVICE: Final[Mapping[str, str]] = {
     "08": _GONE,
-    "22": "it cannot keep such a value",
+    "22": "it cannot store such a value",
     "25": "it cannot be changed now; run again",
-    "25006": "it can only be read there; name the server that takes changes, or allow them",
+    "25006": "it is read-only there; name the primary server, or allow changes",
     "25P03": _GONE,
-    "3F000": f"its tables are not there; {_MIGRATE}",
-    "40": "its transactions are in each other's way; run again",
-    "42": "its tables are not those of this program; name another schema (?schema=NAME), or fetch it from a backup",
-    "42501": f"this user may not do that; allow it. {_MIGRATE}, and then GRANT lets others use them",
-    "42P01": f"its tables are not there; {_MIGRATE}",
-    "53": "its server has run out of something; see to it and run again",
+    "3F000": f"its tables do not exist; {_MIGRATE}",
+    "40": "transactions conflicted; run again",
+    "42": "its tables are not this program's; name another schema (?schema=NAME), or restore it from a backup",
+    "42501": f"this user lacks a privilege. {_MIGRATE}; GRANT lets other users use them",
+    "42P01": f"its tables do not exist; {_MIGRATE}",
+    "53": "its server has run out of a resource; fix that and run again",
     "53100": "its server's disk is full; free some space there and run again",
-    "53300": "its server takes no more connections; end some, allow more, or use a lower --concurrency",
-    "55": "somebody else has locked it; wait for their end and run again",
+    "53300": "its server accepts no more connections; close some, allow more, or use a lower --concurrency",
+    "55": "another session has locked it; wait for it to end and run again",
     "57": _GONE,
-    "57014": "its server stopped a statement that took too long; see to statement_timeout and to what else runs there",
-    "58": "its server's disk failed; see to it and run again",
-    "XX": "it is damaged; fetch it from a backup. A new one would not know what was sent, and would send it again",
+    "57014": "its server canceled a statement; check statement_timeout, and what else runs there",
+    "58": "its server's disk failed; fix that and run again",
+    "XX": "it is damaged; restore it from a backup. A new journal has no history and would send everything again",
 }
 
 
-def explain(address: Address, error: psycopg.Error, *, is_connecting: bool = False) -> str:
-    """Return what an error means for the journal, and how to mend it; without what is secret."""
+def describe_error(address: Address, error: psycopg.Error, *, is_connecting: bool = False) -> str:
+    """Return a message for an error, with advice and without secrets."""
     code = error.sqlstate or ""
-    mending = _MENDING.get(code) or _MENDING.get(code[:2]) or "it cannot be used"
+    advice = _ADVICE.get(code) or _ADVICE.get(code[:2]) or "it cannot be used"
     if not code and isinstance(error, psycopg.OperationalError):  # libpq's own
-        mending = _NO_CONNECTION if is_connecting else _GONE
-    said = error.diag.message_primary or str(error)
-    return f"The journal {address.name}: {mending} ({visible(address.redacted(' '.join(said.split())))})."
+        advice = _NO_CONNECTION if is_connecting else _GONE
+    message = error.diag.message_primary or str(error)
+    return f"The journal {address.name}: {advice} ({visible(address.redact(' '.join(message.split())))})."
 
 
 @contextmanager
-def explaining(address: Address, *, is_connecting: bool = False) -> Iterator[None]:
+def translated_errors(address: Address, *, is_connecting: bool = False) -> Iterator[None]:
     """Turn PostgreSQL's errors into JournalError."""
     try:
         yield
     except PoolClosed:
-        raise JournalError(CLOSED) from None
+        raise JournalError("The journal has been closed.") from None
     except psycopg.Error as error:
-        raise JournalError(explain(address, error, is_connecting=is_connecting)) from None
+        raise JournalError(describe_error(address, error, is_connecting=is_connecting)) from None

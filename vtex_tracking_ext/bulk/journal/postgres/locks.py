@@ -1,34 +1,27 @@
-"""The numbers under which PostgreSQL keeps this journal's advisory locks. Pure.
+"""The numbers of this journal's advisory locks in PostgreSQL. Pure.
 
-They share one space of 64 bits with those of every other program on the same database; so they are hashes, which meet
-a number of somebody else's by chance with a likelihood of 1e-19 for each.
+Every program on the same database shares one space of 64 bits. The numbers are hashes, which collide with another
+program's number with probability 1e-19 each.
 """
 
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from typing import Literal, TypeAlias
 
-if TYPE_CHECKING:
-    from vtex_tracking_ext.bulk.journal.entries import PackageKey
-
-
-def writing_lock(schema: str) -> int:
-    """Return the lock that every session which may write shares, and that a change of the tables has alone."""
-    return _number("writing", schema)
+#: ``writing``: shared by all sessions that may write; a change of the tables needs it exclusively. ``migrating``: held
+#: while the tables are changed. ``adding``: held while rows are added. ``package``: held while a package is delivered.
+Purpose: TypeAlias = Literal["writing", "migrating", "adding", "package"]
 
 
-def adding_lock(schema: str) -> int:
-    """Return the lock of whoever adds rows."""
-    return _number("adding", schema)
+def lock_number(purpose: Purpose, schema: str, *parts: str) -> int:
+    """Return the number of a lock.
 
-
-def package_lock(schema: str, package: PackageKey) -> int:
-    """Return the lock of whoever works on a package alone."""
-    return _number("package", schema, package.account, package.order_id, package.invoice_number)
-
-
-def _number(*parts: str) -> int:
-    text = "".join(f"{len(part)}:{part}" for part in ("vtex_tracking", *parts))
+    Args:
+        purpose: What the lock protects.
+        schema: The journal's schema.
+        *parts: Account, order id and invoice number, for a package.
+    """
+    text = "".join(f"{len(part)}:{part}" for part in ("vtex_tracking", purpose, schema, *parts))
     digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
     return int.from_bytes(digest, signed=True)

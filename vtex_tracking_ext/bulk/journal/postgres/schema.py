@@ -1,4 +1,4 @@
-"""The tables of a journal on PostgreSQL: made whole or not at all, told from others, brought up to date."""
+"""The tables of a journal on PostgreSQL: creation in one transaction, recognition, and migrations."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
 
+from vtex_tracking_ext.bulk.journal.entries import OPEN_STATES, STATES
 from vtex_tracking_ext.bulk.journal.interface import JournalError, JournalInUseError, NoJournalError
+from vtex_tracking_ext.bulk.journal.sql import tables_for
 
-from .errors import explaining
-from .locks import writing_lock
+from .errors import translated_errors
+from .locks import lock_number
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -19,46 +21,22 @@ if TYPE_CHECKING:
 #: Version of the tables below, kept in ``meta``.
 SCHEMA_VERSION: Final = 1
 
-#: What leads from a version to the next one; ``MIGRATIONS[1]`` from 1 to 2.
+#: Statements that migrate from a version to the next one; ``MIGRATIONS[1]`` from 1 to 2.
 MIGRATIONS: Final[dict[int, tuple[str, ...]]] = {}
 
-#: As on SQLite. Texts are compared byte by byte (C): the order of a language may change with the system's libraries,
-#: and indexes with it. An entry without event_date is a delivery.
+#: Texts are compared byte by byte (C): a language's collation may change with the system's libraries, which corrupts
+#: indexes.
 TABLES: Final = (
-    'CREATE TABLE meta (name text COLLATE "C" PRIMARY KEY, value text NOT NULL)',
-    """CREATE TABLE sources (
-        id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-        name text COLLATE "C" NOT NULL UNIQUE
-    )""",
-    """CREATE TABLE packages (
-        id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-        account text COLLATE "C" NOT NULL,
-        order_id text COLLATE "C" NOT NULL,
-        invoice_number text COLLATE "C" NOT NULL,
-        UNIQUE (account, order_id, invoice_number)
-    )""",
-    """CREATE TABLE entries (
-        id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-        package bigint NOT NULL REFERENCES packages,
-        key bytea NOT NULL,
-        event_date text,
-        event_city text,
-        event_state text,
-        event_description text,
-        delivered_date text,
-        source bigint NOT NULL REFERENCES sources,
-        line bigint NOT NULL,
-        state text COLLATE "C" NOT NULL CHECK (state IN ('pending', 'in_flight', 'applied', 'refused', 'unknown')),
-        attempts integer NOT NULL DEFAULT 0,
-        status_code integer,
-        receipt text,
-        reason text,
-        added timestamptz NOT NULL,
-        begun timestamptz,
-        settled timestamptz,
-        UNIQUE (package, key)
-    )""",
-    "CREATE INDEX open_entries ON entries (package, id) WHERE state IN ('pending', 'in_flight', 'unknown')",
+    *tables_for(
+        id="bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
+        text='text COLLATE "C"',
+        bytes="bytea",
+        bigint="bigint",
+        time="timestamptz",
+        is_state=f"state IN {STATES}",
+        meta_options="",
+    ),
+    f"CREATE INDEX open_entries ON entries (package, id) WHERE state IN {OPEN_STATES}",
 )
 
 _HOLDERS: Final = """
@@ -73,66 +51,66 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 
 
 def version_of(address: Address, connection: Connection) -> int:
-    """Return the version of the tables, or 0 where there are none.
+    """Return the version of the tables, or 0 if there are none.
 
     Raises:
-        JournalError: There are others, or they cannot be looked at.
+        JournalError: They are another program's, or cannot be read.
     """
-    with explaining(address):
+    with translated_errors(address):
         ((is_there,),) = connection.execute("SELECT to_regclass(%s) IS NOT NULL", (f"{address.schema}.meta",))
         if not is_there:
             return 0
         found = connection.execute("SELECT value FROM meta WHERE name = 'schema_version'").fetchone()
     if found is None or not str(found[0]).isdigit():
         raise JournalError(
-            f"The journal {address.name}: its schema {address.schema} is another program's; name another one "
+            f"The journal {address.name}: its schema {address.schema} belongs to another program; name another schema "
             "(?schema=NAME)."
         )
     return int(found[0])
 
 
 def check_version(address: Address, version: int) -> None:
-    """Refuse tables that are not there, or of another version.
+    """Raise an error unless the tables exist and are of the current version.
 
     Raises:
-        NoJournalError: They are not there.
-        JournalError: They are older or newer.
+        NoJournalError: There are no tables.
+        JournalError: They are of an older or newer version.
     """
     if not version:
-        raise NoJournalError(f"There is no journal {address.name}; a push, or `vtex-tracking migrate`, makes one.")
+        raise NoJournalError(f"There is no journal {address.name}; a push, or `vtex-tracking migrate`, creates it.")
     if version > SCHEMA_VERSION:
         raise JournalError(
-            f"The journal {address.name} is of version {version}, this program knows versions up to {SCHEMA_VERSION}; "
-            "use a newer vtex-tracking, or another journal."
+            f"The journal {address.name} has version {version}, but this program supports versions up to "
+            f"{SCHEMA_VERSION}; use a newer vtex-tracking, or another journal."
         )
     if version < SCHEMA_VERSION:
         raise JournalError(
-            f"The journal {address.name} is of version {version}, this program of version {SCHEMA_VERSION}; "
-            "`vtex-tracking migrate` brings it up to date, when no other run is at work."
+            f"The journal {address.name} has version {version}, but this program needs version {SCHEMA_VERSION}; "
+            "`vtex-tracking migrate` brings it up to date when no other run is active."
         )
 
 
 def migrate(address: Address, connection: Connection, now: dt.datetime | None) -> int:
-    """Make the tables or bring them up to date, in one transaction; two that do it at once are no matter.
+    """Create the tables or bring them up to date, in one transaction; concurrent calls are safe.
 
     Args:
-        address: Where.
-        connection: A connection to it, in no transaction.
+        address: The journal's address.
+        connection: A connection to it, outside of a transaction.
         now: The time, or None for the server's.
 
     Returns:
-        The version that was found: 0 where there was nothing.
+        The version before: 0 if there were no tables.
 
     Raises:
         JournalInUseError: An older journal is being written to.
         JournalError: It is newer than this program, or cannot be changed.
     """
-    with explaining(address), connection.transaction():
-        # Waits for another one who does this; who writes shares another lock, because a push may make the tables too.
-        connection.execute("SELECT pg_advisory_xact_lock(%s)", (writing_lock(f"{address.schema} tables"),))
+    with translated_errors(address), connection.transaction():
+        # Waits for concurrent migrations. Writers share another lock, because a push may create the tables, too.
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", (lock_number("migrating", address.schema),))
         version = version_of(address, connection)
         if not version:
-            _make(address.schema, connection, now)
+            _create(address.schema, connection, now)
         elif version != SCHEMA_VERSION:
             if version > SCHEMA_VERSION:
                 check_version(address, version)
@@ -145,12 +123,12 @@ def migrate(address: Address, connection: Connection, now: dt.datetime | None) -
 
 
 def writers(schema: str, connection: Connection) -> list[str]:
-    """Return who has the journal open to write to it, by their application's name."""
-    return [name for (name,) in connection.execute(_HOLDERS, (writing_lock(schema),))]
+    """Return who has the journal open for writing, by application name."""
+    return [name for (name,) in connection.execute(_HOLDERS, (lock_number("writing", schema),))]
 
 
-def _make(schema: str, connection: Connection, now: dt.datetime | None) -> None:
-    # Looked at first, because CREATE SCHEMA IF NOT EXISTS needs the right to make one even where it is there.
+def _create(schema: str, connection: Connection, now: dt.datetime | None) -> None:
+    # Checked first, because CREATE SCHEMA IF NOT EXISTS needs the privilege even if the schema exists.
     if not connection.execute("SELECT FROM pg_namespace WHERE nspname = %s", (schema,)).rowcount:
         connection.execute(f'CREATE SCHEMA "{schema}"')
     for statement in TABLES:
@@ -163,10 +141,10 @@ def _make(schema: str, connection: Connection, now: dt.datetime | None) -> None:
 
 
 def _refuse_writers(address: Address, connection: Connection) -> None:
-    ((is_alone,),) = connection.execute("SELECT pg_try_advisory_xact_lock(%s)", (writing_lock(address.schema),))
-    if not is_alone:
+    number = lock_number("writing", address.schema)
+    ((is_acquired,),) = connection.execute("SELECT pg_try_advisory_xact_lock(%s)", (number,))
+    if not is_acquired:
         who = "; ".join(writers(address.schema, connection))
         raise JournalInUseError(
-            f"The journal {address.name} is in use ({who}) and cannot be brought up to date meanwhile; wait for their "
-            "end."
+            f"The journal {address.name} is in use ({who}) and cannot be brought up to date; wait until they end."
         )

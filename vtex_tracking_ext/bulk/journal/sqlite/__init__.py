@@ -1,6 +1,6 @@
-"""The journal in an SQLite file: one run at a time writes to it, anybody may look on.
+"""The journal in an SQLite file: one run at a time writes to it, and others can read it meanwhile.
 
-Written with what SQLite 3.24 knows, because systems with a new Python can have an old SQLite (no RETURNING).
+It needs only SQLite 3.24, because systems with a new Python can have an old SQLite (no RETURNING).
 """
 
 from .journal import SqliteJournal

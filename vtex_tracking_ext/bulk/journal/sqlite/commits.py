@@ -1,58 +1,36 @@
-"""Group commit: one SQLite connection that writes for many threads, which share transactions when they come together.
+"""Group commit: one SQLite connection that writes for many threads, which share transactions.
 
-A commit waits for the disk. While one thread waits, the others queue up, and whoever is next commits for all.
+A commit waits for the disk. While one thread waits, the others queue up, and the next one commits for all of them.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from collections import deque
+from concurrent.futures import Future
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from vtex_tracking_ext.bulk.journal.interface import JournalError
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
 T = TypeVar("T")
 
-
-class _Job(Generic[T]):
-    """One thread's piece of work, and what came of it."""
-
-    def __init__(self, work: Callable[[sqlite3.Connection], T]) -> None:
-        self._work = work
-        self._result: T
-        self.error: Exception | None = None
-        self.is_done = False
-
-    def run(self, connection: sqlite3.Connection) -> bool:
-        """Do the work within the open transaction, and tell whether it succeeded; the database's errors are raised."""
-        try:
-            self._result = self._work(connection)
-        except sqlite3.Error:
-            raise
-        except Exception as error:  # noqa: BLE001 - it belongs to the thread whose job this is
-            self.error = error
-        return self.error is None
-
-    def result(self) -> T:
-        """Return what the work returned, or raise what it raised."""
-        if self.error is not None:
-            raise self.error
-        return self._result
+#: One thread's work, and its result.
+_Job: TypeAlias = "tuple[Callable[[sqlite3.Connection], Any], Future[Any]]"
 
 
 class GroupCommit:
-    """Does pieces of work in transactions.
+    """Runs work of several threads in shared transactions.
 
     Args:
         connection: In autocommit mode, and usable from any thread; this object closes it.
-        lock: Held while the connection is used; who reads with it outside of the transactions holds it too.
-        check: Called before each transaction; raises JournalError where it must not be.
-        explain: Says in words what a database error means.
+        lock: Held while the connection is used. Reading with it outside of the transactions takes the lock, too.
+        check: Called before each transaction; raises JournalError to prevent it.
+        describe_error: Describes an error of the database.
     """
 
     def __init__(
@@ -60,81 +38,77 @@ class GroupCommit:
         connection: sqlite3.Connection,
         lock: threading.Lock,
         check: Callable[[], None],
-        explain: Callable[[sqlite3.Error], str],
+        describe_error: Callable[[sqlite3.Error], str],
     ) -> None:
         self._connection = connection
         self._check = check
-        self._explain = explain
-        self._queue: deque[_Job[Any]] = deque()
+        self._describe_error = describe_error
+        self._queue: deque[_Job] = deque()
         self._lock = lock
 
-    def do(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Do ``work`` and return its result when it is committed.
+    def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run ``work`` in a transaction, and return its result once it is committed.
 
-        Where other work of the same transaction fails, ``work`` is undone and done again, so it must act on the
+        If other work of the same transaction fails, ``work`` is rolled back and run again, so it must act on the
         connection alone.
 
         Raises:
-            JournalError: The database failed; the work was undone.
-            Exception: Whatever ``work`` raised; it was undone.
+            JournalError: The database failed; the work was rolled back.
+            Exception: What ``work`` raised; it was rolled back.
         """
-        job = _Job(work)
-        self._queue.append(job)
+        future: Future[T] = Future()
+        self._queue.append((work, future))
         with self._lock:
-            if not job.is_done:
+            if not future.done():
                 jobs = []
-                while self._queue:  # only the holder of the lock takes out, so what is seen can be taken
+                while self._queue:  # only the holder of the lock removes jobs, so the queue cannot become empty
                     jobs.append(self._queue.popleft())
                 self._transact(jobs)
-        return job.result()
-
-    def copy_from(self, source: sqlite3.Connection) -> None:
-        """Replace everything by what another database holds.
-
-        Raises:
-            sqlite3.Error: One of the two failed.
-        """
-        with self._lock:
-            source.backup(self._connection)
+        return future.result()
 
     def close(self) -> None:
-        """Close the connection, after the work that has been begun. Closing twice is no matter."""
+        """Close the connection, after the work that has been begun. Closing is idempotent."""
         with self._lock:
-            self._check = _closed
+            self._check = _raise_closed
             self._connection.close()
 
-    def _transact(self, jobs: Iterable[_Job[Any]]) -> None:
-        left = list(jobs)
+    def _transact(self, jobs: list[_Job]) -> None:
+        """Run all jobs in one transaction, except those that fail."""
+        message = "The journal's transaction was interrupted."
         try:
-            # A failure is rare. To undo that work alone there would have to be a savepoint around each of them.
-            while left and (failed := self._attempt(left)):
-                left.remove(failed)
-        except (sqlite3.Error, JournalError) as error:
-            self._give_up(left, self._explain(error) if isinstance(error, sqlite3.Error) else str(error))
-        except BaseException:  # an interrupt, say: the others must not wait for ever, nor believe that they are done
-            self._give_up(left, "The journal's transaction was interrupted.")
-            raise
-        finally:
-            for job in jobs:
-                job.is_done = True
+            # Failures are rare. Rolling back one job alone would take a savepoint around each of them.
+            while jobs and (failed := self._attempt(jobs)):
+                jobs.remove(failed)
+        except sqlite3.Error as error:
+            message = self._describe_error(error)
+        except JournalError as error:
+            message = str(error)
+        finally:  # after an interrupt, too: no thread may wait forever, or believe that its work was committed
+            with suppress(sqlite3.Error):
+                self._connection.rollback()  # without effect after a commit
+            for _, future in jobs:
+                if not future.done():
+                    future.set_exception(JournalError(message))
 
-    def _attempt(self, jobs: Iterable[_Job[Any]]) -> _Job[Any] | None:
-        """Do all of it in one transaction and return None; or undo all of it, and return the job that failed."""
+    def _attempt(self, jobs: list[_Job]) -> _Job | None:
+        """Run and commit all jobs and return None, or roll back all of them and return the one that failed."""
         self._check()
         self._connection.execute("BEGIN IMMEDIATE")
+        results = []
         for job in jobs:
-            if not job.run(self._connection):
+            try:
+                results.append(job[0](self._connection))
+            except sqlite3.Error:
+                raise
+            except Exception as error:  # noqa: BLE001 - raised in the thread whose job this is
                 self._connection.execute("ROLLBACK")
+                job[1].set_exception(error)
                 return job
         self._connection.execute("COMMIT")
+        for (_, future), result in zip(jobs, results, strict=True):
+            future.set_result(result)
         return None
 
-    def _give_up(self, jobs: Iterable[_Job[Any]], message: str) -> None:
-        with suppress(sqlite3.Error):
-            self._connection.rollback()
-        for job in jobs:
-            job.error = JournalError(message)
 
-
-def _closed() -> None:
+def _raise_closed() -> None:
     raise JournalError("The journal has been closed.")

@@ -1,6 +1,6 @@
-"""The file of a journal: made whole or not at all, told from others without touching them, locked; its errors in words.
+"""The file of a journal: creation, recognition, locking and migrations; its errors as JournalError.
 
-Nothing here opens the journal but SQLite, since closing a file by other means would drop SQLite's locks on it
+Only SQLite opens the journal: closing a file that was opened by other means would drop SQLite's locks on it
 (https://sqlite.org/howtocorrupt.html, 2.2).
 """
 
@@ -9,129 +9,109 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
+from vtex_tracking_ext.bulk.journal.entries import STATES
 from vtex_tracking_ext.bulk.journal.interface import JournalError, JournalInUseError
+from vtex_tracking_ext.bulk.journal.sql import tables_for
 from vtex_tracking_ext.text import visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-#: Marks the file's header, so that another program's database is told from a journal.
+#: Identifies a journal in the file's header.
 APPLICATION_ID: Final = int.from_bytes(b"VTXj")
 
 #: Version of the tables below, kept as SQLite's ``user_version``.
 SCHEMA_VERSION: Final = 2
 
-#: What has something left to do. Compared one by one, because SQLite makes a table in memory of a longer list each time
-#: that an entry is written, which takes more than the writing. (So do tables of version 1, to check a state.)
+#: Index of the open entries. States are compared one by one, because SQLite builds a table in memory of a longer list
+#: each time that an entry is written, which takes longer than writing it. (Tables of version 1 do, to check a state.)
 _OPEN_ENTRIES: Final = """
     CREATE INDEX open_entries ON entries (package) WHERE state <> 'applied' AND state <> 'refused'
 """
 
-#: What leads from a version to the next one; ``MIGRATIONS[1]`` from 1 to 2.
+#: Statements that migrate from a version to the next one; ``MIGRATIONS[1]`` from 1 to 2.
 MIGRATIONS: Final[dict[int, tuple[str, ...]]] = {1: ("DROP INDEX open_entries", _OPEN_ENTRIES)}
 
-#: A key tells its package too; together in one index, new entries stand near each other in it, and the entries of a
-#: package can be found by it. Times are in microseconds since 1970, UTC. An entry without event_date is a delivery.
+#: Times are in microseconds since 1970, UTC.
 SCHEMA: Final = (
-    "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
-    "CREATE TABLE sources (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)",
-    """CREATE TABLE packages (
-        id INTEGER PRIMARY KEY,
-        account TEXT NOT NULL,
-        order_id TEXT NOT NULL,
-        invoice_number TEXT NOT NULL,
-        UNIQUE (account, order_id, invoice_number)
-    )""",
-    """CREATE TABLE entries (
-        id INTEGER PRIMARY KEY,
-        package INTEGER NOT NULL REFERENCES packages,
-        key BLOB NOT NULL,
-        event_date TEXT,
-        event_city TEXT,
-        event_state TEXT,
-        event_description TEXT,
-        delivered_date TEXT,
-        source INTEGER NOT NULL REFERENCES sources,
-        line INTEGER NOT NULL,
-        state TEXT NOT NULL CHECK (
-            state = 'pending' OR state = 'in_flight' OR state = 'applied' OR state = 'refused' OR state = 'unknown'
-        ),
-        attempts INTEGER NOT NULL DEFAULT 0,
-        status_code INTEGER,
-        receipt TEXT,
-        reason TEXT,
-        added INTEGER NOT NULL,
-        begun INTEGER,
-        settled INTEGER,
-        UNIQUE (package, key)
-    )""",
+    *tables_for(
+        id="INTEGER PRIMARY KEY",
+        text="TEXT",
+        bytes="BLOB",
+        bigint="INTEGER",
+        time="INTEGER",
+        is_state=" OR ".join(f"state = '{state}'" for state in STATES),
+        meta_options="WITHOUT ROWID",
+    ),
     _OPEN_ENTRIES,
 )
 
-#: Seconds to wait for another program that locks the file for a moment: a backup, a database browser.
-PATIENCE: Final = 5.0
+#: Seconds to wait for another program that locks the file briefly: a backup, a database browser.
+BUSY_TIMEOUT: Final = 5.0
 
-#: Seconds to wait for the run lock: enough to tell a run from another one that is just finding out.
-LOCK_PATIENCE: Final = 0.5
+#: Seconds to wait for the run lock: long enough for another process that only checks the lock.
+LOCK_TIMEOUT: Final = 0.5
 
-#: Has SQLite open the file in earnest and read the tables' definitions.
-_GLANCE: Final = "SELECT count(*) FROM meta"
+#: Makes SQLite open the file and read the tables' definitions, which it delays until the first query.
+_FIRST_READ: Final = "SELECT count(*) FROM meta"
 
-_MENDING: Final[Mapping[int, str]] = {
+_ADVICE: Final[Mapping[int, str]] = {
     sqlite3.SQLITE_FULL: "the disk is full; free some space and run again",
-    sqlite3.SQLITE_READONLY: "it cannot be written to; allow it, for the folder too, or name a journal elsewhere",
-    sqlite3.SQLITE_PERM: "it cannot be used; allow it, or name a journal elsewhere",
-    sqlite3.SQLITE_CANTOPEN: "it cannot be opened; see that the folder exists and that you may write to both",
-    sqlite3.SQLITE_BUSY: "another program has locked it; end that, a backup or a database browser say, and run again",
-    sqlite3.SQLITE_IOERR: "the disk failed; see that it is there and sound, and run again",
-    sqlite3.SQLITE_NOTADB: "it is no journal; name another file. If it was one, it is damaged: fetch it from a backup",
+    sqlite3.SQLITE_READONLY: "it is read-only; allow writing to it and its folder, or name a journal elsewhere",
+    sqlite3.SQLITE_PERM: "access was denied; allow it, or name a journal elsewhere",
+    sqlite3.SQLITE_CANTOPEN: "it cannot be opened; check that the folder exists and that you may write to both",
+    sqlite3.SQLITE_BUSY: "another program (a backup, a database browser) has locked it; end that and run again",
+    sqlite3.SQLITE_IOERR: "the disk failed; check it and run again",
+    sqlite3.SQLITE_NOTADB: (
+        "it is not a journal; name another file. If it was one, it is damaged: restore it from a backup"
+    ),
     sqlite3.SQLITE_CORRUPT: (
-        "it is damaged; fetch it from a backup. A new one would not know what was sent, and would send it again"
+        "it is damaged; restore it from a backup. A new journal has no history and would send everything again"
     ),
 }
 
 
-def damaged(what: str) -> sqlite3.DatabaseError:
-    """Return the error of contents that make no sense, as SQLite would raise it."""
+def damage(what: str) -> sqlite3.DatabaseError:
+    """Return an error for damage that SQLite did not detect."""
     error = sqlite3.DatabaseError(what)
     error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
     return error
 
 
-def explain(path: Path, error: sqlite3.Error) -> str:
-    """Return what SQLite's error means for the journal at ``path``, and how to mend it."""
-    # What has no code comes from Python's side: text that is not UTF-8, or a connection that has been closed.
+def describe_error(path: Path, error: sqlite3.Error) -> str:
+    """Return a message for an error of SQLite, with advice."""
+    # Python's own errors have no code: text that is not UTF-8, or a closed connection.
     otherwise = sqlite3.SQLITE_CORRUPT if isinstance(error, sqlite3.OperationalError) else sqlite3.SQLITE_OK
     code = getattr(error, "sqlite_errorcode", otherwise) & 0xFF  # the low byte of an extended code is the kind
-    mending = _MENDING.get(code, "it cannot be used")
-    return f"The journal file {visible(str(path))}: {mending} ({visible(str(error))})."
+    advice = _ADVICE.get(code, "it cannot be used")
+    return f"The journal file {visible(str(path))}: {advice} ({visible(str(error))})."
 
 
 @contextmanager
-def explaining(path: Path) -> Iterator[None]:
+def translated_errors(path: Path) -> Iterator[None]:
     """Turn errors of SQLite and of the operating system into JournalError."""
     try:
         yield
     except sqlite3.Error as error:
-        raise JournalError(explain(path, error)) from None
-    except UnicodeDecodeError as error:  # of a message that quotes what is damaged
-        raise JournalError(explain(path, damaged(str(error)))) from None
+        raise JournalError(describe_error(path, error)) from None
+    except UnicodeDecodeError as error:  # in a message that quotes damaged data
+        raise JournalError(describe_error(path, damage(str(error)))) from None
     except OSError as error:
-        message = f"The journal file {visible(str(path))}: {error.strerror}; mend that, or name a journal elsewhere."
+        message = f"The journal file {visible(str(path))}: {error.strerror}; fix that, or name a journal elsewhere."
         raise JournalError(message) from None
 
 
 def is_journal(path: Path) -> bool:
-    """Tell whether there is a journal at ``path``; False: nothing, or an empty file. Leaves everything as it is.
+    """Return whether there is a journal at ``path``, and not just nothing or an empty file. Changes nothing.
 
     Raises:
-        JournalError: There is something else, or a newer journal, or no such folder.
+        JournalError: There is something else, or a newer journal, or the folder does not exist.
     """
-    with explaining(path):
+    with translated_errors(path):
         try:
             status = path.stat()
         except FileNotFoundError:
@@ -141,23 +121,23 @@ def is_journal(path: Path) -> bool:
         raise JournalError(f"{visible(str(path))} is not a file; name another place for the journal.")
     if not status.st_size:
         return False
-    # "immutable" reads the file alone: no lock, no recovery, no further file made beside it. "writable_schema" lets
-    # it take a file that is shorter than its header says: what is missing may stand in the log of a killed run.
-    with explaining(path), closing(_connect(path, "mode=ro&immutable=1")) as connection:
+    # "immutable" reads only the file: no lock, no recovery, no other file created. "writable_schema" accepts a file
+    # that is shorter than its header says: the rest may be in the log of a killed run.
+    with translated_errors(path), closing(_connect(path, "mode=ro&immutable=1")) as connection:
         connection.execute("PRAGMA writable_schema = ON")
-        application_id = _number(connection, "PRAGMA application_id")
-        version = _number(connection, "PRAGMA user_version")
+        application_id = _fetch_int(connection, "PRAGMA application_id")
+        version = _fetch_int(connection, "PRAGMA user_version")
     if application_id != APPLICATION_ID:
-        raise JournalError(f"The journal file {visible(str(path))}: it is no journal; name another file.")
+        raise JournalError(f"The journal file {visible(str(path))}: it is not a journal; name another file.")
     _refuse_newer(path, version)
     return True
 
 
-def make(path: Path, created: str) -> None:
-    """Make an empty journal, readable by its owner alone because it names orders. It appears whole or not at all."""
+def create(path: Path, created: str) -> None:
+    """Create an empty journal atomically, readable only by its owner because it names orders."""
     fresh = path.with_name(f"{path.name}-new")
-    with explaining(path):
-        fresh.unlink(missing_ok=True)  # of a process that was killed right here
+    with translated_errors(path):
+        fresh.unlink(missing_ok=True)  # left by a process that was killed here
         os.close(os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         with closing(_connect(fresh, "mode=rw")) as connection:
             connection.execute("PRAGMA journal_mode = MEMORY")
@@ -170,21 +150,16 @@ def make(path: Path, created: str) -> None:
             connection.execute("COMMIT")
             connection.execute("PRAGMA journal_mode = WAL")
         fresh.replace(path)
-        _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Put a folder's list of names on disk, where the system can."""
-    with suppress(OSError):  # Windows cannot open folders; some network file systems cannot do it
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        with suppress(OSError):  # Windows cannot open folders; some network file systems cannot sync them
+            folder = os.open(path.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
 
 
 def open_to_write(path: Path, *, is_durable: bool = True) -> sqlite3.Connection:
-    """Open a journal that is there, bring its tables up to date, and return a connection for any thread.
+    """Open an existing journal, bring its tables up to date, and return a connection for any thread.
 
     Args:
         path: The journal.
@@ -193,85 +168,83 @@ def open_to_write(path: Path, *, is_durable: bool = True) -> sqlite3.Connection:
     Raises:
         JournalError: It cannot be used.
     """
-    with explaining(path):
-        connection = _connect(path, "mode=rw")
-        try:
-            connection.execute(f"PRAGMA synchronous = {'FULL' if is_durable else 'OFF'}")
-            _number(connection, _GLANCE)
-            _migrate(path, connection)
-        except BaseException:
-            connection.close()
-            raise
-        return connection
+    with translated_errors(path), ExitStack() as stack:
+        connection = stack.enter_context(closing(_connect(path, "mode=rw")))
+        connection.execute(f"PRAGMA synchronous = {'FULL' if is_durable else 'OFF'}")
+        _fetch_int(connection, _FIRST_READ)
+        _migrate(path, connection)
+        stack.pop_all()
+    return connection
 
 
 def open_to_read(path: Path) -> sqlite3.Connection:
-    """Open a journal that is there to look at, and return a connection for any thread.
+    """Open an existing journal for reading, and return a connection for any thread.
 
     Raises:
         JournalError: It cannot be used, or is of an older version.
     """
-    with explaining(path):
+    with translated_errors(path):
         try:
-            connection = _open_to_read(path, "mode=rw")  # so that whoever closes it last can tidy up
+            connection = _open_to_read(path, "mode=rw")  # so that the last connection to close it can clean up
         except sqlite3.OperationalError as error:
             cannot_write = error.sqlite_errorcode & 0xFF in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
             log = path.with_name(f"{path.name}-wal")
             if not cannot_write or (log.exists() and log.stat().st_size):
                 raise
-            connection = _open_to_read(path, "mode=ro&immutable=1")  # a read-only folder: nobody else writes either
-        version = _number(connection, "PRAGMA user_version")
+            connection = _open_to_read(
+                path, "mode=ro&immutable=1"
+            )  # a read-only folder: no other process can write either
+        version = _fetch_int(connection, "PRAGMA user_version")
         if version != SCHEMA_VERSION:
             connection.close()
             _refuse_newer(path, version)
             raise JournalError(
-                f"The journal {visible(str(path))} is of version {version}, this program reads version "
+                f"The journal {visible(str(path))} has version {version}, but this program reads version "
                 f"{SCHEMA_VERSION}; a push with this program brings it up to date."
             )
         return connection
 
 
 def _open_to_read(path: Path, mode: str) -> sqlite3.Connection:
-    connection = _connect(path, mode)
-    try:
+    with ExitStack() as stack:
+        connection = stack.enter_context(closing(_connect(path, mode)))
         connection.execute("PRAGMA query_only = ON")
-        _number(connection, _GLANCE)
-    except BaseException:
-        connection.close()
-        raise
+        _fetch_int(connection, _FIRST_READ)
+        stack.pop_all()
     return connection
 
 
-def take_lock(path: Path, holder: Callable[[], str]) -> sqlite3.Connection:
-    """Take the right to write to a journal; it lasts until the connection is closed or the process dies.
+def acquire_lock(path: Path, holder: Callable[[], str]) -> sqlite3.Connection:
+    """Acquire the run lock of a journal. It lasts until the connection is closed or the process ends.
 
-    The lock is SQLite's on an empty file beside the journal. That file stays: removing it would let two in.
+    The lock is SQLite's on an empty file beside the journal. That file stays: if it were removed, two runs could each
+    lock a file of that name.
 
     Args:
         path: The journal.
-        holder: Tells who has the lock, or nothing, if somebody has.
+        holder: Returns the current holder for the error message, or an empty text.
 
     Raises:
-        JournalInUseError: Somebody has the lock.
+        JournalInUseError: Another run has the lock.
         JournalError: The lock file cannot be used.
     """
-    with explaining(lock_path(path)):
-        connection = _connect(lock_path(path), "mode=rwc", LOCK_PATIENCE)
+    with translated_errors(lock_path(path)):
+        connection = _connect(lock_path(path), "mode=rwc", LOCK_TIMEOUT)
         try:
-            connection.execute("PRAGMA journal_mode = MEMORY")  # no further file for a lock that writes nothing
+            connection.execute("PRAGMA journal_mode = MEMORY")  # no other file for a lock that writes nothing
             connection.execute("BEGIN EXCLUSIVE")
         except BaseException as error:
             connection.close()
             if getattr(error, "sqlite_errorcode", None) != sqlite3.SQLITE_BUSY:
                 raise
             raise JournalInUseError(
-                f"The journal {visible(str(path))} is in use by another run{holder()}; wait for its end, or end it."
+                f"The journal {visible(str(path))} is in use by another run{holder()}; wait until it ends, or end it."
             ) from None
         return connection
 
 
 def is_locked(path: Path) -> bool:
-    """Tell whether somebody has the right to write to a journal, without taking it or making a file.
+    """Return whether a run has the lock of a journal, without acquiring it or creating a file.
 
     Raises:
         JournalError: The lock file cannot be used.
@@ -279,9 +252,9 @@ def is_locked(path: Path) -> bool:
     lock = lock_path(path)
     if not lock.exists():
         return False
-    with explaining(lock), closing(_connect(lock, "mode=ro", 0)) as connection:
+    with translated_errors(lock), closing(_connect(lock, "mode=ro", 0)) as connection:
         try:
-            _number(connection, "PRAGMA schema_version")
+            _fetch_int(connection, "PRAGMA schema_version")
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
                 raise
@@ -294,51 +267,53 @@ def lock_path(path: Path) -> Path:
     return path.with_name(f"{path.name}-lock")
 
 
-class Whereabouts:
-    """Sees whether open files still stand where they stood: SQLite would go on writing to a deleted one."""
+def file_guard(*paths: Path) -> Callable[[], None]:
+    """Return a check that raises JournalError if one of the files was moved, replaced or deleted since this call.
 
-    def __init__(self, *paths: Path) -> None:
-        self._found = {str(path): self._identity(str(path)) for path in paths}
+    SQLite would go on writing to a deleted file.
+    """
+    identities = {str(path): _identity(str(path)) for path in paths}
 
-    def check(self) -> None:
-        """Raise JournalError if one of the files was moved, replaced or deleted."""
-        for path, identity in self._found.items():
-            if self._identity(path) != identity:
+    def check() -> None:
+        for path, identity in identities.items():
+            if _identity(path) != identity:
                 raise JournalError(
                     f"{visible(path)} was moved or deleted during the run; put it back where it was and run again."
                 )
 
-    @staticmethod
-    def _identity(path: str) -> tuple[int, int] | None:
-        try:
-            status = os.stat(path)  # noqa: PTH116 - before each transaction, and quicker
-        except OSError:
-            return None
-        return status.st_dev, status.st_ino
+    return check
 
 
-def _connect(path: Path, mode: str, patience: float = PATIENCE) -> sqlite3.Connection:
-    # One thread at a time uses it, but not always the same one. No transaction begins by itself.
+def _identity(path: str) -> tuple[int, int] | None:
+    try:
+        status = os.stat(path)  # noqa: PTH116 - before each transaction, and faster
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _connect(path: Path, mode: str, timeout: float = BUSY_TIMEOUT) -> sqlite3.Connection:
+    # One thread at a time uses it, not always the same one. Transactions are begun explicitly.
     uri = f"{path.as_uri()}?{mode}"
-    return sqlite3.connect(uri, uri=True, timeout=patience, isolation_level=None, check_same_thread=False)
+    return sqlite3.connect(uri, uri=True, timeout=timeout, isolation_level=None, check_same_thread=False)
 
 
-def _number(connection: sqlite3.Connection, sql: str) -> int:
+def _fetch_int(connection: sqlite3.Connection, sql: str) -> int:
     return int(connection.execute(sql).fetchone()[0])
 
 
 def _refuse_newer(path: Path, version: int) -> None:
     if version > SCHEMA_VERSION:
         raise JournalError(
-            f"The journal {visible(str(path))} is of version {version}, this program knows versions up to "
+            f"The journal {visible(str(path))} has version {version}, but this program supports versions up to "
             f"{SCHEMA_VERSION}; use a newer vtex-tracking, or another journal."
         )
 
 
 def _migrate(path: Path, connection: sqlite3.Connection) -> None:
-    """Bring the tables up to date, a version a transaction."""
-    version = _number(connection, "PRAGMA user_version")
-    _refuse_newer(path, version)  # once more: what is not yet in the main file was not seen by is_journal
+    """Bring the tables up to date, one transaction for each version."""
+    version = _fetch_int(connection, "PRAGMA user_version")
+    _refuse_newer(path, version)  # again: is_journal did not see what is only in the log
     for number in range(version, SCHEMA_VERSION):
         connection.execute("BEGIN IMMEDIATE")
         for statement in MIGRATIONS[number]:

@@ -1,4 +1,4 @@
-"""Looking up many rows by few statements, because a statement costs more than a row."""
+"""Selecting many records with few statements, because a statement costs more than a record."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
 
-#: Values that are given to one statement at most: older SQLite takes 999.
+#: Parameters of one statement at most: older SQLite versions accept 999.
 MAX_PARAMETERS: Final = 900
 
 
 def select_many(
-    connection: sqlite3.Connection, sql: str, wanted: Sequence[int] | Sequence[tuple[Any, ...]]
+    connection: sqlite3.Connection, sql: str, wanted: Sequence[int | str] | Sequence[tuple[Any, ...]]
 ) -> list[tuple[Any, ...]]:
-    """Return what a query finds for each of these values, or rows of values.
+    """Return the records of a query for each of these values, or rows of values.
 
     Args:
-        connection: Where to look.
-        sql: The query, with ``{}`` where the values go: ``?, ?``, or rows of them, ``(?, ?), (?, ?)``.
+        connection: The database.
+        sql: The query, with ``{}`` for the values: ``?, ?``, or rows of them, ``(?, ?), (?, ?)``.
         wanted: The values; all rows have the same length.
     """
     found: list[tuple[Any, ...]] = []

@@ -1,0 +1,105 @@
+"""Adding a batch of rows to a journal within one transaction."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any
+
+from vtex_tracking_ext.bulk.input.rows import Place
+
+from .classify import Existing, classify_rows
+from .entries import drafts_from_row
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+
+    from vtex_tracking_ext.bulk.input.rows import Row
+
+    from .entries import Added, Draft, PackageKey
+
+
+class RowWriter(ABC):
+    """Adds rows within one transaction, with a few statements for all of them."""
+
+    def __init__(self) -> None:
+        self._packages: dict[PackageKey, int] = {}
+        self._ids: dict[bytes, int] = {}
+        self._existing: dict[bytes, Existing] = {}
+
+    def add(self, rows: Iterable[Row], account: str) -> list[Added]:
+        """Add rows except those that contradict, and return what each meant."""
+        pairs = [(row, drafts_from_row(row, account)) for row in rows]
+        drafts = [draft for _, drafts in pairs for draft in drafts]
+        self._find_packages(draft.package for draft in drafts)
+        known = {draft.key: (id_, draft.key) for draft in drafts if (id_ := self._packages.get(draft.package))}
+        if known:
+            self._read_existing(self._select_existing([*known.values()]))
+        classified = classify_rows(pairs, self._existing)
+        locked: set[bytes] = set()
+        while not classified.renewed.keys() <= locked:
+            locked |= classified.renewed.keys()
+            self._read_existing(self._lock([self._ids[key] for key in locked]))
+            classified = classify_rows(pairs, self._existing)
+        if classified.new:
+            self._insert(self._columns(classified.new.values()))
+        if classified.renewed:
+            self._renew(self._columns(classified.renewed.values()), [self._ids[key] for key in classified.renewed])
+        return classified.added
+
+    def _find_packages(self, packages: Iterable[PackageKey]) -> None:
+        self._packages |= self._select_packages([*dict.fromkeys(packages)])
+
+    def _read_existing(self, records: Iterable[tuple[Any, ...]]) -> None:
+        for key, id_, state, delivered_date, source, line in records:
+            self._ids[key] = id_
+            self._existing[key] = Existing(state, delivered_date, Place(source, line))
+
+    def _columns(self, drafts: Collection[Draft]) -> list[tuple[Any, ...]]:
+        """Return the columns that rows determine; packages and sources that do not exist are inserted."""
+        missing = [key for key in dict.fromkeys(draft.package for draft in drafts) if key not in self._packages]
+        if missing:
+            self._insert_packages(missing)
+            self._find_packages(missing)
+        files = dict.fromkeys(draft.place.source for draft in drafts)
+        names = {name: name.encode("utf-8", "backslashreplace").decode() for name in files}  # it can be of any bytes
+        sources = self._insert_sources([*names.values()])
+        return [
+            (
+                self._packages[draft.package],
+                draft.key,
+                *((None,) * 4 if (e := draft.event) is None else (str(e.date), e.city, e.state, e.description)),
+                draft.delivered_date,
+                sources[names[draft.place.source]],
+                draft.place.line,
+            )
+            for draft in drafts
+        ]
+
+    @abstractmethod
+    def _select_packages(self, packages: Sequence[PackageKey]) -> dict[PackageKey, int]:
+        """Return the ids of those packages that exist."""
+
+    @abstractmethod
+    def _insert_packages(self, packages: Sequence[PackageKey]) -> None:
+        """Insert packages that do not exist."""
+
+    @abstractmethod
+    def _insert_sources(self, names: Sequence[str]) -> dict[str, int]:
+        """Return the ids of sources; those that do not exist are inserted."""
+
+    @abstractmethod
+    def _select_existing(self, keys: Sequence[tuple[int, bytes]]) -> Iterable[tuple[Any, ...]]:
+        """Return key, id, state, delivered date, source and line of the entries of these packages with these keys."""
+
+    def _lock(self, ids: Sequence[int]) -> Iterable[tuple[Any, ...]]:
+        """Lock entries against other writers and read them again, as :meth:`_select_existing` does."""
+        del ids
+        return ()
+
+    @abstractmethod
+    def _insert(self, columns: Sequence[tuple[Any, ...]]) -> None:
+        """Insert entries."""
+
+    @abstractmethod
+    def _renew(self, columns: Sequence[tuple[Any, ...]], ids: Sequence[int]) -> None:
+        """Update entries, and make them pending."""

@@ -1,0 +1,167 @@
+"""What SQLite and PostgreSQL share: tables, SELECT statements, and the entry that a record becomes. Pure."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from attrs import frozen
+
+from vtex_tracking_ext.bulk.input.rows import Place
+from vtex_tracking_ext.events import TrackingEvent
+
+from .entries import STATES, Entry, PackageKey
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Callable, Mapping
+
+    from .entries import State
+
+#: Entries, or packages, that one statement reads at most.
+PAGE: Final = 500
+
+#: The tables, with placeholders for what each database writes in its own way; see :func:`tables_for`. Together with the
+#: package in one index, the keys of new entries are close to each other, and the entries of a package can be found by
+#: it. An entry without event_date is a delivery.
+_TABLES: Final = (
+    "CREATE TABLE meta (name {text} PRIMARY KEY, value TEXT NOT NULL) {meta_options}",
+    "CREATE TABLE sources (id {id}, name {text} NOT NULL UNIQUE)",
+    """CREATE TABLE packages (
+        id {id},
+        account {text} NOT NULL,
+        order_id {text} NOT NULL,
+        invoice_number {text} NOT NULL,
+        UNIQUE (account, order_id, invoice_number)
+    )""",
+    """CREATE TABLE entries (
+        id {id},
+        package {bigint} NOT NULL REFERENCES packages,
+        key {bytes} NOT NULL,
+        event_date TEXT,
+        event_city TEXT,
+        event_state TEXT,
+        event_description TEXT,
+        delivered_date TEXT,
+        source {bigint} NOT NULL REFERENCES sources,
+        line {bigint} NOT NULL,
+        state {text} NOT NULL CHECK ({is_state}),
+        attempts INTEGER NOT NULL DEFAULT 0,
+        status_code INTEGER,
+        receipt TEXT,
+        reason TEXT,
+        added {time} NOT NULL,
+        begun {time},
+        settled {time},
+        UNIQUE (package, key)
+    )""",
+)
+
+#: The columns of an entry for :func:`entry_from_record`.
+ENTRY_COLUMNS: Final = """
+    e.id, p.account, p.order_id, p.invoice_number, e.event_date, e.event_description, e.event_city, e.event_state,
+    e.delivered_date, s.name, e.line, e.state, e.attempts, e.status_code, e.receipt, e.reason, e.added, e.begun,
+    e.settled
+"""
+ENTRIES: Final = (
+    f"SELECT {ENTRY_COLUMNS} FROM entries e JOIN packages p ON p.id = e.package JOIN sources s ON s.id = e.source"  # noqa: S608
+)
+COUNTS: Final = """
+    SELECT p.account, e.state, count(*) FROM entries e JOIN packages p ON p.id = e.package
+    GROUP BY p.account, e.state ORDER BY p.account, e.state
+"""
+
+#: True for every account where none is given. No index serves it: what matters is the order of the pages.
+OF_ACCOUNT: Final = "coalesce(p.account = :account, TRUE)"
+
+_OF_PACKAGE: Final = """e.package = (
+    SELECT id FROM packages WHERE account = :account AND order_id = :order_id AND invoice_number = :invoice_number
+)"""
+_BACKLOGS: Final = """
+    SELECT events, deliveries, in_doubt, count(*) FROM (
+        SELECT
+            count(CASE WHEN e.state = 'pending' AND e.event_date IS NOT NULL THEN 1 END) AS events,
+            count(CASE WHEN e.state = 'pending' AND e.event_date IS NULL THEN 1 END) AS deliveries,
+            count(CASE WHEN e.state <> 'pending' THEN 1 END) AS in_doubt
+        FROM entries e {join} packages p ON p.id = e.package
+        WHERE {is_open} AND p.account = :account
+        GROUP BY e.package
+    ) AS backlogs
+    GROUP BY events, deliveries, in_doubt
+"""
+_STATES: Final[Mapping[str, State]] = {state: state for state in STATES}
+
+
+def tables_for(**placeholders: str) -> tuple[str, ...]:
+    """Return the statements that create the tables in a database."""
+    return tuple(statement.format(**placeholders) for statement in _TABLES)
+
+
+@frozen
+class Queries:
+    """What a :class:`~.interface.JournalReader` asks its database, each a page after the id ``last``."""
+
+    entries: str
+    entries_of_package: str
+    open_entries_of_package: str
+    open_packages: str
+    backlogs: str
+
+
+def queries_for(open_packages: str, is_open: str, in_states: str, join: str, parameter: str) -> Queries:
+    """Return the queries in the dialect of a database.
+
+    Args:
+        open_packages: Ids and keys of the packages with open entries; how to use the index differs too much.
+        is_open: The condition of the index of open entries, word for word: otherwise the index is not used.
+        in_states: The condition that the state of an entry ``e`` is among ``:states``.
+        join: How the entries are joined to their packages, entries first.
+        parameter: How the database writes the parameter that :func:`re.sub` calls group 1.
+    """
+    page = f"AND {in_states} AND e.id > :last ORDER BY e.id LIMIT {PAGE}"
+    statements = (
+        f"{ENTRIES} WHERE {OF_ACCOUNT} {page}",
+        f"{ENTRIES} WHERE {_OF_PACKAGE} {page}",
+        f"{ENTRIES} WHERE {_OF_PACKAGE} AND {is_open} {page}",
+        open_packages,
+        _BACKLOGS.format(join=join, is_open=is_open),
+    )
+    return Queries(*(re.sub(r":(\w+)", parameter, statement) for statement in statements))
+
+
+def state_from_text(text: str) -> State:
+    """Return a state as it is stored.
+
+    Raises:
+        ValueError: There is no such state.
+    """
+    state = _STATES.get(text)
+    if state is None:
+        raise ValueError(f"no such state: {text!r}")
+    return state
+
+
+def entry_from_record(record: tuple[Any, ...], to_utc: Callable[[Any], dt.datetime]) -> Entry:
+    """Return the entry in a record of :data:`ENTRY_COLUMNS`.
+
+    Args:
+        record: The record.
+        to_utc: Converts a time from how the database stores it.
+    """
+    id_, account, order_id, invoice_number, date, description, city, event_state, *rest = record
+    delivered_date, source, line, state, attempts, status_code, receipt, reason, added, begun, settled = rest
+    return Entry(
+        id=id_,
+        package=PackageKey(account, order_id, invoice_number),
+        event=None if date is None else TrackingEvent(date, description, city, event_state),
+        delivered_date=delivered_date,
+        place=Place(source, line),
+        state=state_from_text(state),
+        attempts=attempts,
+        status_code=status_code,
+        receipt=receipt,
+        reason=reason or "",
+        added=to_utc(added),
+        begun=None if begun is None else to_utc(begun),
+        settled=None if settled is None else to_utc(settled),
+    )

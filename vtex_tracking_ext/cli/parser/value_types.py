@@ -1,0 +1,78 @@
+"""What converts an option's text to its value."""
+
+from __future__ import annotations
+
+import argparse
+
+from vtex_tracking_ext.config.defaults import MAX_CONCURRENCY
+
+
+def positive(text: str) -> int:
+    """Return a whole number of at least 1."""
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return int(text)
+
+
+def concurrency(text: str) -> int:
+    """Return a number of packages to send at once."""
+    number = positive(text)
+    if number > MAX_CONCURRENCY:
+        raise argparse.ArgumentTypeError(f"{number} is more than the maximum, {MAX_CONCURRENCY}")
+    return number
+
+
+def seconds(text: str) -> float:
+    """Return a number of seconds, at most a day."""
+    return _number(text, 0, 86_400, "number of seconds")
+
+
+def timeout(text: str) -> float:
+    """Return a number of seconds above 0."""
+    value = seconds(text)
+    if value == 0:
+        raise argparse.ArgumentTypeError("timeout must be greater than 0")
+    return value
+
+
+def rate(text: str) -> float:
+    """Return a number of calls a second."""
+    return _number(text, 0.01, 1000, "number of calls a second")
+
+
+def non_empty(text: str) -> str:
+    """Return a text that is not empty: an empty one, from a variable that is not set, must not count as absent."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("it is empty; give a value, or leave the option out")
+    return text
+
+
+def port(text: str) -> int:
+    """Return a TCP port; 0 lets the system choose."""
+    if not (text.isascii() and text.isdigit() and int(text) <= 65_535):  # noqa: PLR2004 - the last port
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port from 0 to 65535")
+    return int(text)
+
+
+def address(text: str) -> tuple[str, int]:
+    """Return host and port of [HOST:]PORT."""
+    host, _, number = text.rpartition(":")
+    return host or "127.0.0.1", port(number)
+
+
+def column_mapping(text: str) -> tuple[str, str]:
+    """Return the column and the field of COLUMN=FIELD."""
+    name, equals, field = text.rpartition("=")
+    if not equals or not name.strip() or not field.strip():
+        raise argparse.ArgumentTypeError(f"{text!r} is not COLUMN=FIELD, such as 'Data do evento=date'")
+    return name, field
+
+
+def _number(text: str, lowest: float, highest: float, what: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not lowest <= value <= highest:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a {what} from {lowest} to {highest}")
+    return value
