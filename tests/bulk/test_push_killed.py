@@ -135,7 +135,7 @@ def test_interrupted_push_finishes_calls_in_progress(begin: Callable[..., Trial]
     trial = begin(40, 0, refusals=False)
     ended = trial.command("push", trial.file, act=Child.interrupt, at=5)
     assert ended.status == 130
-    assert "the next push settles them" in ended.out
+    assert "Interrupt again to exit at once" in ended.out
     found = trial.look(is_over=False)
     assert found.states["in_flight"] == found.states["unknown"] == 0
     assert found.states["applied"]

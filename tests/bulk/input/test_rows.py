@@ -345,8 +345,11 @@ def test_unknown_extension_is_refused(tmp_path: Path, name: str) -> None:
             '{"order_id": "1-01", "invoice_number": "1", "date": [[]]}',
             "column date: a list or an object is not a string",
         ),
-        ('{"order_id": "1-01", "orderId": "1-01", "invoice_number": "1"}', "column order_id: given twice"),
-        ('{"order_id": "1-01", "order_id": "2-01", "invoice_number": "1"}', "column order_id: given twice; remove one"),
+        ('{"order_id": "1-01", "orderId": "1-01", "invoice_number": "1"}', "column order_id: appears twice"),
+        (
+            '{"order_id": "1-01", "order_id": "2-01", "invoice_number": "1"}',
+            "column order_id: appears twice; remove one",
+        ),
         ('{"order_id": "1-01", "invoice_number": "1", "x\\n": 1}', r"column x\n: unknown; known columns: order_id"),
     ],
 )

@@ -37,7 +37,7 @@ def csv_rows(
     """Yield the rows of a CSV file, or their problems.
 
     The delimiter is the one with which most columns of the header are known. Blank lines are skipped but counted; a row
-    over several lines stands at its first one.
+    over several lines is located at its first one.
 
     Args:
         source: The file.
@@ -82,7 +82,7 @@ def check_cells(
 
     Args:
         header: The table's header.
-        place: Where the row stands.
+        place: The location of the row.
         cells: Its cells.
         faults: What is known to be wrong with them.
         now: The current time, aware.
@@ -130,7 +130,7 @@ def json_rows(
             try:
                 document = parse_object(line)
             except DuplicateKeyError as error:
-                yield RowProblem(place, visible(str(error), 60), "given twice; remove one", raw)
+                yield RowProblem(place, visible(str(error), 60), "appears twice; remove one", raw)
             except ValueError as error:
                 yield RowProblem(place, "", f"{visible(str(error), 80)}; one JSON object a line is expected", raw)
             else:
@@ -172,7 +172,7 @@ def check_object(
     """Return the row that a JSON object makes, or its problems.
 
     Args:
-        place: Where the row stands.
+        place: The location of the row.
         document: The object.
         raw: The row as it stood in its file.
         columns: The names that its keys may have.
@@ -187,7 +187,7 @@ def check_object(
         if field is None:
             faults.append((visible(key, 60), f"unknown; known columns: {', '.join(COLUMNS)}"))
         elif field in values:
-            faults.append((field, "given twice; remove one"))
+            faults.append((field, "appears twice; remove one"))
         elif value is None or isinstance(value, bool if field == "is_delivered" else str):
             values[field] = value
         else:

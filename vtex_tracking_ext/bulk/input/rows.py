@@ -1,4 +1,4 @@
-"""A row of input: where it stands, what it holds, and what is wrong with it. Values, and the check that makes them."""
+"""Rows, their locations and their problems; the check that turns values into a row or its problems. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Format = Literal["csv", "jsonl", "xlsx"]
 Encoding = Literal["utf-8", "utf-8-sig", "windows-1252"]
 
-#: A column, and what is wrong with its value as the format writes it, such as a number where text is expected.
+#: A column, and a problem of its value that the format shows, such as a number where text is expected.
 Fault: TypeAlias = tuple[str, str]
 
 _FLAGS: Final = {
@@ -33,7 +33,7 @@ class InputFileError(VtexTrackingError):
 
 @frozen
 class Place:
-    """Where a row stands: the file as it was named, and the line (1 is the first); of a sheet, its row number."""
+    """The location of a row: the file as it was named, and the line from 1 up; in a sheet, the row number."""
 
     source: str
     line: int
@@ -79,7 +79,7 @@ class Row:
     """A row that can be sent.
 
     Attributes:
-        place: Where it stands.
+        place: The location of the row.
         account: The value of its account column, or empty.
         order_id: Order id.
         invoice_number: Invoice number of the package.
@@ -109,7 +109,7 @@ class RowProblem:
     """One reason why a row cannot be sent.
 
     Attributes:
-        place: Where the row stands.
+        place: The location of the row.
         column: The column at fault, or empty for the row as a whole.
         message: What is wrong, and how to correct it.
         raw: The row as it stood in its file, for a rejects file; None where it came from no file. Not compared.
@@ -135,7 +135,7 @@ def check_row(
     """Return the row that values make, or all of its problems.
 
     Args:
-        place: Where the row stands.
+        place: The location of the row.
         values: One for each of :data:`~vtex_tracking_ext.bulk.input.columns.COLUMNS`, in their order: text, None, or
             a bool.
         raw: The row as it stood in its file.
