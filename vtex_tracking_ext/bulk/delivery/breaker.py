@@ -99,13 +99,14 @@ class Breaker:
             return
         if isinstance(error, _ENDS):
             self.reason = str(error)
-        elif started >= self.paused_since:
-            if isinstance(error, OutcomeUnknownError | ReadFailedError):
-                self._unknown(now, error)
-            elif error is None or isinstance(error, RefusedError):  # others never reached VTEX
-                self._answered()
+        elif started < self.paused_since:
+            return
+        elif isinstance(error, OutcomeUnknownError | ReadFailedError):
+            self._record_unknown(now, error)
+        elif error is None or isinstance(error, RefusedError):  # other errors never reached VTEX
+            self._record_answer()
 
-    def _answered(self) -> None:
+    def _record_answer(self) -> None:
         if self.paused:
             self.paused = False
             self.strain = (self.max_unknown - 1) * ANSWERS_PER_UNKNOWN  # the next unknown outcome pauses it again
@@ -114,7 +115,7 @@ class Breaker:
             if not self.strain:
                 self.pauses = 0
 
-    def _unknown(self, now: float, error: OutcomeUnknownError | ReadFailedError) -> None:
+    def _record_unknown(self, now: float, error: OutcomeUnknownError | ReadFailedError) -> None:
         self.strain += ANSWERS_PER_UNKNOWN
         if self.strain < self.max_unknown * ANSWERS_PER_UNKNOWN:
             return

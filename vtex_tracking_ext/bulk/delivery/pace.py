@@ -295,9 +295,8 @@ class Pace:
             now, before = self._clock(), self._paused_until()
             started = self._started(now)
             if isinstance(error, RateLimitedError):
-                reason = ""
-                if not self._throttle.record_rate_limited(now, started, error.retry_after):
-                    reason = f"the account stays over its limit, even after pauses: {error}"
+                goes_on = self._throttle.record_rate_limited(now, started, error.retry_after)
+                reason = "" if goes_on else f"the account stays over its limit, even after pauses: {error}"
             else:
                 if error is None or isinstance(error, RefusedError):  # a refused call was within the limit, too
                     self._throttle.record_accepted(now)

@@ -243,11 +243,7 @@ class Journal(JournalReader):
         Raises:
             WrongStateError: One of them is not in flight.
         """
-        change = self._change("in_flight", state, reason) | {
-            "status_code": status_code,
-            "receipt": receipt and visible(receipt, RECEIPT_LENGTH),
-        }
-        self._move_all(sorted(set(ids)), change)
+        self._move_all(sorted(set(ids)), self._change("in_flight", state, reason, status_code, receipt))
 
     def resolve(self, selection: Selection, state: Resolution, reason: str = "") -> int:
         """Record what unknown outcomes turned out to be, and return how many there were.
@@ -294,13 +290,15 @@ class Journal(JournalReader):
     def _now(self) -> Any:
         """Return the current time as the database stores it."""
 
-    def _change(self, origin: State, state: Outcome, reason: str) -> dict[str, Any]:
+    def _change(
+        self, origin: State, state: Outcome, reason: str, status_code: int | None = None, receipt: str | None = None
+    ) -> dict[str, Any]:
         """Return the parameters of a change of state; text from elsewhere is made safe to store and show."""
         return {
             "from": origin,
             "state": state,
-            "status_code": None,
-            "receipt": None,
+            "status_code": status_code,
+            "receipt": receipt and visible(receipt, RECEIPT_LENGTH),
             "reason": visible(reason, REASON_LENGTH) or None,
             "now": self._now(),
         }

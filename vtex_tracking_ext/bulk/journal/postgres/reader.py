@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from vtex_tracking_ext.bulk.journal.entries import OPEN_STATES, Meta
 from vtex_tracking_ext.bulk.journal.interface import JournalReader
@@ -17,8 +17,6 @@ from .encoding import decode_record, encode
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Self
-
-    from vtex_tracking_ext.bulk.journal.sql import Queries
 
     from .address import Address
     from .schema import Connection
@@ -47,9 +45,7 @@ class PostgresReader(JournalReader):
         connections: Also for other tables beside the journal's, in its schema.
     """
 
-    _queries: ClassVar[Queries] = queries_for(
-        _OPEN_PACKAGES, f"e.{_IS_OPEN}", "e.state = ANY(:states)", "JOIN", r"%(\1)s"
-    )
+    _queries = queries_for(_OPEN_PACKAGES, f"e.{_IS_OPEN}", "e.state = ANY(:states)", "JOIN", r"%(\1)s")
 
     def __init__(self, address: Address, connections: Connections) -> None:
         self.name = address.name

@@ -7,20 +7,28 @@ from __future__ import annotations
 
 import sqlite3
 from collections import deque
-from concurrent.futures import Future
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from attrs import define
 
 from vtex_tracking_ext.bulk.journal.interface import JournalError
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 T = TypeVar("T")
 
-#: One thread's work, and its result.
-_Job: TypeAlias = "tuple[Callable[[sqlite3.Connection], Any], Future[Any]]"
+
+@define(eq=False)
+class _Job:
+    """One thread's work, and its result or error."""
+
+    work: Callable[[sqlite3.Connection], Any]
+    result: Any = None
+    error: Exception | None = None
+    is_done: bool = False
 
 
 class GroupCommit:
@@ -56,15 +64,17 @@ class GroupCommit:
             JournalError: The database failed; the work was rolled back.
             Exception: What ``work`` raised; it was rolled back.
         """
-        future: Future[T] = Future()
-        self._queue.append((work, future))
+        job = _Job(work)
+        self._queue.append(job)
         with self._lock:
-            if not future.done():
+            if not job.is_done:
                 jobs = []
                 while self._queue:  # only the holder of the lock removes jobs, so the queue cannot become empty
                     jobs.append(self._queue.popleft())
                 self._transact(jobs)
-        return future.result()
+        if job.error is not None:
+            raise job.error
+        return cast("T", job.result)
 
     def close(self) -> None:
         """Close the connection, after the work that has been begun. Closing is idempotent."""
@@ -72,13 +82,14 @@ class GroupCommit:
             self._check = _raise_closed
             self._connection.close()
 
-    def _transact(self, jobs: list[_Job]) -> None:
+    def _transact(self, jobs: Iterable[_Job]) -> None:
         """Run all jobs in one transaction, except those that fail."""
-        message = "The journal's transaction was interrupted."
+        left, message = list(jobs), "The journal's transaction was interrupted."
         try:
             # Failures are rare. Rolling back one job alone would take a savepoint around each of them.
-            while jobs and (failed := self._attempt(jobs)):
-                jobs.remove(failed)
+            while left and (failed := self._attempt(left)):
+                left.remove(failed)
+            message = ""
         except sqlite3.Error as error:
             message = self._describe_error(error)
         except JournalError as error:
@@ -86,27 +97,25 @@ class GroupCommit:
         finally:  # after an interrupt, too: no thread may wait forever, or believe that its work was committed
             with suppress(sqlite3.Error):
                 self._connection.rollback()  # without effect after a commit
-            for _, future in jobs:
-                if not future.done():
-                    future.set_exception(JournalError(message))
+            for job in jobs:
+                if message and job in left:
+                    job.error = JournalError(message)
+                job.is_done = True
 
-    def _attempt(self, jobs: list[_Job]) -> _Job | None:
+    def _attempt(self, jobs: Iterable[_Job]) -> _Job | None:
         """Run and commit all jobs and return None, or roll back all of them and return the one that failed."""
         self._check()
         self._connection.execute("BEGIN IMMEDIATE")
-        results = []
         for job in jobs:
             try:
-                results.append(job[0](self._connection))
+                job.result = job.work(self._connection)
             except sqlite3.Error:
                 raise
             except Exception as error:  # noqa: BLE001 - raised in the thread whose job this is
+                job.error = error
                 self._connection.execute("ROLLBACK")
-                job[1].set_exception(error)
                 return job
         self._connection.execute("COMMIT")
-        for (_, future), result in zip(jobs, results, strict=True):
-            future.set_result(result)
         return None
 
 

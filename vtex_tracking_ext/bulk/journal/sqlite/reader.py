@@ -7,7 +7,7 @@ import os
 import threading
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from vtex_tracking_ext.bulk.journal.entries import Meta
 from vtex_tracking_ext.bulk.journal.interface import JournalError, JournalReader, NoJournalError
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator, Mapping, Sequence
     from typing import Self
-
-    from vtex_tracking_ext.bulk.journal.sql import Queries
 
 _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MICROSECOND: Final = dt.timedelta(microseconds=1)
@@ -40,9 +38,7 @@ class SqliteReader(JournalReader):
     """A journal in a file, opened for reading."""
 
     # CROSS JOIN keeps SQLite from reading the packages first.
-    _queries: ClassVar[Queries] = queries_for(
-        _OPEN_PACKAGES, _IS_OPEN, "instr(:states, '/' || e.state || '/')", "CROSS JOIN", r":\1"
-    )
+    _queries = queries_for(_OPEN_PACKAGES, _IS_OPEN, "instr(:states, '/' || e.state || '/')", "CROSS JOIN", r":\1")
 
     def __init__(self, path: Path, connection: sqlite3.Connection, lock: threading.Lock) -> None:
         self.path = path
