@@ -33,7 +33,6 @@ LAYERS = (
 HTTP_LIBRARIES = {"h11", "httpcore", "httptools", "httpx"}
 
 
-
 def parse_modules() -> dict[str, ast.Module]:
     """Return every module of the package, by its name within the package, with its syntax tree."""
     folder = ROOT / PACKAGE

@@ -129,7 +129,9 @@ class HttpxExchange:
         if ".send_request" in event:  # from the start of the headers on, bytes may have left
             if self._stream is None:
                 raise UsedConnection
-            self._progress.may_have_left = True  # set before the check; the abandoning thread sets and checks in reverse
+            self._progress.may_have_left = (
+                True  # set before the check; the abandoning thread sets and checks in reverse
+            )
             if self._abandoned:
                 raise TimeoutError
         elif event.endswith(".receive_response_headers.complete"):
