@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from vtex_tracking_ext.bulk.journal.postgres import parse_url
-from vtex_tracking_ext.cli.parser.parser import build_parser
+from vtex_tracking_ext.cli.parser.commands import build_parser
 from vtex_tracking_ext.sandbox import APP_KEY, APP_TOKEN
 
 from support.scratch import ROOT

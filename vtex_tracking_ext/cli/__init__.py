@@ -10,7 +10,7 @@ from vtex_tracking_ext.text import visible
 
 from . import output
 from .exit_codes import ExitCode, exit_code_of
-from .parser.parser import build_parser
+from .parser.commands import build_parser
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

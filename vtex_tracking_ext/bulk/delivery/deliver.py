@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Final
 
 from attrs import evolve, field, frozen, validators
@@ -188,17 +189,19 @@ class AccountDelivery:
         self._for_each(iter(packages), resolve)
 
     def _for_each(self, packages: Iterator[PackageKey], act: Callable[[PackageKey], object]) -> None:
+        first = list(islice(packages, self._options.concurrency))  # so that few packages need few threads
+        remaining = chain(first, packages)
         next_lock = threading.Lock()
 
         def work() -> None:
             while not self._stopped.is_set():
                 with next_lock:
-                    package = next(packages, None)
+                    package = next(remaining, None)
                 if package is None:
                     return
                 act(package)
 
-        run_in_threads({f"deliver-{number}": work for number in range(self._options.concurrency)}, self.stop)
+        run_in_threads({f"deliver-{number}": work for number in range(len(first))}, self.stop)
 
     def deliver_package(self, package: PackageKey) -> None:
         """Resolve what is in doubt in a package, then send what is pending, in order.

@@ -1,0 +1,368 @@
+"""Every command of ``vtex-tracking`` with its options."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from vtex_tracking_ext.config.defaults import (
+    DEFAULT_CONCURRENCY,
+    DEFAULT_RATE,
+    DEFAULT_TIMEOUT,
+    EVENTS_PER_CALL,
+    STATES,
+    WORKER_CONCURRENCY,
+)
+
+from .value_types import address, column_mapping, concurrency, non_empty, port, positive, rate, seconds, timeout
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - it has no public name
+
+_JOURNAL_HELP = (
+    "the journal of what was sent: a file, or postgresql://USER@HOST/DATABASE, which several machines can share "
+    "(default: VTEX_JOURNAL, else vtex-tracking/journal.db in your state folder: XDG_STATE_HOME, LOCALAPPDATA, or "
+    "~/.local/state). Other users of this machine can see options: pass a password in VTEX_JOURNAL, PGPASSWORD or "
+    "~/.pgpass"
+)
+_CREDENTIALS_HELP = (
+    "Read from these options, from --profile, or from the environment: VTEX_ACCOUNT, VTEX_APP_KEY and "
+    "VTEX_APP_TOKEN (or VTEX_USER_TOKEN), VTEX_BASE_URL, VTEX_ENVIRONMENT, VTEX_PROFILE, VTEX_PROFILES. "
+    "Key and token must come from the same source. "
+    'The profile file is TOML with one table per store, named after its account: [mystore], below it app_key = "..." '
+    'and app_token = "..." (or user_token), and where needed account, base_url and environment. --profiles or '
+    "VTEX_PROFILES gives its path; the default is vtex-tracking/profiles.toml in your settings folder "
+    "(XDG_CONFIG_HOME, APPDATA, or ~/.config). "
+    "Other users of this machine can see options: do not pass secrets as options."
+)
+_FILE_HELP = "a .csv, .tsv, .jsonl, .ndjson or .xlsx file, or - for standard input"
+_CONCURRENCY_HELP = "packages sent at once (default: %(default)s)"
+_COLUMNS = (
+    "Columns: order_id, invoice_number, date (yyyy-mm-dd), city, state, description, is_delivered (true or false), "
+    "delivered_date (yyyy-mm-dd hh:mm), account; VTEX's spellings (orderId) are accepted too. "
+)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
+    parser = argparse.ArgumentParser(
+        prog="vtex-tracking",
+        description="Tell VTEX stores where their parcels are.",
+        epilog="Exit status: 0 all applied, 1 some refused, 2 usage or input, 3 configuration or credentials, "
+        "4 outcomes unknown remain, 5 incomplete (run again to resume), 130 interrupted.",
+    )
+    parser.add_argument("--version", action=ShowVersion, help="show program's version number and exit")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_check(commands)
+    _add_push(commands)
+    _add_status(commands)
+    _add_resolve(commands)
+    _add_worker(commands)
+    _add_report(commands)
+    _add_migrate(commands)
+    _add_update(commands)
+    _add_deliver(commands)
+    _add_packages(commands)
+    _add_sandbox(commands)
+    return parser
+
+
+class ShowVersion(argparse.Action):
+    """Prints the version. Reading it takes longer than everything else that ``--help`` needs."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{**options, "nargs": 0})
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        """Print the versions of this package and of httptools, and exit."""
+        from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - see above
+
+        numbers = []
+        for name in ("vtex-tracking", "httptools"):
+            try:
+                numbers.append(version(name))
+            except PackageNotFoundError:  # pragma: no cover - both are where the tests run
+                numbers.append("not installed")
+        print(f"{parser.prog} {numbers[0]} (httptools: {numbers[1]})")
+        parser.exit()
+
+
+def _add_check(commands: Commands) -> None:
+    parser = _add_command(
+        commands,
+        "push.check",
+        "validate files of carrier events: sends nothing, needs no credentials",
+        f"{_COLUMNS}Prints what a push with a new journal would send, and every invalid row.",
+    )
+    parser.add_argument("files", nargs="+", metavar="FILE", help=_FILE_HELP)
+    _add_input(parser)
+    _add_no_coalesce(parser)
+    _add_json(parser)
+    _add_connection(parser)
+
+
+def _add_push(commands: Commands) -> None:
+    parser = _add_command(
+        commands,
+        "push.push",
+        "send files of carrier events, each event once: CSV, JSON lines or XLSX, one event per row",
+        f"{_COLUMNS}A journal records what was sent, so the same file, or a carrier's whole history, can be pushed "
+        "again: only new events are sent. The events of one package are sent in file order, the delivery last; "
+        "several packages are sent at once. Invalid rows are reported, written to a rejects file and not sent; the "
+        "valid rows are sent. Rows of other accounts are sent with the profiles of those accounts. Without files, "
+        "the pending events of the journal are sent.",
+    )
+    parser.add_argument("files", nargs="*", metavar="FILE", help=_FILE_HELP)
+    _add_journal(parser)
+    parser.add_argument("--dry-run", action="store_true", help="print what would be sent; send and record nothing")
+    _add_input(parser)
+    rejects = parser.add_mutually_exclusive_group()
+    rejects.add_argument(
+        "--rejects", type=non_empty, metavar="FILE", help="file for invalid rows (default: beside the input)"
+    )
+    rejects.add_argument("--no-rejects", action="store_true", help="report invalid rows, but write no file of them")
+    _add_no_coalesce(parser)
+    parser.add_argument(
+        "--concurrency", type=concurrency, default=DEFAULT_CONCURRENCY, metavar="N", help=_CONCURRENCY_HELP
+    )
+    _add_rate(parser)
+    _add_send_on(parser)
+    parser.add_argument(
+        "--enqueue", action="store_true", help="record the rows and notify the workers (PostgreSQL only)"
+    )
+    _add_json(parser)
+    _add_connection(parser)
+
+
+def _add_worker(commands: Commands) -> None:
+    parser = _add_command(
+        commands,
+        "worker.worker",
+        "send the pending events of a journal in PostgreSQL, together with other workers, until stopped",
+        "Processes the tasks that push --enqueue adds, and those that a check each minute adds for events without a "
+        "task, for the accounts it has credentials for. All workers share one rate limit for each account. Ctrl-C or "
+        "SIGTERM stops it after the calls in flight; if it is killed, other workers take over its events.",
+    )
+    _add_journal(parser)
+    parser.add_argument("--accounts", type=non_empty, metavar="A,B", help="default: all accounts with credentials")
+    parser.add_argument("--concurrency", type=positive, default=WORKER_CONCURRENCY, metavar="N", help=_CONCURRENCY_HELP)
+    _add_rate(parser, ", all workers together")
+    _add_no_coalesce(parser)
+    _add_send_on(parser)
+    parser.add_argument("--metrics", type=address, metavar="[HOST:]PORT", help="serve Prometheus metrics there")
+    parser.add_argument("--quiet", action="store_true", help="log only problems, not every call")
+    _add_connection(parser)
+
+
+def _add_resolve(commands: Commands) -> None:
+    parser = _add_command(
+        commands,
+        "resolve.resolve",
+        "resolve unknown outcomes: list them, read the orders again, or say what you saw",
+        "Without an action, it lists the events whose outcome is unknown, each with a number. An action takes "
+        "numbers or --all; for the numbers of refused events (--retry) and of pending ones (--withdraw), see the "
+        "report. Applied events stay applied; the others are sent by the next push, or by the workers.",
+    )
+    parser.add_argument("ids", nargs="*", type=positive, metavar="NUMBER", help="numbers of events")
+    parser.add_argument("--all", action="store_true", help="all of them (of --account, if given)")
+    action = parser.add_mutually_exclusive_group()
+    action.add_argument("--read", action="store_true", help="read their orders: events found there were applied")
+    action.add_argument("--applied", action="store_true", help="you saw them on the order, for example in VTEX Admin")
+    action.add_argument("--not-applied", action="store_true", help="you saw that they are missing: send them again")
+    action.add_argument("--retry", action="store_true", help="send these refused events again, with the cause fixed")
+    action.add_argument("--withdraw", action="store_true", help="do not send these pending events until pushed again")
+    _add_journal(parser)
+    _add_rate(parser)
+    _add_json(parser)
+    _add_connection(parser)
+
+
+def _add_status(commands: Commands) -> None:
+    parser = _add_command(
+        commands,
+        "status.status",
+        "show how many events of the journal are in which state, and what to do next",
+        "Reads the journal only, also while a push is running. Exit status: 4 if outcomes are unknown (or in flight "
+        "after a push was killed), else 5 if not everything was sent, else 1 if some were refused, else 0.",
+    )
+    _add_journal(parser)
+    _add_account_filter(parser)
+    _add_json(parser, "JSON")
+
+
+def _add_migrate(commands: Commands) -> None:
+    parser = _add_command(
+        commands,
+        "migrate.migrate",
+        "create the journal, or upgrade its tables",
+        "A push creates a missing journal itself. A journal in a database is upgraded only by this command, while no "
+        "push is running; so a user who may change tables can run it for users who may not.",
+    )
+    _add_journal(parser)
+
+
+def _add_report(commands: Commands) -> None:
+    parser = _add_command(
+        commands,
+        "report.report",
+        "write the outcome of each event, as JSON lines, as CSV or as an HTML page",
+        "JSON lines and CSV have the columns of the input, and outcome, status_code, receipt, reason, attempts, "
+        "source, line, added, begun and settled (times in UTC), and the number that resolve takes. The page has "
+        "totals, a chart over time, and the unknown and refused events. The file is written whole or not at all, and "
+        "replaces an existing one.",
+    )
+    _add_journal(parser)
+    parser.add_argument(
+        "--format", choices=("jsonl", "csv", "html"), help="default: by the ending of --output, or jsonl"
+    )
+    parser.add_argument("--output", type=non_empty, metavar="FILE", help="the file to write (default: standard output)")
+    _add_account_filter(parser)
+    parser.add_argument(
+        "--state", dest="states", action="extend", nargs="+", choices=STATES, help="only these states; repeatable"
+    )
+
+
+def _add_update(commands: Commands) -> None:
+    parser = _add_command(commands, "single.update", "add events to one package in transit")
+    _add_package(parser)
+    _add_events(parser, required=True)
+    _add_connection(parser)
+
+
+def _add_deliver(commands: Commands) -> None:
+    parser = _add_command(
+        commands,
+        "single.deliver",
+        "report one package as delivered or picked up",
+        "Treat it as final: VTEX documents no way to take a delivery back.",
+    )
+    _add_package(parser)
+    parser.add_argument("--delivered-date", metavar="WHEN", help="yyyy-mm-dd hh:mm, or yyyy-mm-dd (default: none)")
+    _add_events(parser, required=False)
+    _add_connection(parser)
+
+
+def _add_packages(commands: Commands) -> None:
+    parser = _add_command(commands, "single.packages", "show the packages of an order, newest event first")
+    parser.add_argument("order_id", metavar="ORDER_ID")
+    _add_json(parser, "JSON")
+    _add_connection(parser)
+
+
+def _add_sandbox(commands: Commands) -> None:
+    parser = _add_command(
+        commands,
+        "sandbox.sandbox",
+        "run a local server that behaves like VTEX's order system, with a web page",
+        "It follows VTEX's documentation and known issues; it was not compared with responses of the real VTEX. "
+        "Nothing is sent to VTEX, and the data is lost when it stops.",
+    )
+    parser.add_argument("--port", type=port, default=0, help="the port (default: any free one)")
+    parser.add_argument("--rate-limit", type=positive, metavar="N", help="answer 429 above N calls a minute")
+    parser.add_argument("--retry-after", type=positive, metavar="SECONDS", help="add Retry-After to a 429")
+    text = "delay before an accepted event is shown (default: %(default)g)"
+    parser.add_argument("--show-after", type=seconds, default=0.0, metavar="SECONDS", help=text)
+
+
+def _add_package(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("order_id", metavar="ORDER_ID", help="such as 1172452900788-01")
+    parser.add_argument("invoice_number", metavar="INVOICE_NUMBER", help="such as 000030711, with leading zeros")
+
+
+def _add_events(parser: argparse.ArgumentParser, *, required: bool) -> None:
+    parser.add_argument(
+        "--event",
+        dest="events",
+        action="append",
+        nargs="+",
+        default=None if required else [],
+        required=required,
+        metavar=("DATE", "DESCRIPTION"),
+        help="an event: DATE (yyyy-mm-dd) DESCRIPTION [CITY [STATE]]; repeatable, oldest first",
+    )
+
+
+def _add_input(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("input files")
+    group.add_argument("--format", choices=("csv", "jsonl", "xlsx"), help="file format (default: by the file's ending)")
+    group.add_argument("--encoding", choices=("utf-8", "windows-1252"), help="text encoding (default: detected)")
+    map_help = "the field that a column with another name holds; repeatable"
+    group.add_argument("--map", action="append", default=[], type=column_mapping, metavar="COLUMN=FIELD", help=map_help)
+    group.add_argument("--ignore-unknown", action="store_true", help="ignore unknown columns")
+    group.add_argument("--sheet", type=non_empty, metavar="NAME", help="the sheet to read, if a workbook has several")
+
+
+def _add_send_on(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--send-on",
+        action="store_true",
+        help="send later events of a package despite an unknown outcome; shoppers may see them in another order",
+    )
+
+
+def _add_no_coalesce(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--no-coalesce",
+        dest="events_per_call",
+        action="store_const",
+        const=1,
+        default=EVENTS_PER_CALL,
+        help="send each event in a call of its own, instead of up to %(default)s of a package in one call",
+    )
+
+
+def _add_command(commands: Commands, function: str, summary: str, details: str = "") -> argparse.ArgumentParser:
+    """Add a command and return its parser.
+
+    Args:
+        commands: The commands so far.
+        function: The module of :mod:`vtex_tracking_ext.cli` and the function in it that run the command:
+            ``single.update``. The command is named after the function.
+        summary: What the command does, for the list of commands.
+        details: What its own help says besides.
+    """
+    module, _, name = function.partition(".")
+    description = f"{summary[0].upper()}{summary[1:]}. {details}".strip()
+    parser = commands.add_parser(name, help=summary, description=description)
+    parser.set_defaults(module=module)
+    return parser
+
+
+def _add_journal(parser: argparse.ArgumentParser) -> None:
+    """Add the option that names the journal."""
+    parser.add_argument("--journal", type=non_empty, metavar="JOURNAL", help=_JOURNAL_HELP)
+
+
+def _add_account_filter(parser: argparse.ArgumentParser) -> None:
+    """Add the option that selects one account of a journal."""
+    parser.add_argument("--account", type=non_empty, help="only this account")
+
+
+def _add_json(parser: argparse.ArgumentParser, what: str = "JSON lines") -> None:
+    """Add the option for output that programs read."""
+    parser.add_argument("--json", action="store_true", help=f"print {what} on standard output, for programs")
+
+
+def _add_rate(parser: argparse.ArgumentParser, scope: str = "") -> None:
+    """Add the option for the pace."""
+    text = f"maximum calls a second to an account{scope} (default: %(default)g)"
+    parser.add_argument("--rate", type=rate, default=DEFAULT_RATE, metavar="N", help=text)
+
+
+def _add_connection(parser: argparse.ArgumentParser) -> None:
+    """Add the options for the account, its credentials and the connection."""
+    group = parser.add_argument_group("account and credentials", _CREDENTIALS_HELP)
+    group.add_argument("--account", type=non_empty, help="name of the VTEX account that fulfils the orders")
+    group.add_argument("--app-key", type=non_empty, help="an app key of the account")
+    group.add_argument("--app-token", type=non_empty, help="the token of the app key")
+    group.add_argument("--user-token", type=non_empty, help="instead of key and token")
+    group.add_argument("--profile", type=non_empty, help="name of a profile in the profile file")
+    group.add_argument("--profiles", type=non_empty, metavar="FILE", help="the profile file (TOML)")
+    group.add_argument("--base-url", type=non_empty, metavar="URL", help="another address, such as a sandbox's")
+    group.add_argument("--environment", type=non_empty, help="second part of the host name (vtexcommercestable)")
+    timeout_help = f"for one call, all attempts included (default: {DEFAULT_TIMEOUT:g})"
+    group.add_argument("--timeout", type=timeout, metavar="SECONDS", help=timeout_help)
+    group.add_argument("--ca-file", type=non_empty, metavar="FILE", help="certificates to trust instead of the usual")
+    group.add_argument("--proxy", type=non_empty, metavar="URL", help="a proxy; the environment's are not used")
