@@ -1,4 +1,4 @@
-"""Entries of a journal that tests make up."""
+"""Made-up entries of a journal."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vtex_tracking_ext.bulk.journal.entries import Entry, PackageKey, State
 ADDED = dt.datetime(2026, 11, 23, 12, 0, 0, 123456, tzinfo=dt.UTC)
 SETTLED = dt.datetime(2026, 11, 23, 12, 5, tzinfo=dt.UTC)
 
-#: Texts that harm whoever shows them as they are.
+#: Texts that are dangerous to show unescaped.
 HOSTILE = (
     "<script>alert(1)</script>",
     '"><img src=x onerror=alert(1)>',
@@ -32,7 +32,7 @@ HOSTILE = (
 
 
 def entry(id_: int = 1, state: State = "applied", **changes: Any) -> Entry:
-    """Return an entry: an event, or a delivery where ``event`` is None."""
+    """Return an entry: an event, or a delivery if ``event`` is None."""
     plain = Entry(
         id=id_,
         package=PackageKey("mystore", "1172452900788-01", "000030711"),
@@ -52,7 +52,7 @@ def entry(id_: int = 1, state: State = "applied", **changes: Any) -> Entry:
 
 
 def hostile(text: str, state: State = "refused") -> Entry:
-    """Return an entry all of whose texts are this one."""
+    """Return an entry whose texts are all the same."""
     return entry(
         state=state,
         package=PackageKey(text, text, text),

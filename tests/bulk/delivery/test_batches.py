@@ -1,4 +1,4 @@
-"""Which entries travel together."""
+"""Batches: which entries are sent in one call."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ def entry(number: int, *, is_delivery: bool = False) -> Entry:
 
 
 def numbers(calls: object) -> list[list[int]]:
-    """Return the numbers of the entries in each call."""
+    """Return the ids of the entries in each call."""
     return [[e.id for e in call] for call in calls]  # type: ignore[attr-defined]
 
 
-def test_events_travel_together_up_to_a_limit() -> None:
-    """In the order of their arrival."""
+def test_a_call_has_events_up_to_a_limit() -> None:
+    """Events are sent in the order of their arrival."""
     entries = [entry(number) for number in range(1, 46)]
     assert [len(call) for call in batches(entries)] == [EVENTS_PER_CALL, EVENTS_PER_CALL, 5]
     assert numbers(batches(entries[:4], 3)) == [[1, 2, 3], [4]]
     assert list(batches([])) == []
 
 
-def test_the_delivery_travels_last_wherever_it_stood() -> None:
-    """With the last events, or alone where there are none."""
+def test_the_delivery_is_sent_last() -> None:
+    """Wherever the delivery was, it is sent with the last events, or alone if there are none."""
     given = [entry(1, is_delivery=True), entry(2), entry(3)]
     assert numbers(batches(given, 1)) == [[2], [3, 1]]
     assert numbers(batches(given)) == [[2, 3, 1]]
@@ -47,8 +47,8 @@ def test_the_delivery_travels_last_wherever_it_stood() -> None:
 
 
 @given(count=st.integers(0, 70), at=st.none() | st.integers(0, 70), limit=st.integers(1, 30))
-def test_nothing_is_left_out_or_doubled(count: int, at: int | None, limit: int) -> None:
-    """Whatever the number of events, the place of the delivery and the limit."""
+def test_every_entry_is_sent_once(count: int, at: int | None, limit: int) -> None:
+    """This holds for any number of events, position of the delivery, and limit."""
     given = [entry(number, is_delivery=number == at) for number in range(count)]
     calls = numbers(batches(given, limit))
     sent = [number for call in calls for number in call]
@@ -61,8 +61,8 @@ def test_nothing_is_left_out_or_doubled(count: int, at: int | None, limit: int) 
 
 
 @pytest.mark.parametrize("count", [2, 3, 20, 21])
-def test_halves_are_all_of_a_batch(count: int) -> None:
-    """In order, none of them empty, so that splitting ends."""
+def test_halves_together_are_the_batch(count: int) -> None:
+    """Halves keep the order, and neither is empty, so that splitting ends."""
     batch = tuple(entry(number) for number in range(count))
     first, second = halves(batch)
     assert (*first, *second) == batch
@@ -71,7 +71,7 @@ def test_halves_are_all_of_a_batch(count: int) -> None:
 
 
 def test_a_batch_becomes_one_update() -> None:
-    """Of its package, with its events and its delivery."""
+    """The update has the package, the events and the delivery of the batch."""
     batch = (entry(1), entry(2, is_delivery=True))
     event = batch[0].event
     assert event is not None

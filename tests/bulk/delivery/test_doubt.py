@@ -1,4 +1,4 @@
-"""What the reading of an order says about entries in doubt."""
+"""Which entries in doubt an order shows."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ TODAY, YESTERDAY, BEFORE = "2026-10-05", "2026-10-04", "2026-10-03"
 
 
 def shown(*recorded: Days, finished: bool = False) -> list[Package]:
-    """Return an order on which events with one text are recorded."""
+    """Return an order that shows events with one text."""
     events = tuple(PackageEvent(day, "x", "", "", f"{day}T00:00", f"{made}T09:00") for day, made in recorded)
     return [Package("1", "Output", None, None, None, finished=finished, delivered_date=None, events=events)]
 
 
 def found(packages: list[Package], applied: list[str], doubtful: list[str]) -> list[str]:
-    """Return the days of those events in doubt that are found, whatever the order of the entries."""
+    """Return the days of the events in doubt that are found, after checking every order of the entries."""
     events = [(day, "applied") for day in applied] + [(day, "unknown") for day in doubtful]
     answers = set()
     for order in permutations(range(len(events))):
@@ -60,10 +60,10 @@ def found(packages: list[Package], applied: list[str], doubtful: list[str]) -> l
         ([], [], [TODAY], []),
     ],
 )
-def test_an_event_is_found_where_what_is_shown_can_be_no_other_s(
+def test_an_event_is_found_if_no_other_entry_accounts_for_what_is_shown(
     recorded: list[Days], applied: list[str], doubtful: list[str], expected: list[str]
 ) -> None:
-    """In whatever order the records and the entries come."""
+    """The order of the shown events and of the entries does not matter."""
     for order in permutations(recorded):
         assert found(shown(*order), applied, doubtful) == expected
 
@@ -84,8 +84,8 @@ def test_what_was_truly_applied_is_found_and_nothing_else_is() -> None:
         assert found_among(shown(*recorded), "1", entries) == ({3} if is_there else set())
 
 
-def test_a_delivery_is_found_where_the_package_is_finished() -> None:
-    """It is one of a kind; applied entries are not told of."""
+def test_a_delivery_is_found_if_the_package_is_finished() -> None:
+    """A package has one delivery. Entries that are already applied are not returned."""
     delivered = entry(1, "in_flight", event=None)
     assert found_among(shown(finished=True), "1", [delivered, entry(2, "applied", event=None)]) == {1}
     assert found_among(shown(), "1", [delivered]) == set()

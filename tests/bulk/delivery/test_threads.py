@@ -1,4 +1,4 @@
-"""Threads side by side."""
+"""Running functions in threads."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import pytest
 from vtex_tracking_ext.bulk.delivery.threads import _join, run_in_threads
 
 
-def test_all_is_done_when_it_returns() -> None:
-    """Each by a thread with its name."""
+def test_all_functions_have_run_when_it_returns() -> None:
+    """Each function runs in a thread with its name."""
     names: list[str] = []
     run_in_threads(dict.fromkeys("ab", lambda: names.append(threading.current_thread().name)), names.clear)
     assert sorted(names) == ["a", "b"]
 
 
-def test_the_first_fault_stops_the_others_and_is_raised_in_the_end() -> None:
-    """The others have ended by then."""
+def test_the_first_error_stops_the_other_threads_and_is_raised() -> None:
+    """The error is raised after the other threads have ended."""
     stopped = threading.Event()
     ended: list[bool] = []
 
@@ -31,8 +31,8 @@ def test_the_first_fault_stops_the_others_and_is_raised_in_the_end() -> None:
     assert ended == [True]
 
 
-def test_waiting_lets_interrupts_through(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where a wait without an end would not: on Windows."""
+def test_waiting_does_not_block_interrupts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads are joined with a timeout, because on Windows joining without one blocks Ctrl-C."""
     go_on = threading.Event()
     times: list[float | None] = []
     join = threading.Thread.join
@@ -48,8 +48,8 @@ def test_waiting_lets_interrupts_through(monkeypatch: pytest.MonkeyPatch) -> Non
     assert None not in times
 
 
-def test_a_thread_that_cannot_begin_leaves_none_behind(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As where there are too many, or an interrupt comes right then."""
+def test_a_thread_that_cannot_start_leaves_no_other_running(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If a thread cannot start, or an interrupt comes at that moment, the started threads are stopped and joined."""
     stopped = threading.Event()
     ended: list[bool] = []
     start = threading.Thread.start
@@ -65,8 +65,8 @@ def test_a_thread_that_cannot_begin_leaves_none_behind(monkeypatch: pytest.Monke
     assert ended == [True]
 
 
-def test_a_signal_that_the_system_gave_to_another_thread_is_heard() -> None:
-    """It does not wake the main thread, which must look for itself: Ctrl-C must not wait for the end of a long call."""
+def test_a_signal_that_another_thread_received_is_handled() -> None:
+    """Such a signal does not wake the main thread, which must poll: Ctrl-C must not wait for a long call to end."""
     ready, heard = threading.Event(), threading.Event()
     answers: list[bool] = []
 

@@ -1,4 +1,4 @@
-"""What a batch of rows means to a journal."""
+"""Classifying a batch of rows."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from vtex_tracking_ext.bulk.journal.entries import drafts_from_row
 from support.journaled import delivery, row
 
 
-def test_a_batch_is_judged_row_by_row() -> None:
-    """Each by what those before it bring; an entry keeps its turn, and tells of the last row that changed it."""
+def test_rows_are_classified_one_after_the_other() -> None:
+    """Each row is compared with the rows before it; an entry keeps its position and has its last row's place."""
     rows = [
         delivery(1),
         row(2, "a"),
@@ -20,12 +20,12 @@ def test_a_batch_is_judged_row_by_row() -> None:
         row(6, "c"),
     ]
     drafts = [(one, drafts_from_row(one, "mystore")) for one in rows]
-    weighed = classify_rows(drafts, {})
-    verdicts = [added.status for added in weighed.added]
-    assert verdicts == ["new", "new", "renewed", "known", "contradicts", "new"]
-    assert [draft.place.line for draft in weighed.new.values()] == [3, 2, 6]
-    assert weighed.renewed == {}
+    classified = classify_rows(drafts, {})
+    statuses = [added.status for added in classified.added]
+    assert statuses == ["new", "new", "renewed", "known", "contradicts", "new"]
+    assert [draft.place.line for draft in classified.new.values()] == [3, 2, 6]
+    assert classified.renewed == {}
     held = {drafts[1][1][0].key: Existing("refused", None, Place("old.csv", 1))}
-    weighed = classify_rows(drafts[1:3], held)
-    assert [draft.place.line for draft in weighed.renewed.values()] == [2]
-    assert [added.status for added in weighed.added] == ["renewed", "new"]
+    classified = classify_rows(drafts[1:3], held)
+    assert [draft.place.line for draft in classified.renewed.values()] == [2]
+    assert [added.status for added in classified.added] == ["renewed", "new"]

@@ -333,7 +333,7 @@ def test_a_copy_can_be_read(server: Server) -> None:
     """Not written to; who writes to the other server cannot be told."""
     with PostgresJournal.open(f"{server.url}?schema=copied") as journal:
         list(journal.add([row(1, "a")], "mystore"))
-    server.become_a_copy()
+    server.become_standby()
     url = f"{server.url}?schema=copied"
     with PostgresReader.open(url) as reader:
         assert told(reader) == [(1, "a", "pending")]

@@ -1,4 +1,4 @@
-"""Group commit: threads that come together share a transaction."""
+"""Group commit: threads that write at the same time share a transaction."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class _Queue(deque[Any]):
-    """A queue that tells when something was put into it."""
+    """A queue with a semaphore that is released for each job."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -43,12 +43,12 @@ class Database:
         self.commits._queue = self.queue
 
     def check(self) -> None:
-        """Raise what a test has prepared."""
+        """Raise an error that a test has prepared."""
         if self.faults:
             raise self.faults.pop()
 
     def numbers(self) -> list[int]:
-        """Return what is committed."""
+        """Return the committed numbers."""
         assert not self.connection.in_transaction
         return sorted(n for (n,) in self.connection.execute("SELECT n FROM t"))
 
@@ -57,7 +57,7 @@ class Database:
         return self.statements.count(statement)
 
     def together(self, *works: Callable[[sqlite3.Connection], object]) -> list[BaseException | None]:
-        """Do all of these in one transaction, and return how each fared in its own thread."""
+        """Run all of these in one transaction, each in its own thread, and return their errors."""
         go_on = threading.Event()
         errors: list[BaseException | None] = [None] * (len(works) + 1)
 
@@ -99,7 +99,7 @@ def insert(*numbers: int) -> Callable[[sqlite3.Connection], int]:
 
 
 def then(work: Callable[[sqlite3.Connection], object], error: BaseException) -> Callable[[sqlite3.Connection], None]:
-    """Return work that fails after it has been done."""
+    """Return work that raises an error after it has been done."""
 
     def failing(connection: sqlite3.Connection) -> None:
         work(connection)
@@ -109,28 +109,28 @@ def then(work: Callable[[sqlite3.Connection], object], error: BaseException) -> 
 
 
 def test_work_is_committed_and_its_result_returned(database: Database) -> None:
-    """When do returns."""
+    """The work is on disk when run returns, and run returns the result."""
     assert database.commits.run(insert(1, 2)) == 2
     assert database.numbers() == [1, 2]
 
 
-def test_those_that_come_together_share_a_transaction(database: Database) -> None:
-    """Nine threads, two commits: that of the first one, and that of all who waited for it."""
+def test_threads_that_write_at_the_same_time_share_a_transaction(database: Database) -> None:
+    """Nine threads need two commits: one for the first thread, and one for all that waited for it."""
     assert database.together(*[insert(n) for n in range(8)]) == [None] * 8
     assert database.count("COMMIT") == 2
     assert database.numbers() == list(range(8))
 
 
-def test_a_failure_of_the_work_undoes_this_work_alone(database: Database) -> None:
-    """The others of the transaction are none the worse, and whoever failed is told why."""
+def test_an_error_of_one_job_rolls_back_only_that_job(database: Database) -> None:
+    """The other jobs of the transaction are committed, and the error is raised in the thread that failed."""
     error = WrongStateError("not so")
     assert database.together(insert(1), then(insert(2), error), insert(3)) == [None, error, None]
     assert database.numbers() == [1, 3]
     assert database.count("COMMIT") == 2
 
 
-def test_however_many_fail_the_others_are_done_once(database: Database) -> None:
-    """They are undone with each that fails, and done again."""
+def test_the_other_jobs_are_committed_once_however_many_fail(database: Database) -> None:
+    """The other jobs are rolled back with each failure, run again, and committed once."""
     first, last = WrongStateError("first"), WrongStateError("last")
     works = [then(insert(1), first), insert(2), insert(3), then(insert(4), last)]
     assert database.together(*works) == [first, None, None, last]
@@ -139,8 +139,8 @@ def test_however_many_fail_the_others_are_done_once(database: Database) -> None:
     assert database.numbers() == [2, 3]
 
 
-def test_a_failure_of_the_database_undoes_the_transaction(database: Database) -> None:
-    """Nobody knows what is left of it, so everybody in it is told."""
+def test_an_error_of_the_database_rolls_back_the_transaction(database: Database) -> None:
+    """Every job of the transaction fails with JournalError, and nothing of it is committed."""
     errors = database.together(insert(1), insert(2, 2), insert(3))
     assert [str(error) for error in errors] == ["explained: UNIQUE constraint failed: t.n"] * 3
     assert {type(error) for error in errors} == {JournalError}
@@ -148,8 +148,8 @@ def test_a_failure_of_the_database_undoes_the_transaction(database: Database) ->
     assert database.commits.run(insert(2)) == 1
 
 
-def test_an_interrupt_undoes_the_transaction(database: Database) -> None:
-    """One thread takes it; the others are told, and do not wait for ever."""
+def test_an_interrupt_rolls_back_the_transaction(database: Database) -> None:
+    """The interrupt is raised in its own thread; the others fail with JournalError and do not wait forever."""
     errors = database.together(insert(1), then(insert(2), KeyboardInterrupt()), insert(3))
     assert sorted(type(error).__name__ for error in errors) == ["JournalError", "JournalError", "KeyboardInterrupt"]
     assert {str(error) for error in errors if isinstance(error, JournalError)} == {
@@ -159,8 +159,8 @@ def test_an_interrupt_undoes_the_transaction(database: Database) -> None:
     assert database.commits.run(insert(4)) == 1
 
 
-def test_nothing_is_begun_where_it_must_not_be(database: Database) -> None:
-    """The check comes before each transaction."""
+def test_no_transaction_begins_if_the_check_fails(database: Database) -> None:
+    """The check runs before each transaction, and its error is raised."""
     database.faults.append(JournalError("moved"))
     with pytest.raises(JournalError, match="moved"):
         database.commits.run(insert(1))
@@ -169,8 +169,8 @@ def test_nothing_is_begun_where_it_must_not_be(database: Database) -> None:
     assert database.numbers() == [2]
 
 
-def test_after_closing_nothing_is_done(database: Database) -> None:
-    """Closing twice is no matter."""
+def test_nothing_runs_after_closing(database: Database) -> None:
+    """Closing is idempotent, and running work afterwards raises JournalError."""
     database.commits.close()
     database.commits.close()
     with pytest.raises(JournalError, match=r"The journal has been closed\."):

@@ -1,4 +1,4 @@
-"""Looking up many rows by few statements."""
+"""Selecting many records with few statements."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from contextlib import closing
 from vtex_tracking_ext.bulk.journal.sqlite.lookup import MAX_PARAMETERS, select_many
 
 
-def test_more_is_looked_up_than_one_statement_takes() -> None:
-    """Values, and rows of values; what is not there is not found."""
+def test_more_values_are_selected_than_one_statement_accepts() -> None:
+    """This holds for values and for rows of values; values without a record are ignored."""
     number = 2 * MAX_PARAMETERS + 1
     statements: list[str] = []
     with closing(sqlite3.connect(":memory:")) as connection:
