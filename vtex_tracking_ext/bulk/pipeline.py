@@ -29,7 +29,7 @@ from vtex_tracking_ext.errors import ConfigurationError
 
 from .delivery.accounts import MultiAccountDelivery, count_states
 from .input.python_rows import check_rows
-from .journal.account_name import account_name_of
+from .journal.account_name import account_name_at
 from .journal.opening import open_journal
 from .recorder import RowRecorder
 
@@ -115,12 +115,12 @@ def push(
         KeyboardInterrupt: See :meth:`.MultiAccountDelivery.run`.
     """
     clients = tuple(client) if isinstance(client, Iterable) else (client,)
-    account_lookup = _account_lookup(clients)
+    by_name = _clients_by_name(clients)
     problems: list[RowProblem] = []
     with open_journal(journal) if isinstance(journal, str | os.PathLike) else nullcontext(journal) as opened:
-        recorder = RowRecorder(opened, account_lookup, problems.append, lambda _place, _note: None)
+        recorder = RowRecorder(opened, _account_lookup(by_name), problems.append, lambda _place, _note: None)
         # Created before rows are recorded, because it checks its arguments.
-        delivery = MultiAccountDelivery({account_name_of(one): one for one in clients}, opened, report, options, rate)
+        delivery = MultiAccountDelivery(by_name, opened, report, options, rate)
         recorder.record(check_rows(rows, now or dt.datetime.now().astimezone()))
         delivery.run()
         remaining = count_states(opened, delivery.accounts)
@@ -141,15 +141,26 @@ def push(
     )
 
 
-def _account_lookup(clients: tuple[TrackingClient, ...]) -> AccountLookup:
+def _clients_by_name(clients: tuple[TrackingClient, ...]) -> dict[str, TrackingClient]:
+    """Return the clients by their accounts' names in the journal; the first client of an account counts."""
     if not clients:
         raise ConfigurationError("client is empty: pass a TrackingClient, or several.")
-    if any(isinstance(one, AsyncTrackingClient) for one in clients):
+    if any(isinstance(each, AsyncTrackingClient) for each in clients):
         raise ConfigurationError("client is an AsyncTrackingClient: pass a TrackingClient, and call push in a thread.")
-    names = {one.account.lower(): account_name_of(one) for one in reversed(clients)}
+    by_name: dict[str, TrackingClient] = {}
+    for each in clients:
+        by_name.setdefault(account_name_at(each.account, each.base_url), each)
+    return by_name
+
+
+def _account_lookup(by_name: Mapping[str, TrackingClient]) -> AccountLookup:
+    names: dict[str, str] = {}
+    for name, client in by_name.items():
+        names.setdefault(client.account.lower(), name)
+    default = next(iter(names))
 
     def look_up(account: str) -> str:
-        name = names.get(account.lower() or clients[0].account.lower())
+        name = names.get(account.lower() or default)
         if name is None:
             raise ConfigurationError(f"no client for this account; accounts with a client: {', '.join(sorted(names))}")
         return name

@@ -201,7 +201,10 @@ class AccountDelivery:
                     return
                 act(package)
 
-        run_in_threads({f"deliver-{number}": work for number in range(len(first))}, self.stop)
+        if len(first) > 1:
+            run_in_threads({f"deliver-{number}": work for number in range(len(first))}, self.stop)
+        else:
+            work()
 
     def deliver_package(self, package: PackageKey) -> None:
         """Resolve what is in doubt in a package, then send what is pending, in order.
@@ -216,7 +219,7 @@ class AccountDelivery:
             doubtful = tuple(entry for entry in entries if entry.state != "pending")
             if doubtful and not self._resolve(package, doubtful) and not self._options.send_after_unknown:
                 return
-            pending = (entry for entry in entries if entry.state == "pending")
+            pending = [entry for entry in entries if entry.state == "pending"]
             for batch in batches(pending, self._options.events_per_call):
                 if not self._send(batch):
                     return

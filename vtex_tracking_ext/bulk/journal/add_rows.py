@@ -58,8 +58,7 @@ class RowWriter(ABC):
         """Return the columns that rows determine; packages and sources that do not exist are inserted."""
         missing = [key for key in dict.fromkeys(draft.package for draft in drafts) if key not in self._packages]
         if missing:
-            self._insert_packages(missing)
-            self._find_packages(missing)
+            self._packages |= self._insert_packages(missing)
         files = dict.fromkeys(draft.place.source for draft in drafts)
         names = {name: name.encode("utf-8", "backslashreplace").decode() for name in files}  # it can be of any bytes
         sources = self._insert_sources([*names.values()])
@@ -80,8 +79,8 @@ class RowWriter(ABC):
         """Return the ids of those packages that exist."""
 
     @abstractmethod
-    def _insert_packages(self, packages: Sequence[PackageKey]) -> None:
-        """Insert packages that do not exist."""
+    def _insert_packages(self, packages: Sequence[PackageKey]) -> dict[PackageKey, int]:
+        """Insert packages that do not exist, and return their ids."""
 
     @abstractmethod
     def _insert_sources(self, names: Sequence[str]) -> dict[str, int]:

@@ -13,6 +13,7 @@ A row becomes up to two entries, an event and a delivery. These are the only cha
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import hashlib
 import unicodedata
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
@@ -55,9 +56,8 @@ Clock: TypeAlias = "Callable[[], dt.datetime]"
 KEY_SIZE: Final = 16
 
 
-def utc_now() -> dt.datetime:
-    """Return the current time in UTC."""
-    return dt.datetime.now(dt.UTC)
+#: Returns the current time in UTC.
+utc_now: Final[Clock] = functools.partial(dt.datetime.now, dt.UTC)
 
 
 def _lower(text: str) -> str:
@@ -242,7 +242,8 @@ def entry_key(package: PackageKey, event: TrackingEvent | None) -> bytes:
     if event is None:
         content = "8:delivery"
     else:
-        date, city = format_event_date(event.date), _composed(event.city)
+        date = event.date if isinstance(event.date, str) else format_event_date(event.date)
+        city = _composed(event.city)
         state, description = _composed(event.state), _composed(event.description)
         content = f"5:event{len(date)}:{date}{len(city)}:{city}{len(state)}:{state}{len(description)}:{description}"
     # Each with its length, because a join on any character could make the same text of two different lists.

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter, defaultdict
-from contextlib import nullcontext
 from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
@@ -21,7 +20,7 @@ from vtex_tracking_ext.errors import VtexTrackingError
 from vtex_tracking_ext.text import visible
 
 from .entries import OPEN_STATES, Backlog, PackageKey, Selection
-from .sql import COUNTS, PAGE, entry_from_record, state_from_text
+from .sql import COUNTS, PAGE, STATES_BY_TEXT, entry_from_record
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -45,6 +44,9 @@ BATCH: Final = 1000
 #: Characters that are kept of a reason, and of a receipt (VTEX's have 32).
 REASON_LENGTH: Final = 1000
 RECEIPT_LENGTH: Final = 100
+
+#: What reading a damaged record may raise.
+_INVALID_RECORD: Final = (AttributeError, LookupError, OverflowError, TypeError, ValueError)
 
 #: The largest id: both databases store 64 bits.
 _LAST_ID: Final = 2**63 - 1
@@ -136,9 +138,11 @@ class JournalReader(ABC):
         """Return how many entries of each account are in each state."""
         counts: defaultdict[str, Counter[State]] = defaultdict(Counter)
         records = self._scan(COUNTS, {})
-        with self._parsing():
+        try:
             for account, state, number in records:
-                counts[account][state_from_text(state)] = number
+                counts[account][STATES_BY_TEXT[state]] = number
+        except _INVALID_RECORD as error:
+            raise self._damage_error(error) from None
         return dict(counts)
 
     def __enter__(self) -> Self:
@@ -163,13 +167,15 @@ class JournalReader(ABC):
         """Return the records of a query that reads most of the journal."""
         return self._fetch(sql, values)
 
-    def _parsing(self) -> AbstractContextManager[None]:
-        """Report records that make no sense, where the database does not rule them out."""
-        return nullcontext()
+    def _damage_error(self, error: Exception) -> JournalError:
+        """Return the error for records that are not valid, which the database did not detect."""
+        return JournalError(f"The journal {visible(self.name)} is damaged ({visible(repr(error))}).")
 
     def _parsed(self, records: Iterable[tuple[Any, ...]]) -> list[Entry]:
-        with self._parsing():
+        try:
             return [entry_from_record(record, self._to_utc) for record in records]
+        except _INVALID_RECORD as error:
+            raise self._damage_error(error) from None
 
     def _pages(self, sql: str, values: Mapping[str, Any]) -> Iterator[list[tuple[Any, ...]]]:
         """Yield the records of a query whose first column grows, by page; no transaction stays open in between."""

@@ -89,7 +89,8 @@ _BACKLOGS: Final = """
     ) AS backlogs
     GROUP BY events, deliveries, in_doubt
 """
-_STATES: Final[Mapping[str, State]] = {state: state for state in STATES}
+#: States by their stored text.
+STATES_BY_TEXT: Final[Mapping[str, State]] = {state: state for state in STATES}
 
 
 def tables_for(**placeholders: str) -> tuple[str, ...]:
@@ -129,18 +130,6 @@ def queries_for(open_packages: str, is_open: str, in_states: str, join: str, par
     return Queries(*(re.sub(r":(\w+)", parameter, statement) for statement in statements))
 
 
-def state_from_text(text: str) -> State:
-    """Return a state as it is stored.
-
-    Raises:
-        ValueError: There is no such state.
-    """
-    state = _STATES.get(text)
-    if state is None:
-        raise ValueError(f"no such state: {text!r}")
-    return state
-
-
 def entry_from_record(record: tuple[Any, ...], to_utc: Callable[[Any], dt.datetime]) -> Entry:
     """Return the entry in a record of :data:`ENTRY_COLUMNS`.
 
@@ -156,7 +145,7 @@ def entry_from_record(record: tuple[Any, ...], to_utc: Callable[[Any], dt.dateti
         event=None if date is None else TrackingEvent(date, description, city, event_state),
         delivered_date=delivered_date,
         place=Place(source, line),
-        state=state_from_text(state),
+        state=STATES_BY_TEXT[state],
         attempts=attempts,
         status_code=status_code,
         receipt=receipt,

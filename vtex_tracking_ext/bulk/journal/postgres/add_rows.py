@@ -76,8 +76,9 @@ class PostgresRowWriter(RowWriter):
         found = self._connection.execute(_PACKAGES, columns)
         return {packages[number - 1]: id_ for number, id_ in found}
 
-    def _insert_packages(self, packages: Sequence[PackageKey]) -> None:
+    def _insert_packages(self, packages: Sequence[PackageKey]) -> dict[PackageKey, int]:
         self._connection.execute(_INSERT_PACKAGES, _transposed([astuple(package) for package in packages]))
+        return self._select_packages(packages)
 
     def _insert_sources(self, names: Sequence[str]) -> dict[str, int]:
         stored = [encode(name) for name in names]

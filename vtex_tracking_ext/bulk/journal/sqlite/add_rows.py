@@ -5,21 +5,23 @@ It all happens in one transaction of the only run that writes, so nothing that w
 
 from __future__ import annotations
 
+from functools import lru_cache
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
-
-from attrs import astuple
 
 from vtex_tracking_ext.bulk.journal.add_rows import RowWriter
 from vtex_tracking_ext.bulk.journal.entries import Draft, PackageKey, entry_key
 
-from .lookup import select_many
-from .reader import microseconds
+from .file import EPOCH, MICROSECOND
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Sequence
 
     from vtex_tracking_ext.bulk.journal.entries import Entry
+
+#: Maximum number of parameters of one statement: older SQLite versions accept 999.
+MAX_PARAMETERS: Final = 900
 
 _PACKAGES: Final = """
     WITH wanted (account, order_id, invoice_number) AS (VALUES {})
@@ -66,15 +68,19 @@ class SqliteRowWriter(RowWriter):
         columns = self._columns(
             [Draft(e.package, entry_key(e.package, e.event), e.event, e.delivered_date, e.place) for e in entries]
         )
-        values = [(microseconds(entry.added), entry.id, entry.state, entry.attempts) for entry in entries]
+        values = [((entry.added - EPOCH) // MICROSECOND, entry.id, entry.state, entry.attempts) for entry in entries]
         self._connection.executemany(_INSERT, [a + b for a, b in zip(columns, values, strict=True)])
 
     def _select_packages(self, packages: Sequence[PackageKey]) -> dict[PackageKey, int]:
-        found = select_many(self._connection, _PACKAGES, [astuple(package) for package in packages])
-        return {PackageKey(*key): id_ for *key, id_ in found}
+        by_text = {(each.account, each.order_id, each.invoice_number): each for each in packages}
+        found = select_many(self._connection, _PACKAGES, [*by_text])
+        return {by_text[account, order_id, invoice]: id_ for account, order_id, invoice, id_ in found}
 
-    def _insert_packages(self, packages: Sequence[PackageKey]) -> None:
-        self._connection.executemany(_INSERT_PACKAGE, map(astuple, packages))
+    def _insert_packages(self, packages: Sequence[PackageKey]) -> dict[PackageKey, int]:
+        insert = self._connection.execute
+        columns = [(each.account, each.order_id, each.invoice_number) for each in packages]
+        ids = [insert(_INSERT_PACKAGE, values).lastrowid or 0 for values in columns]
+        return dict(zip(packages, ids, strict=True))
 
     def _insert_sources(self, names: Sequence[str]) -> dict[str, int]:
         self._connection.executemany(_INSERT_SOURCE, [(name,) for name in names])
@@ -89,3 +95,29 @@ class SqliteRowWriter(RowWriter):
 
     def _renew(self, columns: Sequence[tuple[Any, ...]], ids: Sequence[int]) -> None:
         self._connection.executemany(_RENEW, [(*row, id_) for row, id_ in zip(columns, ids, strict=True)])
+
+
+def select_many(
+    connection: sqlite3.Connection, sql: str, wanted: Sequence[int | str] | Sequence[tuple[Any, ...]]
+) -> list[tuple[Any, ...]]:
+    """Return the records of a query for each of these values, or rows of values.
+
+    Args:
+        connection: The database.
+        sql: The query, with ``{}`` for the values: ``?, ?``, or rows of them, ``(?, ?), (?, ?)``.
+        wanted: The values; all rows have the same length.
+    """
+    found: list[tuple[Any, ...]] = []
+    width = len(wanted[0]) if wanted and isinstance(wanted[0], tuple) else 0
+    most = MAX_PARAMETERS // max(width, 1)
+    for start in range(0, len(wanted), most):
+        page: Sequence[Any] = wanted[start : start + most]
+        values = list(chain.from_iterable(page)) if width else page
+        found += connection.execute(_statement(sql, width, len(page)), values)
+    return found
+
+
+@lru_cache(maxsize=128)
+def _statement(sql: str, width: int, rows: int) -> str:
+    row = f"({', '.join('?' * width)})" if width else "?"
+    return sql.format(", ".join([row] * rows))

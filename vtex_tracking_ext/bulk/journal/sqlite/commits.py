@@ -5,6 +5,7 @@ A commit waits for the disk. While one thread waits, the others queue up, and th
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections import deque
 from contextlib import suppress
@@ -13,10 +14,12 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from attrs import define
 
 from vtex_tracking_ext.bulk.journal.interface import JournalError
+from vtex_tracking_ext.text import visible
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Iterable
+    from pathlib import Path
 
 T = TypeVar("T")
 
@@ -121,3 +124,28 @@ class GroupCommit:
 
 def _raise_closed() -> None:
     raise JournalError("The journal has been closed.")
+
+
+def file_guard(*paths: Path) -> Callable[[], None]:
+    """Return a check that raises JournalError if one of the files was moved, replaced or deleted since this call.
+
+    SQLite would go on writing to a deleted file.
+    """
+    identities = {str(path): _identity(str(path)) for path in paths}
+
+    def check() -> None:
+        for path, identity in identities.items():
+            if _identity(path) != identity:
+                raise JournalError(
+                    f"{visible(path)} was moved or deleted during the run; put it back where it was and run again."
+                )
+
+    return check
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    try:
+        status = os.stat(path)  # noqa: PTH116 - before each transaction, and faster
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino

@@ -6,6 +6,7 @@ Only SQLite opens the journal: closing a file that was opened by other means wou
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import sqlite3
 import stat
@@ -36,7 +37,10 @@ _OPEN_ENTRIES: Final = """
 #: Statements that migrate from a version to the next one; ``MIGRATIONS[1]`` from 1 to 2.
 MIGRATIONS: Final[dict[int, tuple[str, ...]]] = {1: ("DROP INDEX open_entries", _OPEN_ENTRIES)}
 
-#: Times are in microseconds since 1970, UTC.
+#: Times are stored as microseconds since 1970, UTC.
+EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+MICROSECOND: Final = dt.timedelta(microseconds=1)
+
 SCHEMA: Final = (
     *tables_for(
         id="INTEGER PRIMARY KEY",
@@ -91,18 +95,26 @@ def describe_error(path: Path, error: sqlite3.Error) -> str:
     return f"The journal file {visible(str(path))}: {advice} ({visible(str(error))})."
 
 
+#: What SQLite and the operating system raise; a UnicodeDecodeError comes from a message that quotes damaged data.
+ERRORS: Final = (sqlite3.Error, UnicodeDecodeError, OSError)
+
+
+def journal_error(path: Path, error: Exception) -> JournalError:
+    """Return the JournalError for one of :data:`ERRORS`."""
+    if isinstance(error, OSError):
+        return JournalError(
+            f"The journal file {visible(str(path))}: {error.strerror}; fix that, or name a journal elsewhere."
+        )
+    return JournalError(describe_error(path, error if isinstance(error, sqlite3.Error) else damage(str(error))))
+
+
 @contextmanager
 def translated_errors(path: Path) -> Iterator[None]:
     """Turn errors of SQLite and of the operating system into JournalError."""
     try:
         yield
-    except sqlite3.Error as error:
-        raise JournalError(describe_error(path, error)) from None
-    except UnicodeDecodeError as error:  # in a message that quotes damaged data
-        raise JournalError(describe_error(path, damage(str(error)))) from None
-    except OSError as error:
-        message = f"The journal file {visible(str(path))}: {error.strerror}; fix that, or name a journal elsewhere."
-        raise JournalError(message) from None
+    except ERRORS as error:
+        raise journal_error(path, error) from None
 
 
 def is_journal(path: Path) -> bool:
@@ -265,31 +277,6 @@ def is_locked(path: Path) -> bool:
 def lock_path(path: Path) -> Path:
     """Return the lock file of a journal."""
     return path.with_name(f"{path.name}-lock")
-
-
-def file_guard(*paths: Path) -> Callable[[], None]:
-    """Return a check that raises JournalError if one of the files was moved, replaced or deleted since this call.
-
-    SQLite would go on writing to a deleted file.
-    """
-    identities = {str(path): _identity(str(path)) for path in paths}
-
-    def check() -> None:
-        for path, identity in identities.items():
-            if _identity(path) != identity:
-                raise JournalError(
-                    f"{visible(path)} was moved or deleted during the run; put it back where it was and run again."
-                )
-
-    return check
-
-
-def _identity(path: str) -> tuple[int, int] | None:
-    try:
-        status = os.stat(path)  # noqa: PTH116 - before each transaction, and faster
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino
 
 
 def _connect(path: Path, mode: str, timeout: float = BUSY_TIMEOUT) -> sqlite3.Connection:

@@ -15,10 +15,9 @@ from vtex_tracking_ext.bulk.journal.entries import utc_now
 from vtex_tracking_ext.bulk.journal.interface import BATCH, Journal, JournalError, batched
 
 from . import file
-from .add_rows import SqliteRowWriter
-from .commits import GroupCommit
-from .lookup import select_many
-from .reader import ENTRIES_BY_ID, SqliteReader, microseconds, missing_journal_error
+from .add_rows import SqliteRowWriter, select_many
+from .commits import GroupCommit, file_guard
+from .reader import ENTRIES_BY_ID, SqliteReader, missing_journal_error
 
 if TYPE_CHECKING:
     import sqlite3
@@ -121,7 +120,7 @@ class SqliteJournal(SqliteReader, Journal):
         cls, path: Path, clock: Clock, resources: ExitStack, guarded: Iterable[Path], *, is_durable: bool = True
     ) -> Self:
         """Connect to an existing file, and take over ``resources``, which close in reverse order."""
-        check, lock = file.file_guard(*guarded), threading.Lock()
+        check, lock = file_guard(*guarded), threading.Lock()
         connection = file.open_to_write(path, is_durable=is_durable)
         commits = resources.enter_context(
             closing(GroupCommit(connection, lock, check, partial(file.describe_error, path)))
@@ -157,7 +156,8 @@ class SqliteJournal(SqliteReader, Journal):
 
         def mark(connection: sqlite3.Connection) -> tuple[Entry, ...]:
             others = [id_ for id_ in wanted if not connection.execute(_MARK_IN_FLIGHT, (now, id_)).rowcount]
-            self._expect_state("pending", others, dict(select_many(connection, _STATES_BY_ID, others)))
+            if others:
+                self._expect_state("pending", others, dict(select_many(connection, _STATES_BY_ID, others)))
             return tuple(self._parsed(select_many(connection, ENTRIES_BY_ID, wanted)))
 
         return self._commits.run(mark)
@@ -171,13 +171,13 @@ class SqliteJournal(SqliteReader, Journal):
 
     def _move_all(self, ids: Sequence[int], change: Mapping[str, Any]) -> None:
         def move(connection: sqlite3.Connection) -> None:
-            others = _unmoved(ids, change, connection)
-            self._expect_state(change["from"], others, dict(select_many(connection, _STATES_BY_ID, others)))
+            if others := _unmoved(ids, change, connection):
+                self._expect_state(change["from"], others, dict(select_many(connection, _STATES_BY_ID, others)))
 
         self._commits.run(move)
 
     def _now(self) -> int:
-        return microseconds(self._clock())
+        return (self._clock() - file.EPOCH) // file.MICROSECOND
 
 
 def _unmoved(ids: Iterable[int], change: Mapping[str, Any], connection: sqlite3.Connection) -> list[int]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import os
 import threading
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,15 +14,12 @@ from vtex_tracking_ext.bulk.journal.sql import ENTRIES, OF_ACCOUNT, PAGE, querie
 from vtex_tracking_ext.text import visible
 
 from . import file
-from .lookup import select_many
+from .add_rows import select_many
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from typing import Self
-
-_EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-_MICROSECOND: Final = dt.timedelta(microseconds=1)
 
 _IS_OPEN: Final = "e.state <> 'applied' AND e.state <> 'refused'"
 ENTRIES_BY_ID: Final = f"{ENTRIES} WHERE e.id IN ({{}}) ORDER BY e.id"
@@ -80,30 +76,26 @@ class SqliteReader(JournalReader):
     def _fetch(self, sql: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         if "states" in values:  # SQLite has no lists
             values = {**values, "states": f"/{'/'.join(values['states'])}/"}
-        with self._lock, file.translated_errors(self.path):
-            return self._connection.execute(sql, values).fetchall()
+        with self._lock:
+            try:
+                return self._connection.execute(sql, values).fetchall()
+            except file.ERRORS as error:
+                raise file.journal_error(self.path, error) from None
 
     def _fetch_by_id(self, ids: Sequence[int]) -> list[tuple[Any, ...]]:
-        with self._lock, file.translated_errors(self.path):
-            return select_many(self._connection, ENTRIES_BY_ID, ids)
+        with self._lock:
+            try:
+                return select_many(self._connection, ENTRIES_BY_ID, ids)
+            except file.ERRORS as error:
+                raise file.journal_error(self.path, error) from None
 
     def _to_utc(self, stored: int) -> dt.datetime:
-        return _EPOCH + stored * _MICROSECOND
+        return file.EPOCH + stored * file.MICROSECOND
 
-    @contextmanager
-    def _parsing(self) -> Iterator[None]:
-        """Report damage that SQLite cannot see."""
-        try:
-            yield
-        except (AttributeError, OverflowError, TypeError, ValueError) as error:
-            raise JournalError(file.describe_error(self.path, file.damage(str(error)))) from None
+    def _damage_error(self, error: Exception) -> JournalError:
+        return JournalError(file.describe_error(self.path, file.damage(repr(error))))
 
 
 def missing_journal_error(path: Path) -> JournalError:
     """Return the error for a journal that must exist but does not."""
     return NoJournalError(f"There is no journal {visible(str(path))}; a push creates it.")
-
-
-def microseconds(moment: dt.datetime) -> int:
-    """Return a time as it is stored: microseconds since 1970, UTC."""
-    return (moment - _EPOCH) // _MICROSECOND

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 
-from vtex_tracking_ext.bulk.journal.sqlite.lookup import MAX_PARAMETERS, select_many
+from vtex_tracking_ext.bulk.journal.sqlite.add_rows import MAX_PARAMETERS, select_many
 
 
 def test_more_values_are_selected_than_one_statement_accepts() -> None:
