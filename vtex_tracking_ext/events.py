@@ -27,7 +27,7 @@ def _plain_date(value: DateLike) -> DateLike:
 
 
 def _plain_date_or_none(value: DateLike | None) -> DateLike | None:
-    return plain(value)
+    return value if value is None else _plain_date(value)
 
 
 @frozen

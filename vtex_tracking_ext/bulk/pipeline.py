@@ -86,7 +86,7 @@ def push(
     *,
     options: DeliveryOptions | None = None,
     rate: float = DEFAULT_RATE,
-    report: Callable[[DeliveryResult | AccountPause], object] = lambda _: None,
+    report: Callable[[DeliveryResult | AccountPause], object] | None = None,
     now: dt.datetime | None = None,
 ) -> Result:
     """Push rows of carrier events: record the new ones, deliver them, and return the counts.
@@ -124,21 +124,21 @@ def push(
         recorder.record(check_rows(rows, now or dt.datetime.now().astimezone()))
         delivery.run()
         remaining = count_states(opened, delivery.accounts)
-    counts = recorder.counts
-    return Result(
-        rows=counts.rows,
-        new=counts.by_status["new"],
-        renewed=counts.by_status["renewed"],
-        known=counts.by_status["known"],
-        problems=tuple(problems),
-        applied=delivery.outcomes["applied"],
-        refused=delivery.outcomes["refused"],
-        unknown=remaining["unknown"] + remaining["in_flight"],
-        pending=remaining["pending"],
-        calls=delivery.calls,
-        reads=delivery.reads,
-        ended=delivery.stop_errors,
-    )
+        counts = recorder.counts
+        return Result(
+            rows=counts.rows,
+            new=counts.by_status["new"],
+            renewed=counts.by_status["renewed"],
+            known=counts.by_status["known"],
+            problems=tuple(problems),
+            applied=delivery.outcomes["applied"],
+            refused=delivery.outcomes["refused"],
+            unknown=remaining["unknown"] + remaining["in_flight"],
+            pending=remaining["pending"],
+            calls=delivery.calls,
+            reads=delivery.reads,
+            ended=delivery.stop_errors,
+        )
 
 
 def _clients_by_name(clients: tuple[TrackingClient, ...]) -> dict[str, TrackingClient]:

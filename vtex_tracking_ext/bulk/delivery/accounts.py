@@ -32,7 +32,7 @@ class MultiAccountDelivery:
     Args:
         clients: Account's name in the journal -> its client.
         journal: The journal with the entries.
-        report: Called with each outcome and each pause, by one thread at a time.
+        report: Called with each outcome and each pause, by one thread at a time; None for nothing.
         options: How to deliver.
         rate: Most calls a second to one account.
 
@@ -45,7 +45,7 @@ class MultiAccountDelivery:
         self,
         clients: Mapping[str, TrackingClient],
         journal: Journal,
-        report: Callable[[DeliveryResult | AccountPause], object],
+        report: Callable[[DeliveryResult | AccountPause], object] | None,
         options: DeliveryOptions | None = None,
         rate: float = DEFAULT_RATE,
     ) -> None:
@@ -99,7 +99,8 @@ class MultiAccountDelivery:
                     self._unknown -= ids
                     self.outcomes[event.outcome] += len(ids)
                 self.outcomes["unknown"] = len(self._unknown)
-            self._report(event)
+            if self._report is not None:
+                self._report(event)
 
 
 @frozen

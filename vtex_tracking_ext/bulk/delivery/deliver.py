@@ -163,7 +163,7 @@ class AccountDelivery:
 
         Raises:
             JournalError: The journal cannot be used any more. Entries of calls in progress stay in flight, and the next
-                run finds out what became of them.
+                run determines their outcome.
         """
         self._for_each(self._journal.open_packages(self._account), self.deliver_package)
         for seconds in self._options.recheck_delays:

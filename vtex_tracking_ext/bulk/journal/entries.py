@@ -37,7 +37,7 @@ STATES: Final[tuple[State, ...]] = defaults.STATES
 #: States in which something is left to do.
 OPEN_STATES: Final[tuple[State, ...]] = ("pending", "in_flight", "unknown")
 
-#: What becomes of an entry in flight; ``pending``: it was not sent.
+#: The outcome of an entry in flight; ``pending``: it was not sent.
 Outcome = Literal["applied", "refused", "unknown", "pending"]
 
 #: What an unknown outcome can turn out to be; ``pending``: it was not applied and is to be sent again.

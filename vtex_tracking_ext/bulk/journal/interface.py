@@ -56,7 +56,7 @@ class JournalError(VtexTrackingError):
     """A journal cannot be used; the message names it and says what to do.
 
     If :meth:`Journal.mark_in_flight` raises it, nothing was sent. If :meth:`Journal.record_outcome` raises it, the
-    entries stay in flight, and the next run finds out what became of them.
+    entries stay in flight, and the next run determines their outcome.
     """
 
 

@@ -38,7 +38,7 @@ def open_journal(location: Location, *, create: bool = True) -> Journal:
 
     Args:
         location: Location it is.
-        create: Whether to make one where there is none.
+        create: Whether to create the journal if it does not exist.
 
     Raises:
         JournalError: It cannot be used.
@@ -65,7 +65,7 @@ def open_reader(location: Location) -> JournalReader:
 
 
 def open_temporary_copy(location: Location) -> Journal:
-    """Create a temporary copy of a journal, empty if there is none, to see what a push would do.
+    """Create a temporary copy of a journal, empty if it does not exist, to see what a push would do.
 
     The journal itself is only read. Raises like :func:`open_journal`.
     """

@@ -72,7 +72,7 @@ class PostgresJournal(PostgresReader, Journal):
             create: Whether to create the tables if there are none. Older ones are left to :meth:`migrate`.
 
         Raises:
-            JournalError: It cannot be used, or there is none and ``create`` is False.
+            JournalError: It cannot be used, or does not exist and ``create`` is False.
         """
         address = parse_url(url)
         with connect(address) as connection:

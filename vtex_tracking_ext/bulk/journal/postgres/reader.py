@@ -61,7 +61,7 @@ class PostgresReader(JournalReader):
                 ``schema=`` if its tables are not in ``vtex_tracking``.
 
         Raises:
-            JournalError: There is none, or it cannot be used.
+            JournalError: The journal does not exist or cannot be used.
         """
         address = parse_url(url)
         with connect(address) as connection:

@@ -68,19 +68,19 @@ class SqliteJournal(SqliteReader, Journal):
         Args:
             path: Its file, on a local disk (SQLite's log does not work over a network).
             clock: Returns the current time.
-            create: Whether to create a journal where there is none.
+            create: Whether to create the journal if it does not exist.
 
         Raises:
             JournalInUseError: Another run has it open.
-            JournalError: It cannot be used, or there is none and ``create`` is False.
+            JournalError: It cannot be used, or does not exist and ``create`` is False.
         """
-        real = Path(os.path.realpath(path))
+        real, created = Path(os.path.realpath(path)), _utc_text(clock)
         if not (file.is_journal(real) or create):
             raise missing_journal_error(real)
         with ExitStack() as resources:
             resources.enter_context(closing(file.acquire_lock(real, partial(_holder, real))))
             if not file.is_journal(real):  # checked again, now that no other run can create it
-                file.create(real, _utc_text(clock))
+                file.create(real, created)
             return cls._connect(real, clock, resources, [real, file.lock_path(real)])
 
     @classmethod
@@ -99,7 +99,7 @@ class SqliteJournal(SqliteReader, Journal):
         """Create a temporary copy of a journal, to see what a push would do; the journal itself is only read.
 
         Args:
-            path: The journal's file; if there is none, the copy is empty.
+            path: The journal's file; if it does not exist, the copy is empty.
             clock: Returns the current time.
 
         Raises:
@@ -120,12 +120,12 @@ class SqliteJournal(SqliteReader, Journal):
         cls, path: Path, clock: Clock, resources: ExitStack, guarded: Iterable[Path], *, is_durable: bool = True
     ) -> Self:
         """Connect to an existing file, and take over ``resources``, which close in reverse order."""
+        holder = (f"process {os.getpid()}, since {_utc_text(clock)}",)
         check, lock = file_guard(*guarded), threading.Lock()
         connection = file.open_to_write(path, is_durable=is_durable)
         commits = resources.enter_context(
             closing(GroupCommit(connection, lock, check, partial(file.describe_error, path)))
         )
-        holder = (f"process {os.getpid()}, since {_utc_text(clock)}",)
         commits.run(lambda connection: connection.execute("INSERT OR REPLACE INTO meta VALUES ('holder', ?)", holder))
         return cls(path, connection, lock, commits, clock, resources.pop_all())
 

@@ -47,7 +47,7 @@ class SqliteReader(JournalReader):
         """Open an existing journal, possibly while a run writes to it.
 
         Raises:
-            JournalError: There is none, or it cannot be used.
+            JournalError: The journal does not exist or cannot be used.
         """
         real = Path(os.path.realpath(path))
         if not file.is_journal(real):
