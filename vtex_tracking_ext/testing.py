@@ -97,7 +97,7 @@ class VtexSandbox:
         """Fail unless a package received exactly these events, each once, in this order."""
         from attrs import evolve  # noqa: PLC0415 - as above
 
-        from .call.checks import format_event_date  # noqa: PLC0415 - as above
+        from .call.validation import format_event_date  # noqa: PLC0415 - as above
 
         wanted = [evolve(event, date=format_event_date(event.date)) for event in expected]
         assert self.events(order_id, invoice_number) == wanted
@@ -111,7 +111,7 @@ class VtexSandbox:
             delivered_date: ``yyyy-mm-dd`` or a date compares only the day, ``yyyy-mm-dd hh:mm`` or a datetime also
                 the minute.
         """
-        from .call.checks import format_delivered_date  # noqa: PLC0415 - as above
+        from .call.validation import format_delivered_date  # noqa: PLC0415 - as above
 
         changes = [change for change in self._package(order_id, invoice_number).changes if change.delivered]
         where = f"invoice {invoice_number} of order {order_id}"

@@ -37,7 +37,7 @@ def script(load_script: Callable[[str], Any]) -> Any:
         ([HALF], [], ["call.retry"], ([HALF], [])),
         ([], [HALF], ["call.retry"], ([], [HALF])),
         ([OTHER], [HALF], ["call.retry"], ([OTHER], [HALF])),
-        ([], [HALF], ["call.checks", "call.retry_budget"], ([], [])),
+        ([], [HALF], ["call.validation", "call.retry_budget"], ([], [])),
     ],
     ids=["nothing", "listed", "not listed", "stale", "another mutant", "another module"],
 )

@@ -19,9 +19,10 @@ import pytest
 from vtex_tracking_ext import TrackingUpdate
 from vtex_tracking_ext.transport import body, connection_async, tls
 from vtex_tracking_ext.transport import connect as connecting
-from vtex_tracking_ext.transport.connect import Proxy, Route, TunnelHandshake, connect
+from vtex_tracking_ext.transport.connect import connect
 from vtex_tracking_ext.transport.connection_async import AsyncConnection
 from vtex_tracking_ext.transport.progress import Progress
+from vtex_tracking_ext.transport.proxy import Route
 
 from support.answers import INVOICE, ORDER, RECEIPT, Recorder, sync_client
 
@@ -102,21 +103,6 @@ def test_connecting_has_a_time_of_its_own(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(connection_async, "CONNECT_TIMEOUT", 0.01)
     with pytest.raises(httpcore.ConnectTimeout, match="no connection in time"):
         asyncio.run(asyncio.wait_for(AsyncConnection.open(ROUTE), 30))
-
-
-def test_a_proxy_that_answers_in_pieces_opens_a_tunnel() -> None:
-    """The head may come byte by byte, after an interim response."""
-    handshake = TunnelHandshake(Route("a.example", 443), Proxy("proxy.example", 3128, (("X-Key", "k"),)))
-    assert handshake.request == b"CONNECT a.example:443 HTTP/1.1\r\nHost: a.example:443\r\nX-Key: k\r\n\r\n"
-    answer = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\n"
-    assert [handshake.feed(bytes([byte])) for byte in answer] == [False] * (len(answer) - 1) + [True]
-
-
-def test_a_proxy_that_never_ends_its_answer_opens_no_tunnel() -> None:
-    """Its head is limited in size."""
-    handshake = TunnelHandshake(Route("a.example", 443), Proxy("proxy.example", 3128))
-    with pytest.raises(httpcore.ReadError, match="bytes received"):
-        any(handshake.feed(b"HTTP/1.1 100 Continue\r\n\r\n" * 2000) for _ in range(3))
 
 
 def test_an_answer_of_a_test_tool_is_capped_as_well(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,17 +1,17 @@
-"""The way to a server."""
+"""The route to a server, and CONNECT."""
 
 from __future__ import annotations
 
 import base64
 from typing import Any
 
+import httpcore
 import pytest
 
 from vtex_tracking_ext import ConfigurationError
 from vtex_tracking_ext.config.redaction import Redactor
 from vtex_tracking_ext.config.server import Server
-from vtex_tracking_ext.transport.connect import Proxy, Route
-from vtex_tracking_ext.transport.proxy import parse_proxy, route_to
+from vtex_tracking_ext.transport.proxy import Proxy, Route, TunnelHandshake, parse_proxy, route_to
 from vtex_tracking_ext.transport.tls import tls_context
 
 
@@ -75,3 +75,18 @@ def test_a_proxy_that_cannot_be_used_is_refused_without_a_word_of_it(address: An
     with pytest.raises(ConfigurationError, match="proxy cannot be used: give an address") as caught:
         parse_proxy(address)
     assert "ssword" not in str(caught.value)
+
+
+def test_a_proxy_that_answers_in_pieces_opens_a_tunnel() -> None:
+    """The head may come byte by byte, after an interim response."""
+    handshake = TunnelHandshake(Route("a.example", 443), Proxy("proxy.example", 3128, (("X-Key", "k"),)), 60)
+    assert handshake.request == b"CONNECT a.example:443 HTTP/1.1\r\nHost: a.example:443\r\nX-Key: k\r\n\r\n"
+    answer = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\n"
+    assert [handshake.feed(bytes([byte])) for byte in answer] == [False] * (len(answer) - 1) + [True]
+
+
+def test_a_proxy_that_never_ends_its_answer_opens_no_tunnel() -> None:
+    """Its head is limited in size."""
+    handshake = TunnelHandshake(Route("a.example", 443), Proxy("proxy.example", 3128), 60)
+    with pytest.raises(httpcore.ReadError, match="bytes received"):
+        any(handshake.feed(b"HTTP/1.1 100 Continue\r\n\r\n" * 2000) for _ in range(3))

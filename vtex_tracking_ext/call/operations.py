@@ -16,8 +16,8 @@ from vtex_oms_client.api.orders import get_order
 from vtex_oms_client.api.tracking import update_tracking_status
 from vtex_oms_client.models import Event, SendTrackingNumberRequest, UpdateTrackingStatusRequest
 
-from .checks import format_delivered_date, format_event_date
 from .outcome import Subject
+from .validation import format_delivered_date, format_event_date
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

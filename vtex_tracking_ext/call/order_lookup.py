@@ -10,7 +10,7 @@ from vtex_oms_client import models
 
 from vtex_tracking_ext.events import DateLike, Package, PackageEvent, TrackingEvent, TrackingUpdate
 
-from .checks import format_delivered_date, format_event_date
+from .validation import format_delivered_date, format_event_date
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -17,7 +17,7 @@ from vtex_tracking_ext.errors import InvalidUpdateError, OutcomeUnknownError, Re
 from vtex_tracking_ext.events import AttemptEvent, Package, TrackingReceipt, TrackingUpdate
 from vtex_tracking_ext.text import plain
 
-from . import checks
+from . import validation
 from .faults import Fault
 from .hooks import is_observed, log, report_attempt
 from .operations import Call, order_call, tracking_number_call, update_call
@@ -63,7 +63,7 @@ def send_update(update: TrackingUpdate, options: ClientOptions) -> Steps[Trackin
     Raises:
         InvalidUpdateError: Something is wrong with the update.
     """
-    if problems := checks.update_problems(update, options.now().astimezone()):
+    if problems := validation.update_problems(update, options.now().astimezone()):
         raise _invalid(problems, options)
     return _send_update(update, options)
 
@@ -86,12 +86,12 @@ def set_tracking_number(
         tracking_number=tracking_number,
         tracking_url=tracking_url,
         courier=courier,
-        dispatched_date=checks.format_dispatched_date(dispatched_date),
+        dispatched_date=validation.format_dispatched_date(dispatched_date),
     )
     problems = (
-        *checks.order_id_problems(order_id),
-        *checks.invoice_number_problems(invoice_number),
-        *checks.tracking_number_problems(body.to_dict()),
+        *validation.order_id_problems(order_id),
+        *validation.invoice_number_problems(invoice_number),
+        *validation.tracking_number_problems(body.to_dict()),
     )
     if problems:
         raise _invalid(problems, options)
@@ -105,7 +105,7 @@ def get_packages(order_id: str, options: ClientOptions) -> Steps[tuple[Package, 
     Raises:
         InvalidUpdateError: The order id cannot be one.
     """
-    if problems := checks.order_id_problems(order_id):
+    if problems := validation.order_id_problems(order_id):
         raise _invalid(problems, options)
     return _read_packages(order_call(plain(order_id)), options, options.clock() + options.timeout)
 
@@ -116,7 +116,7 @@ def look_up_update(update: TrackingUpdate, options: ClientOptions) -> Steps[bool
     Raises:
         InvalidUpdateError: Something is wrong with the update.
     """
-    if problems := checks.update_problems(update, options.now().astimezone()):
+    if problems := validation.update_problems(update, options.now().astimezone()):
         raise _invalid(problems, options)
     return _look_up(order_call(update.order_id), update, options, options.clock() + options.timeout)
 
@@ -197,7 +197,7 @@ def _call(call: Call, options: ClientOptions, deadline: float) -> Steps[tuple[An
     Args:
         call: The call.
         options: The options of the client.
-        deadline: DateLike the call must have ended, by the options' clock.
+        deadline: When the call must have ended, by the options' clock.
 
     Raises:
         VtexTrackingError: The call was not accepted.

@@ -1,4 +1,4 @@
-"""Connect to a server, directly or through an HTTP proxy.
+"""Connect to a server, directly or through an HTTP proxy (see :mod:`.proxy`).
 
 The sockets are those of httpcore's public network streams.
 """
@@ -8,22 +8,18 @@ from __future__ import annotations
 import socket
 import threading
 from concurrent.futures import Future
-from contextlib import contextmanager, suppress
-from http import HTTPStatus
+from contextlib import suppress
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Final
 
 import httpcore
-from attrs import field, frozen
 
-from .body import Body
-from .h11_parser import MAX_HEAD
-from .progress import Progress
-from .response import ResponseReader
+from .proxy import TunnelHandshake, proxy_errors
 
 if TYPE_CHECKING:
-    import ssl
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable
+
+    from .proxy import Proxy, Route
 
     #: One address of a host, as ``socket.getaddrinfo`` returns it.
     AddressInfo = tuple[socket.AddressFamily, socket.SocketKind, int, str, Any]
@@ -36,38 +32,6 @@ ADDRESS_TIMEOUT: Final = 2.0
 
 #: Bytes that one read takes from a socket, and one write passes to it.
 CHUNK_SIZE: Final = 64 * 1024
-
-
-@frozen
-class Proxy:
-    """An HTTP proxy, which opens tunnels on CONNECT.
-
-    Attributes:
-        host: Host name or address of the proxy.
-        port: Port of the proxy.
-        headers: Names and values of the headers that CONNECT carries; they may hold a password.
-    """
-
-    host: str
-    port: int
-    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
-
-
-@frozen
-class Route:
-    """Where a server is, and how to reach it.
-
-    Attributes:
-        host: Host name or address of the server.
-        port: Port of the server.
-        tls: Returns the TLS context that verifies the server; None for plain HTTP on this machine.
-        proxy: The proxy to connect through, or None.
-    """
-
-    host: str
-    port: int
-    tls: Callable[[], ssl.SSLContext] | None = None
-    proxy: Proxy | None = None
 
 
 def connect(route: Route, seconds: float) -> httpcore.NetworkStream:
@@ -139,58 +103,8 @@ def interleave_families(addresses: Iterable[AddressInfo]) -> list[AddressInfo]:
     return [each for turn in zip_longest(*families.values()) for each in turn if each is not None]
 
 
-@contextmanager
-def proxy_errors(proxy: Proxy | None) -> Iterator[None]:
-    """Report failures of a proxy as ProxyError; without a proxy, exceptions pass unchanged.
-
-    Raises:
-        httpcore.ProxyError: The proxy cannot be reached, closed the connection, or does not speak HTTP.
-        httpcore.ConnectTimeout: The proxy did not answer in time.
-    """
-    try:
-        yield
-    except (httpcore.NetworkError, httpcore.ProtocolError) as error:
-        if proxy is None:
-            raise
-        raise httpcore.ProxyError(f"{proxy.host}:{proxy.port}: {error}") from error
-
-
-class TunnelHandshake:
-    """One CONNECT and its answer, without I/O.
-
-    Args:
-        route: The server that the proxy is asked for.
-        proxy: The proxy.
-
-    Attributes:
-        request: The bytes to send to the proxy.
-        progress: The deadline of the handshake.
-    """
-
-    def __init__(self, route: Route, proxy: Proxy) -> None:
-        host = f"[{route.host}]" if ":" in route.host else route.host
-        target = f"{host}:{route.port}"
-        headers = [("Host", target), *proxy.headers]
-        lines = [f"CONNECT {target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers), "", ""]
-        self.request = "\r\n".join(lines).encode("ascii")
-        self.progress = Progress(CONNECT_TIMEOUT, MAX_HEAD)
-        self._reader = ResponseReader(lambda _: Body("", MAX_HEAD))
-
-    def feed(self, data: bytes) -> bool:
-        """Read data from the proxy, and return whether the tunnel is open.
-
-        Raises:
-            httpcore.ProxyError, httpcore.RemoteProtocolError, httpcore.ReadError: The proxy opens no tunnel.
-        """
-        self._reader.feed(self.progress.count_received(data))
-        status = self._reader.status
-        if status is not None and not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
-            raise httpcore.ProxyError(f"the proxy answered {status} to CONNECT")
-        return status is not None
-
-
 def _open_tunnel(stream: httpcore.NetworkStream, route: Route, proxy: Proxy) -> None:
-    handshake = TunnelHandshake(route, proxy)
+    handshake = TunnelHandshake(route, proxy, CONNECT_TIMEOUT)
     try:
         stream.write(handshake.request, handshake.progress.timeout(httpcore.ConnectTimeout))
         while not handshake.feed(stream.read(CHUNK_SIZE, handshake.progress.timeout(httpcore.ConnectTimeout))):

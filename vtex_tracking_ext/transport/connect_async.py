@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 
 import httpcore
 
-from .connect import ADDRESS_TIMEOUT, CHUNK_SIZE, TunnelHandshake, interleave_families, proxy_errors
+from .connect import ADDRESS_TIMEOUT, CHUNK_SIZE, CONNECT_TIMEOUT, interleave_families
+from .proxy import TunnelHandshake, proxy_errors
 
 if TYPE_CHECKING:
-    from .connect import AddressInfo, Proxy, Route
+    from .connect import AddressInfo
+    from .proxy import Proxy, Route
 
 
 async def connect_socket(route: Route) -> socket.socket:
@@ -63,7 +65,7 @@ async def _connect_address(address: AddressInfo) -> socket.socket:
 
 async def _open_tunnel(connected: socket.socket, route: Route, proxy: Proxy) -> None:
     loop = asyncio.get_running_loop()
-    handshake = TunnelHandshake(route, proxy)
+    handshake = TunnelHandshake(route, proxy, CONNECT_TIMEOUT)
     try:
         await loop.sock_sendall(connected, handshake.request)
         while not handshake.feed(await loop.sock_recv(connected, CHUNK_SIZE)):

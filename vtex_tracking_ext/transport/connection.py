@@ -13,8 +13,8 @@ from .connect import CHUNK_SIZE, connect
 if TYPE_CHECKING:
     import socket
 
-    from .connect import Route
     from .progress import Progress
+    from .proxy import Route
     from .response import ResponseReader
 
 

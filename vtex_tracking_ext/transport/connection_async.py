@@ -12,8 +12,8 @@ from .connect_async import connect_socket
 from .connection import SocketProbe
 
 if TYPE_CHECKING:
-    from .connect import Route
     from .progress import Progress
+    from .proxy import Route
     from .response import ResponseReader
 
 

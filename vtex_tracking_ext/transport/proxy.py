@@ -1,21 +1,64 @@
-"""The route to a server, from its address and the settings for proxies."""
+"""The route to a server, through an HTTP proxy if there is one, and the CONNECT that opens a tunnel through it."""
 
 from __future__ import annotations
 
 import base64
 import urllib.request
+from contextlib import contextmanager
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
+import httpcore
+from attrs import field, frozen
+
 from vtex_tracking_ext.errors import ConfigurationError
 
-from .connect import Proxy, Route
+from .body import Body
+from .h11_parser import MAX_HEAD
+from .progress import Progress
+from .response import ResponseReader
 from .tls import tls_context
 
 if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable, Iterator
+
     from vtex_tracking_ext.config.server import Server
 
 _PORTS = {"http": 80, "https": 443}
+
+
+@frozen
+class Proxy:
+    """An HTTP proxy, which opens tunnels on CONNECT.
+
+    Attributes:
+        host: Host name or address of the proxy.
+        port: Port of the proxy.
+        headers: Names and values of the headers that CONNECT carries; they may hold a password.
+    """
+
+    host: str
+    port: int
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+
+
+@frozen
+class Route:
+    """Where a server is, and how to reach it.
+
+    Attributes:
+        host: Host name or address of the server.
+        port: Port of the server.
+        tls: Returns the TLS context that verifies the server; None for plain HTTP on this machine.
+        proxy: The proxy to connect through, or None.
+    """
+
+    host: str
+    port: int
+    tls: Callable[[], ssl.SSLContext] | None = None
+    proxy: Proxy | None = None
 
 
 def route_to(server: Server) -> Route:
@@ -64,3 +107,54 @@ def parse_proxy(address: object) -> Proxy:
         login = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()
         headers = (("Proxy-Authorization", f"Basic {base64.b64encode(login).decode()}"),)
     return Proxy(host, port or _PORTS["http"], headers)
+
+
+@contextmanager
+def proxy_errors(proxy: Proxy | None) -> Iterator[None]:
+    """Report failures of a proxy as ProxyError; without a proxy, exceptions pass unchanged.
+
+    Raises:
+        httpcore.ProxyError: The proxy cannot be reached, closed the connection, or does not speak HTTP.
+        httpcore.ConnectTimeout: The proxy did not answer in time.
+    """
+    try:
+        yield
+    except (httpcore.NetworkError, httpcore.ProtocolError) as error:
+        if proxy is None:
+            raise
+        raise httpcore.ProxyError(f"{proxy.host}:{proxy.port}: {error}") from error
+
+
+class TunnelHandshake:
+    """One CONNECT and its answer, without I/O.
+
+    Args:
+        route: The server that the proxy is asked for.
+        proxy: The proxy.
+        seconds: How long the handshake may take.
+
+    Attributes:
+        request: The bytes to send to the proxy.
+        progress: The deadline of the handshake.
+    """
+
+    def __init__(self, route: Route, proxy: Proxy, seconds: float) -> None:
+        host = f"[{route.host}]" if ":" in route.host else route.host
+        target = f"{host}:{route.port}"
+        headers = [("Host", target), *proxy.headers]
+        lines = [f"CONNECT {target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers), "", ""]
+        self.request = "\r\n".join(lines).encode("ascii")
+        self.progress = Progress(seconds, MAX_HEAD)
+        self._reader = ResponseReader(lambda _: Body("", MAX_HEAD))
+
+    def feed(self, data: bytes) -> bool:
+        """Read data from the proxy, and return whether the tunnel is open.
+
+        Raises:
+            httpcore.ProxyError, httpcore.RemoteProtocolError, httpcore.ReadError: The proxy opens no tunnel.
+        """
+        self._reader.feed(self.progress.count_received(data))
+        status = self._reader.status
+        if status is not None and not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
+            raise httpcore.ProxyError(f"the proxy answered {status} to CONNECT")
+        return status is not None

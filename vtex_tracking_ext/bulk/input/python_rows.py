@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from vtex_tracking_ext.call.checks import format_delivered_date, format_event_date, update_problems
+from vtex_tracking_ext.call.validation import format_delivered_date, format_event_date, update_problems
 from vtex_tracking_ext.events import TrackingUpdate
 
 from .columns import COLUMNS, Columns
@@ -32,7 +32,7 @@ def check_rows(items: Iterable[RowInput], now: dt.datetime) -> Iterator[Row | Ro
     Args:
         items: Rows or problems as :func:`~.reader.read_rows` yields them, which pass unchanged; mappings with the
             columns of a file, whose dates may be dates and datetimes; or updates, of which each event becomes a row.
-        now: The current time, aware; see :func:`vtex_tracking_ext.call.checks.check`.
+        now: The current time, aware; see :func:`vtex_tracking_ext.call.validation.update_problems`.
     """
     unchecked: Iterable[object] = items  # the caller may not use a type checker
     for number, item in enumerate(unchecked, 1):

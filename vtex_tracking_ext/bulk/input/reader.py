@@ -36,7 +36,7 @@ def read_rows(
 
     Args:
         path: The file; ``-`` for standard input, which is read to its end before the first row.
-        now: The current time, aware; see :func:`vtex_tracking_ext.call.checks.update_problems`.
+        now: The current time, aware; see :func:`vtex_tracking_ext.call.validation.update_problems`.
         format: Its format; otherwise its extension decides, or for standard input its first byte.
         encoding: ``utf-8`` or ``windows-1252``; otherwise detected from all of the file's bytes, see
             :func:`~vtex_tracking_ext.bulk.input.source.detect_encoding`. Not for XLSX.

@@ -1,4 +1,7 @@
-"""Rows, their locations and their problems; the check that turns values into a row or its problems. Pure."""
+"""Rows, their locations and their problems; turning values into a row or its problems. Pure.
+
+:mod:`vtex_tracking_ext.call.validation` holds the rules for values, such as the format of a date.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from attrs import field, frozen
 
-from vtex_tracking_ext.call.checks import update_problems
+from vtex_tracking_ext.call.validation import update_problems
 from vtex_tracking_ext.errors import VtexTrackingError
 from vtex_tracking_ext.events import TrackingEvent, TrackingUpdate
 from vtex_tracking_ext.text import quoted
@@ -140,7 +143,7 @@ def check_row(
             a bool.
         raw: The row as it stood in its file.
         faults: What is known to be wrong with it.
-        now: The current time, aware; see :func:`vtex_tracking_ext.call.checks.update_problems`.
+        now: The current time, aware; see :func:`vtex_tracking_ext.call.validation.update_problems`.
     """
     order_id, invoice_number, date, city, state, description, flag, delivered_date, account = values
     is_delivered = flag if isinstance(flag, bool) else _FLAGS.get(flag.strip().casefold()) if flag else False

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 from attrs import evolve, field, frozen
 from attrs.converters import optional
 
-from vtex_tracking_ext.call.checks import format_delivered_date, format_event_date
+from vtex_tracking_ext.call.validation import format_delivered_date, format_event_date
 from vtex_tracking_ext.config import defaults
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from vtex_oms_client import constants
 
 from vtex_tracking_ext import InvalidUpdateError, TrackingEvent, TrackingUpdate
-from vtex_tracking_ext.call import checks
+from vtex_tracking_ext.call import validation
 
 BRASILIA = dt.timezone(dt.timedelta(hours=-3), "BRT")
 NOW = dt.datetime(2022, 10, 1, 21, 15, tzinfo=BRASILIA)
@@ -58,7 +58,7 @@ class NotATime(dt.datetime):
 def problems(**changes: Any) -> list[str]:
     """Return the problems of an update that is valid except for the changes."""
     fields = {"order_id": "1172452900788-01", "invoice_number": "000030711", "events": [EVENT], **changes}
-    return [str(problem) for problem in checks.update_problems(TrackingUpdate(**fields), NOW)]
+    return [str(problem) for problem in validation.update_problems(TrackingUpdate(**fields), NOW)]
 
 
 def event_problems(**changes: Any) -> list[str]:
@@ -77,7 +77,7 @@ def test_all_problems_are_reported_at_once_with_their_places() -> None:
     """One check returns all problems, each with its place, in the order of the fields."""
     events = [EVENT, EVENT, EVENT, TrackingEvent("31/02/2026", "x" * (LONGEST + 213))]
     update = TrackingUpdate("..", "a b", events, is_delivered=False, delivered_date="soon")
-    error = InvalidUpdateError(problems=checks.update_problems(update, NOW))
+    error = InvalidUpdateError(problems=validation.update_problems(update, NOW))
     places = [problem.place for problem in error.problems]
     assert places == [
         "order_id",
@@ -127,7 +127,7 @@ def test_a_problem_says_where_what_and_how_to_fix_it(changes: dict[str, Any], sa
 def test_the_problem_of_a_value_that_is_not_an_update_shows_the_value() -> None:
     """The problem of a value that is not a TrackingUpdate shows that value."""
     given: Any = "x"
-    (problem,) = checks.update_problems(given, NOW)
+    (problem,) = validation.update_problems(given, NOW)
     assert str(problem) == "update: 'x' is not a TrackingUpdate; make one: TrackingUpdate(order_id, ...)"
 
 
@@ -146,7 +146,7 @@ def test_the_problem_of_a_value_that_is_not_an_update_shows_the_value() -> None:
 )
 def test_a_problem_of_a_tracking_number_says_where_what_and_how_to_fix_it(body: dict[str, object], said: str) -> None:
     """A problem of a tracking number is worded exactly: place, what is wrong and how to fix it."""
-    assert [str(problem) for problem in checks.tracking_number_problems(body)] == [said]
+    assert [str(problem) for problem in validation.tracking_number_problems(body)] == [said]
 
 
 @pytest.mark.parametrize(
@@ -243,7 +243,7 @@ def test_an_invalid_event_date_is_refused(value: Any) -> None:
 def test_an_event_date_is_the_local_day_of_its_value(value: Any, sent: str) -> None:
     """A datetime is sent as its own local day, whatever its time zone."""
     assert event_problems(date=value) == []
-    assert checks.format_event_date(value) == sent
+    assert validation.format_event_date(value) == sent
 
 
 @pytest.mark.parametrize(
@@ -260,9 +260,9 @@ def test_a_delivered_date_is_the_local_time_of_its_value(value: Any, sent: str) 
     """A datetime is sent as its own local time to the minute, and a date without a time."""
     assert (
         problems(is_delivered=True, delivered_date=value) == []
-        or checks.format_delivered_date(value) > "2022-10-01 21:15"
+        or validation.format_delivered_date(value) > "2022-10-01 21:15"
     )
-    assert checks.format_delivered_date(value) == sent
+    assert validation.format_delivered_date(value) == sent
 
 
 @pytest.mark.parametrize(
@@ -364,7 +364,7 @@ def test_a_value_that_is_not_a_list_of_events_is_refused(value: Any, delivered: 
 @pytest.mark.parametrize("value", [None, {}, "x", EVENT])
 def test_a_value_that_is_not_an_update_is_refused(value: Any) -> None:
     """A value that is not a TrackingUpdate is a problem, not an AttributeError."""
-    (problem,) = checks.update_problems(value, NOW)
+    (problem,) = validation.update_problems(value, NOW)
     assert problem.place == "update"
     assert "is not a TrackingUpdate; make one" in problem.message
 
@@ -382,7 +382,7 @@ def test_members_of_str_enums_are_converted_to_plain_strings() -> None:
     )
     for value in (*astuple(update, recurse=False), *astuple(event)):
         assert type(value) in {str, tuple, bool}
-    assert type(checks.format_event_date(Kind.DAY)) is type(checks.format_delivered_date(Kind.DAY)) is str
+    assert type(validation.format_event_date(Kind.DAY)) is type(validation.format_delivered_date(Kind.DAY)) is str
 
 
 def test_the_limits_are_those_of_the_generated_constants(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -407,7 +407,7 @@ def test_the_limits_are_those_of_the_generated_constants(monkeypatch: pytest.Mon
 )
 def test_the_body_of_a_tracking_number_is_checked(body: dict[str, object], places: list[str]) -> None:
     """A blank or missing tracking number is refused, and so is any value that is not text."""
-    assert [problem.place for problem in checks.tracking_number_problems(body)] == places
+    assert [problem.place for problem in validation.tracking_number_problems(body)] == places
 
 
 @pytest.mark.parametrize(
@@ -428,8 +428,8 @@ def test_the_body_of_a_tracking_number_is_checked(body: dict[str, object], place
 )
 def test_a_dispatch_date_in_iso_8601_is_accepted(value: Any) -> None:
     """A dispatch date in ISO 8601 is accepted, as a date or date-time, with or without an offset."""
-    body = {"trackingNumber": "TRK-1", "dispatchedDate": checks.format_dispatched_date(value)}
-    assert list(checks.tracking_number_problems(body)) == []
+    body = {"trackingNumber": "TRK-1", "dispatchedDate": validation.format_dispatched_date(value)}
+    assert list(validation.tracking_number_problems(body)) == []
     assert type(body["dispatchedDate"]) in {str, type(None)}
 
 
@@ -452,8 +452,8 @@ def test_a_dispatch_date_in_iso_8601_is_accepted(value: Any) -> None:
 )
 def test_an_invalid_dispatch_date_is_refused(value: Any) -> None:
     """A dispatch date that is not a valid ISO 8601 date is refused."""
-    body = {"trackingNumber": "TRK-1", "dispatchedDate": checks.format_dispatched_date(value)}
-    (problem,) = map(str, checks.tracking_number_problems(body))
+    body = {"trackingNumber": "TRK-1", "dispatchedDate": validation.format_dispatched_date(value)}
+    (problem,) = map(str, validation.tracking_number_problems(body))
     assert problem.startswith("dispatched_date: ")
     assert "is not a date; write ISO 8601, such as 2026-02-28" in problem
 
@@ -461,13 +461,13 @@ def test_an_invalid_dispatch_date_is_refused(value: Any) -> None:
 def test_a_dispatch_date_that_cannot_be_formatted_becomes_its_repr() -> None:
     """A datetime that cannot be formatted becomes its repr, which the problem then quotes."""
     value = NotATime(2026, 2, 3)
-    assert checks.format_dispatched_date(value) == repr(value)
+    assert validation.format_dispatched_date(value) == repr(value)
 
 
 @given(st.text())
 def test_any_accepted_id_is_one_path_segment(text: str) -> None:
     """Any text is either refused as an id, or needs no escaping in a path and cannot leave its segment."""
-    if not list(checks.invoice_number_problems(text)):
+    if not list(validation.invoice_number_problems(text)):
         assert text.strip(".") == text.lstrip(".")[: len(text.strip("."))]
         assert set(text) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-")
         assert not text.startswith(".")
@@ -497,7 +497,7 @@ def test_an_id_of_the_maximum_length_is_accepted() -> None:
 )
 def test_the_problem_of_an_id_names_the_first_invalid_character(value: str, named: str) -> None:
     """The problem of an id names the first character that is not allowed."""
-    (problem,) = checks.order_id_problems(value)
+    (problem,) = validation.order_id_problems(value)
     assert f" {named}; letters, digits" in problem.message
 
 
@@ -510,7 +510,7 @@ def test_the_problem_of_a_future_date_shows_the_current_time() -> None:
 
 def test_a_tracking_number_of_one_character_is_accepted() -> None:
     """A tracking number of one character is accepted, because carriers choose their own formats."""
-    assert list(checks.tracking_number_problems({"trackingNumber": "1"})) == []
+    assert list(validation.tracking_number_problems({"trackingNumber": "1"})) == []
 
 
 def test_a_value_that_is_not_a_list_of_events_is_kept() -> None:
