@@ -1,4 +1,4 @@
-"""One answer as its bytes come in: what the quick parser and the with_h11 one make of it."""
+"""One answer as its bytes come in: what the quick parser and the h11 parser make of it."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_chunks_that_no_parser_reads_cut_an_answer() -> None:
 
 
 def test_a_status_once_read_stays() -> None:
-    """Where the with_h11 parser refuses the head that the other has read: a 2xx would be told as a broken answer."""
+    """Where the h11 parser refuses the head that the other has read: a 2xx would be told as a broken answer."""
     reader = read(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n2\r\n{}\r\n", b"3 \r\n")
     assert said(reader) == (200, b"{}", False, False)
 
@@ -80,7 +80,7 @@ def test_of_much_only_what_the_quick_parser_likes_is_read() -> None:
 
 
 def test_a_head_that_both_must_read_may_be_as_long_as_any() -> None:
-    """The with_h11 parser's own limit is lower."""
+    """The h11 parser's own limit is lower."""
     lengths = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n"
     filling = [b"X-%d: %b\r\n" % (number, b"x" * 10_000) for number in range(5)]
     assert said(read(lengths, *filling, b"\r\n{}")) == (200, b"{}", True, True)
@@ -119,7 +119,7 @@ def test_nothing_is_read_behind_an_answer_whose_end_is_a_matter_of_opinion(head:
     assert not reader.reusable
 
 
-def test_the_with_h11_parser_tells_the_version() -> None:
+def test_the_h11_parser_tells_the_version() -> None:
     """Chunks in an answer of HTTP/1.0 are a mistake, whoever reads them."""
     head = b"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: keep-alive\r\n\r\n"
     assert said(read(head + b"2 \r\n{}\r\n0\r\n\r\n")) == (200, b"{}", True, False)

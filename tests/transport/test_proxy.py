@@ -90,3 +90,14 @@ def test_a_proxy_that_never_ends_its_answer_opens_no_tunnel() -> None:
     handshake = TunnelHandshake(Route("a.example", 443), Proxy("proxy.example", 3128), 60)
     with pytest.raises(httpcore.ReadError, match="bytes received"):
         any(handshake.feed(b"HTTP/1.1 100 Continue\r\n\r\n" * 2000) for _ in range(3))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [b"HTTP/1.1 200 OK\r\n\r\nx", b"HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 200 OK\r\n\r\n", b"HTTP/1.1 204 No\r\n\r\nxy"],
+)
+def test_data_behind_the_answer_to_connect_is_refused(answer: bytes) -> None:
+    """The data would be lost, or read as the server's."""
+    handshake = TunnelHandshake(Route("a.example", 443), Proxy("proxy.example", 3128), 60)
+    with pytest.raises(httpcore.ProxyError, match="sent data behind its answer"):
+        handshake.feed(answer)

@@ -10,20 +10,23 @@ import signal
 import socket
 import ssl
 import threading
+import time
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import httpx
 import pytest
 import trustme
+import wrapt
 
-from vtex_tracking_ext import AsyncTrackingClient, NotSentError, TrackingClient, TrackingReceipt
+from vtex_tracking_ext import AsyncTrackingClient, NotSentError, RetryPolicy, TrackingClient, TrackingReceipt
 from vtex_tracking_ext.transport import connect as connecting
 from vtex_tracking_ext.transport import connect_async
 from vtex_tracking_ext.transport.body import Body
+from vtex_tracking_ext.transport.caller_client import is_own_method
 from vtex_tracking_ext.transport.pool_async import AsyncPool
 from vtex_tracking_ext.transport.progress import Progress
 from vtex_tracking_ext.transport.response import ResponseReader
-from vtex_tracking_ext.transport.transport import is_own_method
 
 from wire.calls import OK, ONCE, UPDATE, answer, ended, within
 from wire.server import HOST, Server, again, apply, close, handshake, pause, read, reset, say, wait_for
@@ -298,3 +301,54 @@ def _unreachable() -> list[Any]:
     finally:
         gc.set_debug(0)
         gc.garbage.clear()
+
+
+@pytest.mark.parametrize("own", [None, {}], ids=["our client", "a caller's client"])
+def test_replaced_transport_that_answers_too_late_leaves_the_outcome_unknown(
+    make: Callable[..., Twin], monkeypatch: pytest.MonkeyPatch, own: dict[str, Any] | None
+) -> None:
+    """The method may have forwarded the request, so the request is not repeated."""
+    seen: list[httpx.Request] = []
+
+    def answer_late(_: object, request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        time.sleep(0.3)
+        return httpx.Response(200)
+
+    async def answer_late_async(_: object, request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        await asyncio.sleep(0.3)
+        return httpx.Response(200)
+
+    monkeypatch.setattr(httpx.HTTPTransport, "handle_request", answer_late)
+    monkeypatch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", answer_late_async)
+    retry = RetryPolicy(attempts=3, first_wait=0, attempt_timeout=0.05)
+    error = ended(make("http://127.0.0.1:9", own=own, retry=retry))
+    assert error.applied is None
+    assert len(seen) == 1
+
+
+def test_substitute_client_uses_the_settings_of_the_construction(
+    make: Callable[..., Twin], monkeypatch: pytest.MonkeyPatch, ca_file: Path, tmp_path: Path
+) -> None:
+    """Neither a deleted file of certificates nor a later proxy variable changes how a test tool is reached."""
+    copy = tmp_path / "ca.pem"
+    copy.write_bytes(ca_file.read_bytes())
+    client = make("https://127.0.0.1:9", ca_file=copy, proxy="http://user:secret@[::1]:9")
+    copy.unlink()
+    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:9")
+
+    async def answer_async(_: object, __: httpx.Request) -> httpx.Response:
+        return httpx.Response(404)
+
+    monkeypatch.setattr(httpx.HTTPTransport, "handle_request", lambda *_: httpx.Response(404))
+    monkeypatch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", answer_async)
+    assert ended(client).applied is False
+
+
+def test_functions_and_wrappers_that_replace_httpxs_method_are_recognized() -> None:
+    """Only OpenTelemetry's wrapper counts as httpx's own method; mock's has no module among its globals."""
+    own = httpx.HTTPTransport.handle_request
+    with mock.patch.object(httpx.HTTPTransport, "handle_request", autospec=True):
+        assert not is_own_method(httpx.HTTPTransport.handle_request)
+    assert not is_own_method(wrapt.FunctionWrapper(own, lambda wrapped, _, args, options: wrapped(*args, **options)))

@@ -1,4 +1,6 @@
-"""Make one request through an httpx client that is not ours, with the guarantees of our own connections.
+"""Make one request through an httpx client, with the guarantees of our own connections.
+
+The client is a caller's ``http_client``, or a substitute while a test tool replaces httpx's transport.
 
 The deadline, the size cap, the observation of what was sent, and no reuse of connections are imposed from outside.
 """
@@ -6,10 +8,12 @@ The deadline, the size cap, the observation of what was sent, and no reuse of co
 from __future__ import annotations
 
 import contextvars
+import inspect
 import socket
 import ssl
 import threading
 from contextlib import suppress
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import httpx
@@ -71,6 +75,28 @@ def trust_in(http_client: httpx.Client | httpx.AsyncClient, base_url: str) -> Tr
     return _TRUST.get(type(transport), "nothing")
 
 
+def is_own_method(method: object) -> bool:
+    """Return whether a method of httpx's transports, such as ``handle_request``, sends as httpx wrote it.
+
+    Test tools replace the method, before this module is imported or while a client lives; then requests must go through
+    it. Their functions copy the name, module and docstring of httpx's, but not its globals. OpenTelemetry's
+    instrumentation wraps the method and only observes. Our own connections do not pass through it, because a request
+    through httpx needs a new connection, with a TLS handshake, each time.
+    """
+    wrapper = getattr(method, "_self_wrapper", None)  # of a wrapt.FunctionWrapper
+    if getattr(getattr(wrapper, "func", wrapper), "__module__", "").startswith("opentelemetry."):
+        method = inspect.unwrap(cast("FunctionType", method))
+    return type(method) is FunctionType and method.__globals__.get("__name__", "").partition(".")[0] == "httpx"
+
+
+def trust_now(trust: Trust, *, is_replaced: bool) -> Trust:
+    """Return what can be believed of a transport while a test tool may have replaced httpx's method.
+
+    The progress of a request through a replaced method is not observed.
+    """
+    return "exceptions" if is_replaced and trust == "progress" else trust
+
+
 class HttpxExchange:
     """What both twins share: building the request, observing its progress, keeping the answer.
 
@@ -107,7 +133,7 @@ class HttpxExchange:
                 content=request.content or None,
                 extensions={"timeout": timeout.as_dict(), "trace": trace},
             )
-        except BUILD_ERRORS as error:
+        except (*BUILD_ERRORS, httpx.InvalidURL) as error:
             self.result = Fault(f"the request cannot be built: {type(error).__name__}", sent=False)
             return None
 

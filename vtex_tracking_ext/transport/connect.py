@@ -104,8 +104,8 @@ def interleave_families(addresses: Iterable[AddressInfo]) -> list[AddressInfo]:
 
 
 def _open_tunnel(stream: httpcore.NetworkStream, route: Route, proxy: Proxy) -> None:
-    handshake = TunnelHandshake(route, proxy, CONNECT_TIMEOUT)
     try:
+        handshake = TunnelHandshake(route, proxy, CONNECT_TIMEOUT)
         stream.write(handshake.request, handshake.progress.timeout(httpcore.ConnectTimeout))
         while not handshake.feed(stream.read(CHUNK_SIZE, handshake.progress.timeout(httpcore.ConnectTimeout))):
             pass

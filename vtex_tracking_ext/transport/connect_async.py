@@ -30,7 +30,7 @@ async def connect_socket(route: Route) -> socket.socket:
             if route.proxy is not None:
                 await _open_tunnel(connected, route, route.proxy)
         except OSError as error:
-            raise httpcore.ConnectError(str(error)) from error
+            raise httpcore.ConnectError(str(error) or type(error).__name__) from error
     return connected
 
 
@@ -65,8 +65,8 @@ async def _connect_address(address: AddressInfo) -> socket.socket:
 
 async def _open_tunnel(connected: socket.socket, route: Route, proxy: Proxy) -> None:
     loop = asyncio.get_running_loop()
-    handshake = TunnelHandshake(route, proxy, CONNECT_TIMEOUT)
     try:
+        handshake = TunnelHandshake(route, proxy, CONNECT_TIMEOUT)
         await loop.sock_sendall(connected, handshake.request)
         while not handshake.feed(await loop.sock_recv(connected, CHUNK_SIZE)):
             pass

@@ -56,7 +56,7 @@ class AsyncConnection(asyncio.Protocol):
             # If the server's certificate cannot be verified, no other address of the host is tried.
             _, connection = await asyncio.get_running_loop().create_connection(cls, sock=connected, **tls)
         except OSError as error:  # ssl.SSLError is one
-            raise httpcore.ConnectError(str(error)) from error
+            raise httpcore.ConnectError(str(error) or type(error).__name__) from error
         return connection
 
     async def exchange(self, request: bytes, reader: ResponseReader, progress: Progress) -> None:

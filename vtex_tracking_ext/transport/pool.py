@@ -102,16 +102,16 @@ class Pool:
 
     def release(self, connection: Connection) -> None:
         """Keep a connection for the next request if it is reusable, else close it."""
-        to_close: list[Connection] = []
-        now = time.monotonic()
-        with self._lock:
-            if self._closed or not connection.reusable:
-                to_close.append(connection)
-            else:
-                self._idle.append((now + KEEPALIVE, connection))
-            while self._idle and self._idle[0][0] <= now:
-                to_close.append(self._idle.popleft()[1])
         try:
+            to_close: list[Connection] = []
+            now = time.monotonic()
+            with self._lock:
+                if self._closed or not connection.reusable:
+                    to_close.append(connection)
+                else:
+                    self._idle.append((now + KEEPALIVE, connection))
+                while self._idle and self._idle[0][0] <= now:
+                    to_close.append(self._idle.popleft()[1])
             for each in to_close:
                 each.close()
         finally:

@@ -146,6 +146,7 @@ class TunnelHandshake:
         self.request = "\r\n".join(lines).encode("ascii")
         self.progress = Progress(seconds, MAX_HEAD)
         self._reader = ResponseReader(lambda _: Body("", MAX_HEAD))
+        self._received = b""
 
     def feed(self, data: bytes) -> bool:
         """Read data from the proxy, and return whether the tunnel is open.
@@ -154,7 +155,12 @@ class TunnelHandshake:
             httpcore.ProxyError, httpcore.RemoteProtocolError, httpcore.ReadError: The proxy opens no tunnel.
         """
         self._reader.feed(self.progress.count_received(data))
-        status = self._reader.status
-        if status is not None and not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
+        self._received += data
+        status, body = self._reader.status, self._reader.body
+        if status is None or body is None:
+            return False
+        if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
             raise httpcore.ProxyError(f"the proxy answered {status} to CONNECT")
-        return status is not None
+        if body.content or not self._received.endswith((b"\r\n\r\n", b"\n\n")):
+            raise httpcore.ProxyError("the proxy sent data behind its answer to CONNECT")
+        return True

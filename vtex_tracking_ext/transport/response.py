@@ -44,8 +44,8 @@ class ResponseReader:
         headers: Name (in lower case) and value pairs as received, repeats included.
         body: The body received so far; None as long as ``status`` is None.
         ended: Whether nothing more is to be read.
-        reusable: Whether the response ended cleanly, nothing followed it (line breaks apart, which parsers skip before
-            the next response), and the server keeps the connection open.
+        reusable: Whether the response ended cleanly, nothing followed it (httptools skips line breaks), and the server
+            keeps the connection open.
     """
 
     def __init__(self, make_body: Callable[[str], Body]) -> None:

@@ -7,9 +7,7 @@ httpx's transport, send through httpx: see :mod:`.caller_client`.
 from __future__ import annotations
 
 import functools
-import inspect
-from types import FunctionType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
@@ -18,7 +16,7 @@ from vtex_tracking_ext.call.outcome import Answer
 from vtex_tracking_ext.errors import ConfigurationError
 
 from .body import Body
-from .caller_client import SyncHttpxExchange, trust_in
+from .caller_client import SyncHttpxExchange, is_own_method, trust_in, trust_now
 from .connection import Connection
 from .pool import Pool
 from .progress import Progress
@@ -31,6 +29,8 @@ if TYPE_CHECKING:
     from vtex_tracking_ext.call.steps import Attempt
     from vtex_tracking_ext.config.redaction import Redactor
     from vtex_tracking_ext.config.server import Server
+
+    from .proxy import Route
 
 
 class SyncTransport:
@@ -53,7 +53,7 @@ class SyncTransport:
         if http_client is not None:
             self._trust = trust_in(http_client, server.base_url)
             return
-        route = route_to(server)
+        self._route = route = route_to(server)
         self._origin = origin_of(server.base_url)
         self._pool = Pool(functools.partial(Connection, route), server.max_connections)
 
@@ -65,12 +65,14 @@ class SyncTransport:
         """
         if self._closed or (self._http is not None and self._http.is_closed):
             raise ConfigurationError("This client is closed: make another one.")
+        is_replaced = not is_own_method(httpx.HTTPTransport.handle_request)
         if self._http is not None:
-            return SyncHttpxExchange(self._server, step.seconds, self._trust).send(self._http, step.call)
-        if is_own_method(httpx.HTTPTransport.handle_request):
+            trust = trust_now(self._trust, is_replaced=is_replaced)
+            return SyncHttpxExchange(self._server, step.seconds, trust).send(self._http, step.call)
+        if not is_replaced:
             return self._exchange(step)
-        with httpx.Client(**substitute_options(self._server)) as substitute:
-            return SyncHttpxExchange(self._server, step.seconds, "progress").send(substitute, step.call)
+        with httpx.Client(**substitute_options(self._route)) as substitute:
+            return SyncHttpxExchange(self._server, step.seconds, "exceptions").send(substitute, step.call)
 
     def _exchange(self, step: Attempt) -> Answer | Fault:
         progress, reader = Progress(step.seconds), ResponseReader(Body)
@@ -95,23 +97,13 @@ class SyncTransport:
             self._pool.close()
 
 
-def is_own_method(method: object) -> bool:
-    """Return whether a method of httpx's transports, such as ``handle_request``, sends as httpx wrote it.
-
-    Test tools replace the method, before this module is imported or while a client lives; then requests must go through
-    it. Their functions copy the name, module and docstring of httpx's, but not its globals. Instrumentation such as
-    OpenTelemetry's wraps the method by wrapt and only observes; connections of our own do not pass through it, because
-    a request through httpx needs a new connection, with a TLS handshake, each time.
-    """
-    if hasattr(method, "_self_wrapper"):  # a wrapt.FunctionWrapper
-        method = inspect.unwrap(cast("FunctionType", method))
-    return type(method) is FunctionType and method.__globals__["__name__"].partition(".")[0] == "httpx"
-
-
-def substitute_options(server: Server) -> dict[str, Any]:
+def substitute_options(route: Route) -> dict[str, Any]:
     """Return the options of the httpx client through which requests go while a test tool replaces httpx's transport."""
-    verify = tls_context(server.ca_file, trust_env=server.trust_env)()
-    return {"verify": verify, "proxy": server.proxy, "trust_env": server.trust_env}
+    proxy = route.proxy and httpx.Proxy(
+        httpx.URL(scheme="http", host=route.proxy.host, port=route.proxy.port), headers=dict(route.proxy.headers)
+    )
+    tls = route.tls or tls_context(None, trust_env=False)
+    return {"verify": tls(), "proxy": proxy, "trust_env": False}
 
 
 def origin_of(base_url: str) -> Origin:

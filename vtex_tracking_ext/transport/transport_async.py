@@ -11,7 +11,7 @@ import httpx
 from vtex_tracking_ext.errors import ConfigurationError
 
 from .body import Body
-from .caller_client import trust_in
+from .caller_client import is_own_method, trust_in, trust_now
 from .caller_client_async import AsyncHttpxExchange
 from .connection_async import AsyncConnection
 from .pool_async import AsyncPool
@@ -19,7 +19,7 @@ from .progress import Progress
 from .proxy import route_to
 from .request import BUILD_ERRORS, build_request, encode_request
 from .response import ResponseReader
-from .transport import is_own_method, origin_of, result_of, substitute_options, unbuildable
+from .transport import origin_of, result_of, substitute_options, unbuildable
 
 if TYPE_CHECKING:
     from vtex_tracking_ext.call.faults import Fault
@@ -50,7 +50,7 @@ class AsyncTransport:
         if http_client is not None:
             self._trust = trust_in(http_client, server.base_url)
             return
-        route = route_to(server)
+        self._route = route = route_to(server)
         self._origin = origin_of(server.base_url)
         self._pool = AsyncPool(functools.partial(AsyncConnection.open, route), server.max_connections)
 
@@ -66,12 +66,14 @@ class AsyncTransport:
             asyncio.get_running_loop()
         except RuntimeError:  # for example under trio
             raise ConfigurationError("AsyncTrackingClient runs under asyncio alone.") from None
+        is_replaced = not is_own_method(httpx.AsyncHTTPTransport.handle_async_request)
         if self._http is not None:
-            return await AsyncHttpxExchange(self._server, step.seconds, self._trust).send(self._http, step.call)
-        if is_own_method(httpx.AsyncHTTPTransport.handle_async_request):
+            trust = trust_now(self._trust, is_replaced=is_replaced)
+            return await AsyncHttpxExchange(self._server, step.seconds, trust).send(self._http, step.call)
+        if not is_replaced:
             return await self._exchange(step)
-        async with httpx.AsyncClient(**substitute_options(self._server)) as substitute:
-            return await AsyncHttpxExchange(self._server, step.seconds, "progress").send(substitute, step.call)
+        async with httpx.AsyncClient(**substitute_options(self._route)) as substitute:
+            return await AsyncHttpxExchange(self._server, step.seconds, "exceptions").send(substitute, step.call)
 
     async def _exchange(self, step: Attempt) -> Answer | Fault:
         progress, reader = Progress(step.seconds), ResponseReader(Body)
