@@ -23,10 +23,10 @@ from vtex_tracking_ext import AsyncTrackingClient, NotSentError, RetryPolicy, Tr
 from vtex_tracking_ext.transport import connect as connecting
 from vtex_tracking_ext.transport import connect_async
 from vtex_tracking_ext.transport.body import Body
-from vtex_tracking_ext.transport.caller_client import is_own_method
 from vtex_tracking_ext.transport.pool_async import AsyncPool
 from vtex_tracking_ext.transport.progress import Progress
 from vtex_tracking_ext.transport.response import ResponseReader
+from vtex_tracking_ext.transport.transport import is_own_method
 
 from wire.calls import OK, ONCE, UPDATE, answer, ended, within
 from wire.server import HOST, Server, again, apply, close, handshake, pause, read, reset, say, wait_for

@@ -8,12 +8,10 @@ The deadline, the size cap, the observation of what was sent, and no reuse of co
 from __future__ import annotations
 
 import contextvars
-import inspect
 import socket
 import ssl
 import threading
 from contextlib import suppress
-from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import httpx
@@ -73,20 +71,6 @@ def trust_in(http_client: httpx.Client | httpx.AsyncClient, base_url: str) -> Tr
             "server's authority in a context of its own if need be: verify=ssl.create_default_context(cafile=...)."
         )
     return _TRUST.get(type(transport), "nothing")
-
-
-def is_own_method(method: object) -> bool:
-    """Return whether a method of httpx's transports, such as ``handle_request``, sends as httpx wrote it.
-
-    Test tools replace the method, before this module is imported or while a client lives; then requests must go through
-    it. Their functions copy the name, module and docstring of httpx's, but not its globals. OpenTelemetry's
-    instrumentation wraps the method and only observes. Our own connections do not pass through it, because a request
-    through httpx needs a new connection, with a TLS handshake, each time.
-    """
-    wrapper = getattr(method, "_self_wrapper", None)  # of a wrapt.FunctionWrapper
-    if getattr(getattr(wrapper, "func", wrapper), "__module__", "").startswith("opentelemetry."):
-        method = inspect.unwrap(cast("FunctionType", method))
-    return type(method) is FunctionType and method.__globals__.get("__name__", "").partition(".")[0] == "httpx"
 
 
 def trust_now(trust: Trust, *, is_replaced: bool) -> Trust:

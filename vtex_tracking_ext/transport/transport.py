@@ -7,7 +7,9 @@ httpx's transport, send through httpx: see :mod:`.caller_client`.
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any
+import inspect
+from types import FunctionType
+from typing import TYPE_CHECKING, Any, cast
 
 import httpx
 
@@ -16,7 +18,7 @@ from vtex_tracking_ext.call.outcome import Answer
 from vtex_tracking_ext.errors import ConfigurationError
 
 from .body import Body
-from .caller_client import SyncHttpxExchange, is_own_method, trust_in, trust_now
+from .caller_client import SyncHttpxExchange, trust_in, trust_now
 from .connection import Connection
 from .pool import Pool
 from .progress import Progress
@@ -95,6 +97,20 @@ class SyncTransport:
         self._closed = True
         if self._http is None:
             self._pool.close()
+
+
+def is_own_method(method: object) -> bool:
+    """Return whether a method of httpx's transports, such as ``handle_request``, sends as httpx wrote it.
+
+    Test tools replace the method, before this module is imported or while a client lives; then requests must go through
+    it. Their functions copy the name, module and docstring of httpx's, but not its globals. OpenTelemetry's
+    instrumentation wraps the method and only observes. Our own connections do not pass through it, because a request
+    through httpx needs a new connection, with a TLS handshake, each time.
+    """
+    wrapper = getattr(method, "_self_wrapper", None)  # of a wrapt.FunctionWrapper
+    if getattr(getattr(wrapper, "func", wrapper), "__module__", "").startswith("opentelemetry."):
+        method = inspect.unwrap(cast("FunctionType", method))
+    return type(method) is FunctionType and method.__globals__.get("__name__", "").partition(".")[0] == "httpx"
 
 
 def substitute_options(route: Route) -> dict[str, Any]:

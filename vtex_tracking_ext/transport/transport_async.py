@@ -11,7 +11,7 @@ import httpx
 from vtex_tracking_ext.errors import ConfigurationError
 
 from .body import Body
-from .caller_client import is_own_method, trust_in, trust_now
+from .caller_client import trust_in, trust_now
 from .caller_client_async import AsyncHttpxExchange
 from .connection_async import AsyncConnection
 from .pool_async import AsyncPool
@@ -19,7 +19,7 @@ from .progress import Progress
 from .proxy import route_to
 from .request import BUILD_ERRORS, build_request, encode_request
 from .response import ResponseReader
-from .transport import origin_of, result_of, substitute_options, unbuildable
+from .transport import is_own_method, origin_of, result_of, substitute_options, unbuildable
 
 if TYPE_CHECKING:
     from vtex_tracking_ext.call.faults import Fault
