@@ -24,7 +24,7 @@ from vtex_tracking_ext.config.credentials import Settings
 from vtex_tracking_ext.config.defaults import DEFAULT_RATE, DEFAULT_TIMEOUT, EVENTS_PER_CALL
 from vtex_tracking_ext.config.options import LONGEST_TIMEOUT
 from vtex_tracking_ext.config.profiles import load_profiles, profiles_path
-from vtex_tracking_ext.sandbox import APP_KEY, APP_TOKEN, Oms, running
+from vtex_tracking_ext.sandbox import APP_KEY, APP_TOKEN, Oms, running, with_examples
 from vtex_tracking_ext.transport.body import MAX_BODY
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ ALL_TEXT = " ".join(" ".join(PAGES.values()).split())
 FLEET = PAGES[ROOT / "docs" / "several-machines.md"]
 TELLING = "".join(map(inspect.getsource, (progress, messages)))
 FIRST, TRACING, PUSH, OWN_TEST = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+TRY = README.split("### Try it")[1].split("\n## ")[0]
 (FILE,) = re.findall(r"```csv\n(.*?)```", README, re.DOTALL)
 
 
@@ -154,12 +155,30 @@ def test_the_limits_named_in_the_pages_are_true() -> None:
     assert f"At most {MAX_BODY >> 20} MiB of a response are decoded" in ALL_TEXT
 
 
+def test_the_trial_has_the_output_shown(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The push of the section "Try it" prints what the section shows; pushed again, its file sends nothing."""
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("VTEX_JOURNAL", str(tmp_path / "try.db"))
+    sandbox, push = commands_of(TRY)
+    assert sandbox == "sandbox"
+    oms = with_examples()
+    with running(oms) as url:
+        to_sandbox(monkeypatch, url)
+        assert main(push.split()) == 0
+        assert f"$ vtex-tracking {push}\n{capsys.readouterr().out}```" in TRY
+        sent = len(oms.received)
+        assert main(push.split()) == 0
+        assert len(oms.received) == sent
+
+
 def test_the_commands_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Every command line succeeds with the README's file; the sandbox's is left out, because it runs until stopped.
 
     Its two events arrive once, although the file is pushed several times, and the single update adds one.
     """
-    lines = commands_of(README)
+    lines = commands_of(README.replace(TRY, ""))
     monkeypatch.chdir(tmp_path)
     Path("events.csv").write_text(FILE, encoding="utf-8")
     order_id, invoice_number = FILE.splitlines()[1].split(",")[:2]

@@ -106,7 +106,7 @@ def test_all_problems_are_reported_at_once_with_their_places() -> None:
         ({"events": ["x"]}, "events[0]: 'x' is not a TrackingEvent"),
         (
             {"events": [TrackingEvent("soon", "Coletado")]},
-            "events[0].date: 'soon' is not a date; write yyyy-mm-dd with the digits 0 to 9, such as 2026-02-28",
+            "events[0].date: 'soon' is not a date in the form yyyy-mm-dd, such as 2026-02-28",
         ),
         (
             {"events": [TrackingEvent("2015-06-23", " ")]},
@@ -115,7 +115,7 @@ def test_all_problems_are_reported_at_once_with_their_places() -> None:
         ({"events": []}, "events: empty, and is_delivered is not set: there is nothing to send; add an event"),
         (
             {"is_delivered": True, "delivered_date": "soon"},
-            "delivered_date: 'soon' is not a date; write yyyy-mm-dd hh:mm or yyyy-mm-dd, such as 2026-02-28 21:15",
+            "delivered_date: 'soon' is not a date in the form yyyy-mm-dd hh:mm or yyyy-mm-dd, such as 2026-02-28 21:15",
         ),
     ],
 )
@@ -227,7 +227,7 @@ def test_an_invalid_event_date_is_refused(value: Any) -> None:
     """An event's date that is not a calendar date in the form yyyy-mm-dd with ASCII digits is refused."""
     (problem,) = event_problems(date=value)
     assert problem.startswith("events[0].date: ")
-    assert "is not a date; write yyyy-mm-dd" in problem
+    assert "is not a date in the form yyyy-mm-dd" in problem
 
 
 @pytest.mark.parametrize(
@@ -302,7 +302,7 @@ def test_a_delivered_date_without_is_delivered_is_refused() -> None:
 def test_a_delivered_date_in_another_format_is_refused(value: Any) -> None:
     """A delivered date in another format is refused, and the message quotes a limited part of it."""
     (problem,) = problems(is_delivered=True, delivered_date=value)
-    assert "is not a date; write yyyy-mm-dd hh:mm" in problem
+    assert "is not a date in the form yyyy-mm-dd hh:mm" in problem
     assert len(problem) < 500
 
 

@@ -104,9 +104,9 @@ def test_an_outcome_recorded_before_the_lock_is_kept(
 def test_migrate_says_what_it_did(run: Callable[..., Ran], urls: str, tmp_path: Path) -> None:
     """Migrate prints the version of a journal in PostgreSQL and of one in a file."""
     assert unseen(run("migrate")).out.endswith(" was created with version 1.\n")
-    assert unseen(run("migrate", "--journal", urls)).out.endswith(" already has version 1.\n")
+    assert unseen(run("migrate", "--journal", urls)).out.endswith(" is up to date (version 1).\n")
     path = tmp_path / "j.db"
-    assert run("migrate", "--journal", path).out == f"The journal {path} has version 2.\n"
+    assert run("migrate", "--journal", path).out == f"The journal {path} is up to date (version 2).\n"
 
 
 def test_an_unreachable_server_is_a_configuration_error(run: Callable[..., Ran]) -> None:

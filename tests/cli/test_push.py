@@ -91,7 +91,7 @@ class TestCheck:
         path = write(tmp_path, HEADER + ROW + ROW + ROW.replace("2026-10-05", "31/02/2026"))
         ran = run("check", path)
         assert ran.status == 2
-        assert f"{path}:4: column date: '31/02/2026' is not a date; write yyyy-mm-dd" in ran.err
+        assert f"{path}:4: column date: '31/02/2026' is not a date in the form yyyy-mm-dd" in ran.err
         assert "3 rows: 1 new, 1 already known, 1 invalid." in ran.out
         assert list(tmp_path.glob("*rejects*")) == []
 
@@ -284,7 +284,7 @@ class TestMistakes:
         path = write(tmp_path, HEADER + ROW + ROW.replace("2026-10-05", "31/02/2026"))
         ran = run("push", path)
         assert ran.status == 2
-        assert f"{path}:3: column date: '31/02/2026' is not a date; write yyyy-mm-dd" in ran.err
+        assert f"{path}:3: column date: '31/02/2026' is not a date in the form yyyy-mm-dd" in ran.err
         rejects = tmp_path / "events.rejects.csv"
         assert f"1 invalid row written to {rejects}: fix that file and push it." in ran.err
         assert "2 rows: 1 new, 0 already known, 1 invalid." in ran.out
@@ -292,6 +292,14 @@ class TestMistakes:
         rejects.write_text(rejects.read_text("utf-8").replace("31/02/2026", "2026-10-06"), "utf-8")
         assert run("push", rejects).status == 0
         assert [event["date"] for event in oms.applied(ORDER, INVOICE)] == ["2026-10-05", "2026-10-06"]
+
+    def test_the_rejects_of_a_mapped_file_need_its_mapping(self, run: Callable[..., Ran], tmp_path: Path) -> None:
+        """The rejects file keeps the file's own columns, so the advice names --map, and without it the push fails."""
+        path = tmp_path / "mapped.csv"
+        path.write_text("order_id,invoice_number,day,description\n1-01,1,31/02/2026,x\n", "utf-8")
+        ran = run("push", path, "--map", "day=date")
+        assert "fix that file and push it with the same --map options." in ran.err
+        assert "--map COLUMN=FIELD maps a column" in run("push", tmp_path / "mapped.rejects.csv").err
 
     def test_the_rejects_file_is_in_json(self, run: Callable[..., Ran], tmp_path: Path) -> None:
         """With --json, the rejects file is printed after the problems."""

@@ -117,7 +117,7 @@ def test_an_account_may_be_named_without_its_address(run: Callable[..., Ran], us
 def test_the_format_follows_the_ending(
     run: Callable[..., Ran], tmp_path: Path, name: str, form: str | None, begin: bytes
 ) -> None:
-    """--format comes before the ending; an existing file is replaced and no other file is left."""
+    """--format comes before the extension; an existing file is replaced and no other file is left."""
     (tmp_path / name).write_text("an earlier, longer report" * 100_000)
     ran = run("report", "--output", tmp_path / name, *(("--format", form) if form else ()))
     assert (ran.status, ran.out, ran.err) == (0, "", "")
@@ -156,7 +156,7 @@ def test_an_unknown_ending_is_refused(run: Callable[..., Ran], tmp_path: Path) -
     """An ending without a format exits with 2 and lists the known ones."""
     ran = run("report", "--output", tmp_path / "report.pdf")
     assert ran.status == 2
-    assert "report.pdf: unknown ending; use one of .jsonl, .ndjson, .csv, .html, .htm, or give --format" in ran.err
+    assert "report.pdf: unknown extension; use one of .jsonl, .ndjson, .csv, .html, .htm, or give --format" in ran.err
     assert left(tmp_path) == []
 
 

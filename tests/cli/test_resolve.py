@@ -109,9 +109,9 @@ class TestListing:
         (["--account", "south"], "account south is not in the journal; accounts in it: north, sand"),
         (
             ["--applied", "1", "3", "9"],
-            "changed: 3 is pending, 9 does not exist; expected in_flight or unknown.",
+            "changed: event 3 is pending, not in flight or unknown; there is no event 9.",
         ),
-        (["--withdraw", "1"], "Nothing was changed: 1 is unknown; expected pending."),
+        (["--withdraw", "1"], "Nothing was changed: event 1 is unknown, not pending."),
         (["--applied", "--read", "1"], "not allowed with"),
         (["--applied", "x"], "not a whole number"),
     ],
@@ -190,7 +190,7 @@ class TestRetrying:
         assert states(ledger)[5] == "pending"
         ran = run("resolve", "--retry", 6)
         assert ran.status == 2
-        assert "6 is pending; expected refused" in ran.err
+        assert "event 6 is pending, not refused" in ran.err
         assert "vtex-tracking report --state refused lists" in run("resolve", "--retry").err
 
 

@@ -128,7 +128,7 @@ def test_a_fleet_needs_a_journal_that_can_be_shared(run: Callable[..., Ran], arg
     """A journal in a file exits with 3."""
     ran = run(*arguments, "--journal", "j.db")
     assert ran.status == 3
-    assert "name one in PostgreSQL" in ran.err
+    assert "need a journal in PostgreSQL" in ran.err
 
 
 @pytest.mark.parametrize("arguments", [["worker"], ["push", "--enqueue", EXAMPLE_FILE]])
@@ -141,7 +141,7 @@ def test_a_missing_extra_for_postgresql_is_named(
     monkeypatch.setitem(sys.modules, "procrastinate.schema", None)
     ran = run(*arguments, "--journal", shared)
     assert ran.status == 3
-    assert "needs an extra (procrastinate.schema is missing): pip install 'vtex-tracking[postgres]'" in ran.err
+    assert "need an extra (procrastinate.schema is missing): pip install 'vtex-tracking[postgres]'" in ran.err
 
 
 @pytest.mark.usefixtures("shared")

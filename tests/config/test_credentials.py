@@ -89,7 +89,7 @@ def test_the_server_url_consists_of_account_and_environment() -> None:
 )
 def test_an_account_that_would_change_the_host_is_refused(account: Any) -> None:
     """An account that is not a single host name label is refused."""
-    with pytest.raises(ConfigurationError, match=r"^account "):
+    with pytest.raises(ConfigurationError, match=r"^(The )?account "):
         server_url(account)
 
 
@@ -282,6 +282,6 @@ def test_the_message_about_a_missing_account_has_an_example(value: Any) -> None:
     """The message about a missing account or environment shows an example."""
     with pytest.raises(ConfigurationError) as refused:
         server_url(value)
-    assert str(refused.value) == "account is missing: give its name, such as mystore, as in mystore.myvtex.com."
+    assert str(refused.value) == "The account is missing: give its name, such as mystore, as in mystore.myvtex.com."
     with pytest.raises(ConfigurationError, match="such as vtexcommercestable"):
         server_url("mystore", cast("Any", 5) if value is None else value)

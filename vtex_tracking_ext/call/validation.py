@@ -146,7 +146,7 @@ def _length_problem(description: object) -> str:
 def _event_date_problem(value: object) -> str:
     if _is_date(format_event_date(value), _EVENT_DATE):
         return ""
-    return f"{quoted(value)} is not a date; write yyyy-mm-dd with the digits 0 to 9, such as 2026-02-28"
+    return f"{quoted(value)} is not a date in the form yyyy-mm-dd, such as 2026-02-28"
 
 
 def _delivery_problems(update: TrackingUpdate, now: dt.datetime) -> list[Problem]:
@@ -168,7 +168,7 @@ def _delivery_problems(update: TrackingUpdate, now: dt.datetime) -> list[Problem
 def _delivered_date_problem(value: DateLike, now: dt.datetime) -> str:
     text = format_delivered_date(value)
     if not _is_date(text, _DELIVERED_DATE):
-        return f"{quoted(value)} is not a date; write yyyy-mm-dd hh:mm or yyyy-mm-dd, such as 2026-02-28 21:15"
+        return f"{quoted(value)} is not a date in the form yyyy-mm-dd hh:mm or yyyy-mm-dd, such as 2026-02-28 21:15"
     try:
         if isinstance(value, dt.datetime) and value.utcoffset() is not None:
             is_future = value > now

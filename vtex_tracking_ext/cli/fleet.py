@@ -27,15 +27,15 @@ def open_fleet_journal(parsed: argparse.Namespace) -> PostgresJournal:
     location = journal_location(parsed)
     if not is_postgres(location):
         raise ConfigurationError(
-            "A fleet needs a journal that several machines can share: name one in PostgreSQL with --journal "
-            "postgresql://USER@HOST/DATABASE or VTEX_JOURNAL."
+            "--enqueue and worker need a journal in PostgreSQL: name it with --journal postgresql://USER@HOST/DATABASE "
+            "or VTEX_JOURNAL."
         )
     try:
         from vtex_tracking_ext.bulk.journal.postgres import PostgresJournal  # noqa: PLC0415 - an extra
         from vtex_tracking_ext.fleet.tables import create_or_upgrade  # noqa: PLC0415 - an extra
     except ImportError as error:
         raise ConfigurationError(
-            f"A fleet needs an extra ({error.name} is missing): pip install 'vtex-tracking[postgres]'."
+            f"--enqueue and worker need an extra ({error.name} is missing): pip install 'vtex-tracking[postgres]'."
         ) from None
     journal = PostgresJournal.open(str(location))
     try:

@@ -33,11 +33,13 @@ class Console:
     Args:
         as_json: Whether to print JSON lines on standard output.
         journal_option: The option that names the journal in proposed commands.
+        has_mapping: Whether ``--map`` was given, which the rejects file needs as well.
     """
 
-    def __init__(self, *, as_json: bool, journal_option: str = "") -> None:
+    def __init__(self, *, as_json: bool, journal_option: str = "", has_mapping: bool = False) -> None:
         self.as_json = as_json
         self._option = journal_option
+        self._has_mapping = has_mapping
         self._problems = 0
 
     def problem(self, problem: RowProblem) -> None:
@@ -67,7 +69,8 @@ class Console:
         if self.as_json:
             say_json("rejects", {"file": str(path), "rows": rows})
         else:
-            warn(f"{counted(rows, 'invalid row')} written to {visible(str(path))}: fix that file and push it.")
+            how = " with the same --map options" if self._has_mapping else ""
+            warn(f"{counted(rows, 'invalid row')} written to {visible(str(path))}: fix that file and push it{how}.")
 
     def recorded(self, rows: int) -> None:
         """Print that rows are pending in the journal although reading the files failed."""

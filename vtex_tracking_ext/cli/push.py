@@ -60,7 +60,7 @@ def check(parsed: argparse.Namespace) -> ExitCode:
 
 def push(parsed: argparse.Namespace) -> ExitCode:
     """Record the rows of files in the journal, and send what is pending for their accounts; without files, for all."""
-    console = Console(as_json=parsed.json, journal_option=journal_option(parsed))
+    console = Console(as_json=parsed.json, journal_option=journal_option(parsed), has_mapping=bool(parsed.map))
     with sigterm_as_interrupt(), Accounts(parsed) as accounts, _open_journal(parsed) as journal:
         counts, left_out = RowCounts(), 0
         if parsed.files:

@@ -60,7 +60,7 @@ def _format_of(output: Path | None) -> str:
         return _ENDINGS[output.suffix.lower()]
     except KeyError:
         raise VtexTrackingError(
-            f"--output {visible(str(output))}: unknown ending; use one of {', '.join(_ENDINGS)}, or give --format."
+            f"--output {visible(str(output))}: unknown extension; use one of {', '.join(_ENDINGS)}, or give --format."
         ) from None
 
 

@@ -71,13 +71,14 @@ def _selections(parsed: argparse.Namespace, journal: JournalReader) -> list[Sele
     if not parsed.ids:
         return [Selection(states, account) for account in matching_accounts(parsed.account, journal.counts())]
     found = {entry.id: entry.state for entry in journal.entries(Selection(ids=parsed.ids))}
+    expected = " or ".join(states)
     wrong = [
-        f"{id_} is {found[id_]}" if id_ in found else f"{id_} does not exist"
+        f"event {id_} is {found[id_]}, not {expected}" if id_ in found else f"there is no event {id_}"
         for id_ in parsed.ids
         if found.get(id_) not in states
     ]
     if wrong:
-        raise VtexTrackingError(f"Nothing was changed: {', '.join(wrong)}; expected {' or '.join(states)}.")
+        raise VtexTrackingError(f"Nothing was changed: {'; '.join(wrong).replace('_', ' ')}.")
     return [Selection(states, ids=parsed.ids)]
 
 

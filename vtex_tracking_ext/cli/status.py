@@ -98,7 +98,8 @@ def _advice(total: Counter[State], writers: str, option: str, *, has_workers: bo
     elif writers:
         yield f"A push is running ({visible(writers)}): check again when it has ended."
     if total["unknown"]:
-        yield f"Unknown: may have been applied; `vtex-tracking resolve{option}` reads the orders or takes your answer."
+        command = f"`vtex-tracking resolve{option}`"
+        yield f"Unknown: may have been applied; {command} lists them and shows how to resolve them."
     if total["in_flight"] and not writers:
         yield "In flight: the last push was killed; push again to find out the outcome."
     if total["pending"] and not writers:

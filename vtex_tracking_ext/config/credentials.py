@@ -106,7 +106,7 @@ def server_url(account: str, environment: str | None = None, base_url: str | Non
 
 def _check_host_label(name: str, value: object, pattern: str, example: str) -> None:
     if not isinstance(value, str) or not value:
-        raise ConfigurationError(f"{name} is missing: give its name, such as {example}.")
+        raise ConfigurationError(f"The {name} is missing: give its name, such as {example}.")
     if not re.fullmatch(pattern, value):
         raise ConfigurationError(
             f"{name} {quoted(value, 80)} is not a single host name label: use only letters, digits and inner hyphens. "

@@ -151,5 +151,5 @@ def arguments_from_env(arguments: dict[str, Any]) -> dict[str, Any]:
     known = {name: arguments[name] for name in SETTING_NAMES if name in arguments}
     settings = Settings(**known).with_defaults(settings_from_env(os.environ))
     if settings.account is None:
-        raise ConfigurationError("account is missing: set VTEX_ACCOUNT, or give account=.")
+        raise ConfigurationError("The account is missing: set VTEX_ACCOUNT, or give account=.")
     return {**arguments, **asdict(settings)}

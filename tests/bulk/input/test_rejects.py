@@ -26,7 +26,7 @@ NOW = dt.datetime(2026, 11, 23, 12, 0, tzinfo=dt.UTC)
 HEADER = "order_id,invoice_number,date,city,state,description\n"
 GOOD = "1-01,1,2026-10-01,Niter\xf3i,RJ,Coletado\n"
 BAD = "1-01,1,2026-10-32,Niter\xf3i,RJ,Coletado\n"
-REASON = "column date: '2026-10-32' is not a date; write yyyy-mm-dd with the digits 0 to 9, such as 2026-02-28"
+REASON = "column date: '2026-10-32' is not a date in the form yyyy-mm-dd, such as 2026-02-28"
 
 
 def rejected(path: Path, **options: Any) -> Path | None:

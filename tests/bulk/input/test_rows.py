@@ -108,7 +108,7 @@ def test_row_over_several_lines_stands_at_its_first_line(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("row", "problem"),
     [
-        ("1-01,1,31/02/2026,,,x,,", "column date: '31/02/2026' is not a date; write yyyy-mm-dd"),
+        ("1-01,1,31/02/2026,,,x,,", "column date: '31/02/2026' is not a date in the form yyyy-mm-dd"),
         ("1-01,1,2026-02-30,,,x,,", "column date: '2026-02-30' is not a date"),
         ("1-01,1,\u0662026-02-03,,,x,,", "column date: "),
         ("1-01,1,,,,x,,", "column date: '' is not a date"),
@@ -123,7 +123,7 @@ def test_row_over_several_lines_stands_at_its_first_line(tmp_path: Path) -> None
         (",1,2026-10-01,,,x,,", "column order_id: empty"),
         ("1-01,,2026-10-01,,,x,,", "column invoice_number: empty"),
         ("1-01,1\x07,2026-10-01,,,x,,", r"column invoice_number: '1\x07' contains '\x07'"),
-        ("1-01,1,2026-10-01,,,x,maybe,", "column is_delivered: 'maybe' is neither true nor false"),
+        ("1-01,1,2026-10-01,,,x,maybe,", "column is_delivered: 'maybe' is not true, yes, sim, 1, false"),
         ("1-01,1,2026-10-01,,,x,true,2026-12-31", "column delivered_date: 2026-12-31 is in the future"),
         ("1-01,1,2026-10-01,,,x,,2026-10-01", "column delivered_date: set without is_delivered"),
         ("1-01,1,,,,,,", "column date: empty, and is_delivered is not set: there is nothing to send"),
@@ -178,7 +178,7 @@ def test_header_without_rows_is_accepted(tmp_path: Path) -> None:
     """A CSV file with only a header has no rows; an empty file of JSON lines is refused."""
     assert rows(tmp_path, HEADER) == []
     assert rows(tmp_path, f"\ufeff{HEADER}\n\n") == []
-    assert refused(tmp_path, "", "events.jsonl") == "events.jsonl: no rows; one event a line is expected."
+    assert refused(tmp_path, "", "events.jsonl") == "events.jsonl: no rows; each line must be one JSON object."
 
 
 def test_missing_file_and_folder_are_refused(tmp_path: Path) -> None:
@@ -332,8 +332,8 @@ def test_unknown_extension_is_refused(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("{", "events.jsonl:1: not JSON: "),
-        ("[" * 100_000, "events.jsonl:1: not JSON: "),
+        ("{", "events.jsonl:1: not valid JSON (column 2: "),
+        ("[" * 100_000, "events.jsonl:1: not valid JSON ("),
         ("[1]", "events.jsonl:1: not a JSON object"),
         ('{"order_id": "1-01"}', "events.jsonl:1: column invoice_number: missing"),
         ('{"order_id": 1, "invoice_number": "1"}', "column order_id: 1 is not a string"),

@@ -139,7 +139,7 @@ def dated(cells: list[Any], column: str) -> bytes:
         ),
         ("description", dt.time(6, 0), "the spreadsheet has turned it into a time without a date"),
         ("city", True, "True is a truth value, not text; format the cell as text and type it again"),
-        ("date", 46296, "'46296' is not a date; write yyyy-mm-dd"),
+        ("date", 46296, "'46296' is not a date in the form yyyy-mm-dd"),
     ],
 )
 def test_cell_that_the_spreadsheet_converted_is_a_problem(tmp_path: Path, column: str, value: Any, said: str) -> None:

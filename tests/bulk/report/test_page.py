@@ -208,7 +208,7 @@ def test_counts_match_the_entries() -> None:
     assert [text.split(".")[0] for text in todo] == ["2 unknown", "1 in flight", "1 pending", "1 refused"]
     assert "vtex-tracking resolve" in todo[0]
     assert "push again" in todo[1]
-    assert "Push the same files again" in todo[2]
+    assert "Run vtex-tracking push to continue" in todo[2]
     assert found.texts["h2"] == ["What to do", "Accounts", "Over time", "Unknown outcomes", "Refused"]
 
 
@@ -255,6 +255,13 @@ def test_long_tables_are_limited() -> None:
     assert "And 234 more: vtex-tracking report --state refused --format csv lists them all." in found.texts["p"]
     reasons = [row.split("SP ")[1].split()[0] for row in found.rows() if "SP " in row]
     assert reasons == [f"r{number}" for number in reversed(range(234, MAX_ROWS + 234))]
+
+
+def test_one_entry_is_counted_in_the_singular() -> None:
+    """The chart and the table of a single refused entry say "1 entry" and "1 refused entry"."""
+    found = shown(entry(1, "refused"))
+    assert found.texts["figcaption"][0].startswith("When entries were settled: 1 entry from ")
+    assert "1 refused entry, newest first" in found.texts["caption"]
 
 
 def test_chart_has_text_alternatives() -> None:

@@ -132,11 +132,11 @@ def json_rows(
             except DuplicateKeyError as error:
                 yield RowProblem(place, visible(str(error), 60), "appears twice; remove one", raw)
             except ValueError as error:
-                yield RowProblem(place, "", f"{visible(str(error), 80)}; one JSON object a line is expected", raw)
+                yield RowProblem(place, "", f"{visible(str(error), 200)}; each line must be one JSON object", raw)
             else:
                 yield from check_object(place, document, raw, columns, now)
     if is_empty:
-        raise InputFileError(f"{source.name}: no rows; one event a line is expected.")
+        raise InputFileError(f"{source.name}: no rows; each line must be one JSON object.")
 
 
 class DuplicateKeyError(Exception):
@@ -153,7 +153,10 @@ def parse_object(line: str) -> dict[str, Any]:
     try:
         document = json.loads(line, object_pairs_hook=_unique_keys)
     except (ValueError, RecursionError) as error:  # the latter where it is nested too deep
-        raise ValueError(f"not JSON: {error}") from None
+        reason = str(error)
+        if isinstance(error, json.JSONDecodeError):
+            reason = f"column {min(error.pos, len(line.rstrip())) + 1}: {error.msg}"
+        raise ValueError(f"not valid JSON ({reason})") from None
     if not isinstance(document, dict):
         raise ValueError("not a JSON object")  # noqa: TRY004 - a wrong value, not a wrong call
     return document

@@ -148,7 +148,8 @@ def check_row(
     order_id, invoice_number, date, city, state, description, flag, delivered_date, account = values
     is_delivered = flag if isinstance(flag, bool) else _FLAGS.get(flag.strip().casefold()) if flag else False
     if is_delivered is None:
-        faults = [*faults, ("is_delivered", f"{quoted(flag, 60)} is neither true nor false; write one of them")]
+        accepted = "true, yes, sim, 1, false, no, n\N{LATIN SMALL LETTER A WITH TILDE}o or 0"
+        faults = [*faults, ("is_delivered", f"{quoted(flag, 60)} is not {accepted}")]
         is_delivered = True  # so that no other value is reported because of it
     has_event = date or description or city or state
     event = TrackingEvent(date or "", description or "", city or "", state or "") if has_event else None

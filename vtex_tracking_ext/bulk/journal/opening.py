@@ -90,4 +90,4 @@ def migrate(location: Location) -> str:
 
         return PostgresJournal.migrate(str(location))
     with open_journal(location) as journal:
-        return f"The journal {journal.name} has version {journal.meta().schema_version}."
+        return f"The journal {journal.name} is up to date (version {journal.meta().schema_version})."

@@ -160,7 +160,7 @@ def _add_resolve(commands: Commands) -> None:
     parser = _add_command(
         commands,
         "resolve.resolve",
-        "resolve unknown outcomes: list them, read the orders again, or say what you saw",
+        "resolve unknown outcomes: list them, read the orders again, or record what you saw",
         "Without an action, it lists the events whose outcome is unknown, each with a number. An action takes "
         "numbers or --all; for the numbers of refused events (--retry) and of pending ones (--withdraw), see the "
         "report. Applied events stay applied; the others are sent by the next push, or by the workers.",
@@ -207,15 +207,15 @@ def _add_report(commands: Commands) -> None:
     parser = _add_command(
         commands,
         "report.report",
-        "write the outcome of each event, as JSON lines, as CSV or as an HTML page",
-        "JSON lines and CSV have the columns of the input, and outcome, status_code, receipt, reason, attempts, "
-        "source, line, added, begun and settled (times in UTC), and the number that resolve takes. The page has "
-        "totals, a chart over time, and the unknown and refused events. The file is written whole or not at all, and "
-        "replaces an existing one.",
+        "write the outcome of each event as JSON lines or CSV, or an HTML page of totals and problems",
+        "JSON lines and CSV list every event, with the columns of the input, and outcome, status_code, receipt, "
+        "reason, attempts, source, line, added, begun and settled (times in UTC), and the number that resolve takes. "
+        "The HTML page has totals, a chart over time, and the unknown and refused events. The file is written whole or "
+        "not at all, and replaces an existing one.",
     )
     _add_journal(parser)
     parser.add_argument(
-        "--format", choices=("jsonl", "csv", "html"), help="default: by the ending of --output, or jsonl"
+        "--format", choices=("jsonl", "csv", "html"), help="default: by the extension of --output, or jsonl"
     )
     parser.add_argument("--output", type=non_empty, metavar="FILE", help="the file to write (default: standard output)")
     _add_account_filter(parser)
@@ -245,7 +245,9 @@ def _add_deliver(commands: Commands) -> None:
 
 
 def _add_packages(commands: Commands) -> None:
-    parser = _add_command(commands, "single.packages", "show the packages of an order, newest event first")
+    parser = _add_command(
+        commands, "single.packages", "show the packages of an order, most recently recorded event first"
+    )
     parser.add_argument("order_id", metavar="ORDER_ID")
     _add_json(parser, "JSON")
     _add_connection(parser)
@@ -286,9 +288,9 @@ def _add_events(parser: argparse.ArgumentParser, *, required: bool) -> None:
 
 def _add_input(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("input files")
-    group.add_argument("--format", choices=("csv", "jsonl", "xlsx"), help="file format (default: by the file's ending)")
+    group.add_argument("--format", choices=("csv", "jsonl", "xlsx"), help="file format (default: by the extension)")
     group.add_argument("--encoding", choices=("utf-8", "windows-1252"), help="text encoding (default: detected)")
-    map_help = "the field that a column with another name holds; repeatable"
+    map_help = "read COLUMN as FIELD; repeatable"
     group.add_argument("--map", action="append", default=[], type=column_mapping, metavar="COLUMN=FIELD", help=map_help)
     group.add_argument("--ignore-unknown", action="store_true", help="ignore unknown columns")
     group.add_argument("--sheet", type=non_empty, metavar="NAME", help="the sheet to read, if a workbook has several")
@@ -364,5 +366,7 @@ def _add_connection(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--environment", type=non_empty, help="second part of the host name (vtexcommercestable)")
     timeout_help = f"for one call, all attempts included (default: {DEFAULT_TIMEOUT:g})"
     group.add_argument("--timeout", type=timeout, metavar="SECONDS", help=timeout_help)
-    group.add_argument("--ca-file", type=non_empty, metavar="FILE", help="certificates to trust instead of the usual")
-    group.add_argument("--proxy", type=non_empty, metavar="URL", help="a proxy; the environment's are not used")
+    ca_help = "certificates to trust instead of the default ones"
+    group.add_argument("--ca-file", type=non_empty, metavar="FILE", help=ca_help)
+    proxy_help = "proxy to use; the environment's proxy variables are ignored"
+    group.add_argument("--proxy", type=non_empty, metavar="URL", help=proxy_help)

@@ -112,7 +112,7 @@ def test_a_newer_journal_is_refused(journal_url: str) -> None:
 def test_an_older_journal_is_brought_up_to_date(journal_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """By migrate alone, and while nobody writes to it; all of it or nothing."""
     assert PostgresJournal.migrate(journal_url, Clock()).endswith(" was created with version 1.")
-    assert PostgresJournal.migrate(journal_url).endswith(" already has version 1.")
+    assert PostgresJournal.migrate(journal_url).endswith(" is up to date (version 1).")
     with PostgresJournal.open(journal_url) as journal:
         list(journal.add([row(1, "a")], "mystore"))
         monkeypatch.setattr(schema, "SCHEMA_VERSION", 3)

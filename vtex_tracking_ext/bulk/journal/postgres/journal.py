@@ -96,8 +96,9 @@ class PostgresJournal(PostgresReader, Journal):
         with connect(address) as connection:
             _check_writable(connection)
             version = schema.migrate(address, connection, clock and clock())
+        if version == schema.SCHEMA_VERSION:
+            return f"The journal {address.name} is up to date (version {version})."
         done = f"had version {version}, and now has" if version else "was created with"
-        done = "already has" if version == schema.SCHEMA_VERSION else done
         return f"The journal {address.name} {done} version {schema.SCHEMA_VERSION}."
 
     def try_lock(self, package: PackageKey) -> AbstractContextManager[bool]:
