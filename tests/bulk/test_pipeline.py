@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from attrs import evolve
 
+import vtex_tracking_ext.bulk
 from vtex_tracking_ext import (
     AsyncTrackingClient,
     ConfigurationError,
@@ -367,3 +368,9 @@ def test_now_decides_whether_a_date_is_in_the_future(journal: SqliteJournal) -> 
     (problem,) = push(given, account, journal, now=early).problems
     assert problem.column == "delivered_date"
     assert account.sent == []
+
+
+def test_bulk_has_no_other_public_names() -> None:
+    """A name that does not exist raises AttributeError, as for any module."""
+    with pytest.raises(AttributeError, match=r"'vtex_tracking_ext\.bulk' has no attribute 'pull'"):
+        _ = vtex_tracking_ext.bulk.pull

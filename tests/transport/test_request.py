@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
@@ -11,6 +12,11 @@ import pytest
 from vtex_tracking_ext import AsyncTrackingClient, NotSentError, TrackingClient
 from vtex_tracking_ext.transport.connection import SocketProbe
 from vtex_tracking_ext.transport.request import Origin, Request, encode_json, encode_request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from support.answers import Twin
 
 
 def request(headers: dict[str, str], path: str = "", content: bytes = b"") -> bytes:
@@ -62,13 +68,14 @@ def test_nothing_makes_a_second_header(headers: dict[str, str], path: str) -> No
         request(headers, path)
 
 
-def test_a_request_that_cannot_be_written_was_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever is wrong with it."""
+@pytest.mark.parametrize("kind", [TrackingClient, AsyncTrackingClient])
+def test_request_that_cannot_be_encoded_was_not_sent(
+    monkeypatch: pytest.MonkeyPatch, twin: Callable[..., Twin], kind: type
+) -> None:
+    """A line break in a header is found before anything is sent."""
     monkeypatch.setattr("vtex_tracking_ext.transport.request._user_agent", lambda: "a\nb")
-    with (
-        TrackingClient("mystore", user_token="MADEUP", base_url="http://127.0.0.1:9") as client,
-        pytest.raises(NotSentError, match="cannot be built"),
-    ):
+    client = twin(kind, "mystore", user_token="MADEUP", base_url="http://127.0.0.1:9")
+    with pytest.raises(NotSentError, match="cannot be built"):
         client.get_packages("o-01")
 
 

@@ -228,6 +228,16 @@ def test_a_callers_client_is_held_to_the_deadline(
     assert len(server.applied) == 1
 
 
+def test_a_callers_client_stops_reading_a_body_that_cannot_be_decoded(
+    make: Callable[..., Twin], serve: Callable[..., Server]
+) -> None:
+    """The update is applied, and the receipt says that its body is missing."""
+    server = serve([read, apply, say(answer(200, b"{}" * 9, "Content-Encoding: gzip"))])
+    result = ended(make(server.url, own={}))
+    assert result.applied is True
+    assert "no readable receipt" in result.note
+
+
 def test_a_callers_client_follows_no_redirect_and_sends_no_auth(
     make: Callable[..., Twin], serve: Callable[..., Server]
 ) -> None:

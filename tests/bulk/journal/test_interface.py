@@ -9,6 +9,7 @@ from collections import Counter
 from contextlib import ExitStack
 from itertools import islice
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import pytest
 from attrs import evolve, frozen
@@ -671,3 +672,11 @@ def test_errors_say_that_nothing_was_applied_and_survive_pickling(kind: type[Jou
     """Like all errors of this package."""
     error = pickle.loads(pickle.dumps(kind("why")))  # noqa: S301 - our own
     assert (type(error), str(error), error.applied) == (kind, "why", False)
+
+
+def test_damage_that_no_database_detects_names_the_journal() -> None:
+    """The message of a journal without a more precise one quotes the error."""
+    reader = mock.Mock(spec=JournalReader)
+    reader.name = "postgresql://h/d"
+    error = JournalReader._damage_error(reader, KeyError("odd"))
+    assert str(error) == "The journal postgresql://h/d is damaged (KeyError('odd'))."
