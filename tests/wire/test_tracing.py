@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
 from opentelemetry.sdk.trace import TracerProvider
@@ -73,3 +75,29 @@ def test_span_hook_gives_a_span_for_each_call(
     assert server.connections == 1
     path = "/api/oms/pvt/orders/{orderId}/invoice/{invoiceNumber}/tracking"
     assert [span.name for span in spans.get_finished_spans()] == [f"PUT {path}"] * 2
+
+
+def test_instrumentation_over_a_test_tool_does_not_hide_the_tool(
+    make: Callable[..., Twin], serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A tool that replaced the transport before the instrumentation wrapped it still receives the requests."""
+    server = serve([again(read, apply, say(OK))])
+    sync, asynchronous = httpx.HTTPTransport.handle_request, httpx.AsyncHTTPTransport.handle_async_request
+
+    @functools.wraps(sync)
+    def answer(*_: object) -> httpx.Response:
+        return httpx.Response(404)
+
+    @functools.wraps(asynchronous)
+    async def answer_async(*_: object) -> httpx.Response:
+        return httpx.Response(404)
+
+    monkeypatch.setattr(httpx.HTTPTransport, "handle_request", answer)
+    monkeypatch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", answer_async)
+    instrumentor = HTTPXClientInstrumentor()
+    instrumentor.instrument(tracer_provider=TracerProvider())
+    try:
+        assert ended(make(server.url)).applied is False
+    finally:
+        instrumentor.uninstrument()
+    assert server.requests == []
