@@ -26,4 +26,4 @@ MAX_CONCURRENCY: Final = MAX_CONNECTIONS
 WORKER_CONCURRENCY: Final = 16
 
 #: The states of a journal entry.
-STATES: Final = ("pending", "in_flight", "applied", "refused", "unknown")
+STATES: Final = ("pending", "in_flight", "applied", "refused", "unknown", "withdrawn")

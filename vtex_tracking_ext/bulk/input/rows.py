@@ -90,6 +90,8 @@ class Row:
         is_delivered: Whether it reports the delivery.
         delivered_date: The date of the delivery as written, or None.
         raw: The row as it stood in its file, for a rejects file; None where it came from no file. Not compared.
+        event_id: The source's own identity of the event, or an empty text.
+        time: The time of day of the event, ``hh:mm`` or ``hh:mm:ss``, or an empty text.
     """
 
     place: Place
@@ -100,10 +102,12 @@ class Row:
     is_delivered: bool
     delivered_date: str | None
     raw: RawRow | None = field(default=None, eq=False, repr=False)
+    event_id: str = ""
+    time: str = ""
 
     def with_account(self, account: str) -> Row:
         """Return a copy with another account. ``attrs.evolve`` takes ten times as long."""
-        rest = self.event, self.is_delivered, self.delivered_date, self.raw
+        rest = self.event, self.is_delivered, self.delivered_date, self.raw, self.event_id, self.time
         return Row(self.place, account, self.order_id, self.invoice_number, *rest)
 
 

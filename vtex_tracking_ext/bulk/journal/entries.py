@@ -2,12 +2,15 @@
 
 A row becomes up to two entries, an event and a delivery. These are the only changes of an entry's state::
 
-    pending --mark_in_flight--> in_flight --record_outcome--> applied | refused | unknown
-       ^                            |
-       |<------record_outcome-------'   certainly not sent: no connection, 429, stopped
-       |<------resolve--- unknown --resolve--> applied    after reading the order, or because a person says so
-       |<------retry----- refused                         explicitly, or because the row was pushed again
-       '-----withdraw---> refused                         because a person says so, before it was sent
+    pending ----begin----> in_flight ----settle----> applied | refused | unknown
+       ^                       |
+       |<-------settle---------'   certainly not sent: no connection, 429, stopped
+       |<-------settle, resolve--- unknown --settle, resolve--> applied   the order was read, or a person says so
+       |<-------retry------------- refused, withdrawn       explicitly, or because the row was pushed again
+       |-------withdraw----------> withdrawn                a person took it back before it was sent
+                 refused --dismiss--> withdrawn             a person has seen the refusal and closed it
+
+Only the process that holds the account's lease begins and settles entries.
 """
 
 from __future__ import annotations
@@ -31,7 +34,7 @@ if TYPE_CHECKING:
     from vtex_tracking_ext.events import TrackingEvent
 
 #: What is known of an entry. ``in_flight`` after a run has ended means that the run was killed: it may have been sent.
-State = Literal["pending", "in_flight", "applied", "refused", "unknown"]
+State = Literal["pending", "in_flight", "applied", "refused", "unknown", "withdrawn"]
 STATES: Final[tuple[State, ...]] = defaults.STATES
 
 #: States in which something is left to do.
@@ -42,6 +45,9 @@ Outcome = Literal["applied", "refused", "unknown", "pending"]
 
 #: What an unknown outcome can turn out to be; ``pending``: it was not applied and is to be sent again.
 Resolution = Literal["applied", "pending"]
+
+#: The reason of an entry that a person resolved or withdrew. Journals contain it, so it must not change.
+BY_HAND: Final = "said so by hand (vtex-tracking resolve)"
 
 #: What a row meant to the journal, in order of precedence; see :class:`Added`.
 AddStatus = Literal["contradicts", "new", "renewed", "known"]
@@ -93,6 +99,8 @@ class Draft:
         event: The event as it will be sent, its date as text; None for the delivery.
         delivered_date: When the package was delivered, as it will be sent; None for an event, or if not known.
         place: The place of the row.
+        event_id: The source's own identity of the event, or an empty text.
+        time: The time of day of the event, ``hh:mm`` or ``hh:mm:ss``, or an empty text.
     """
 
     package: PackageKey
@@ -100,6 +108,8 @@ class Draft:
     event: TrackingEvent | None
     delivered_date: str | None
     place: Place
+    event_id: str = ""
+    time: str = ""
 
 
 @frozen
@@ -136,7 +146,10 @@ class Entry:
         reason: Why it is refused or unknown or was not sent, or who says that it is applied; otherwise empty.
         added: When it was added.
         begun: When the last call with it was begun, or None.
-        settled: When it became applied, refused or unknown; None while it is pending or in flight.
+        settled: When it became applied, refused or withdrawn, or when its outcome was last found to be unknown; None
+            while it is pending or in flight.
+        event_id: The source's own identity of the event, or an empty text.
+        time: The time of day of the event, ``hh:mm`` or ``hh:mm:ss``, or an empty text.
     """
 
     id: int
@@ -152,6 +165,8 @@ class Entry:
     added: dt.datetime
     begun: dt.datetime | None
     settled: dt.datetime | None
+    event_id: str = ""
+    time: str = ""
 
     @property
     def kind(self) -> Kind:
@@ -198,6 +213,83 @@ class Backlog:
     events: int
     deliveries: int
     in_doubt: int
+
+
+@frozen
+class Settlement:
+    """The outcome of entries that are in flight or unknown.
+
+    Attributes:
+        ids: The entries.
+        state: Their outcome; ``pending`` if they were certainly not applied.
+        status_code: HTTP status of the answer, or None.
+        receipt: VTEX's receipt, or None.
+        reason: Why they are not applied, without credentials, or who says that they are.
+    """
+
+    ids: tuple[int, ...] = field(converter=_sorted)
+    state: Outcome
+    status_code: int | None = None
+    receipt: str | None = None
+    reason: str = ""
+
+
+@frozen
+class AccountRecord:
+    """What a journal knows of an account, apart from its entries. Times are in UTC.
+
+    Attributes:
+        account: The account's name in the journal.
+        revision: Grows with every change that can give a deliverer something to do.
+        now: The time at which this was read.
+        stopped: When a delivery stopped because no call can succeed, or None; cleared by the next accepted call.
+        stopped_reason: Why, or an empty text.
+        quiet_until: Until when the account must not be called, or None.
+        quiet_reason: Why, or an empty text.
+        last_applied: When an event was last applied, or None.
+        deliverer: The process that delivers the account, or that delivered it last; or an empty text.
+        delivers_since: Since when, or None.
+        resend_after: Seconds after which that process sends an unknown event again that its order does not show; or
+            None.
+        pace: What was learned about the account's rate limit, as JSON, or an empty text.
+    """
+
+    account: str
+    revision: int
+    now: dt.datetime
+    stopped: dt.datetime | None = None
+    stopped_reason: str = ""
+    quiet_until: dt.datetime | None = None
+    quiet_reason: str = ""
+    last_applied: dt.datetime | None = None
+    deliverer: str = ""
+    delivers_since: dt.datetime | None = None
+    resend_after: float | None = None
+    pace: str = ""
+
+    @property
+    def quiet_seconds(self) -> float:
+        """Seconds for which the account must still not be called."""
+        return 0.0 if self.quiet_until is None else max(0.0, (self.quiet_until - self.now).total_seconds())
+
+
+@frozen
+class AccountUpdate:
+    """What a deliverer learned about an account.
+
+    Attributes:
+        stopped_reason: Why no call can succeed, or an empty text; the time of an unchanged reason stays.
+        quiet_seconds: For how many seconds from now the account must not be called.
+        quiet_reason: Why, or an empty text.
+        has_applied: Whether an event was applied since the last update.
+        pace: What was learned about the rate limit, as JSON.
+    """
+
+    stopped_reason: str = ""
+    quiet_seconds: float = 0.0
+    quiet_reason: str = ""
+    has_applied: bool = False
+    pace: str = ""
 
 
 @frozen

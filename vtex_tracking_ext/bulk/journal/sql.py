@@ -10,7 +10,7 @@ from attrs import frozen
 from vtex_tracking_ext.bulk.input.rows import Place
 from vtex_tracking_ext.events import TrackingEvent
 
-from .entries import STATES, Entry, PackageKey
+from .entries import STATES, AccountRecord, Entry, PackageKey
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -27,6 +27,24 @@ PAGE: Final = 500
 _TABLES: Final = (
     "CREATE TABLE meta (name {text} PRIMARY KEY, value TEXT NOT NULL) {meta_options}",
     "CREATE TABLE sources (id {id}, name {text} NOT NULL UNIQUE)",
+    # A row for each account: what is known of it. ``revision`` grows when a deliverer may have something to do.
+    """CREATE TABLE accounts (
+        id {id},
+        name {text} NOT NULL UNIQUE,
+        revision {bigint} NOT NULL DEFAULT 0,
+        stopped {time},
+        stopped_reason TEXT,
+        quiet_until {time},
+        quiet_reason TEXT,
+        last_applied {time},
+        deliverer TEXT,
+        delivers_since {time},
+        resend_after {float},
+        pace TEXT,
+        served_until {time}
+    )""",
+    # Keys of entries that were pruned, and that must not be sent again.
+    "CREATE TABLE pruned_keys (key {bytes} PRIMARY KEY) {meta_options}",
     """CREATE TABLE packages (
         id {id},
         account {text} NOT NULL,
@@ -36,12 +54,15 @@ _TABLES: Final = (
     )""",
     """CREATE TABLE entries (
         id {id},
+        account {bigint} NOT NULL REFERENCES accounts,
         package {bigint} NOT NULL REFERENCES packages,
         key {bytes} NOT NULL,
         event_date TEXT,
         event_city TEXT,
         event_state TEXT,
         event_description TEXT,
+        event_id TEXT,
+        event_time TEXT,
         delivered_date TEXT,
         source {bigint} NOT NULL REFERENCES sources,
         line {bigint} NOT NULL,
@@ -61,19 +82,28 @@ _TABLES: Final = (
 ENTRY_COLUMNS: Final = """
     e.id, p.account, p.order_id, p.invoice_number, e.event_date, e.event_description, e.event_city, e.event_state,
     e.delivered_date, s.name, e.line, e.state, e.attempts, e.status_code, e.receipt, e.reason, e.added, e.begun,
-    e.settled
+    e.settled, e.event_id, e.event_time
 """
 ENTRIES: Final = (
     f"SELECT {ENTRY_COLUMNS} FROM entries e JOIN packages p ON p.id = e.package JOIN sources s ON s.id = e.source"  # noqa: S608
 )
 COUNTS: Final = """
-    SELECT p.account, e.state, count(*) FROM entries e JOIN packages p ON p.id = e.package
-    GROUP BY p.account, e.state ORDER BY p.account, e.state
+    SELECT a.name, c.state, c.number
+    FROM (SELECT account, state, count(*) AS number FROM entries GROUP BY account, state) AS c
+        JOIN accounts a ON a.id = c.account
+    ORDER BY a.name, c.state
 """
 
 #: True for every account where none is given. No index serves it: what matters is the order of the pages.
 OF_ACCOUNT: Final = "coalesce(p.account = :account, TRUE)"
 
+#: The id of an account, to be compared with a column of an index.
+_ACCOUNT_ID: Final = "(SELECT id FROM accounts WHERE name = :account)"
+
+_ACCOUNT_COLUMNS: Final = """
+    name, revision, stopped, stopped_reason, quiet_until, quiet_reason, last_applied, deliverer, delivers_since,
+    resend_after, pace
+"""
 _OF_PACKAGE: Final = """e.package = (
     SELECT id FROM packages WHERE account = :account AND order_id = :order_id AND invoice_number = :invoice_number
 )"""
@@ -83,8 +113,7 @@ _BACKLOGS: Final = """
             count(CASE WHEN e.state = 'pending' AND e.event_date IS NOT NULL THEN 1 END) AS events,
             count(CASE WHEN e.state = 'pending' AND e.event_date IS NULL THEN 1 END) AS deliveries,
             count(CASE WHEN e.state <> 'pending' THEN 1 END) AS in_doubt
-        FROM entries e {join} packages p ON p.id = e.package
-        WHERE {is_open} AND p.account = :account
+        FROM entries e WHERE {is_open} AND e.account = {account_id}
         GROUP BY e.package
     ) AS backlogs
     GROUP BY events, deliveries, in_doubt
@@ -105,18 +134,19 @@ class Queries:
     entries: str
     entries_of_package: str
     open_entries_of_package: str
-    open_packages: str
+    open_entries_of_account: str
     backlogs: str
+    account: str
 
 
-def queries_for(open_packages: str, is_open: str, in_states: str, join: str, parameter: str) -> Queries:
+def queries_for(is_open: str, in_states: str, now: str, join: str, parameter: str) -> Queries:
     """Return the queries in the dialect of a database.
 
     Args:
-        open_packages: Ids and keys of the packages with open entries; how to use the index differs too much.
         is_open: The condition of the index of open entries, word for word: otherwise the index is not used.
         in_states: The condition that the state of an entry ``e`` is among ``:states``.
-        join: How the entries are joined to their packages, entries first.
+        now: The current time, or the parameter with it.
+        join: How other tables are joined to the entries, entries first.
         parameter: How the database writes the parameter that :func:`re.sub` calls group 1.
     """
     page = f"AND {in_states} AND e.id > :last ORDER BY e.id LIMIT {PAGE}"
@@ -124,8 +154,11 @@ def queries_for(open_packages: str, is_open: str, in_states: str, join: str, par
         f"{ENTRIES} WHERE {OF_ACCOUNT} {page}",
         f"{ENTRIES} WHERE {_OF_PACKAGE} {page}",
         f"{ENTRIES} WHERE {_OF_PACKAGE} AND {is_open} {page}",
-        open_packages,
-        _BACKLOGS.format(join=join, is_open=is_open),
+        f"SELECT e.package, {ENTRY_COLUMNS} FROM entries e {join} packages p ON p.id = e.package "
+        f"{join} sources s ON s.id = e.source WHERE {is_open} AND e.account = {_ACCOUNT_ID} AND e.package > :last "
+        f"ORDER BY e.package, e.id LIMIT {PAGE}",
+        _BACKLOGS.format(account_id=_ACCOUNT_ID, is_open=is_open),
+        f"SELECT {_ACCOUNT_COLUMNS}, {now} FROM accounts WHERE name = coalesce(:account, name) ORDER BY name",
     )
     return Queries(*(re.sub(r":(\w+)", parameter, statement) for statement in statements))
 
@@ -138,7 +171,9 @@ def entry_from_record(record: tuple[Any, ...], to_utc: Callable[[Any], dt.dateti
         to_utc: Converts a time from how the database stores it.
     """
     id_, account, order_id, invoice_number, date, description, city, event_state, *rest = record
-    delivered_date, source, line, state, attempts, status_code, receipt, reason, added, begun, settled = rest
+    delivered_date, source, line, state, attempts, status_code, receipt, reason, added, begun, settled, event_id, time = (
+        rest
+    )
     return Entry(
         id=id_,
         package=PackageKey(account, order_id, invoice_number),
@@ -153,4 +188,33 @@ def entry_from_record(record: tuple[Any, ...], to_utc: Callable[[Any], dt.dateti
         added=to_utc(added),
         begun=None if begun is None else to_utc(begun),
         settled=None if settled is None else to_utc(settled),
+        event_id=event_id or "",
+        time=time or "",
+    )
+
+
+def account_from_record(record: tuple[Any, ...], to_utc: Callable[[Any], dt.datetime]) -> AccountRecord:
+    """Return what is known of an account, from a record of the query ``account``.
+
+    Args:
+        record: The record.
+        to_utc: Converts a time from how the database stores it.
+    """
+    times = {2, 4, 6, 8}  # the columns of _ACCOUNT_COLUMNS that hold one
+    values = [to_utc(value) if at in times and value is not None else value for at, value in enumerate(record)]
+    name, revision, stopped, stopped_reason, quiet_until, quiet_reason, last_applied, *rest, now = values
+    deliverer, delivers_since, resend_after, pace = rest
+    return AccountRecord(
+        account=name,
+        revision=revision,
+        now=to_utc(now),
+        stopped=stopped,
+        stopped_reason=stopped_reason or "",
+        quiet_until=quiet_until,
+        quiet_reason=quiet_reason or "",
+        last_applied=last_applied,
+        deliverer=deliverer or "",
+        delivers_since=delivers_since,
+        resend_after=resend_after,
+        pace=pace or "",
     )
