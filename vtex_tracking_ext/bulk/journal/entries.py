@@ -110,6 +110,7 @@ class Draft:
     place: Place
     event_id: str = ""
     time: str = ""
+    plain_key: bytes | None = None
 
 
 @frozen
@@ -282,6 +283,7 @@ class AccountUpdate:
         quiet_seconds: For how many seconds from now the account must not be called.
         quiet_reason: Why, or an empty text.
         has_applied: Whether an event was applied since the last update.
+        resend_after: Seconds after which unknown events are sent again that their orders do not show; or None.
         pace: What was learned about the rate limit, as JSON.
     """
 
@@ -289,6 +291,7 @@ class AccountUpdate:
     quiet_seconds: float = 0.0
     quiet_reason: str = ""
     has_applied: bool = False
+    resend_after: float | None = None
     pace: str = ""
 
 
@@ -305,14 +308,13 @@ class Meta:
     created: dt.datetime
 
 
-def drafts_from_row(row: Row, account: str) -> tuple[Draft, ...]:
+def drafts_from_row(row: Row) -> tuple[Draft, ...]:
     """Return the entries that a row asks for: its event, then its delivery.
 
     Args:
-        row: A row that has been checked.
-        account: The account of rows that name none.
+        row: A row that has been checked, with its account.
     """
-    package = PackageKey(row.account or account, row.order_id, row.invoice_number)
+    package = PackageKey(row.account, row.order_id, row.invoice_number)
     drafts = []
     if row.event is not None:
         date = row.event.date
@@ -322,6 +324,12 @@ def drafts_from_row(row: Row, account: str) -> tuple[Draft, ...]:
         moment = None if row.delivered_date is None else format_delivered_date(row.delivered_date)
         drafts.append(Draft(package, entry_key(package, None), None, moment, row.place))
     return tuple(drafts)
+
+
+def draft_of(entry: Entry) -> Draft:
+    """Return the draft of an entry of another journal."""
+    key = entry_key(entry.package, entry.event)
+    return Draft(entry.package, key, entry.event, entry.delivered_date, entry.place, entry.event_id, entry.time)
 
 
 def entry_key(package: PackageKey, event: TrackingEvent | None) -> bytes:
