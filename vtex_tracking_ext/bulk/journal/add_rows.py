@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from vtex_tracking_ext.bulk.input.rows import Place
 
-from .classify import Existing, classify_rows
-from .entries import drafts_from_row
+from .classify import PRUNED, Existing, classify_rows
+from .entries import BY_HAND, drafts_from_row
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from vtex_tracking_ext.bulk.input.rows import Row
 
@@ -22,37 +22,56 @@ class RowWriter(ABC):
     """Adds rows within one transaction, with a few statements for all of them."""
 
     def __init__(self) -> None:
+        self._accounts: dict[str, int] = {}
         self._packages: dict[PackageKey, int] = {}
         self._ids: dict[bytes, int] = {}
         self._existing: dict[bytes, Existing] = {}
 
-    def add(self, rows: Iterable[Row], account: str) -> list[Added]:
+    def add(self, rows: Iterable[Row]) -> list[Added]:
         """Add rows except those that contradict, and return what each meant."""
-        pairs = [(row, drafts_from_row(row, account)) for row in rows]
+        pairs = [(row, drafts_from_row(row)) for row in rows]
         drafts = [draft for _, drafts in pairs for draft in drafts]
         self._find_packages(draft.package for draft in drafts)
-        known = {draft.key: (id_, draft.key) for draft in drafts if (id_ := self._packages.get(draft.package))}
-        if known:
-            self._read_existing(self._select_existing([*known.values()]))
-        classified = classify_rows(pairs, self._existing)
+        existing = self._read_existing_keys(drafts)
+        classified = classify_rows(pairs, existing)
         locked: set[bytes] = set()
         while not classified.renewed.keys() <= locked:
             locked |= classified.renewed.keys()
             self._read_existing(self._lock([self._ids[key] for key in locked]))
-            classified = classify_rows(pairs, self._existing)
+            classified = classify_rows(pairs, existing)
+        changed = {draft.package.account for draft in (*classified.new.values(), *classified.renewed.values())}
+        if changed:
+            self._accounts |= self._update_accounts(sorted(changed))
         if classified.new:
             self._insert(self._columns(classified.new.values()))
         if classified.renewed:
             self._renew(self._columns(classified.renewed.values()), [self._ids[key] for key in classified.renewed])
         return classified.added
 
+    def _read_existing_keys(self, drafts: Sequence[Draft]) -> Mapping[bytes, Existing]:
+        """Return what the journal holds under the drafts' keys."""
+        keys = {
+            key: (package, key)
+            for draft in drafts
+            if (package := self._packages.get(draft.package))
+            for key in filter(None, (draft.key, draft.plain_key))
+        }
+        if keys:
+            self._read_existing(self._select_existing([*keys.values()]))
+        missing = {
+            key for draft in drafts for key in filter(None, (draft.key, draft.plain_key))
+        } - self._existing.keys()
+        for key in self._select_pruned([*missing]):
+            self._existing[key] = PRUNED
+        return self._existing
+
     def _find_packages(self, packages: Iterable[PackageKey]) -> None:
         self._packages |= self._select_packages([*dict.fromkeys(packages)])
 
     def _read_existing(self, records: Iterable[tuple[Any, ...]]) -> None:
-        for key, id_, state, delivered_date, source, line in records:
+        for key, id_, state, delivered_date, source, line, reason in records:
             self._ids[key] = id_
-            self._existing[key] = Existing(state, delivered_date, Place(source, line))
+            self._existing[key] = Existing(state, delivered_date, Place(source, line), reason == BY_HAND)
 
     def _columns(self, drafts: Collection[Draft]) -> list[tuple[Any, ...]]:
         """Return the columns that rows determine; packages and sources that do not exist are inserted."""
@@ -66,13 +85,20 @@ class RowWriter(ABC):
             (
                 self._packages[draft.package],
                 draft.key,
+                self._accounts[draft.package.account],
                 *((None,) * 4 if (e := draft.event) is None else (str(e.date), e.city, e.state, e.description)),
+                draft.event_id or None,
+                draft.time or None,
                 draft.delivered_date,
                 sources[names[draft.place.source]],
                 draft.place.line,
             )
             for draft in drafts
         ]
+
+    @abstractmethod
+    def _update_accounts(self, names: Sequence[str]) -> dict[str, int]:
+        """Let the revisions of accounts grow, insert accounts that do not exist, and return their ids."""
 
     @abstractmethod
     def _select_packages(self, packages: Sequence[PackageKey]) -> dict[PackageKey, int]:
@@ -88,7 +114,11 @@ class RowWriter(ABC):
 
     @abstractmethod
     def _select_existing(self, keys: Sequence[tuple[int, bytes]]) -> Iterable[tuple[Any, ...]]:
-        """Return key, id, state, delivered date, source and line of the entries of these packages with these keys."""
+        """Return key, id, state, delivered date, source, line and reason of the entries with these keys."""
+
+    @abstractmethod
+    def _select_pruned(self, keys: Sequence[bytes]) -> Iterable[bytes]:
+        """Return those keys whose entries were pruned."""
 
     def _lock(self, ids: Sequence[int]) -> Iterable[tuple[Any, ...]]:
         """Lock entries against other writers and read them again, as :meth:`_select_existing` does."""

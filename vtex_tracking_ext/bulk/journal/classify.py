@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from attrs import Factory, define, frozen
+from attrs import Factory, define, evolve, frozen
 
 from .entries import ADD_STATUSES, Added, Draft
 
@@ -18,11 +18,23 @@ if TYPE_CHECKING:
 
 @frozen
 class Existing:
-    """What a journal holds under a draft's key, as far as it matters to a row with the same key."""
+    """What a journal holds under a draft's key, as far as it matters to a row with the same key.
+
+    Attributes:
+        state: The state of the entry.
+        delivered_date: The date of the delivery as it was or will be sent, or None.
+        place: The place of the row that added the entry, or None if it was pruned.
+        is_by_hand: Whether a person withdrew the entry before it was sent, or resolved it.
+    """
 
     state: State
     delivered_date: str | None
-    place: Place
+    place: Place | None
+    is_by_hand: bool = False
+
+
+#: An entry that was pruned after it was applied, or dismissed: only its key is left.
+PRUNED: Final = Existing("applied", None, None)
 
 
 @define
@@ -48,7 +60,8 @@ def classify_rows(rows: Iterable[tuple[Row, tuple[Draft, ...]]], existing: Mappi
         existing: What the journal holds under the drafts' keys.
     """
     result, known = Classified(), dict(existing)
-    for row, drafts in rows:
+    for row, drafts_of_row in rows:
+        drafts = [_under_known_key(draft, known) for draft in drafts_of_row]
         found = [classify_draft(draft, known.get(draft.key)) for draft in drafts]
         status, note = combine(found)
         result.added.append(Added(row, status, note))
@@ -61,27 +74,42 @@ def classify_rows(rows: Iterable[tuple[Row, tuple[Draft, ...]]], existing: Mappi
     return result
 
 
+def _under_known_key(draft: Draft, known: Mapping[bytes, Existing]) -> Draft:
+    """Return a draft with its plain key, if only that is known: the entry was noted without event id and time."""
+    if draft.plain_key is None or draft.key in known or draft.plain_key not in known:
+        return draft
+    return evolve(draft, key=draft.plain_key)
+
+
 def classify_draft(draft: Draft, existing: Existing | None) -> tuple[AddStatus, str]:
     """Return what a draft means to a journal that holds ``existing`` under its key, and a note or an empty text.
 
     - A refused entry that is pushed again is renewed, as the new row has it. VTEX refused it, so nothing is doubled,
-      and users push again after fixing the cause on VTEX's side. A permanent refusal costs one call a push.
+      and users push again after fixing the cause on VTEX's side. A permanent refusal costs one call a push. So is an
+      entry that a person withdrew before it was sent, but not a refusal that a person dismissed.
     - A delivery has one date. A row that says more than the earlier one (a day instead of none, a time instead of a
       day) replaces it while the delivery is pending; later it is too late, which is noted. A row that says less or the
       same is known. Any other date contradicts.
     """
     if existing is None:
         return "new", ""
-    if existing.state == "refused":
+    if existing.state == "refused" or (existing.state == "withdrawn" and existing.is_by_hand):
         return "renewed", ""
+    if existing.state == "withdrawn":
+        return "known", "its refusal was dismissed; `vtex-tracking resolve --retry` with its number sends it again"
     earlier, later = existing.delivered_date or "", draft.delivered_date or ""
-    if earlier.startswith(later):  # true of events, which have no delivered date
+    if earlier.startswith(later) or existing.place is None:  # true of events, which have no delivered date
         return "known", ""
     if not later.startswith(earlier):
         return "contradicts", f"{later}, but {existing.place} says {earlier}; a package has one delivery"
+    return _date_delivery(later, existing)
+
+
+def _date_delivery(later: str, existing: Existing) -> tuple[AddStatus, str]:
+    """Return what a draft means that says more about the date of a delivery than the journal does."""
     if existing.state == "pending":
         return "renewed", ""
-    sent = f"on {earlier}" if earlier else "without a date"
+    sent = f"on {existing.delivered_date}" if existing.delivered_date else "without a date"
     return "known", f"{later} comes too late: the delivery of {existing.place} was sent {sent}, and there is only one"
 
 

@@ -285,6 +285,7 @@ class AccountUpdate:
         quiet_seconds: For how many seconds from now the account must not be called.
         quiet_reason: Why, or an empty text.
         has_applied: Whether an event was applied since the last update.
+        resend_after: Seconds after which unknown events are sent again that their orders do not show; or None.
         pace: What was learned about the rate limit, as JSON.
     """
 
@@ -292,6 +293,7 @@ class AccountUpdate:
     quiet_seconds: float = 0.0
     quiet_reason: str = ""
     has_applied: bool = False
+    resend_after: float | None = None
     pace: str = ""
 
 

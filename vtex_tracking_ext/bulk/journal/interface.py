@@ -3,15 +3,20 @@
 This module has its interface, and what does not depend on the database. :mod:`.sqlite` keeps a journal in a file,
 :mod:`.postgres` in a database that several machines share; :mod:`.opening` opens either.
 
-``in_flight`` is on disk before a request leaves: whatever happens to the process, each entry that may have been sent is
-known. What a journal knows is never sent again because its row is pushed again.
+Any number of threads and processes may add rows at any time. One process at a time delivers an account: it holds the
+account's :class:`Lease`. ``in_flight`` is on disk before a request leaves: whatever happens to the process, each entry
+that may have been sent is known. What a journal knows is never sent again because its row is pushed again.
 """
 
 from __future__ import annotations
 
+import os
+import socket
 from abc import ABC, abstractmethod
-from collections import Counter, defaultdict
-from itertools import islice
+from collections import Counter, defaultdict, deque
+from contextlib import suppress
+from itertools import groupby, islice
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
 from attrs import asdict, evolve
@@ -19,18 +24,19 @@ from attrs import asdict, evolve
 from vtex_tracking_ext.errors import VtexTrackingError
 from vtex_tracking_ext.text import visible
 
-from .entries import OPEN_STATES, Backlog, PackageKey, Selection
-from .sql import COUNTS, PAGE, STATES_BY_TEXT, entry_from_record
+from .entries import OPEN_STATES, Backlog, Selection, Settlement
+from .sql import COUNTS, PAGE, STATES_BY_TEXT, account_from_record, entry_from_record
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
     from contextlib import AbstractContextManager
     from typing import Self
 
     from vtex_tracking_ext.bulk.input.rows import Row
 
-    from .entries import Added, Entry, Meta, Outcome, Resolution, State
+    from .entries import AccountRecord, AccountUpdate, Added, Entry, Meta, Outcome, Resolution, State
     from .sql import Queries
 
 T = TypeVar("T")
@@ -55,8 +61,8 @@ _LAST_ID: Final = 2**63 - 1
 class JournalError(VtexTrackingError):
     """A journal cannot be used; the message names it and says what to do.
 
-    If :meth:`Journal.mark_in_flight` raises it, nothing was sent. If :meth:`Journal.record_outcome` raises it, the
-    entries stay in flight, and the next run determines their outcome.
+    If :meth:`Lease.begin` raises it, nothing was sent. If :meth:`Lease.settle` raises it, the entries stay in flight,
+    and the next delivery determines their outcome.
     """
 
 
@@ -65,11 +71,7 @@ class NoJournalError(JournalError):
 
 
 class JournalInUseError(JournalError):
-    """Another run is writing to the journal."""
-
-
-class WrongStateError(JournalError):
-    """An entry's state does not allow the change; nothing was changed. See :mod:`.entries`."""
+    """Another process has locked the journal for too long."""
 
 
 class JournalReader(ABC):
@@ -90,24 +92,45 @@ class JournalReader(ABC):
         """Return what the journal says of itself."""
 
     @abstractmethod
-    def active_writers(self) -> str:
-        """Return who has the journal open for writing, as text, or an empty text.
+    def deliverers(self) -> Mapping[str, str]:
+        """Return the accounts that are being delivered now, each with the process that does.
 
-        While there is a writer, entries in flight may be awaiting their answer. Otherwise a killed run left them.
+        Entries in flight of other accounts were left behind by a process that died.
         """
 
     @abstractmethod
     def close(self) -> None:
         """Close the journal. Closing is idempotent; using a closed journal raises."""
 
-    def open_packages(self, account: str | None = None) -> Iterator[PackageKey]:
-        """Yield the packages with entries that are pending, in flight or unknown, in the order of their arrival.
+    def accounts(self) -> Mapping[str, AccountRecord]:
+        """Return what is known of each account, by its name."""
+        return {record.account: record for record in self._account_records(None)}
 
-        Args:
-            account: Only those of this account.
+    def account(self, name: str) -> AccountRecord | None:
+        """Return what is known of an account, or None if the journal does not contain it."""
+        return next(iter(self._account_records(name.lower())), None)
+
+    def backlog(self, account: str) -> Iterator[tuple[Entry, ...]]:
+        """Yield the open entries of an account, a tuple for each package, in the order of the packages' arrival.
+
+        Entries of one package are in the order of their arrival. A package appears once, as it was when its page was
+        read.
         """
-        for page in self._pages(self._queries.open_packages, {"account": account and account.lower()}):
-            yield from (PackageKey(*key) for _, *key in page)
+        last = 0
+        while True:
+            records = self._fetch(self._queries.open_entries_of_account, {"account": account.lower(), "last": last})
+            packages = [tuple(group) for _, group in groupby(records, itemgetter(0))]
+            is_last_page = len(records) < PAGE
+            if not is_last_page and len(packages) > 1:
+                packages.pop()  # it may have more entries
+            for package in packages:
+                entries = self._parsed(record[1:] for record in package)
+                if len(package) == PAGE:  # it fills the page, and may have more entries
+                    entries = [*self.entries(Selection(OPEN_STATES, package=entries[0].package))]
+                last = package[0][0]
+                yield tuple(entries)
+            if is_last_page:
+                return
 
     def count_backlogs(self, account: str) -> Mapping[Backlog, int]:
         """Return how many packages of an account have which backlog; packages without one are left out."""
@@ -177,6 +200,13 @@ class JournalReader(ABC):
         except _INVALID_RECORD as error:
             raise self._damage_error(error) from None
 
+    def _account_records(self, name: str | None) -> list[AccountRecord]:
+        records = self._fetch(self._queries.account, {"account": name})
+        try:
+            return [account_from_record(record, self._to_utc) for record in records]
+        except _INVALID_RECORD as error:
+            raise self._damage_error(error) from None
+
     def _pages(self, sql: str, values: Mapping[str, Any]) -> Iterator[list[tuple[Any, ...]]]:
         """Yield the records of a query whose first column grows, by page; no transaction stays open in between."""
         last = 0
@@ -189,67 +219,29 @@ class JournalReader(ABC):
 
 
 class Journal(JournalReader):
-    """A journal opened for writing, by any number of threads.
+    """A journal opened for writing, by any number of threads, while other processes write to it, too.
 
-    Changes are on disk when a method returns. :meth:`mark_in_flight` and :meth:`record_outcome` change all of their
-    entries or none; the other methods work in batches of :data:`BATCH` and can be called again after an error.
+    Changes are on disk when a method returns. Methods work in batches of :data:`BATCH` and can be called again after an
+    error.
     """
 
-    def add(self, rows: Iterable[Row], account: str) -> Iterator[Added]:
+    def add(self, rows: Iterable[Row]) -> Iterator[Added]:
         """Add rows as they are iterated over, a batch a transaction, and yield what each meant.
 
-        Only rows that are iterated over are added, and every row that was yielded is on disk. If reading a file fails
-        halfway, the rows before that point were added; pushing the file again adds the rest.
+        Only rows that are iterated over are added, and every row that was yielded is on disk.
 
         Args:
-            rows: Checked rows, any number of them.
-            account: The account of rows that name none.
+            rows: Checked rows with their accounts, any number of them.
         """
         for batch in batched(rows, BATCH):
-            yield from self._add(batch, account)
+            yield from self._add(batch)
 
     @abstractmethod
-    def try_lock(self, package: PackageKey) -> AbstractContextManager[bool]:
-        """Lock a package while the context lasts, and return whether it was free.
+    def lease(self, account: str) -> AbstractContextManager[Lease | None]:
+        """Take the lease of an account while the context lasts; None if another process or thread has it.
 
-        Entries in flight of a package that this thread has locked were left behind by a run that died. While a thread
-        holds a lock, every method raises :class:`JournalError` if the lock may have been lost.
+        Entries in flight of an account whose lease was taken were left behind by a process that died.
         """
-
-    @abstractmethod
-    def mark_in_flight(self, ids: Iterable[int]) -> tuple[Entry, ...]:
-        """Record that pending entries are about to be sent: ``in_flight``, with one more attempt.
-
-        Returns:
-            The entries as they now are, in the order of their arrival. Send these: a row may have dated a delivery
-            since they were read.
-
-        Raises:
-            WrongStateError: One of them is not pending.
-        """
-
-    def record_outcome(
-        self,
-        ids: Iterable[int],
-        state: Outcome,
-        *,
-        status_code: int | None = None,
-        receipt: str | None = None,
-        reason: str = "",
-    ) -> None:
-        """Record the outcome of entries in flight.
-
-        Args:
-            ids: The entries.
-            state: Their outcome; ``pending`` if they were certainly not sent.
-            status_code: HTTP status of the answer, or None.
-            receipt: VTEX's receipt, or None.
-            reason: Why they are not applied, without credentials, or who says that they are.
-
-        Raises:
-            WrongStateError: One of them is not in flight.
-        """
-        self._move_all(sorted(set(ids)), self._change("in_flight", state, reason, status_code, receipt))
 
     def resolve(self, selection: Selection, state: Resolution, reason: str = "") -> int:
         """Record what unknown outcomes turned out to be, and return how many there were.
@@ -259,66 +251,174 @@ class Journal(JournalReader):
             state: ``applied``, or ``pending`` to send them again.
             reason: Who says so.
         """
-        return self._move_selected(selection, self._change("unknown", state, reason))
+        return self._move_selected(selection, "unknown", state, reason)
 
     def retry(self, selection: Selection) -> int:
-        """Make refused entries pending, and return how many; those that are not refused stay as they are."""
-        return self._move_selected(selection, self._change("refused", "pending", ""))
+        """Make refused or withdrawn entries pending, and return how many; others stay as they are."""
+        states: tuple[State, ...] = ("refused", "withdrawn")
+        return sum(
+            self._move_selected(selection, state, "pending", "") for state in states if state in selection.states
+        )
 
     def withdraw(self, selection: Selection, reason: str) -> int:
-        """Make pending entries refused, so that they are not sent, and return how many; others stay as they are.
+        """Make pending entries withdrawn, so that they are not sent, and return how many; others stay as they are.
 
-        Pushing their rows again renews them, like all refused entries.
+        Pushing their rows again renews them, like refused entries.
 
         Args:
             selection: Among these entries.
             reason: Who says so.
         """
-        return self._move_selected(selection, self._change("pending", "refused", reason))
+        return self._move_selected(selection, "pending", "withdrawn", reason)
+
+    def dismiss(self, selection: Selection) -> int:
+        """Make refused entries withdrawn, because a person has seen them, and return how many.
+
+        They keep the reason and the status of the refusal, and pushing their rows again does not renew them.
+        """
+        return self._move_selected(selection, "refused", "withdrawn", None)
+
+    def prune(self, older_than: dt.timedelta, *, forget: bool = False) -> int:
+        """Delete entries that were settled long ago, and return how many.
+
+        The entries of a package are deleted together, once none of them is open and each was settled long enough ago.
+
+        Args:
+            older_than: How long ago.
+            forget: Also forget what was applied or dismissed: its rows would be sent again if they are pushed again.
+        """
+        number, last = self._prune(older_than, 0, forget=forget)
+        while last is not None:
+            deleted, last = self._prune(older_than, last, forget=forget)
+            number += deleted
+        self._shrink()
+        return number
+
+    def served_accounts(self) -> AbstractSet[str]:
+        """Return the accounts that workers deliver, so that others leave it to them."""
+        return frozenset()
 
     @abstractmethod
-    def _add(self, rows: Sequence[Row], account: str) -> list[Added]:
+    def _add(self, rows: Sequence[Row]) -> list[Added]:
         """Add a batch of rows in one transaction."""
 
     @abstractmethod
     def _move(self, ids: Sequence[int], change: Mapping[str, Any]) -> int:
-        """Change those entries that are in the state ``from``, and return how many."""
+        """Change those entries that are in the state ``from``, and return how many.
+
+        The revision of their accounts grows if they become pending.
+        """
 
     @abstractmethod
-    def _move_all(self, ids: Sequence[int], change: Mapping[str, Any]) -> None:
-        """Change entries, all or none.
+    def _prune(self, older_than: dt.timedelta, last: int, *, forget: bool) -> tuple[int, int | None]:
+        """Delete the entries of a batch of packages after the package ``last``, in one transaction.
 
-        Raises:
-            WrongStateError: One of them is not in the state ``from``.
+        Returns:
+            How many entries were deleted, and the last package of the batch, or None after the last batch.
         """
+
+    @abstractmethod
+    def _shrink(self) -> None:
+        """Delete what no entry refers to any more, and return free space to the system if the database does not."""
 
     @abstractmethod
     def _now(self) -> Any:
         """Return the current time as the database stores it."""
 
-    def _change(
-        self, origin: State, state: Outcome, reason: str, status_code: int | None = None, receipt: str | None = None
-    ) -> dict[str, Any]:
-        """Return the parameters of a change of state; text from elsewhere is made safe to store and show."""
-        return {
+    def _move_selected(self, selection: Selection, origin: State, state: State, reason: str | None) -> int:
+        """Change the selected entries that are in a state; None keeps their reason, status and time."""
+        change = {
             "from": origin,
             "state": state,
-            "status_code": status_code,
-            "receipt": receipt and visible(receipt, RECEIPT_LENGTH),
-            "reason": visible(reason, REASON_LENGTH) or None,
+            "reason": reason and visible(reason, REASON_LENGTH),
+            "keeps": reason is None,
             "now": self._now(),
         }
-
-    def _move_selected(self, selection: Selection, change: Mapping[str, Any]) -> int:
-        found = (entry.id for entry in self.entries(evolve(selection, states=(change["from"],))))
+        found = (entry.id for entry in self.entries(evolve(selection, states=(origin,))))
         return sum(self._move(ids, change) for ids in batched(found, BATCH))
 
-    def _expect_state(self, state: State, ids: Iterable[int], states: Mapping[int, str]) -> None:
-        """Raise WrongStateError unless all of these entries are in a state."""
-        others = [f"entry {id_} is {states.get(id_, 'not there')}" for id_ in ids if states.get(id_) != state]
-        if others:
-            message = f"The journal {visible(self.name)}: {', '.join(others)}, where {state} was expected."
-            raise WrongStateError(message)
+
+class Lease(ABC):
+    """The right to deliver an account's entries, which one process has at a time. Thread-safe.
+
+    It ends with its process; once it is lost, :meth:`begin` raises :class:`JournalError`, so that nothing is sent.
+
+    Attributes:
+        account: The account's name in the journal.
+        record: What the journal knew of the account when the lease was taken.
+    """
+
+    def __init__(self, record: AccountRecord) -> None:
+        self.account = record.account
+        self.record = record
+        self._deferred: deque[Settlement] = deque()
+
+    def begin(self, entries: Sequence[Entry]) -> tuple[Entry, ...]:
+        """Record that pending entries are about to be sent: ``in_flight``, with one more attempt.
+
+        Args:
+            entries: Entries as they were read.
+
+        Returns:
+            Those that are in flight now. An entry that was withdrawn or changed since it was read is left out; what it
+            became is found when the backlog is read again.
+        """
+        begun = self._commit(self._take_deferred(), entries)
+        return tuple(entry for entry in entries if entry.id in begun)
+
+    def settle(
+        self,
+        entries: Iterable[Entry],
+        state: Outcome,
+        *,
+        status_code: int | None = None,
+        receipt: str | None = None,
+        reason: str = "",
+        is_deferred: bool = False,
+    ) -> None:
+        """Record the outcome of entries that are in flight or unknown.
+
+        Args:
+            entries: The entries. One that a person resolved meanwhile stays as it is.
+            state: Their outcome; ``pending`` if they were certainly not applied.
+            status_code: HTTP status of the answer, or None.
+            receipt: VTEX's receipt, or None.
+            reason: Why they are not applied, without credentials, or who says that they are.
+            is_deferred: Whether the next :meth:`begin`, :meth:`settle` or :meth:`flush` records it. If the process is
+                killed before, the entries are in flight, and their order is read.
+        """
+        receipt = receipt and visible(receipt, RECEIPT_LENGTH)
+        ids = tuple(entry.id for entry in entries)
+        settlement = Settlement(ids, state, status_code, receipt, visible(reason, REASON_LENGTH))
+        if is_deferred:
+            self._deferred.append(settlement)
+        else:
+            self._commit([*self._take_deferred(), settlement], ())
+
+    def flush(self) -> None:
+        """Record the outcomes that were deferred."""
+        if deferred := self._take_deferred():
+            self._commit(deferred, ())
+
+    @abstractmethod
+    def update_account(self, update: AccountUpdate) -> None:
+        """Record what was learned about the account."""
+
+    @abstractmethod
+    def _commit(self, settlements: Sequence[Settlement], begun: Sequence[Entry]) -> AbstractSet[int]:
+        """Record outcomes, then begin entries, in one transaction; return the ids of those that were begun."""
+
+    def _take_deferred(self) -> list[Settlement]:
+        taken = []
+        with suppress(IndexError):  # other threads take from it, too
+            while True:
+                taken.append(self._deferred.popleft())
+        return taken
+
+
+def process_name() -> str:
+    """Return the name of this process, for those who wait for it."""
+    return f"process {os.getpid()} on {socket.gethostname()}"
 
 
 def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:

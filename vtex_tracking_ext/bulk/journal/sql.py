@@ -10,7 +10,7 @@ from attrs import frozen
 from vtex_tracking_ext.bulk.input.rows import Place
 from vtex_tracking_ext.events import TrackingEvent
 
-from .entries import STATES, AccountRecord, Entry, PackageKey
+from .entries import BY_HAND, STATES, AccountRecord, Entry, PackageKey
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -25,7 +25,7 @@ PAGE: Final = 500
 #: package in one index, the keys of new entries are close to each other, and the entries of a package can be found by
 #: it. An entry without event_date is a delivery.
 _TABLES: Final = (
-    "CREATE TABLE meta (name {text} PRIMARY KEY, value TEXT NOT NULL) {meta_options}",
+    "CREATE TABLE meta (name {text} PRIMARY KEY, value TEXT NOT NULL) {without_rowid}",
     "CREATE TABLE sources (id {id}, name {text} NOT NULL UNIQUE)",
     # A row for each account: what is known of it. ``revision`` grows when a deliverer may have something to do.
     """CREATE TABLE accounts (
@@ -44,7 +44,7 @@ _TABLES: Final = (
         served_until {time}
     )""",
     # Keys of entries that were pruned, and that must not be sent again.
-    "CREATE TABLE pruned_keys (key {bytes} PRIMARY KEY) {meta_options}",
+    "CREATE TABLE pruned_keys (key {bytes} PRIMARY KEY, settled {time} NOT NULL) {without_rowid}",
     """CREATE TABLE packages (
         id {id},
         account {text} NOT NULL,
@@ -97,13 +97,17 @@ COUNTS: Final = """
 #: True for every account where none is given. No index serves it: what matters is the order of the pages.
 OF_ACCOUNT: Final = "coalesce(p.account = :account, TRUE)"
 
-#: The id of an account, to be compared with a column of an index.
-_ACCOUNT_ID: Final = "(SELECT id FROM accounts WHERE name = :account)"
-
-_ACCOUNT_COLUMNS: Final = """
-    name, revision, stopped, stopped_reason, quiet_until, quiet_reason, last_applied, deliverer, delivers_since,
-    resend_after, pace
+_ACCOUNTS: Final = """
+    SELECT name, revision, stopped, stopped_reason, quiet_until, quiet_reason, last_applied, deliverer, delivers_since,
+        resend_after, pace, {now}
+    FROM accounts WHERE name = coalesce(:account, name) ORDER BY name
 """
+_OPEN_ENTRIES: Final = f"""
+    SELECT e.package, {ENTRY_COLUMNS}
+    FROM entries e {{join}} packages p ON p.id = e.package {{join}} sources s ON s.id = e.source
+    WHERE {{is_open}} AND e.account = (SELECT id FROM accounts WHERE name = :account) AND e.package > :last
+    ORDER BY e.package, e.id LIMIT {PAGE}
+"""  # noqa: S608 - constants
 _OF_PACKAGE: Final = """e.package = (
     SELECT id FROM packages WHERE account = :account AND order_id = :order_id AND invoice_number = :invoice_number
 )"""
@@ -113,11 +117,17 @@ _BACKLOGS: Final = """
             count(CASE WHEN e.state = 'pending' AND e.event_date IS NOT NULL THEN 1 END) AS events,
             count(CASE WHEN e.state = 'pending' AND e.event_date IS NULL THEN 1 END) AS deliveries,
             count(CASE WHEN e.state <> 'pending' THEN 1 END) AS in_doubt
-        FROM entries e WHERE {is_open} AND e.account = {account_id}
+        FROM entries e WHERE {is_open} AND e.account = (SELECT id FROM accounts WHERE name = :account)
         GROUP BY e.package
     ) AS backlogs
     GROUP BY events, deliveries, in_doubt
 """
+#: Is true of an entry that must not be sent again if its row is pushed again after it was pruned.
+IS_KEPT_KEY: Final = f"(state = 'applied' OR (state = 'withdrawn' AND coalesce(reason, '') <> '{BY_HAND}'))"
+
+#: The state of an entry in the tables of an earlier version, which had no withdrawn entries.
+WITHDRAWN_IF_BY_HAND: Final = f"CASE WHEN state = 'refused' AND reason = '{BY_HAND}' THEN 'withdrawn' ELSE state END"
+
 #: States by their stored text.
 STATES_BY_TEXT: Final[Mapping[str, State]] = {state: state for state in STATES}
 
@@ -154,11 +164,9 @@ def queries_for(is_open: str, in_states: str, now: str, join: str, parameter: st
         f"{ENTRIES} WHERE {OF_ACCOUNT} {page}",
         f"{ENTRIES} WHERE {_OF_PACKAGE} {page}",
         f"{ENTRIES} WHERE {_OF_PACKAGE} AND {is_open} {page}",
-        f"SELECT e.package, {ENTRY_COLUMNS} FROM entries e {join} packages p ON p.id = e.package "
-        f"{join} sources s ON s.id = e.source WHERE {is_open} AND e.account = {_ACCOUNT_ID} AND e.package > :last "
-        f"ORDER BY e.package, e.id LIMIT {PAGE}",
-        _BACKLOGS.format(account_id=_ACCOUNT_ID, is_open=is_open),
-        f"SELECT {_ACCOUNT_COLUMNS}, {now} FROM accounts WHERE name = coalesce(:account, name) ORDER BY name",
+        _OPEN_ENTRIES.format(join=join, is_open=is_open),
+        _BACKLOGS.format(is_open=is_open),
+        _ACCOUNTS.format(now=now),
     )
     return Queries(*(re.sub(r":(\w+)", parameter, statement) for statement in statements))
 
@@ -171,9 +179,21 @@ def entry_from_record(record: tuple[Any, ...], to_utc: Callable[[Any], dt.dateti
         to_utc: Converts a time from how the database stores it.
     """
     id_, account, order_id, invoice_number, date, description, city, event_state, *rest = record
-    delivered_date, source, line, state, attempts, status_code, receipt, reason, added, begun, settled, event_id, time = (
-        rest
-    )
+    (
+        delivered_date,
+        source,
+        line,
+        state,
+        attempts,
+        status_code,
+        receipt,
+        reason,
+        added,
+        begun,
+        settled,
+        event_id,
+        time,
+    ) = rest
     return Entry(
         id=id_,
         package=PackageKey(account, order_id, invoice_number),
@@ -200,21 +220,19 @@ def account_from_record(record: tuple[Any, ...], to_utc: Callable[[Any], dt.date
         record: The record.
         to_utc: Converts a time from how the database stores it.
     """
-    times = {2, 4, 6, 8}  # the columns of _ACCOUNT_COLUMNS that hold one
-    values = [to_utc(value) if at in times and value is not None else value for at, value in enumerate(record)]
-    name, revision, stopped, stopped_reason, quiet_until, quiet_reason, last_applied, *rest, now = values
-    deliverer, delivers_since, resend_after, pace = rest
+    name, revision, stopped, stopped_reason, quiet_until, quiet_reason, last_applied, *rest = record
+    deliverer, delivers_since, resend_after, pace, now = rest
     return AccountRecord(
         account=name,
         revision=revision,
         now=to_utc(now),
-        stopped=stopped,
+        stopped=None if stopped is None else to_utc(stopped),
         stopped_reason=stopped_reason or "",
-        quiet_until=quiet_until,
+        quiet_until=None if quiet_until is None else to_utc(quiet_until),
         quiet_reason=quiet_reason or "",
-        last_applied=last_applied,
+        last_applied=None if last_applied is None else to_utc(last_applied),
         deliverer=deliverer or "",
-        delivers_since=delivers_since,
+        delivers_since=None if delivers_since is None else to_utc(delivers_since),
         resend_after=resend_after,
         pace=pace or "",
     )

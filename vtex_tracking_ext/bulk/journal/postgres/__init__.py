@@ -1,7 +1,6 @@
 """The journal in a PostgreSQL database: many runs, on many machines, can write to it at the same time.
 
-A package is locked with a session's advisory lock, and everything its thread does then uses that session
-(:mod:`.connections`). One session at a time adds rows; every other change locks its entries in the order of their ids.
+An account is delivered under a session's advisory lock (:mod:`.lease`). One session at a time adds rows.
 
 Sessions must be real: connect to PostgreSQL itself, or to a pooler in session mode.
 """

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
     from .schema import Connection
 
+_UPDATE_ACCOUNTS: Final = """
+    INSERT INTO accounts (name, revision) SELECT unnest(%s::text[]), 1
+    ON CONFLICT (name) DO UPDATE SET revision = accounts.revision + 1 RETURNING name, id
+"""
 _PACKAGES: Final = """
     SELECT w.number, p.id FROM unnest(%s::text[], %s::text[], %s::text[])
         WITH ORDINALITY AS w(account, order_id, invoice_number, number)
@@ -32,27 +36,30 @@ _INSERT_PACKAGES: Final = """
 _INSERT_SOURCES: Final = "INSERT INTO sources (name) SELECT unnest(%s::text[]) ON CONFLICT DO NOTHING"
 _SOURCES: Final = "SELECT name, id FROM sources WHERE name = ANY(%s)"
 _EXISTING: Final = """
-    SELECT e.key, e.id, e.state, e.delivered_date, s.name, e.line FROM {} JOIN sources s ON s.id = e.source
+    SELECT e.key, e.id, e.state, e.delivered_date, s.name, e.line, e.reason FROM {} JOIN sources s ON s.id = e.source
 """
 _EXISTING_BY_KEY: Final = _EXISTING.format(
     "unnest(%s::bigint[], %s::bytea[]) AS w(package, key) JOIN entries e USING (package, key)"
 )
+_PRUNED: Final = "SELECT key FROM pruned_keys WHERE key = ANY(%s)"
 _LOCK: Final = _EXISTING.format("(SELECT * FROM entries WHERE id = ANY(%s) ORDER BY id FOR UPDATE) AS e")
 _ROWS: Final = """
-    unnest(%s::bigint[], %s::bytea[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[],
-        %s::bigint[])
-    WITH ORDINALITY AS w(package, key, date, city, state, description, delivered_date, source, line, number)
+    unnest(%s::bigint[], %s::bytea[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
+        %s::text[], %s::text[], %s::bigint[], %s::bigint[])
+    WITH ORDINALITY AS w(package, key, account, date, city, state, description, event_id, time, delivered_date, source,
+        line, number)
 """
 _INSERT: Final = f"""
-    INSERT INTO entries (package, key, event_date, event_city, event_state, event_description, delivered_date, source,
-        line, state, added)
-    SELECT package, key, date, city, state, description, delivered_date, source, line, 'pending',
-        coalesce(%s::timestamptz, (SELECT clock_timestamp()))
+    INSERT INTO entries (package, key, account, event_date, event_city, event_state, event_description, event_id,
+        event_time, delivered_date, source, line, state, added)
+    SELECT package, key, account, date, city, state, description, event_id, time, delivered_date, source, line,
+        'pending', coalesce(%s::timestamptz, (SELECT clock_timestamp()))
     FROM {_ROWS} ORDER BY number
 """  # noqa: S608 - constants
 _RENEW: Final = f"""
     UPDATE entries e SET event_date = w.date, event_city = w.city, event_state = w.state,
-        event_description = w.description, delivered_date = w.delivered_date, source = w.source, line = w.line,
+        event_description = w.description, event_id = w.event_id, event_time = w.time,
+        delivered_date = w.delivered_date, source = w.source, line = w.line,
         state = 'pending', status_code = NULL, receipt = NULL, reason = NULL, settled = NULL
     FROM {_ROWS} WHERE e.package = w.package AND e.key = w.key
 """  # noqa: S608 - constants
@@ -71,6 +78,11 @@ class PostgresRowWriter(RowWriter):
         self._connection = connection
         self._now = now
 
+    def _update_accounts(self, names: Sequence[str]) -> dict[str, int]:
+        stored = {encode(name): name for name in names}
+        found = self._connection.execute(_UPDATE_ACCOUNTS, ([*stored],))
+        return {stored[name]: id_ for name, id_ in found}
+
     def _select_packages(self, packages: Sequence[PackageKey]) -> dict[PackageKey, int]:
         columns = _transposed([astuple(package) for package in packages]) or [[], [], []]
         found = self._connection.execute(_PACKAGES, columns)
@@ -88,6 +100,9 @@ class PostgresRowWriter(RowWriter):
 
     def _select_existing(self, keys: Sequence[tuple[int, bytes]]) -> Iterable[tuple[Any, ...]]:
         return map(decode_record, self._connection.execute(_EXISTING_BY_KEY, _transposed(keys)))
+
+    def _select_pruned(self, keys: Sequence[bytes]) -> Iterable[bytes]:
+        return [key for (key,) in self._connection.execute(_PRUNED, (keys,))]
 
     def _lock(self, ids: Sequence[int]) -> Iterable[tuple[Any, ...]]:
         return map(decode_record, self._connection.execute(_LOCK, (ids,)))

@@ -1,24 +1,16 @@
-"""Connections to a journal on PostgreSQL: a pool for all threads, and one for each thread that has locked a package.
-
-An advisory lock ends with its session. While a thread has locked a package, everything it does uses the connection that
-has the lock. If that connection is lost, so is the lock, and whatever the thread asks for fails.
-"""
+"""Connections to a journal on PostgreSQL: a pool for all threads."""
 
 from __future__ import annotations
 
 import logging
-import os
-import socket
-import threading
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
-from attrs import astuple
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from vtex_tracking_ext.bulk.journal.interface import JournalError
+from vtex_tracking_ext.bulk.journal.interface import JournalError, process_name
 
 from .errors import translated_errors
 from .locks import lock_number
@@ -27,15 +19,16 @@ from .schema import Connection, check_version, version_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from vtex_tracking_ext.bulk.journal.entries import PackageKey
-
     from .address import Address
 
-#: Connections of one journal at most. A push uses one for each package that it is sending.
-MAX_CONNECTIONS: Final = 500
+#: Connections of one journal at most. A delivery uses one for each account, and a few that are shared.
+MAX_CONNECTIONS: Final = 64
 
 #: Seconds to wait for a connection: most servers restart faster.
 CONNECTION_TIMEOUT: Final = 15.0
+
+#: How often to look for a pooler in transaction mode: other clients may use its sessions at the same time.
+_POOLER_CHECKS: Final = 3
 
 #: Settings of a session, whatever the server's defaults: the journal's schema alone, times in UTC, commits that wait
 #: for the disk, no timeout for idle sessions, which may have a lock (they cannot time out before PostgreSQL 14), and
@@ -68,16 +61,9 @@ def connect(address: Address) -> Iterator[Connection]:
     with translated_errors(address, is_connecting=True):
         connection = psycopg.connect(**_arguments(address))
     with translated_errors(address), connection:
+        _refuse_transaction_pooling(address, connection)
         _configure(address, connection)
         yield connection
-
-
-class _ThreadState(threading.local):
-    """The connection with which a thread has locked packages, and the numbers of its locks."""
-
-    def __init__(self) -> None:
-        self.connection: Connection | None = None
-        self.locks: set[int] = set()
 
 
 class Connections:
@@ -94,7 +80,6 @@ class Connections:
     def __init__(self, address: Address, *, is_writing: bool) -> None:
         self._address = address
         self._is_writing = is_writing
-        self._thread = _ThreadState()
         self._pool = ConnectionPool(
             kwargs=_arguments(address),
             min_size=1,
@@ -115,50 +100,13 @@ class Connections:
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:
-        """Return a connection outside of a transaction: the one with which this thread has locked a package, or any.
-
-        PostgreSQL's errors become JournalError.
-        """
-        with translated_errors(self._address), ExitStack() as stack:
-            if self._pool.closed:
-                self._pool.getconn()  # raises PoolClosed
-            yield self._thread.connection or stack.enter_context(self._pooled())
-
-    @contextmanager
-    def try_lock(self, package: PackageKey) -> Iterator[bool]:
-        """Lock a package while the context lasts, and return whether it was free.
-
-        All locks of a thread belong to one connection. The thread's own locks are checked here, because the server
-        grants a session the same lock twice.
-        """
-        number = lock_number("package", self._address.schema, *astuple(package))
-        thread, outer = self._thread, self._thread.connection
-        if number in thread.locks:
-            yield False
-            return
-        with ExitStack() as stack:
-            with translated_errors(self._address):
-                connection = outer or stack.enter_context(self._pooled())
-                ((is_acquired,),) = connection.execute("SELECT pg_try_advisory_lock(%s)", (number,))
-            if not is_acquired:
-                stack.close()
-                yield False
-                return
-            thread.connection = connection
-            thread.locks.add(number)
-            try:
-                yield True
-            finally:
-                thread.locks.discard(number)
-                thread.connection = outer
-                try:
-                    connection.execute("SELECT pg_advisory_unlock(%s)", (number,))
-                except psycopg.Error:
-                    connection.close()  # which ends the session and its locks
+        """Return a connection outside of a transaction; PostgreSQL's errors become JournalError."""
+        with translated_errors(self._address), self._pooled() as connection:
+            yield connection
 
     @contextmanager
     def _pooled(self) -> Iterator[Connection]:
-        """Return a connection of the pool that its server has not ended meanwhile.
+        """Return a connection of the pool that its server has not ended meanwhile. Raises PoolClosed.
 
         All of them may have ended. The pool's own check would pause after each, every time for longer.
         """
@@ -189,8 +137,8 @@ class Connections:
         except JournalError as error:
             return error
         return JournalError(
-            f"The journal {self._address.name}: this run uses {MAX_CONNECTIONS} connections and waits for another one; "
-            "use a lower --concurrency."
+            f"The journal {self._address.name}: this process uses {MAX_CONNECTIONS} connections, and had to wait too "
+            "long for another one; run again."
         )
 
     def _configure(self, connection: Connection) -> None:
@@ -203,8 +151,33 @@ class Connections:
 
 def _arguments(address: Address) -> dict[str, Any]:
     # PostgreSQL cuts the name after 63 characters.
-    name = f"vtex-tracking, process {os.getpid()} on {socket.gethostname()}"
+    name = f"vtex-tracking, {process_name()}"
     return {**address.parameters, "client_encoding": "UTF8", "application_name": name, "autocommit": True}
+
+
+def _refuse_transaction_pooling(address: Address, connection: Connection) -> None:
+    """Raise JournalError if a pooler gives each transaction another session: a lock would not protect anything.
+
+    A pooler answers for PostgreSQL, and so does not tell the true process id of a session when a connection is opened.
+    In transaction mode it gives the session of one idle connection to another one, or another session to this one.
+    """
+    own = _process_id(connection)
+    if own == connection.info.backend_pid:
+        return
+    with psycopg.connect(**_arguments(address)) as other:
+        for _ in range(_POOLER_CHECKS):
+            with other.transaction():
+                if _process_id(other) == own or _process_id(connection) != own:
+                    raise JournalError(
+                        f"The journal {address.name} is behind a connection pooler (such as PgBouncer) in transaction "
+                        "mode, where locks of a session do not work. Name PostgreSQL's own address and port, or set "
+                        "the pooler's pool_mode to session for this database."
+                    )
+
+
+def _process_id(connection: Connection) -> int:
+    ((process_id,),) = connection.execute("SELECT pg_backend_pid()")
+    return int(process_id)
 
 
 def _configure(address: Address, connection: Connection) -> None:

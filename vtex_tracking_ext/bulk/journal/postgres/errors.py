@@ -36,7 +36,7 @@ _ADVICE: Final[Mapping[str, str]] = {
     "42P01": f"its tables do not exist; {_MIGRATE}",
     "53": "its server has run out of a resource; fix that and run again",
     "53100": "its server's disk is full; free some space there and run again",
-    "53300": "its server accepts no more connections; close some, allow more, or use a lower --concurrency",
+    "53300": "its server accepts no more connections; close some, or allow more (max_connections)",
     "55": "another session has locked it; wait for it to end and run again",
     "57": _GONE,
     "57014": "its server canceled a statement; check statement_timeout, and what else runs there",

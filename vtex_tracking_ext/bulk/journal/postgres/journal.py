@@ -2,65 +2,78 @@
 
 from __future__ import annotations
 
+import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
 
-from vtex_tracking_ext.bulk.journal.interface import Journal
-from vtex_tracking_ext.bulk.journal.sql import ENTRY_COLUMNS
+from vtex_tracking_ext.bulk.journal.interface import BATCH, Journal, Lease, process_name
+from vtex_tracking_ext.bulk.journal.sql import IS_KEPT_KEY
 
 from . import schema
 from .add_rows import PostgresRowWriter
 from .address import parse_url
 from .connections import Connections, connect
+from .encoding import decode, encode
+from .lease import PostgresLease, try_lock
 from .locks import lock_number
-from .reader import PostgresReader, fetch
+from .reader import PostgresReader
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterable, Mapping, Sequence
-    from contextlib import AbstractContextManager
+    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
     from typing import Self
 
     from vtex_tracking_ext.bulk.input.rows import Row
-    from vtex_tracking_ext.bulk.journal.entries import Added, Clock, Entry, PackageKey, State
+    from vtex_tracking_ext.bulk.journal.entries import Added, Clock
 
     from .address import Address
     from .schema import Connection
 
-#: The entries that are in the required state, locked in the order of their ids. An entry that another session changes
-#: at this moment is waited for, and then judged by its new state.
-_MATCHING: Final = """
-    WITH matching AS (
-        SELECT id FROM entries WHERE id = ANY(%(ids)s) AND state = %(from)s ORDER BY id FOR UPDATE
-    )
+_TAKE_LEASE: Final = """
+    INSERT INTO accounts (name, deliverer, delivers_since)
+    VALUES (%(account)s, %(process)s, coalesce(%(now)s::timestamptz, clock_timestamp()))
+    ON CONFLICT (name) DO UPDATE SET deliverer = excluded.deliverer, delivers_since = excluded.delivers_since
 """
-_ALL_OR_NONE: Final = " AND (SELECT count(*) FROM matching) = %(number)s"
-_MARK_IN_FLIGHT: Final = f"""
-    {_MATCHING}, begun AS (
-        UPDATE entries e SET state = 'in_flight', attempts = e.attempts + 1,
-            begun = coalesce(%(now)s::timestamptz, (SELECT clock_timestamp()))
-        FROM matching WHERE e.id = matching.id {_ALL_OR_NONE} RETURNING e.*
+_SERVED_ACCOUNTS: Final = "SELECT name FROM accounts WHERE served_until > clock_timestamp()"
+_MOVE: Final = """
+    WITH moved AS (
+        UPDATE entries e SET state = %(state)s,
+            status_code = CASE WHEN %(keeps)s THEN e.status_code END,
+            receipt = CASE WHEN %(keeps)s THEN e.receipt END,
+            reason = CASE WHEN %(keeps)s THEN e.reason ELSE %(reason)s END,
+            settled = CASE WHEN %(state)s <> 'pending' THEN coalesce(%(now)s::timestamptz, clock_timestamp()) END
+        -- Locked in the order of their ids. One that another session changes now is judged by its new state.
+        FROM (SELECT id FROM entries WHERE id = ANY(%(ids)s) AND state = %(from)s ORDER BY id FOR UPDATE) AS matching
+        WHERE e.id = matching.id RETURNING e.account
+    ), revised AS (
+        UPDATE accounts SET revision = revision + 1 WHERE %(state)s = 'pending' AND id IN (SELECT account FROM moved)
     )
-    SELECT {ENTRY_COLUMNS} FROM begun e JOIN packages p ON p.id = e.package JOIN sources s ON s.id = e.source
-    ORDER BY e.id
+    SELECT count(*) FROM moved
+"""
+_PRUNABLE: Final = """
+    SELECT package FROM entries WHERE package > %(last)s GROUP BY package
+    HAVING bool_and(state IN ('applied', 'refused', 'withdrawn') AND settled < %(before)s)
+    ORDER BY package LIMIT %(size)s
+"""
+_FORGET: Final = "DELETE FROM pruned_keys WHERE settled < %(before)s"
+_KEEP_KEYS: Final = f"""
+    INSERT INTO pruned_keys SELECT key, settled FROM entries WHERE package = ANY(%(packages)s) AND {IS_KEPT_KEY}
+    ON CONFLICT DO NOTHING
 """  # noqa: S608 - constants
-_MOVE: Final = f"""
-    {_MATCHING}
-    UPDATE entries e SET state = %(state)s, status_code = %(status_code)s, receipt = %(receipt)s, reason = %(reason)s,
-        settled = CASE WHEN %(state)s <> 'pending' THEN coalesce(%(now)s::timestamptz, (SELECT clock_timestamp())) END
-    FROM matching WHERE e.id = matching.id
-"""  # noqa: S608 - constants
-_MOVE_ALL: Final = _MOVE + _ALL_OR_NONE
-_STATES: Final = "SELECT id, state FROM entries WHERE id = ANY(%s)"
+_PRUNE: Final = "DELETE FROM entries WHERE package = ANY(%(packages)s)"
+_PRUNE_PACKAGES: Final = "DELETE FROM packages WHERE id = ANY(%(packages)s)"
+_PRUNE_SOURCES: Final = "DELETE FROM sources s WHERE NOT EXISTS (SELECT FROM entries WHERE source = s.id)"
 
 
 class PostgresJournal(PostgresReader, Journal):
     """A journal on PostgreSQL, opened for writing, possibly by many runs on many machines."""
 
     def __init__(self, address: Address, connections: Connections, clock: Clock | None) -> None:
-        super().__init__(address, connections)
-        self._clock = clock
+        super().__init__(address, connections, clock)
+        self._adding = threading.Lock()
 
     @classmethod
     def open(cls, url: str, clock: Clock | None = None, *, create: bool = True) -> Self:
@@ -101,47 +114,65 @@ class PostgresJournal(PostgresReader, Journal):
         done = f"had version {version}, and now has" if version else "was created with"
         return f"The journal {address.name} {done} version {schema.SCHEMA_VERSION}."
 
-    def try_lock(self, package: PackageKey) -> AbstractContextManager[bool]:
-        """Lock a package against every other session, in any process on any machine; see :mod:`.connections`."""
-        return self.connections.try_lock(package)
+    @contextmanager
+    def lease(self, account: str) -> Iterator[Lease | None]:
+        """Take the lease of an account while the context lasts; None if another session has it."""
+        name = account.lower()
+        number = lock_number("delivering", self.address.schema, name)
+        with self.connections.connection() as connection, try_lock(connection, number) as is_acquired:
+            if not is_acquired:
+                yield None
+                return
+            values = {"account": encode(name), "process": process_name(), "now": self._now()}
+            connection.execute(_TAKE_LEASE, values)
+            record = self.account(name)
+            assert record is not None  # noqa: S101 - it was added above
+            yield PostgresLease(record, connection, self.address, self._now)
 
-    def mark_in_flight(self, ids: Iterable[int]) -> tuple[Entry, ...]:
-        """Record that pending entries are about to be sent, and return them as they now are."""
-        wanted = sorted(set(ids))
-        values = {"ids": wanted, "number": len(wanted), "from": "pending", "now": self._now()}
-        while True:
-            with self.connections.connection() as connection:
-                begun = fetch(connection, _MARK_IN_FLIGHT, values)
-                if len(begun) == len(wanted):
-                    return tuple(self._parsed(begun))
-                self._explain_failure("pending", wanted, connection)
+    def served_accounts(self) -> AbstractSet[str]:
+        """Return the accounts that workers deliver, so that others leave it to them."""
+        number = lock_number("serving", self.address.schema)
+        with self.connections.connection() as connection:
+            if not schema.lock_holders([number], connection):
+                return frozenset()
+            return {decode(name) for (name,) in connection.execute(_SERVED_ACCOUNTS)}
 
-    def _add(self, rows: Sequence[Row], account: str) -> list[Added]:
-        with self.connections.connection() as connection, connection.transaction():
-            # Held until the commit, so that ids become visible in the order in which they are assigned, no two sessions
-            # add the same event, and none waits for another in a circle. Adding is short, compared to sending.
-            connection.execute("SELECT pg_advisory_xact_lock(%s)", (lock_number("adding", self.address.schema),))
-            return PostgresRowWriter(connection, self._now()).add(rows, account)
+    def _add(self, rows: Sequence[Row]) -> list[Added]:
+        # One thread of a process at a time, which takes one connection: in the database, too, one adds at a time.
+        with self._adding, self.connections.connection() as connection, connection.transaction():
+            self._lock_adding(connection)
+            return PostgresRowWriter(connection, self._now()).add(rows)
+
+    def _lock_adding(self, connection: Connection) -> None:
+        """Let one session at a time add rows, until the end of the transaction.
+
+        So ids become visible in the order in which they are assigned, no two sessions add the same event, and none
+        waits for another in a circle. Adding is short, compared to sending.
+        """
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", (lock_number("adding", self.address.schema),))
 
     def _move(self, ids: Sequence[int], change: Mapping[str, Any]) -> int:
         with self.connections.connection() as connection:
-            return connection.execute(_MOVE, {**change, "ids": ids}).rowcount
+            ((number,),) = connection.execute(_MOVE, {**change, "ids": ids})
+            return int(number)
 
-    def _move_all(self, ids: Sequence[int], change: Mapping[str, Any]) -> None:
-        values = {**change, "ids": ids, "number": len(ids)}
-        while True:
-            with self.connections.connection() as connection:
-                if connection.execute(_MOVE_ALL, values).rowcount == len(ids):
-                    return
-                self._explain_failure(change["from"], ids, connection)
+    def _prune(self, older_than: dt.timedelta, last: int, *, forget: bool) -> tuple[int, int | None]:
+        with self.connections.connection() as connection, connection.transaction():
+            self._lock_adding(connection)
+            now = self._now() or connection.execute("SELECT clock_timestamp()").fetchall()[0][0]
+            values = {"last": last, "before": now - older_than, "size": BATCH}
+            packages = [id_ for (id_,) in connection.execute(_PRUNABLE, values)]
+            values["packages"] = packages
+            connection.execute(_FORGET if forget else _KEEP_KEYS, values)
+            number = connection.execute(_PRUNE, values).rowcount
+            connection.execute(_PRUNE_PACKAGES, values)
+            return number, packages[-1] if len(packages) == BATCH else None
 
-    def _now(self) -> dt.datetime | None:
-        return self._clock and self._clock()
-
-    def _explain_failure(self, state: State, ids: Sequence[int], connection: Connection) -> None:
-        """Raise WrongStateError, unless all entries are in the required state by now, and it can be tried again."""
-        states: dict[int, str] = dict(connection.execute(_STATES, (ids,)).fetchall())
-        self._expect_state(state, ids, states)
+    def _shrink(self) -> None:
+        """Delete sources without entries. PostgreSQL reuses the space of deleted entries."""
+        with self.connections.connection() as connection, connection.transaction():
+            self._lock_adding(connection)
+            connection.execute(_PRUNE_SOURCES)
 
 
 def _check_writable(connection: Connection) -> None:

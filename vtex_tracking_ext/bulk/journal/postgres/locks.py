@@ -10,8 +10,9 @@ import hashlib
 from typing import Literal, TypeAlias
 
 #: ``writing``: shared by all sessions that may write; a change of the tables needs it exclusively. ``migrating``: held
-#: while the tables are changed. ``adding``: held while rows are added. ``package``: held while a package is delivered.
-Purpose: TypeAlias = Literal["writing", "migrating", "adding", "package"]
+#: while the tables are changed. ``adding``: held while rows are added. ``delivering``: held while an account is
+#: delivered. ``serving``: shared by the workers.
+Purpose: TypeAlias = Literal["writing", "migrating", "adding", "delivering", "serving"]
 
 
 def lock_number(purpose: Purpose, schema: str, *parts: str) -> int:
@@ -20,7 +21,7 @@ def lock_number(purpose: Purpose, schema: str, *parts: str) -> int:
     Args:
         purpose: What the lock protects.
         schema: The journal's schema.
-        *parts: Account, order id and invoice number, for a package.
+        *parts: The account, for ``delivering``.
     """
     text = "".join(f"{len(part)}:{part}" for part in ("vtex_tracking", purpose, schema, *parts))
     digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()

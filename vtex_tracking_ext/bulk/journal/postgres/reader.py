@@ -7,28 +7,27 @@ from typing import TYPE_CHECKING, Any, Final
 
 from vtex_tracking_ext.bulk.journal.entries import OPEN_STATES, Meta
 from vtex_tracking_ext.bulk.journal.interface import JournalReader
-from vtex_tracking_ext.bulk.journal.sql import ENTRIES, OF_ACCOUNT, PAGE, queries_for
+from vtex_tracking_ext.bulk.journal.sql import ENTRIES, queries_for
 
 from . import schema
 from .address import parse_url
 from .connections import Connections, connect
 from .encoding import decode_record, encode
+from .locks import lock_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Self
 
+    from vtex_tracking_ext.bulk.journal.entries import Clock
+
     from .address import Address
     from .schema import Connection
 
 _IS_OPEN: Final = f"state IN {OPEN_STATES}"
+_NOW: Final = "coalesce(:now, clock_timestamp())"
 _ENTRIES_BY_ID: Final = f"{ENTRIES} WHERE e.id = ANY(%(ids)s) ORDER BY e.id"
-_OPEN_PACKAGES: Final = f"""
-    SELECT p.id, p.account, p.order_id, p.invoice_number
-    FROM (SELECT package FROM entries WHERE {_IS_OPEN} AND package > :last GROUP BY package) AS o
-        JOIN packages p ON p.id = o.package
-    WHERE {OF_ACCOUNT} ORDER BY o.package LIMIT {PAGE}
-"""  # noqa: S608 - constants
+_DELIVERERS: Final = "SELECT name, deliverer FROM accounts WHERE deliverer IS NOT NULL ORDER BY name"
 
 #: Allows what a session's other statements must not do (see :mod:`.connections`): it is best for a whole table.
 _ALLOW_SCANS: Final = """
@@ -45,10 +44,11 @@ class PostgresReader(JournalReader):
         connections: Also for other tables beside the journal's, in its schema.
     """
 
-    _queries = queries_for(_OPEN_PACKAGES, f"e.{_IS_OPEN}", "e.state = ANY(:states)", "JOIN", r"%(\1)s")
+    _queries = queries_for(f"e.{_IS_OPEN}", "e.state = ANY(:states)", _NOW, "JOIN", r"%(\1)s")
 
-    def __init__(self, address: Address, connections: Connections) -> None:
+    def __init__(self, address: Address, connections: Connections, clock: Clock | None = None) -> None:
         self.name = address.name
+        self._clock = clock
         self.address = address
         self.connections = connections
 
@@ -73,13 +73,19 @@ class PostgresReader(JournalReader):
         values = dict(self._fetch("SELECT name, value FROM meta", {}))
         return Meta(int(values["schema_version"]), dt.datetime.fromisoformat(values["created"]))
 
-    def active_writers(self) -> str:
-        """Return who has the journal open for writing, or an empty text."""
+    def deliverers(self) -> Mapping[str, str]:
+        """Return the accounts that are being delivered now, each with the process that does.
+
+        A replica does not know; it returns every account that was ever delivered.
+        """
+        names: dict[str, str] = dict(self._fetch(_DELIVERERS, {}))
+        numbers = {lock_number("delivering", self.address.schema, name): name for name in names}
         with self.connections.connection() as connection:
             ((is_replica,),) = connection.execute("SELECT pg_is_in_recovery()")
             if is_replica:
-                return "or not: this server is a replica and does not know"
-            return "; ".join(schema.writers(self.address.schema, connection))
+                return {name: f"{who}, or no longer: this server is a replica" for name, who in names.items()}
+            held = schema.lock_holders([*numbers], connection)
+        return {numbers[number]: names[numbers[number]] for number, _ in held}
 
     def close(self) -> None:
         """Close all connections."""
@@ -87,7 +93,7 @@ class PostgresReader(JournalReader):
 
     def _fetch(self, sql: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         with self.connections.connection() as connection:
-            return fetch(connection, sql, values)
+            return fetch(connection, sql, {**values, "now": self._now()})
 
     def _fetch_by_id(self, ids: Sequence[int]) -> list[tuple[Any, ...]]:
         return self._fetch(_ENTRIES_BY_ID, {"ids": ids})
@@ -96,6 +102,9 @@ class PostgresReader(JournalReader):
         with self.connections.connection() as connection, connection.transaction():
             connection.execute(_ALLOW_SCANS)
             return fetch(connection, sql, values)
+
+    def _now(self) -> dt.datetime | None:
+        return self._clock and self._clock()
 
     def _to_utc(self, stored: dt.datetime) -> dt.datetime:
         return stored.astimezone(dt.UTC)

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
 
 from vtex_tracking_ext.bulk.journal.entries import OPEN_STATES, STATES
 from vtex_tracking_ext.bulk.journal.interface import JournalError, JournalInUseError, NoJournalError
-from vtex_tracking_ext.bulk.journal.sql import tables_for
+from vtex_tracking_ext.bulk.journal.sql import WITHDRAWN_IF_BY_HAND, tables_for
 
 from .errors import translated_errors
 from .locks import lock_number
 
 if TYPE_CHECKING:
     import datetime as dt
+    from collections.abc import Sequence
 
     from .address import Address
 
 #: Version of the tables below, kept in ``meta``.
-SCHEMA_VERSION: Final = 1
-
-#: Statements that migrate from a version to the next one; ``MIGRATIONS[1]`` from 1 to 2.
-MIGRATIONS: Final[dict[int, tuple[str, ...]]] = {}
+SCHEMA_VERSION: Final = 2
 
 #: Texts are compared byte by byte (C): a language's collation may change with the system's libraries, which corrupts
 #: indexes.
@@ -32,19 +31,37 @@ TABLES: Final = (
         text='text COLLATE "C"',
         bytes="bytea",
         bigint="bigint",
+        float="double precision",
         time="timestamptz",
         is_state=f"state IN {STATES}",
-        meta_options="",
+        without_rowid="",
     ),
-    f"CREATE INDEX open_entries ON entries (package, id) WHERE state IN {OPEN_STATES}",
+    f"CREATE INDEX open_entries ON entries (account, package, id) WHERE state IN {OPEN_STATES}",
 )
 
+#: Statements that migrate from a version to the next one; ``MIGRATIONS[1]`` from 1 to 2.
+MIGRATIONS: Final[dict[int, tuple[str, ...]]] = {
+    1: (
+        *(statement for statement in TABLES if re.search("TABLE (accounts|pruned_keys)", statement)),
+        "INSERT INTO accounts (name, revision) SELECT DISTINCT account, 1 FROM packages ORDER BY account",
+        "ALTER TABLE entries ADD account bigint REFERENCES accounts, ADD event_id text, ADD event_time text",
+        "ALTER TABLE entries DROP CONSTRAINT entries_state_check",
+        f"""
+        UPDATE entries SET account = a.id, state = {WITHDRAWN_IF_BY_HAND}
+        FROM packages p JOIN accounts a ON a.name = p.account WHERE p.id = entries.package
+        """,  # noqa: S608 - constants
+        f"ALTER TABLE entries ALTER account SET NOT NULL, ADD CONSTRAINT entries_state_check CHECK (state IN {STATES})",
+        "DROP INDEX open_entries",
+        TABLES[-1],
+    ),
+}
+
 _HOLDERS: Final = """
-    SELECT DISTINCT a.application_name FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+    SELECT DISTINCT (l.classid::bigint << 32) | l.objid::bigint, coalesce(a.application_name, '')
+    FROM pg_locks l LEFT JOIN pg_stat_activity a USING (pid)
     WHERE l.locktype = 'advisory' AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-        AND l.objsubid = 1 AND l.granted AND l.mode = 'ShareLock'
-        AND (l.classid::bigint << 32) | l.objid::bigint = %s
-    ORDER BY a.application_name
+        AND l.objsubid = 1 AND l.granted AND (l.classid::bigint << 32) | l.objid::bigint = ANY(%s)
+    ORDER BY 2
 """
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -122,9 +139,9 @@ def migrate(address: Address, connection: Connection, now: dt.datetime | None) -
         return version
 
 
-def writers(schema: str, connection: Connection) -> list[str]:
-    """Return who has the journal open for writing, by application name."""
-    return [name for (name,) in connection.execute(_HOLDERS, (lock_number("writing", schema),))]
+def lock_holders(numbers: Sequence[int], connection: Connection) -> list[tuple[int, str]]:
+    """Return those of these advisory locks that sessions hold, each with the application name of a session."""
+    return [(number, name) for number, name in connection.execute(_HOLDERS, (numbers,))]
 
 
 def _create(schema: str, connection: Connection, now: dt.datetime | None) -> None:
@@ -144,7 +161,7 @@ def _refuse_writers(address: Address, connection: Connection) -> None:
     number = lock_number("writing", address.schema)
     ((is_acquired,),) = connection.execute("SELECT pg_try_advisory_xact_lock(%s)", (number,))
     if not is_acquired:
-        who = "; ".join(writers(address.schema, connection))
+        who = "; ".join(name for _, name in lock_holders([number], connection))
         raise JournalInUseError(
             f"The journal {address.name} is in use ({who}) and cannot be brought up to date; wait until they end."
         )

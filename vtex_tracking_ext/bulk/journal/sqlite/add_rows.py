@@ -1,6 +1,6 @@
 """Adding rows to a journal in an SQLite file.
 
-It all happens in one transaction of the only run that writes, so nothing that was read changes before it is used.
+It all happens in one transaction, and one process at a time writes, so nothing that was read changes before it is used.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from vtex_tracking_ext.bulk.journal.add_rows import RowWriter
-from vtex_tracking_ext.bulk.journal.entries import Draft, PackageKey, entry_key
+from vtex_tracking_ext.bulk.journal.entries import PackageKey, draft_of
 
 from .file import EPOCH, MICROSECOND
 
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 #: Maximum number of parameters of one statement: older SQLite versions accept 999.
 MAX_PARAMETERS: Final = 900
 
+_UPDATE_ACCOUNT: Final = """
+    INSERT INTO accounts (name, revision) VALUES (?, 1) ON CONFLICT (name) DO UPDATE SET revision = revision + 1
+"""
+_ACCOUNTS: Final = "SELECT name, id FROM accounts WHERE name IN ({})"
 _PACKAGES: Final = """
     WITH wanted (account, order_id, invoice_number) AS (VALUES {})
     SELECT p.account, p.order_id, p.invoice_number, p.id
@@ -33,18 +37,19 @@ _SOURCES: Final = "SELECT name, id FROM sources WHERE name IN ({})"
 _INSERT_SOURCE: Final = "INSERT INTO sources (name) VALUES (?) ON CONFLICT DO NOTHING"
 _EXISTING: Final = """
     WITH wanted (package, key) AS (VALUES {})
-    SELECT e.key, e.id, e.state, e.delivered_date, s.name, e.line
+    SELECT e.key, e.id, e.state, e.delivered_date, s.name, e.line, e.reason
     FROM wanted w CROSS JOIN entries e USING (package, key) JOIN sources s ON s.id = e.source
 """
+_PRUNED: Final = "SELECT key FROM pruned_keys WHERE key IN ({})"
 _INSERT: Final = """
-    INSERT INTO entries (package, key, event_date, event_city, event_state, event_description, delivered_date,
-        source, line, added, id, state, attempts)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    INSERT INTO entries (package, key, account, event_date, event_city, event_state, event_description, event_id,
+        event_time, delivered_date, source, line, added, id, state, attempts)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _RENEW: Final = """
-    UPDATE entries SET package = ?, key = ?, event_date = ?, event_city = ?, event_state = ?, event_description = ?,
-        delivered_date = ?, source = ?, line = ?, state = 'pending', status_code = NULL, receipt = NULL, reason = NULL,
-        settled = NULL
+    UPDATE entries SET package = ?, key = ?, account = ?, event_date = ?, event_city = ?, event_state = ?,
+        event_description = ?, event_id = ?, event_time = ?, delivered_date = ?, source = ?, line = ?,
+        state = 'pending', status_code = NULL, receipt = NULL, reason = NULL, settled = NULL
     WHERE id = ?
 """
 
@@ -65,11 +70,14 @@ class SqliteRowWriter(RowWriter):
     def copy(self, entries: Sequence[Entry]) -> None:
         """Add the entries of another journal with their ids and states, without the outcomes of their calls."""
         self._find_packages(entry.package for entry in entries)
-        columns = self._columns(
-            [Draft(e.package, entry_key(e.package, e.event), e.event, e.delivered_date, e.place) for e in entries]
-        )
+        self._accounts |= self._update_accounts(sorted({entry.package.account for entry in entries}))
+        columns = self._columns([draft_of(entry) for entry in entries])
         values = [((entry.added - EPOCH) // MICROSECOND, entry.id, entry.state, entry.attempts) for entry in entries]
         self._connection.executemany(_INSERT, [a + b for a, b in zip(columns, values, strict=True)])
+
+    def _update_accounts(self, names: Sequence[str]) -> dict[str, int]:
+        self._connection.executemany(_UPDATE_ACCOUNT, [(name,) for name in names])
+        return dict(select_many(self._connection, _ACCOUNTS, names))
 
     def _select_packages(self, packages: Sequence[PackageKey]) -> dict[PackageKey, int]:
         by_text = {(each.account, each.order_id, each.invoice_number): each for each in packages}
@@ -89,6 +97,9 @@ class SqliteRowWriter(RowWriter):
     def _select_existing(self, keys: Sequence[tuple[int, bytes]]) -> Iterable[tuple[Any, ...]]:
         return select_many(self._connection, _EXISTING, keys)
 
+    def _select_pruned(self, keys: Sequence[bytes]) -> Iterable[bytes]:
+        return [key for (key,) in select_many(self._connection, _PRUNED, keys)]
+
     def _insert(self, columns: Sequence[tuple[Any, ...]]) -> None:
         values = (self._now, None, "pending", 0)
         self._connection.executemany(_INSERT, [row + values for row in columns])
@@ -98,7 +109,7 @@ class SqliteRowWriter(RowWriter):
 
 
 def select_many(
-    connection: sqlite3.Connection, sql: str, wanted: Sequence[int | str] | Sequence[tuple[Any, ...]]
+    connection: sqlite3.Connection, sql: str, wanted: Sequence[int | str | bytes] | Sequence[tuple[Any, ...]]
 ) -> list[tuple[Any, ...]]:
     """Return the records of a query for each of these values, or rows of values.
 

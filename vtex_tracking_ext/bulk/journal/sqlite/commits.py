@@ -1,46 +1,41 @@
-"""Group commit: one SQLite connection that writes for many threads, which share transactions.
+"""Group commit in an SQLite file, by one connection that writes for many threads.
 
-A commit waits for the disk. While one thread waits, the others queue up, and the next one commits for all of them.
+One process at a time writes: before version 3.51.3, SQLite can damage a write-ahead log to which two connections write,
+or which one resets, at the same moment (https://sqlite.org/wal.html, "the WAL-reset bug"). Therefore each transaction,
+with the checkpoint that may follow it, holds a lock file. Readers never write to the log, and the checkpoint when the
+last connection is closed excludes all others.
 """
 
 from __future__ import annotations
 
 import os
 import sqlite3
-from collections import deque
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from contextlib import contextmanager, nullcontext, suppress
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from attrs import define
-
+from vtex_tracking_ext.bulk.journal.group_commit import GroupCommit, Job
 from vtex_tracking_ext.bulk.journal.interface import JournalError
 from vtex_tracking_ext.text import visible
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
-T = TypeVar("T")
+    from .file import FileLock
+
+#: Acts on the connection alone: if other work of the same transaction fails, it is rolled back and run again.
+Work: TypeAlias = "Callable[[sqlite3.Connection], Any]"
 
 
-@define(eq=False)
-class _Job:
-    """One thread's work, and its result or error."""
-
-    work: Callable[[sqlite3.Connection], Any]
-    result: Any = None
-    error: Exception | None = None
-    is_done: bool = False
-
-
-class GroupCommit:
+class SqliteCommits(GroupCommit[Work]):
     """Runs work of several threads in shared transactions.
 
     Args:
         connection: In autocommit mode, and usable from any thread; this object closes it.
         lock: Held while the connection is used. Reading with it outside of the transactions takes the lock, too.
         check: Called before each transaction; raises JournalError to prevent it.
+        write_lock: Held during each transaction; None for a file that no other process knows.
         describe_error: Describes an error of the database.
     """
 
@@ -49,77 +44,74 @@ class GroupCommit:
         connection: sqlite3.Connection,
         lock: threading.Lock,
         check: Callable[[], None],
+        write_lock: FileLock | None,
         describe_error: Callable[[sqlite3.Error], str],
     ) -> None:
+        super().__init__(lock)
         self._connection = connection
         self._check = check
+        self._write_lock = write_lock
         self._describe_error = describe_error
-        self._queue: deque[_Job] = deque()
-        self._lock = lock
 
-    def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Run ``work`` in a transaction, and return its result once it is committed.
-
-        If other work of the same transaction fails, ``work`` is rolled back and run again, so it must act on the
-        connection alone.
-
-        Raises:
-            JournalError: The database failed; the work was rolled back.
-            Exception: What ``work`` raised; it was rolled back.
-        """
-        job = _Job(work)
-        self._queue.append(job)
-        with self._lock:
-            if not job.is_done:
-                jobs = []
-                while self._queue:  # only the holder of the lock removes jobs, so the queue cannot become empty
-                    jobs.append(self._queue.popleft())
-                self._transact(jobs)
-        if job.error is not None:
-            raise job.error
-        return cast("T", job.result)
+    def run_alone(self, work: Work) -> None:
+        """Run ``work`` outside of a transaction, while no other process writes. Raises like :meth:`run`."""
+        with self._lock, self._locked():
+            try:
+                work(self._connection)
+            except sqlite3.Error as error:
+                raise JournalError(self._describe_error(error)) from None
 
     def close(self) -> None:
         """Close the connection, after the work that has been begun. Closing is idempotent."""
         with self._lock:
             self._check = _raise_closed
             self._connection.close()
+            if self._write_lock is not None:
+                self._write_lock.close()
 
-    def _transact(self, jobs: Iterable[_Job]) -> None:
+    def _transact(self, jobs: list[Job[Work]]) -> None:
         """Run all jobs in one transaction, except those that fail."""
-        left, message = list(jobs), "The journal's transaction was interrupted."
+        left = list(jobs)
         try:
             # Failures are rare. Rolling back one job alone would take a savepoint around each of them.
             while left and (failed := self._attempt(left)):
                 left.remove(failed)
-            message = ""
         except sqlite3.Error as error:
-            message = self._describe_error(error)
+            _fail(left, self._describe_error(error))
         except JournalError as error:
-            message = str(error)
-        finally:  # after an interrupt, too: no thread may wait forever, or believe that its work was committed
-            with suppress(sqlite3.Error):
-                self._connection.rollback()  # without effect after a commit
-            for job in jobs:
-                if message and job in left:
-                    job.error = JournalError(message)
-                job.is_done = True
+            _fail(left, str(error))
 
-    def _attempt(self, jobs: Iterable[_Job]) -> _Job | None:
+    def _attempt(self, jobs: list[Job[Work]]) -> Job[Work] | None:
         """Run and commit all jobs and return None, or roll back all of them and return the one that failed."""
-        self._check()
-        self._connection.execute("BEGIN IMMEDIATE")
-        for job in jobs:
+        with self._locked():
             try:
-                job.result = job.work(self._connection)
-            except sqlite3.Error:
-                raise
-            except Exception as error:  # noqa: BLE001 - raised in the thread whose job this is
-                job.error = error
-                self._connection.execute("ROLLBACK")
-                return job
-        self._connection.execute("COMMIT")
-        return None
+                self._connection.execute("BEGIN IMMEDIATE")
+                for job in jobs:
+                    try:
+                        job.result = job.work(self._connection)
+                    except sqlite3.Error:
+                        raise
+                    except Exception as error:  # noqa: BLE001 - raised in the thread whose job this is
+                        job.error = error
+                        return job
+                self._connection.execute("COMMIT")
+                for job in jobs:
+                    job.is_committed = True
+                return None
+            finally:
+                with suppress(sqlite3.Error):
+                    self._connection.rollback()  # without effect after a commit
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        self._check()
+        with nullcontext() if self._write_lock is None else self._write_lock.held():
+            yield
+
+
+def _fail(jobs: list[Job[Work]], message: str) -> None:
+    for job in jobs:
+        job.error = JournalError(message)
 
 
 def _raise_closed() -> None:

@@ -8,34 +8,35 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import random
+import re
 import sqlite3
 import stat
+import time
 from contextlib import ExitStack, closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 from vtex_tracking_ext.bulk.journal.entries import STATES
 from vtex_tracking_ext.bulk.journal.interface import JournalError, JournalInUseError
-from vtex_tracking_ext.bulk.journal.sql import tables_for
+from vtex_tracking_ext.bulk.journal.sql import WITHDRAWN_IF_BY_HAND, tables_for
 from vtex_tracking_ext.text import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 #: Identifies a journal in the file's header.
 APPLICATION_ID: Final = int.from_bytes(b"VTXj")
 
 #: Version of the tables below, kept as SQLite's ``user_version``.
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 
 #: Index of the open entries. States are compared one by one, because SQLite builds a table in memory of a longer list
 #: each time that an entry is written, which takes longer than writing it. (Tables of version 1 do, to check a state.)
 _OPEN_ENTRIES: Final = """
-    CREATE INDEX open_entries ON entries (package) WHERE state <> 'applied' AND state <> 'refused'
+    CREATE INDEX open_entries ON entries (account, package)
+    WHERE state <> 'applied' AND state <> 'refused' AND state <> 'withdrawn'
 """
-
-#: Statements that migrate from a version to the next one; ``MIGRATIONS[1]`` from 1 to 2.
-MIGRATIONS: Final[dict[int, tuple[str, ...]]] = {1: ("DROP INDEX open_entries", _OPEN_ENTRIES)}
 
 #: Times are stored as microseconds since 1970, UTC.
 EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -47,18 +48,47 @@ SCHEMA: Final = (
         text="TEXT",
         bytes="BLOB",
         bigint="INTEGER",
+        float="REAL",
         time="INTEGER",
         is_state=" OR ".join(f"state = '{state}'" for state in STATES),
-        meta_options="WITHOUT ROWID",
+        without_rowid="WITHOUT ROWID",
     ),
     _OPEN_ENTRIES,
 )
 
+#: Statements that migrate from a version to the next one; ``MIGRATIONS[1]`` from 1 to 2. The last one also uses the
+#: statements of :data:`SCHEMA` that create a table or index: SQLite cannot change the states that a table allows.
+MIGRATIONS: Final[dict[int, tuple[str, ...]]] = {
+    1: (
+        "DROP INDEX open_entries",
+        "CREATE INDEX open_entries ON entries (package) WHERE state <> 'applied' AND state <> 'refused'",
+    ),
+    2: (
+        "DROP INDEX open_entries",
+        "ALTER TABLE entries RENAME TO old_entries",
+        *(statement for statement in SCHEMA if re.search("(TABLE|INDEX) (accounts|pruned_keys|entries)", statement)),
+        "INSERT INTO accounts (name, revision) SELECT DISTINCT account, 1 FROM packages ORDER BY account",
+        f"""
+        INSERT INTO entries (id, account, package, key, event_date, event_city, event_state, event_description,
+            delivered_date, source, line, state, attempts, status_code, receipt, reason, added, begun, settled)
+        SELECT e.id, a.id, e.package, e.key, event_date, event_city, event_state, event_description, delivered_date,
+            source, line, {WITHDRAWN_IF_BY_HAND}, attempts, status_code, receipt, reason, added, begun, settled
+        FROM old_entries e JOIN packages p ON p.id = e.package JOIN accounts a ON a.name = p.account
+        """,  # noqa: S608 - constants
+        "DROP TABLE old_entries",
+        _OPEN_ENTRIES,
+        "DELETE FROM meta WHERE name = 'holder'",
+    ),
+}
+
 #: Seconds to wait for another program that locks the file briefly: a backup, a database browser.
 BUSY_TIMEOUT: Final = 5.0
 
-#: Seconds to wait for the run lock: long enough for another process that only checks the lock.
-LOCK_TIMEOUT: Final = 0.5
+#: Seconds to wait for other processes that write to the journal. Each holds the lock for one transaction.
+WRITE_TIMEOUT: Final = 30.0
+
+#: Seconds between two attempts to lock.
+_LOCK_INTERVAL: Final = 0.002
 
 #: Makes SQLite open the file and read the tables' definitions, which it delays until the first query.
 _FIRST_READ: Final = "SELECT count(*) FROM meta"
@@ -173,6 +203,8 @@ def create(path: Path, created: str) -> None:
 def open_to_write(path: Path, *, is_durable: bool = True) -> sqlite3.Connection:
     """Open an existing journal, bring its tables up to date, and return a connection for any thread.
 
+    Call it with the write lock, unless no other process knows the file.
+
     Args:
         path: The journal.
         is_durable: Whether a commit waits for the disk.
@@ -184,7 +216,7 @@ def open_to_write(path: Path, *, is_durable: bool = True) -> sqlite3.Connection:
         connection = stack.enter_context(closing(_connect(path, "mode=rw")))
         connection.execute(f"PRAGMA synchronous = {'FULL' if is_durable else 'OFF'}")
         _fetch_int(connection, _FIRST_READ)
-        _migrate(path, connection)
+        migrate(path, connection)
         stack.pop_all()
     return connection
 
@@ -226,45 +258,89 @@ def _open_to_read(path: Path, mode: str) -> sqlite3.Connection:
     return connection
 
 
-def acquire_lock(path: Path, holder: Callable[[], str]) -> sqlite3.Connection:
-    """Acquire the run lock of a journal. It lasts until the connection is closed or the process ends.
+class FileLock:
+    """A lock that one connection at a time holds, of any process; it ends with the process. Not thread-safe.
 
-    The lock is SQLite's on an empty file beside the journal. That file stays: if it were removed, two runs could each
-    lock a file of that name.
+    The lock is SQLite's on an empty file beside the journal, which works on every system. That file stays: if it were
+    removed, two processes could each lock a file of that name.
 
     Args:
-        path: The journal.
-        holder: Returns the current holder for the error message, or an empty text.
+        path: The lock file; it is created if it does not exist.
 
     Raises:
-        JournalInUseError: Another run has the lock.
-        JournalError: The lock file cannot be used.
+        JournalError: The file cannot be used.
     """
-    with translated_errors(lock_path(path)):
-        connection = _connect(lock_path(path), "mode=rwc", LOCK_TIMEOUT)
-        try:
-            connection.execute("PRAGMA journal_mode = MEMORY")  # no other file for a lock that writes nothing
-            connection.execute("BEGIN EXCLUSIVE")
-        except BaseException as error:
-            connection.close()
-            if getattr(error, "sqlite_errorcode", None) != sqlite3.SQLITE_BUSY:
-                raise
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with translated_errors(path):
+            self._connection = _connect(path, "mode=rwc", 0)
+        # No other file for a lock that writes nothing. The setting needs the lock as well.
+        self._statements = ["PRAGMA journal_mode = MEMORY", "BEGIN EXCLUSIVE"]
+
+    def try_acquire(self, seconds: float = 0.0) -> bool:
+        """Acquire the lock within some seconds, and return whether it succeeded."""
+        end = time.monotonic() + seconds
+        with translated_errors(self.path):
+            while True:
+                try:
+                    for statement in self._statements:
+                        self._connection.execute(statement)
+                except sqlite3.OperationalError as error:
+                    if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                        raise
+                else:
+                    del self._statements[:-1]
+                    return True
+                if time.monotonic() >= end:
+                    return False
+                time.sleep(_LOCK_INTERVAL * random.random())  # noqa: S311 - so that two processes do not keep in step
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the lock while the context lasts.
+
+        Raises:
+            JournalInUseError: Others keep it for longer than :data:`WRITE_TIMEOUT`.
+        """
+        if not self.try_acquire(WRITE_TIMEOUT):
             raise JournalInUseError(
-                f"The journal {visible(str(path))} is in use by another run{holder()}; wait until it ends, or end it."
-            ) from None
-        return connection
+                f"{visible(str(self.path))}: another process has kept the journal locked for {WRITE_TIMEOUT:.0f} s. "
+                "Wait for it; if it was stopped or hangs, end it. (An earlier version of vtex-tracking keeps the lock "
+                "until it ends.)"
+            )
+        try:
+            yield
+        finally:
+            self._connection.rollback()
+
+    def close(self) -> None:
+        """Release the lock, and close the file."""
+        self._connection.close()
+
+
+def write_lock_path(path: Path) -> Path:
+    """Return the file of the lock that is held during each transaction that writes to a journal.
+
+    Earlier versions of this program hold it for a whole run.
+    """
+    return path.with_name(f"{path.name}-lock")
+
+
+def lease_path(path: Path, account_id: int) -> Path:
+    """Return the file of the lock that the process holds that delivers an account."""
+    return path.with_name(f"{path.name}-lease-{account_id}")
 
 
 def is_locked(path: Path) -> bool:
-    """Return whether a run has the lock of a journal, without acquiring it or creating a file.
+    """Return whether a process holds the lock of a lock file, without acquiring it or creating a file.
 
     Raises:
         JournalError: The lock file cannot be used.
     """
-    lock = lock_path(path)
-    if not lock.exists():
+    if not path.exists():
         return False
-    with translated_errors(lock), closing(_connect(lock, "mode=ro", 0)) as connection:
+    with translated_errors(path), closing(_connect(path, "mode=ro", 0)) as connection:
         try:
             _fetch_int(connection, "PRAGMA schema_version")
         except sqlite3.OperationalError as error:
@@ -272,11 +348,6 @@ def is_locked(path: Path) -> bool:
                 raise
             return True
     return False
-
-
-def lock_path(path: Path) -> Path:
-    """Return the lock file of a journal."""
-    return path.with_name(f"{path.name}-lock")
 
 
 def _connect(path: Path, mode: str, timeout: float = BUSY_TIMEOUT) -> sqlite3.Connection:
@@ -297,7 +368,7 @@ def _refuse_newer(path: Path, version: int) -> None:
         )
 
 
-def _migrate(path: Path, connection: sqlite3.Connection) -> None:
+def migrate(path: Path, connection: sqlite3.Connection) -> None:
     """Bring the tables up to date, one transaction for each version."""
     version = _fetch_int(connection, "PRAGMA user_version")
     _refuse_newer(path, version)  # again: is_journal did not see what is only in the log

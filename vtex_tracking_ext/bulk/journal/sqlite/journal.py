@@ -5,37 +5,85 @@ from __future__ import annotations
 import datetime as dt
 import os
 import threading
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
+from attrs import asdict
+
 from vtex_tracking_ext.bulk.journal.entries import utc_now
-from vtex_tracking_ext.bulk.journal.interface import BATCH, Journal, JournalError, batched
+from vtex_tracking_ext.bulk.journal.interface import BATCH, Journal, Lease, batched, process_name
+from vtex_tracking_ext.bulk.journal.sql import IS_KEPT_KEY
 
 from . import file
-from .add_rows import SqliteRowWriter, select_many
-from .commits import GroupCommit, file_guard
-from .reader import ENTRIES_BY_ID, SqliteReader, missing_journal_error
+from .add_rows import SqliteRowWriter
+from .commits import SqliteCommits, file_guard
+from .reader import SqliteReader, missing_journal_error
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
     from typing import Self
 
     from vtex_tracking_ext.bulk.input.rows import Row
-    from vtex_tracking_ext.bulk.journal.entries import Added, Clock, Entry, PackageKey
+    from vtex_tracking_ext.bulk.journal.entries import AccountRecord, AccountUpdate, Added, Clock, Entry, Settlement
 
-_STATES_BY_ID: Final = "SELECT id, state FROM entries WHERE id IN ({})"
-_MARK_IN_FLIGHT: Final = """
-    UPDATE entries SET state = 'in_flight', attempts = attempts + 1, begun = ? WHERE id = ? AND state = 'pending'
+#: Seconds to wait for a lease: long enough for another process that only checks whether it is taken.
+_LEASE_TIMEOUT: Final = 0.1
+
+_ADD_ACCOUNT: Final = "INSERT INTO accounts (name) VALUES (?) ON CONFLICT DO NOTHING"
+_TAKE_LEASE: Final = "UPDATE accounts SET deliverer = ?, delivers_since = ? WHERE id = ?"
+_UPDATE_ACCOUNT: Final = """
+    UPDATE accounts SET
+        stopped = CASE WHEN :stopped_reason = '' THEN NULL WHEN stopped_reason = :stopped_reason THEN stopped
+            ELSE :now END,
+        stopped_reason = :stopped_reason,
+        quiet_until = CASE WHEN :quiet > 0 THEN :now + :quiet END,
+        quiet_reason = :quiet_reason,
+        last_applied = CASE WHEN :has_applied THEN :now ELSE last_applied END,
+        resend_after = :resend_after,
+        pace = :pace
+    WHERE id = :account
+"""
+#: An entry that was changed since it was read is not in flight: a row may have dated its delivery.
+_BEGIN: Final = """
+    UPDATE entries SET state = 'in_flight', attempts = attempts + 1, begun = ?
+    WHERE id = ? AND state = 'pending' AND delivered_date IS ? AND event_date IS ? AND event_description IS ?
+"""
+_SETTLE: Final = """
+    UPDATE entries SET state = ?, status_code = ?, receipt = ?, reason = ?, settled = ?
+    WHERE id = ? AND (state = 'in_flight' OR state = 'unknown')
 """
 _MOVE: Final = """
-    UPDATE entries SET state = :state, status_code = :status_code, receipt = :receipt, reason = :reason,
+    UPDATE entries SET state = :state,
+        status_code = CASE WHEN :keeps THEN status_code END,
+        receipt = CASE WHEN :keeps THEN receipt END,
+        reason = CASE WHEN :keeps THEN reason ELSE :reason END,
         settled = CASE WHEN :state <> 'pending' THEN :now END
     WHERE id = :id AND state = :from
 """
+_UPDATE_REVISION: Final = """
+    UPDATE accounts SET revision = revision + 1 WHERE id = (SELECT account FROM entries WHERE id = ?)
+"""
+_PRUNABLE: Final = """
+    SELECT package FROM entries WHERE package > ? GROUP BY package
+    HAVING sum(state NOT IN ('applied', 'refused', 'withdrawn') OR settled >= ?) = 0
+    ORDER BY package LIMIT ?
+"""
+_KEEP_KEYS: Final = f"""
+    INSERT INTO pruned_keys SELECT key, settled FROM entries WHERE package = ? AND {IS_KEPT_KEY} ON CONFLICT DO NOTHING
+"""  # noqa: S608 - constants
+#: Statements that prune a package, and statements that delete what no entry refers to any more.
+_PRUNE: Final = ("DELETE FROM entries WHERE package = ?", "DELETE FROM packages WHERE id = ?")
+_FORGET: Final = "DELETE FROM pruned_keys WHERE settled < ?"
+_SHRINK: Final = (
+    "DELETE FROM sources WHERE id NOT IN (SELECT source FROM entries)",
+    "VACUUM",
+    "PRAGMA wal_checkpoint(TRUNCATE)",
+)
 
 
 class SqliteJournal(SqliteReader, Journal):
@@ -50,20 +98,17 @@ class SqliteJournal(SqliteReader, Journal):
         path: Path,
         connection: sqlite3.Connection,
         lock: threading.Lock,
-        commits: GroupCommit,
+        commits: SqliteCommits,
         clock: Clock,
         resources: ExitStack,
     ) -> None:
-        super().__init__(path, connection, lock)
+        super().__init__(path, connection, lock, clock)
         self._commits = commits
-        self._clock = clock
         self._resources = resources
-        self._package_lock = threading.Lock()
-        self._locked_packages: set[PackageKey] = set()
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], clock: Clock = utc_now, *, create: bool = True) -> Self:
-        """Open a journal for writing; no other run can until it is closed, or this process has ended.
+        """Open a journal for writing, possibly while other processes write to it.
 
         Args:
             path: Its file, on a local disk (SQLite's log does not work over a network).
@@ -71,17 +116,20 @@ class SqliteJournal(SqliteReader, Journal):
             create: Whether to create the journal if it does not exist.
 
         Raises:
-            JournalInUseError: Another run has it open.
+            JournalInUseError: Another process has locked it for too long.
             JournalError: It cannot be used, or does not exist and ``create`` is False.
         """
-        real, created = Path(os.path.realpath(path)), _utc_text(clock)
+        real, created = Path(os.path.realpath(path)), clock().astimezone(dt.UTC).isoformat(" ")
         if not (file.is_journal(real) or create):
             raise missing_journal_error(real)
+        lock_path = file.write_lock_path(real)
         with ExitStack() as resources:
-            resources.enter_context(closing(file.acquire_lock(real, partial(_holder, real))))
-            if not file.is_journal(real):  # checked again, now that no other run can create it
-                file.create(real, created)
-            return cls._connect(real, clock, resources, [real, file.lock_path(real)])
+            write_lock = resources.enter_context(closing(file.FileLock(lock_path)))
+            with write_lock.held():
+                if not file.is_journal(real):  # checked again, now that no other process can create it
+                    file.create(real, created)
+                connection = resources.enter_context(closing(file.open_to_write(real)))
+            return cls._connected(real, connection, clock, resources, file_guard(real, lock_path), write_lock)
 
     @classmethod
     def temporary(cls, clock: Clock = utc_now) -> Self:
@@ -91,8 +139,9 @@ class SqliteJournal(SqliteReader, Journal):
         """
         with ExitStack() as resources, file.translated_errors(Path("temporary")):
             path = Path(resources.enter_context(TemporaryDirectory(prefix="vtex-tracking-")), "journal.db")
-            file.create(path, _utc_text(clock))
-            return cls._connect(path, clock, resources, [path], is_durable=False)
+            file.create(path, clock().isoformat(" "))
+            connection = resources.enter_context(closing(file.open_to_write(path, is_durable=False)))
+            return cls._connected(path, connection, clock, resources, file_guard(path), None)
 
     @classmethod
     def temporary_copy(cls, path: str | os.PathLike[str], clock: Clock = utc_now) -> Self:
@@ -116,21 +165,23 @@ class SqliteJournal(SqliteReader, Journal):
         return copy
 
     @classmethod
-    def _connect(
-        cls, path: Path, clock: Clock, resources: ExitStack, guarded: Iterable[Path], *, is_durable: bool = True
+    def _connected(
+        cls,
+        path: Path,
+        connection: sqlite3.Connection,
+        clock: Clock,
+        resources: ExitStack,
+        check: Callable[[], None],
+        write_lock: file.FileLock | None,
     ) -> Self:
-        """Connect to an existing file, and take over ``resources``, which close in reverse order."""
-        holder = (f"process {os.getpid()}, since {_utc_text(clock)}",)
-        check, lock = file_guard(*guarded), threading.Lock()
-        connection = file.open_to_write(path, is_durable=is_durable)
-        commits = resources.enter_context(
-            closing(GroupCommit(connection, lock, check, partial(file.describe_error, path)))
-        )
-        commits.run(lambda connection: connection.execute("INSERT OR REPLACE INTO meta VALUES ('holder', ?)", holder))
+        """Return the journal, which takes over ``resources``; they are closed in reverse order."""
+        lock = threading.Lock()
+        commits = SqliteCommits(connection, lock, check, write_lock, partial(file.describe_error, path))
+        resources.callback(commits.close)
         return cls(path, connection, lock, commits, clock, resources.pop_all())
 
     def close(self) -> None:
-        """Close the journal, and let other runs open it."""
+        """Close the journal. Closing is idempotent."""
         self._resources.close()
 
     def copy(self, entries: Iterable[Entry]) -> None:
@@ -139,62 +190,88 @@ class SqliteJournal(SqliteReader, Journal):
             self._commits.run(partial(_copy, batch))
 
     @contextmanager
-    def try_lock(self, package: PackageKey) -> Iterator[bool]:
-        """Lock a package within this process: no other process writes to this journal."""
-        with self._package_lock:
-            is_acquired = package not in self._locked_packages
-            self._locked_packages.add(package)
-        try:
-            yield is_acquired
-        finally:
-            if is_acquired:
-                self._locked_packages.discard(package)
+    def lease(self, account: str) -> Iterator[Lease | None]:
+        """Take the lease of an account while the context lasts; None if another process or thread has it."""
+        name = account.lower()
+        self._commits.run(lambda connection: connection.execute(_ADD_ACCOUNT, (name,)))
+        ((account_id,),) = self._fetch("SELECT id FROM accounts WHERE name = :name", {"name": name})
+        with closing(file.FileLock(file.lease_path(self.path, account_id))) as lock:
+            if not lock.try_acquire(_LEASE_TIMEOUT):
+                yield None
+                return
+            values = (process_name(), self._now(), account_id)
+            self._commits.run(lambda connection: connection.execute(_TAKE_LEASE, values))
+            record = self.account(name)
+            assert record is not None  # noqa: S101 - it was added above
+            yield SqliteLease(record, account_id, self._commits, self._now)
 
-    def mark_in_flight(self, ids: Iterable[int]) -> tuple[Entry, ...]:
-        """Record that pending entries are about to be sent, and return them as they now are."""
-        wanted, now = sorted(set(ids)), self._now()
-
-        def mark(connection: sqlite3.Connection) -> tuple[Entry, ...]:
-            others = [id_ for id_ in wanted if not connection.execute(_MARK_IN_FLIGHT, (now, id_)).rowcount]
-            if others:
-                self._expect_state("pending", others, dict(select_many(connection, _STATES_BY_ID, others)))
-            return tuple(self._parsed(select_many(connection, ENTRIES_BY_ID, wanted)))
-
-        return self._commits.run(mark)
-
-    def _add(self, rows: Sequence[Row], account: str) -> list[Added]:
+    def _add(self, rows: Sequence[Row]) -> list[Added]:
         now = self._now()
-        return self._commits.run(lambda connection: SqliteRowWriter(connection, now).add(rows, account))
+        added: list[Added] = self._commits.run(lambda connection: SqliteRowWriter(connection, now).add(rows))
+        return added
 
     def _move(self, ids: Sequence[int], change: Mapping[str, Any]) -> int:
-        return len(ids) - len(self._commits.run(partial(_unmoved, ids, change)))
+        def move(connection: sqlite3.Connection) -> int:
+            moved = [id_ for id_ in ids if connection.execute(_MOVE, {**change, "id": id_}).rowcount]
+            if change["state"] == "pending":
+                connection.executemany(_UPDATE_REVISION, [(id_,) for id_ in moved])
+            return len(moved)
 
-    def _move_all(self, ids: Sequence[int], change: Mapping[str, Any]) -> None:
-        def move(connection: sqlite3.Connection) -> None:
-            if others := _unmoved(ids, change, connection):
-                self._expect_state(change["from"], others, dict(select_many(connection, _STATES_BY_ID, others)))
+        number: int = self._commits.run(move)
+        return number
 
-        self._commits.run(move)
+    def _prune(self, older_than: dt.timedelta, last: int, *, forget: bool) -> tuple[int, int | None]:
+        before = self._now() - older_than // file.MICROSECOND
 
-    def _now(self) -> int:
-        return (self._clock() - file.EPOCH) // file.MICROSECOND
+        def prune(connection: sqlite3.Connection) -> tuple[int, int | None]:
+            packages = connection.execute(_PRUNABLE, (last, before, BATCH)).fetchall()
+            if forget:
+                connection.execute(_FORGET, (before,))
+            else:
+                connection.executemany(_KEEP_KEYS, packages)
+            number, _ = (connection.executemany(statement, packages).rowcount for statement in _PRUNE)
+            return max(0, number), packages[-1][0] if len(packages) == BATCH else None
+
+        pruned: tuple[int, int | None] = self._commits.run(prune)
+        return pruned
+
+    def _shrink(self) -> None:
+        self._commits.run_alone(lambda connection: [connection.execute(statement) for statement in _SHRINK])
 
 
-def _unmoved(ids: Iterable[int], change: Mapping[str, Any], connection: sqlite3.Connection) -> list[int]:
-    """Change those entries that are in the state ``from``, and return the ids of the others."""
-    return [id_ for id_ in ids if not connection.execute(_MOVE, {**change, "id": id_}).rowcount]
+class SqliteLease(Lease):
+    """A lease of a journal in a file. The process holds its lock file; see :meth:`SqliteJournal.lease`."""
+
+    def __init__(self, record: AccountRecord, account_id: int, commits: SqliteCommits, now: Callable[[], int]) -> None:
+        super().__init__(record)
+        self._account_id = account_id
+        self._commits = commits
+        self._now = now
+
+    def update_account(self, update: AccountUpdate) -> None:
+        """Record what was learned about the account."""
+        quiet = int(update.quiet_seconds * 1_000_000)
+        values = {**asdict(update), "quiet": quiet, "account": self._account_id, "now": self._now()}
+        self._commits.run(lambda connection: connection.execute(_UPDATE_ACCOUNT, values))
+
+    def _commit(self, settlements: Sequence[Settlement], begun: Sequence[Entry]) -> AbstractSet[int]:
+        now = self._now()
+
+        def commit(connection: sqlite3.Connection) -> set[int]:
+            for each in settlements:
+                values = (each.state, each.status_code, each.receipt, each.reason or None)
+                settled = None if each.state == "pending" else now
+                connection.executemany(_SETTLE, [(*values, settled, id_) for id_ in each.ids])
+            return {entry.id for entry in begun if connection.execute(_BEGIN, _begin_values(entry, now)).rowcount}
+
+        ids: set[int] = self._commits.run(commit)
+        return ids
+
+
+def _begin_values(entry: Entry, now: int) -> tuple[Any, ...]:
+    date, description = (None, None) if entry.event is None else (str(entry.event.date), entry.event.description)
+    return now, entry.id, entry.delivered_date, date, description
 
 
 def _copy(entries: Sequence[Entry], connection: sqlite3.Connection) -> None:
     SqliteRowWriter(connection, 0).copy(entries)
-
-
-def _utc_text(clock: Clock) -> str:
-    return clock().astimezone(dt.UTC).isoformat(" ")
-
-
-def _holder(path: Path) -> str:
-    """Return the current writer for an error message, or an empty text if it is unknown."""
-    with suppress(JournalError), SqliteReader.open(path) as journal:
-        return f" ({journal.meta_value('holder')})"
-    return ""

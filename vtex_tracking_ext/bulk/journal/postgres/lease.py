@@ -1,0 +1,163 @@
+"""The lease of an account in a journal on PostgreSQL: an advisory lock of a session."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+import psycopg
+from attrs import asdict
+
+from vtex_tracking_ext.bulk.journal.group_commit import GroupCommit, Job
+from vtex_tracking_ext.bulk.journal.interface import JournalError, Lease
+
+from .encoding import encode
+from .errors import describe_error, translated_errors
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Set as AbstractSet
+
+    from vtex_tracking_ext.bulk.journal.entries import AccountRecord, AccountUpdate, Entry, Settlement
+
+    from .address import Address
+    from .schema import Connection
+
+#: Outcomes to record, and entries to begin.
+_Changes: TypeAlias = "tuple[Sequence[Settlement], Sequence[Entry]]"
+
+#: Records outcomes, and begins entries that were not changed since they were read. An entry is in one of the two.
+_COMMIT: Final = """
+    WITH moment AS (
+        SELECT coalesce(%(now)s::timestamptz, clock_timestamp()) AS now
+    ), settled AS (
+        UPDATE entries e SET state = s.state, status_code = s.status_code, receipt = s.receipt, reason = s.reason,
+            settled = CASE WHEN s.state <> 'pending' THEN moment.now END
+        FROM moment, unnest(%(settled)s::bigint[], %(states)s::text[], %(status_codes)s::integer[],
+            %(receipts)s::text[], %(reasons)s::text[]) AS s(id, state, status_code, receipt, reason)
+        WHERE e.id = s.id AND e.state IN ('in_flight', 'unknown')
+    )
+    UPDATE entries e SET state = 'in_flight', attempts = e.attempts + 1, begun = moment.now
+    FROM moment, unnest(%(begun)s::bigint[], %(delivered)s::text[], %(dates)s::text[], %(descriptions)s::text[])
+        AS b(id, delivered_date, event_date, event_description)
+    WHERE e.id = b.id AND e.state = 'pending'
+        AND (e.delivered_date, e.event_date, e.event_description)
+            IS NOT DISTINCT FROM (b.delivered_date, b.event_date, b.event_description)
+    RETURNING e.id
+"""
+_UPDATE_ACCOUNT: Final = """
+    UPDATE accounts SET
+        stopped = CASE WHEN %(stopped_reason)s = '' THEN NULL WHEN stopped_reason = %(stopped_reason)s THEN stopped
+            ELSE moment.now END,
+        stopped_reason = %(stopped_reason)s,
+        quiet_until = CASE WHEN %(quiet_seconds)s > 0 THEN moment.now + %(quiet_seconds)s * interval '1 second' END,
+        quiet_reason = %(quiet_reason)s,
+        last_applied = CASE WHEN %(has_applied)s THEN moment.now ELSE last_applied END,
+        resend_after = %(resend_after)s,
+        pace = %(pace)s
+    FROM (SELECT coalesce(%(now)s::timestamptz, clock_timestamp()) AS now) AS moment
+    WHERE name = %(account)s
+"""
+
+
+@contextmanager
+def try_lock(connection: Connection, number: int) -> Iterator[bool]:
+    """Hold an advisory lock of a session while the context lasts, and return whether it was free."""
+    ((is_acquired,),) = connection.execute("SELECT pg_try_advisory_lock(%s)", (number,))
+    try:
+        yield is_acquired
+    finally:
+        if is_acquired:
+            try:
+                connection.execute("SELECT pg_advisory_unlock(%s)", (number,))
+            except psycopg.Error:
+                connection.close()  # which ends the session and its locks
+
+
+class PostgresLease(Lease):
+    """A lease of a journal on PostgreSQL.
+
+    Everything is recorded in the session that holds the lock, so that nothing is begun once that session is lost.
+
+    Args:
+        record: What the journal knows of the account.
+        connection: The session.
+        address: The journal's address.
+        now: Returns the time, or None for the server's.
+    """
+
+    def __init__(
+        self,
+        record: AccountRecord,
+        connection: Connection,
+        address: Address,
+        now: Callable[[], dt.datetime | None],
+    ) -> None:
+        super().__init__(record)
+        self._connection = connection
+        self._address = address
+        self._now = now
+        self._lock = threading.Lock()
+        self._commits = _Commits(self._lock, connection, address, now)
+
+    def update_account(self, update: AccountUpdate) -> None:
+        """Record what was learned about the account."""
+        values = {**asdict(update), "account": encode(self.account), "now": self._now()}
+        with self._lock, translated_errors(self._address):
+            self._connection.execute(_UPDATE_ACCOUNT, values)
+
+    def _commit(self, settlements: Sequence[Settlement], begun: Sequence[Entry]) -> AbstractSet[int]:
+        ids: set[int] = self._commits.run((settlements, begun))
+        return ids
+
+
+class _Commits(GroupCommit[_Changes]):
+    """Records the changes of several threads in one statement."""
+
+    def __init__(
+        self, lock: threading.Lock, connection: Connection, address: Address, now: Callable[[], dt.datetime | None]
+    ) -> None:
+        super().__init__(lock)
+        self._connection = connection
+        self._address = address
+        self._now = now
+
+    def _transact(self, jobs: list[Job[_Changes]]) -> None:
+        settlements = [each for job in jobs for each in job.work[0]]
+        begun = [entry for job in jobs for entry in job.work[1]]
+        try:
+            ids = self._execute({**_columns(settlements, begun), "now": self._now()})
+        except psycopg.Error as error:
+            message = describe_error(self._address, error)
+            for job in jobs:
+                job.error = JournalError(message)
+            return
+        for job in jobs:
+            job.result = ids
+            job.is_committed = True
+
+    def _execute(self, values: dict[str, Any]) -> set[int]:
+        while True:
+            # Adding rows locks entries in the order of their ids, this statement in that of both lists.
+            with suppress(psycopg.errors.DeadlockDetected):
+                return {id_ for (id_,) in self._connection.execute(_COMMIT, values)}
+
+
+def _columns(settlements: Sequence[Settlement], begun: Sequence[Entry]) -> dict[str, Any]:
+    settled = sorted((id_, number) for number, each in enumerate(settlements) for id_ in each.ids)
+    outcomes = [settlements[number] for _, number in settled]
+    entries = sorted(begun, key=lambda entry: entry.id)
+    events = [entry.event for entry in entries]
+    return {
+        "settled": [id_ for id_, _ in settled],
+        "states": [each.state for each in outcomes],
+        "status_codes": [each.status_code for each in outcomes],
+        "receipts": [each.receipt for each in outcomes],
+        "reasons": [each.reason or None for each in outcomes],
+        "begun": [entry.id for entry in entries],
+        "delivered": [entry.delivered_date for entry in entries],
+        "dates": [event and encode(str(event.date)) for event in events],
+        "descriptions": [event and encode(event.description) for event in events],
+    }
