@@ -139,7 +139,7 @@ class SqliteJournal(SqliteReader, Journal):
         """
         with ExitStack() as resources, file.translated_errors(Path("temporary")):
             path = Path(resources.enter_context(TemporaryDirectory(prefix="vtex-tracking-")), "journal.db")
-            file.create(path, clock().isoformat(" "))
+            file.create(path, clock().astimezone(dt.UTC).isoformat(" "))
             connection = resources.enter_context(closing(file.open_to_write(path, is_durable=False)))
             return cls._connected(path, connection, clock, resources, file_guard(path), None)
 
