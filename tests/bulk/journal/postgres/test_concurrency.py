@@ -8,6 +8,7 @@ import threading
 from collections import Counter
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import psycopg
 import pytest
@@ -77,22 +78,20 @@ def run_in_threads(*works: Callable[[], Any]) -> list[Any]:
 def meanwhile(url: str, *statements: str) -> Iterator[Callable[..., Any]]:
     """Change entries in a transaction that is not committed yet, and yield a function that runs a work meanwhile.
 
-    The function begins the work, waits until it waits for the transaction, executes more statements if there are any,
-    commits, and returns what the work returned or raised.
+    The function begins the work, waits until it waits for the transaction, commits, and returns what the work returned
+    or raised.
     """
     base, _, schema = url.partition("&schema=")
-    with psycopg.connect(base, options=f"-c search_path={schema} -c deadlock_timeout=60s") as connection:
+    with psycopg.connect(base, options=f"-c search_path={schema}") as connection:
         for statement in statements:
             connection.execute(statement)
         is_waiting = f"SELECT pid FROM pg_locks WHERE NOT granted AND pid <> {connection.info.backend_pid}"
 
-        def run(work: Callable[[], Any], *more: str) -> Any:
+        def run(work: Callable[[], Any]) -> Any:
             found: list[Any] = []
             thread = threading.Thread(target=lambda: found.extend(run_in_threads(work)))
             thread.start()
             until(lambda: execute(url, is_waiting))
-            for statement in more:
-                connection.execute(statement)
             connection.commit()
             thread.join(30)
             return found[0]
@@ -128,15 +127,19 @@ def test_entry_that_is_withdrawn_at_the_same_time_is_not_begun(journal_url: str,
         assert told(reader) == [(1, "a", "withdrawn"), (2, "b", "in_flight")]
 
 
-def test_deadlock_is_resolved_by_beginning_again(
-    journal_url: str, journal: PostgresJournal, lease: PostgresLease
-) -> None:
-    """A statement of the lease that PostgreSQL cancels to resolve a deadlock is executed again."""
-    a, b = journal.entries()
-    lease._connection.execute("SET deadlock_timeout = '10ms'")
-    touch = "UPDATE entries SET line = line WHERE id = {}"
-    with meanwhile(journal_url, touch.format(2)) as run:
-        assert run(lambda: lease.begin([a, b]), touch.format(1)) == (a, b)
+def test_deadlock_is_resolved_by_beginning_again(journal: PostgresJournal, lease: PostgresLease) -> None:
+    """A statement of the lease that PostgreSQL canceled to resolve a deadlock is executed again."""
+    entries = tuple(journal.entries())
+    execute, calls = lease._connection.execute, []
+
+    def fail_once(*arguments: Any) -> Any:
+        calls.append(arguments)
+        if len(calls) == 1:
+            raise psycopg.errors.DeadlockDetected("deadlock detected")
+        return execute(*arguments)
+
+    with mock.patch.object(lease._connection, "execute", fail_once):
+        assert lease.begin(entries) == entries
     assert {entry.attempts for entry in journal.entries()} == {1}
 
 

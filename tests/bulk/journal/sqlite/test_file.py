@@ -13,6 +13,7 @@ from contextlib import closing
 from pathlib import Path
 from tempfile import gettempdir
 from typing import TYPE_CHECKING
+from unittest import mock
 
 import pytest
 
@@ -681,3 +682,6 @@ def test_lock_that_fails_raises(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(file, "_fetch_int", failing)
     with pytest.raises(JournalError, match=r"journal\.db-lock: the disk failed"):
         file.is_locked(path)
+    monkeypatch.setattr(lock, "_connection", mock.Mock(execute=failing))
+    with pytest.raises(JournalError, match=r"journal\.db-lock: the disk failed"):
+        lock.try_acquire()
