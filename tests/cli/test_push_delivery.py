@@ -19,7 +19,7 @@ from vtex_tracking_ext.sandbox import APP_KEY, APP_TOKEN, Oms
 from support.journaled import add, row, told
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from vtex_tracking_ext.bulk.journal.entries import Entry, Outcome
@@ -70,9 +70,9 @@ class Deliverer:
         """Begin every pending entry."""
         return self.lease.begin(tuple(self.journal.entries(Selection(("pending",)))))
 
-    def settle(self, *outcomes: Outcome) -> None:
-        """Settle the entries in flight, in their order."""
-        entries = [*self.journal.entries(Selection(("in_flight",)))]
+    def settle(self, *outcomes: Outcome, but: Sequence[int] = ()) -> None:
+        """Settle the entries in flight, in their order, but not those with certain ids."""
+        entries = [entry for entry in self.journal.entries(Selection(("in_flight",))) if entry.id not in but]
         for entry, outcome in zip(entries, outcomes, strict=True):
             self.lease.settle([entry], outcome, reason="said so")
 
@@ -146,12 +146,13 @@ class TestWaiting:
     def test_the_outcomes_of_the_other_process_are_reported(
         self, run: Callable[..., Ran], oms: Oms, deliverer: Deliverer, label: str, tmp_path: Path
     ) -> None:
-        """The push waits while its entries are pending or in flight, and exits with 1 if one was refused."""
+        """The push waits while entries of its file are pending or in flight, and exits with 1 if one was refused."""
+        add(deliverer.journal, row(8, "earlier", account=label))
+        (earlier,) = deliverer.begin()
         later = row(9, "later", account=label)
         deliverer.steps = [
-            deliverer.begin,
-            lambda: add(deliverer.journal, later),
-            lambda: deliverer.settle("applied", "refused"),
+            lambda: add(deliverer.journal, later) and deliverer.begin(),
+            lambda: deliverer.settle("applied", "refused", but=(earlier.id, 4)),
         ]
         ran = run("push", "--wait", write(tmp_path, "a", "b"))
         assert ran.status == 1

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from vtex_tracking_ext.bulk.delivery.accounts import MultiAccountDelivery, count_states
 from vtex_tracking_ext.bulk.delivery.deliver import IN_DOUBT_STATES, AccountPause, DeliveryResult
+from vtex_tracking_ext.bulk.input.source import STDIN, STDIN_NAME
 from vtex_tracking_ext.bulk.journal.entries import OPEN_STATES, Selection
 from vtex_tracking_ext.bulk.journal.interface import BATCH, WORKERS
 
@@ -47,7 +48,7 @@ class PushDelivery:
         calls: Updates that were sent.
         reads: Orders that were read.
         others: The accounts that others deliver, and which process does. Their entries are counted only with
-            ``--wait``, and only those of this push and before.
+            ``--wait``, and only those of the files that were pushed.
         stop_reasons: Why accounts were stopped early.
         stop_errors: The errors that stopped them, as far as this process met them.
         refused: Ids of entries that were refused.
@@ -68,6 +69,7 @@ class PushDelivery:
         self._options = options
         self._rate: float = parsed.rate
         self._is_waiting: bool = parsed.wait
+        self._sources = {STDIN_NAME if name == STDIN else name for name in parsed.files}
         self._as_json: bool = parsed.json
         self._progress: ProgressLines | ProgressBar = ProgressLines(0, as_json=parsed.json)
         self._delivery = self._delivery_of(clients)
@@ -166,7 +168,9 @@ class PushDelivery:
         return False
 
     def _open_ids(self, account: str) -> tuple[int, ...]:
-        return tuple(entry.id for package in self._journal.backlog(account) for entry in package)
+        """Return the open entries of the files that were pushed; without files, all of them."""
+        entries = (entry for package in self._journal.backlog(account) for entry in package)
+        return tuple(entry.id for entry in entries if not self._sources or entry.place.source in self._sources)
 
     def _report(self, result: DeliveryResult | AccountPause) -> None:
         if isinstance(result, AccountPause):

@@ -45,8 +45,8 @@ _CREDENTIALS_HELP = (
     "VTEX_APP_TOKEN (or VTEX_USER_TOKEN), VTEX_BASE_URL, VTEX_ENVIRONMENT, VTEX_PROFILE, VTEX_PROFILES. "
     "Key and token must come from the same source. "
     'The profile file is TOML with one table per store, named after its account: [mystore], below it app_key = "..." '
-    'and app_token = "..." (or user_token), and where needed account, base_url and environment. --profiles or '
-    "VTEX_PROFILES gives its path; the default is vtex-tracking/profiles.toml in your settings folder "
+    'and app_token = "..." (or user_token), and where needed account, base_url, environment and resend_after. '
+    "--profiles or VTEX_PROFILES gives its path; the default is vtex-tracking/profiles.toml in your settings folder "
     "(XDG_CONFIG_HOME, APPDATA, or ~/.config). "
     "Other users of this machine can see options: do not pass secrets as options."
 )
@@ -54,7 +54,8 @@ _FILE_HELP = "a .csv, .tsv, .jsonl, .ndjson or .xlsx file, or - for standard inp
 _CONCURRENCY_HELP = "packages sent at once (default: %(default)s)"
 _COLUMNS = (
     "Columns: order_id, invoice_number, date (yyyy-mm-dd), city, state, description, is_delivered (true or false), "
-    "delivered_date (yyyy-mm-dd hh:mm), account; VTEX's spellings (orderId) are accepted too. "
+    "delivered_date (yyyy-mm-dd hh:mm), account, event_id (the carrier's own), time (hh:mm); VTEX's spellings "
+    "(orderId) are accepted too. "
 )
 
 
@@ -107,7 +108,7 @@ def _add_push(commands: Commands) -> None:
         "last; several packages are sent at once. Invalid rows are reported, written to a rejects file and not sent; "
         "the valid rows are sent. Rows of other accounts are sent with the profiles of those accounts. Without files, "
         "the pending events of the journal are sent. Any number of pushes can run at the same time; one process at a "
-        "time delivers an account, also what the others note meanwhile.",
+        "time delivers an account, including what the others note meanwhile.",
     )
     parser.add_argument("files", nargs="*", metavar="FILE", help=_FILE_HELP)
     _add_journal(parser)
