@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import evolve
 
-from vtex_tracking_ext.bulk.delivery.deliver import AccountDelivery, AccountPause, DeliveryResult
+from vtex_tracking_ext.bulk.delivery.deliver import IN_DOUBT_STATES, AccountDelivery, AccountPause, DeliveryResult
 from vtex_tracking_ext.bulk.journal.entries import BY_HAND, Selection
 from vtex_tracking_ext.bulk.journal.opening import open_journal
 from vtex_tracking_ext.errors import ConfigurationError, VtexTrackingError
@@ -27,13 +27,17 @@ from .progress import pause_line
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from vtex_tracking_ext.bulk.journal.entries import Entry, Resolution, State
     from vtex_tracking_ext.bulk.journal.interface import Journal, JournalReader
 
-#: States whose outcome is unknown if nobody delivers the account.
-UNKNOWN_STATES: Final[tuple[State, ...]] = ("in_flight", "unknown")
+#: States that some actions are for; the others are for unknown outcomes.
+_STATES: Final[Mapping[str, tuple[State, ...]]] = {
+    "retry": ("refused",),
+    "dismiss": ("refused",),
+    "withdraw": ("pending",),
+}
 
 #: Files that a question names.
 _NAMED_SOURCES: Final = 3
@@ -41,25 +45,23 @@ _NAMED_SOURCES: Final = 3
 
 def resolve(parsed: argparse.Namespace) -> ExitCode:
     """List the entries whose outcome is unknown, or resolve some or all of them."""
-    if not (parsed.read or parsed.applied or parsed.not_applied or parsed.retry or parsed.withdraw or parsed.dismiss):
+    if parsed.action is None:
         with open_journal_reader(parsed) as reader:
             return _list(parsed, reader)
     if bool(parsed.ids) == parsed.all:
-        state = "pending" if parsed.withdraw else "refused" if parsed.retry or parsed.dismiss else ""
-        command = f"report --state {state}" if state else "resolve"
+        command = f"report --state {_STATES[parsed.action][0]}" if parsed.action in _STATES else "resolve"
         raise VtexTrackingError(f"Give either the numbers that vtex-tracking {command} lists, or --all.")
     with open_journal(journal_location(parsed), create=False) as journal:
         selections = _selections(parsed, journal)
-        if parsed.withdraw or parsed.dismiss:
+        if parsed.action in {"withdraw", "dismiss"}:
             return _take_back(parsed, journal, selections)
-        if parsed.retry:
+        if parsed.action == "retry":
             _print_summary(parsed, pending=sum(map(journal.retry, selections)))
             return ExitCode.OK
-        if parsed.read:
+        if parsed.action == "read":
             return _read(parsed, journal, selections)
-        state_: Resolution = "applied" if parsed.applied else "pending"
-        number = sum(_resolve_by_hand(journal, selection, state_) for selection in selections)
-        return _finish(parsed, journal, applied=number * parsed.applied, pending=number * parsed.not_applied)
+        number = sum(_resolve_by_hand(journal, selection, parsed.action) for selection in selections)
+        return _finish(parsed, journal, **{"applied": 0, "pending": 0, parsed.action: number})
 
 
 def _selections(parsed: argparse.Namespace, journal: JournalReader) -> list[Selection]:
@@ -68,11 +70,9 @@ def _selections(parsed: argparse.Namespace, journal: JournalReader) -> list[Sele
     Raises:
         VtexTrackingError: A numbered entry is in another state, or the account is not in the journal.
     """
-    states = UNKNOWN_STATES
-    if parsed.withdraw:
-        states = ("pending",)
-    elif parsed.retry or parsed.dismiss:
-        states = ("refused", "withdrawn") if parsed.retry and parsed.ids else ("refused",)
+    states = _STATES.get(parsed.action, IN_DOUBT_STATES)
+    if parsed.action == "retry" and parsed.ids:
+        states = (*states, "withdrawn")
     if not parsed.ids:
         return [Selection(states, account) for account in matching_accounts(parsed.account, journal.counts())]
     found = {entry.id: entry.state for entry in journal.entries(Selection(ids=parsed.ids))}
@@ -108,11 +108,11 @@ def _list(parsed: argparse.Namespace, journal: JournalReader) -> ExitCode:
 def _take_back(parsed: argparse.Namespace, journal: Journal, selections: list[Selection]) -> ExitCode:
     """Make pending or refused entries withdrawn, after asking if there are several."""
     entries = (entry for selection in selections for entry in journal.entries(selection))
-    ids, question = _question("Withdraw {} pending" if parsed.withdraw else "Dismiss {} refused", entries)
+    ids, question = _question(f"{parsed.action.title()} {{}} {_STATES[parsed.action][0]}", entries)
     if len(ids) > 1 and not confirm(question, is_confirmed=parsed.yes):
         return ExitCode.INTERRUPTED
     selection = Selection(ids=ids)  # not those that were added meanwhile
-    if parsed.withdraw:
+    if parsed.action == "withdraw":
         _print_summary(parsed, withdrawn=journal.withdraw(selection, BY_HAND))
     else:
         _print_summary(parsed, dismissed=journal.dismiss(selection))

@@ -177,21 +177,16 @@ def _add_resolve(commands: Commands) -> None:
     )
     parser.add_argument("ids", nargs="*", type=positive, metavar="NUMBER", help="numbers of events")
     parser.add_argument("--all", action="store_true", help="all of them (of --account, if given)")
-    action = parser.add_mutually_exclusive_group()
-    action.add_argument("--read", action="store_true", help="read their orders: events found there were applied")
-    action.add_argument("--applied", action="store_true", help="you saw them on the order, for example in VTEX Admin")
-    action.add_argument("--not-applied", action="store_true", help="you saw that they are missing: send them again")
-    action.add_argument(
-        "--retry",
-        action="store_true",
-        help="send refused events again, with the cause fixed; by their numbers, withdrawn ones too",
-    )
-    action.add_argument(
-        "--withdraw", action="store_true", help="do not send these pending events, unless their rows are pushed again"
-    )
-    action.add_argument(
-        "--dismiss", action="store_true", help="you have seen these refusals: count them as withdrawn, not as refused"
-    )
+    actions = parser.add_mutually_exclusive_group()
+    for option, action, text in (
+        ("--read", "read", "read their orders: events found there were applied"),
+        ("--applied", "applied", "you saw them on the order, for example in VTEX Admin"),
+        ("--not-applied", "pending", "you saw that they are missing: send them again"),
+        ("--retry", "retry", "send refused events again, with the cause fixed; by number also withdrawn ones"),
+        ("--withdraw", "withdraw", "do not send these pending events, unless their rows are pushed again"),
+        ("--dismiss", "dismiss", "you have seen these refusals: count them as withdrawn, not as refused"),
+    ):
+        actions.add_argument(option, dest="action", action="store_const", const=action, help=text)
     _add_yes(parser, "--withdraw or --dismiss of several events")
     _add_journal(parser)
     _add_rate(parser)
