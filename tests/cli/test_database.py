@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import os
 import socket
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
 from vtex_tracking_ext.bulk.journal.postgres import PostgresJournal, PostgresReader
-from vtex_tracking_ext.cli import push as cli_push
-from vtex_tracking_ext.errors import ConfigurationError
 from vtex_tracking_ext.sandbox import EXAMPLE_FILE
 
 from support.journaled import add, row, to_state, told
@@ -94,12 +93,8 @@ def test_noting_creates_the_tables_of_the_fleet(
     run: Callable[..., Ran], urls: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Workers are woken by a trigger of these tables; without their extra the rows are noted all the same."""
-
-    def missing(_: object) -> None:
-        raise ConfigurationError("needs an extra")
-
     with monkeypatch.context() as patched:
-        patched.setattr(cli_push, "open_fleet_journal", missing)
+        patched.setitem(sys.modules, "vtex_tracking_ext.fleet.tables", None)
         assert unseen(run("push", "--no-deliver", EXAMPLE_FILE)).status == 0
     jobs = "SELECT to_regclass('procrastinate_jobs') IS NOT NULL"
     with PostgresJournal.open(urls) as journal, journal.connections.connection() as connection:

@@ -24,7 +24,6 @@ from vtex_tracking_ext.text import quoted
 
 from .accounts import Accounts, read_settings
 from .exit_codes import ExitCode, exit_code_of
-from .fleet import open_fleet_journal
 from .interrupts import sigterm_as_interrupt
 from .journal_location import journal_location, journal_location_for_writing, journal_option
 from .messages import Console
@@ -63,6 +62,8 @@ def push(parsed: argparse.Namespace) -> ExitCode:
         raise VtexTrackingError("--no-deliver needs files to note.")
     console = Console(as_json=parsed.json, journal_option=journal_option(parsed), has_mapping=bool(parsed.map))
     with sigterm_as_interrupt(), Accounts(parsed) as accounts, _open_journal(parsed) as journal:
+        if parsed.no_deliver:
+            _create_fleet_tables(journal)
         counts, left_out = RowCounts(), 0
         noted: set[str] = set()
 
@@ -96,11 +97,21 @@ def push(parsed: argparse.Namespace) -> ExitCode:
 def _open_journal(parsed: argparse.Namespace) -> Journal:
     if parsed.dry_run:
         return open_temporary_copy(journal_location(parsed))
-    location = journal_location_for_writing(parsed)
-    if parsed.no_deliver and is_postgres(location):
-        with suppress(ConfigurationError):  # without the extra there are no workers
-            return open_fleet_journal(parsed)
-    return open_journal(location)
+    return open_journal(journal_location_for_writing(parsed))
+
+
+def _create_fleet_tables(journal: Journal) -> None:
+    """Create the workers' tables beside a journal in PostgreSQL: their trigger wakes the workers."""
+    if not is_postgres(journal.name):
+        return
+    from vtex_tracking_ext.bulk.journal.postgres import PostgresJournal  # noqa: PLC0415 - an extra
+
+    assert isinstance(journal, PostgresJournal)  # noqa: S101 - see is_postgres
+    with suppress(ImportError):  # without their extra there are no workers
+        from vtex_tracking_ext.fleet.tables import create_or_upgrade  # noqa: PLC0415 - an extra
+
+        with journal.connections.connection() as connection:
+            create_or_upgrade(connection)
 
 
 def _read_files(parsed: argparse.Namespace, recorder: RowRecorder, console: Console, *, write_rejects: bool) -> None:
