@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
 from attrs import evolve, field, frozen, validators
 
-from vtex_tracking_ext.bulk.journal.entries import AccountUpdate, Selection, utc_now
+from vtex_tracking_ext.bulk.journal.entries import AccountUpdate, Selection
 from vtex_tracking_ext.config.defaults import DEFAULT_CONCURRENCY, DEFAULT_RATE, EVENTS_PER_CALL, MAX_CONCURRENCY
 from vtex_tracking_ext.errors import (
     AuthenticationError,
@@ -43,7 +43,7 @@ from .threads import run_in_threads
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from vtex_tracking_ext.bulk.journal.entries import Clock, Entry, Outcome, PackageKey, State
+    from vtex_tracking_ext.bulk.journal.entries import Entry, Outcome, PackageKey, State
     from vtex_tracking_ext.bulk.journal.interface import Journal, Lease
     from vtex_tracking_ext.client import TrackingClient
     from vtex_tracking_ext.events import Package
@@ -153,7 +153,6 @@ class AccountDelivery:
         report: Called with outcomes and pauses, by one thread at a time.
         options: How to deliver.
         rate: Most calls a second.
-        clock: Returns the current time.
         run_threads: Runs a function in several threads; see :func:`~.threads.run_in_threads`.
 
     Attributes:
@@ -173,7 +172,6 @@ class AccountDelivery:
         options: DeliveryOptions | None = None,
         *,
         rate: float = DEFAULT_RATE,
-        clock: Clock = utc_now,
         run_threads: RunThreads = run_in_threads,
     ) -> None:
         self._client = client
@@ -181,11 +179,12 @@ class AccountDelivery:
         self._account = account
         self._report = report
         self._options = options or DeliveryOptions()
-        self._clock = clock
         self._run_threads = run_threads
         self._lock = threading.Lock()
         self._stopped = threading.Event()
         self._end = math.inf
+        #: The time of the journal's clock at which the monotonic clock was 0.
+        self._epoch: dt.datetime
         #: The packages in doubt whose order is not read now, and when to read it.
         self._looks: dict[PackageKey, dt.datetime | None] = {}
         self._stopped_reason = ""
@@ -229,7 +228,7 @@ class AccountDelivery:
         Raises:
             JournalError: As for :meth:`run`.
         """
-        doubtful = evolve(selection, states=("in_flight", "unknown"))
+        doubtful = evolve(selection, states=IN_DOUBT_STATES)
         with self._leased() as lease:
             if lease is not None:
                 packages = dict.fromkeys(entry.package for entry in self._journal.entries(doubtful))
@@ -244,6 +243,7 @@ class AccountDelivery:
             with self._journal.lease(self._account) as lease:
                 if lease is not None:
                     record = lease.record
+                    self._epoch = record.now - dt.timedelta(seconds=time.monotonic())
                     self._stopped_reason, self._pause_reason = record.stopped_reason, record.quiet_reason
                     is_probing = bool(record.stopped_reason)
                     self.pace.resume(record.pace, record.quiet_seconds, is_probing=is_probing)
@@ -292,7 +292,7 @@ class AccountDelivery:
     def _is_look_due(self, entries: Sequence[Entry]) -> bool:
         """Return whether to read the order of a package with entries in doubt now; otherwise note when."""
         package, look = entries[0].package, self._next_look(entries)
-        is_due = look is not None and look <= self._clock() if self._is_slice else package not in self._looks
+        is_due = look is not None and look <= self._now() if self._is_slice else package not in self._looks
         if not is_due:
             self._looks[package] = look
         return is_due
@@ -321,9 +321,10 @@ class AccountDelivery:
             shown = self._read_order(lease, order[0])
             if shown is None:
                 return
-            for package in order[1]:
-                if self._resolve(lease, package, selection, shown) and is_sending:
-                    self._send_package(lease, [*self._journal.entries(Selection(("pending",), package=package))])
+            # All of them first: what was shown says less and less about the time at which a call ends.
+            resolved = [package for package in order[1] if self._resolve(lease, package, selection, shown)]
+            for package in resolved if is_sending else ():
+                self._send_package(lease, [*self._journal.entries(Selection(("pending",), package=package))])
 
         self._for_each(lease, iter(by_order.items()), read)
 
@@ -366,7 +367,7 @@ class AccountDelivery:
         """Resolve entries in doubt by what their order shows, and return whether none is in doubt any more."""
         entries = tuple(self._journal.entries(Selection(("applied", *IN_DOUBT_STATES), package=package)))
         doubtful = tuple(entry for entry in entries if selection.matches(entry))
-        now, has_failed = self._clock(), isinstance(shown, ReadFailedError)
+        now, has_failed = self._now(), isinstance(shown, ReadFailedError)
         if isinstance(shown, VtexTrackingError):
             result, why = Shown(), f"the order cannot be read: {shown}"
         else:
@@ -472,7 +473,7 @@ class AccountDelivery:
         if outcome == "pending":
             return all(self._send(lease, half) for half in halves(entries))
         if outcome == "unknown":
-            self._looks[entries[0].package] = self._clock() + _FRESH_LOOK
+            self._looks[entries[0].package] = self._now() + _FRESH_LOOK
         self._report_safely(DeliveryResult(entries, outcome, reason, is_call=True))
         return outcome == "refused" or self._options.send_after_unknown
 
@@ -501,7 +502,11 @@ class AccountDelivery:
             self.next_due = self.pace.quiet_seconds
         else:
             look = min(filter(None, self._looks.values()), default=None)
-            self.next_due = None if look is None else max(0.0, (look - self._clock()).total_seconds())
+            self.next_due = None if look is None else max(0.0, (look - self._now()).total_seconds())
+
+    def _now(self) -> dt.datetime:
+        """Return the time of the journal's clock, which all times of entries are of; this machine's may differ."""
+        return self._epoch + dt.timedelta(seconds=time.monotonic())
 
     @property
     def _is_slice(self) -> bool:
