@@ -30,10 +30,11 @@ NEVER: tuple[float, ...] = ()
 
 
 class VirtualTime(threading.Condition):
-    """A monotonic clock, and a condition whose waiting takes no time but advances the clock."""
+    """A monotonic clock, and a condition whose waiting takes no time but advances the clock, and that of a journal."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock | None = None) -> None:
         super().__init__()
+        self._clock = clock or Clock()
         self.now = 1000.0
         self.waited: list[float] = []
 
@@ -42,11 +43,16 @@ class VirtualTime(threading.Condition):
         return self.now
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Advance the clock."""
+        """Advance the clocks."""
         assert timeout is not None
-        self.now += timeout
+        self.advance(timeout)
         self.waited.append(timeout)
         return True
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass."""
+        self.now += seconds
+        self._clock.now += dt.timedelta(seconds=seconds)
 
 
 class Bench:
@@ -62,7 +68,7 @@ class Bench:
     def __init__(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.path = path
         self.clock = Clock()
-        self.time = VirtualTime()
+        self.time = VirtualTime(self.clock)
         self.journal = SqliteJournal.open(path, self.clock)
         self.account = Account()
         self.max_freezes = 5
@@ -78,7 +84,7 @@ class Bench:
         """Return a delivery, with one package at a time by default, and without rechecks."""
         chosen = DeliveryOptions(**{"concurrency": 1, "recheck_delays": NEVER, **options})
         client: Any = self.account
-        delivery = AccountDelivery(client, self.journal, "mystore", self._report, chosen, clock=self.clock)
+        delivery = AccountDelivery(client, self.journal, "mystore", self._report, chosen)
         delivery.pace = Pace(
             self.time,
             self.max_freezes,
@@ -100,8 +106,7 @@ class Bench:
 
     def advance(self, seconds: float) -> None:
         """Let time pass on both clocks."""
-        self.clock.now += dt.timedelta(seconds=seconds)
-        self.time.now += seconds
+        self.time.advance(seconds)
 
     def leave_in_flight(self, *ids: int) -> None:
         """Leave entries as a run does that is killed while their call is in progress."""

@@ -292,6 +292,19 @@ def test_a_delivery_that_the_order_shows_is_never_sent_again(bench: Bench) -> No
     assert [state for _, _, state in told(bench.journal)] == ["unknown", "applied"]
 
 
+def test_what_an_order_shows_counts_for_the_time_at_which_it_was_read(bench: Bench) -> None:
+    """Sending the rest of one package takes an hour; another package of the order was in doubt for seconds before."""
+    bench.add(row(1, "a"), row(2, "b"), row(3, "x", "2"))
+    bench.leave_in_flight(1, 3)
+    bench.show("a")
+    bench.show(invoice="2")
+    bench.advance(10)
+    bench.account.answers(lambda _: bench.advance(HOUR))
+    assert bench.run(resend_after=HOUR).reads == 1
+    assert bench.account.sent == ["b"]
+    assert bench.states() == {"a": "applied", "b": "applied", "x": "unknown"}
+
+
 def test_an_entry_that_is_sent_again_waits_for_another_one_in_doubt(bench: Bench) -> None:
     """The other one's call was too short a time ago."""
     lose(bench)
