@@ -36,7 +36,7 @@ from vtex_tracking_ext.errors import (
 )
 
 from .batches import batches, build_update, halves
-from .doubt import FOUND, MAX_DISPLAY_DELAY, NOT_APPLIED, NOT_SHOWN, Shown, next_look, shown_among
+from .doubt import FOUND, MAX_DISPLAY_DELAY, NOT_SHOWN, SENT_AGAIN, Shown, next_look, shown_among
 from .pace import MAX_TURN_AGE, Pace
 from .threads import run_in_threads
 
@@ -382,7 +382,7 @@ class AccountDelivery:
             if entry.id in result.absent and resend_after and entry.begun and now - entry.begun >= resend_after
         )
         if resent:
-            lease.settle(resent, "pending", reason=NOT_APPLIED)
+            lease.settle(resent, "pending", reason=SENT_AGAIN)
         missing = tuple(entry for entry in doubtful if entry not in applied and entry not in resent)
         for entry in missing:  # also one that is unknown already: this records when it was looked for
             reason = entry.reason if entry.state == "unknown" else f"the process that sent it was killed, and {why}"
