@@ -62,7 +62,7 @@ with open_journal(location) as journal:
         print("done", flush=True)
 """
 
-#: Delivers again and again. The account is a file with a line for each event that was sent, which orders show. Prints a
+#: Delivers once, or again and again. The account is a file with a line for each event that was sent, which orders show. Prints a
 #: line for each call.
 DELIVERER = """
 import functools, os, sys
@@ -73,7 +73,7 @@ from vtex_tracking_ext.bulk.delivery.deliver import DeliveryOptions
 from vtex_tracking_ext.bulk.journal.opening import open_journal
 from vtex_tracking_ext.events import Package, PackageEvent
 
-location, path, runs = sys.argv[1:]
+location, path, is_endless = sys.argv[1:]
 delivery.Pace = functools.partial(delivery.Pace, initial_rate=1e6)
 log = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
@@ -96,9 +96,9 @@ class Account:
 
 options = DeliveryOptions(recheck_delays=(), resend_after=0.001, events_per_call=3)
 with open_journal(location) as journal:
-    while runs:
+    deliver(Account(), journal, options=options, rate=1e6)
+    while is_endless == "True":
         deliver(Account(), journal, options=options, rate=1e6)
-        runs = runs[1:]
 print("end", flush=True)
 """
 
@@ -115,12 +115,12 @@ def test_many_note_while_a_deliverer_is_killed(store: Store, tmp_path: Any) -> N
         for _ in range(ROUNDS):
             for noter in noters:
                 noter.write_line("go")
-            with Program(DELIVERER, store.location, log, "x" * 1000) as deliverer:
+            with Program(DELIVERER, store.location, log, True) as deliverer:
                 assert [deliverer.read_line() for _ in range(30)] == ["sent"] * 30
                 deliverer.kill()
             assert [noter.read_line() for noter in noters] == ["done"] * PROCESSES
         assert [noter.end() for noter in noters] == [0] * PROCESSES
-        with Program(DELIVERER, store.location, log, "x") as deliverer:
+        with Program(DELIVERER, store.location, log, False) as deliverer:
             while deliverer.read_line() == "sent":
                 pass
             assert deliverer.end() == 0
