@@ -16,7 +16,8 @@ from vtex_tracking_ext.bulk.delivery.accounts import (
     count_states,
     plan_delivery,
 )
-from vtex_tracking_ext.bulk.delivery.deliver import AccountPause, DeliveryOptions, DeliveryResult
+from vtex_tracking_ext.bulk.delivery.calls import AccountPause, DeliveryResult
+from vtex_tracking_ext.bulk.delivery.options import DeliveryOptions
 from vtex_tracking_ext.bulk.journal.interface import WORKERS, JournalError
 from vtex_tracking_ext.bulk.journal.sqlite import SqliteJournal
 from vtex_tracking_ext.bulk.journal.sqlite.journal import SqliteLease
