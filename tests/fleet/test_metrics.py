@@ -12,7 +12,7 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from vtex_tracking_ext import RateLimitedError
-from vtex_tracking_ext.bulk.delivery.deliver import AccountPause, DeliveryResult
+from vtex_tracking_ext.bulk.delivery.calls import AccountPause, DeliveryResult
 from vtex_tracking_ext.bulk.journal.entries import Selection
 from vtex_tracking_ext.bulk.journal.interface import JournalError
 from vtex_tracking_ext.fleet.account_pace import Paces

@@ -16,7 +16,7 @@ import pytest
 from attrs import evolve
 from procrastinate.exceptions import ConnectorException
 
-from vtex_tracking_ext.bulk.delivery.deliver import DeliveryOptions
+from vtex_tracking_ext.bulk.delivery.options import DeliveryOptions
 from vtex_tracking_ext.bulk.journal.interface import JournalError
 from vtex_tracking_ext.fleet import pace, task
 from vtex_tracking_ext.fleet import worker as module

@@ -9,7 +9,7 @@ import sys
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
-from vtex_tracking_ext.bulk.delivery.deliver import DeliveryOptions
+from vtex_tracking_ext.bulk.delivery.options import DeliveryOptions
 from vtex_tracking_ext.errors import ConfigurationError
 from vtex_tracking_ext.text import visible
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterator
 
-    from vtex_tracking_ext.bulk.delivery.deliver import AccountPause, DeliveryResult
+    from vtex_tracking_ext.bulk.delivery.calls import AccountPause, DeliveryResult
     from vtex_tracking_ext.bulk.journal.postgres import PostgresJournal
     from vtex_tracking_ext.fleet.account_pace import Paces
     from vtex_tracking_ext.fleet.worker import Worker

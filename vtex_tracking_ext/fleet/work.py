@@ -7,7 +7,9 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from vtex_tracking_ext.bulk.delivery.deliver import AccountDelivery, AccountPause, DeliveryOptions, DeliveryResult
+from vtex_tracking_ext.bulk.delivery.calls import AccountPause, DeliveryResult
+from vtex_tracking_ext.bulk.delivery.deliver import AccountDelivery
+from vtex_tracking_ext.bulk.delivery.options import DeliveryOptions
 from vtex_tracking_ext.bulk.journal.entries import OPEN_STATES, Selection
 from vtex_tracking_ext.bulk.journal.interface import JournalError
 from vtex_tracking_ext.text import visible
