@@ -143,6 +143,23 @@ def test_deadlock_is_resolved_by_beginning_again(journal: PostgresJournal, lease
     assert {entry.attempts for entry in journal.entries()} == {1}
 
 
+def test_threads_that_share_a_transaction_begin_different_entries(
+    journal: PostgresJournal, lease: PostgresLease
+) -> None:
+    """Of three threads that begin the same entries in one transaction, one gets them."""
+    entries = tuple(journal.entries())
+    begun: list[Any] = []
+    with lease._lock:
+        threads = [threading.Thread(target=lambda: begun.append(lease.begin(entries))) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        until(lambda: len(lease._commits._queue) == len(threads))
+    for thread in threads:
+        thread.join(30)
+    assert sorted(begun, key=len) == [(), (), entries]
+    assert {entry.attempts for entry in journal.entries()} == {1}
+
+
 def test_date_of_a_delivery_that_is_begun_at_the_same_time_is_too_late(
     journal_url: str, journal: PostgresJournal
 ) -> None:
