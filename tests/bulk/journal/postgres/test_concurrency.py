@@ -13,7 +13,7 @@ from unittest import mock
 import psycopg
 import pytest
 
-from vtex_tracking_ext.bulk.journal.entries import BY_HAND, Selection
+from vtex_tracking_ext.bulk.journal.entries import Selection
 from vtex_tracking_ext.bulk.journal.interface import ALL, JournalError
 from vtex_tracking_ext.bulk.journal.postgres import PostgresJournal, PostgresReader, connections
 from vtex_tracking_ext.bulk.journal.postgres.lease import PostgresLease
@@ -111,7 +111,7 @@ def test_rows_in_any_order_do_not_deadlock(journal: PostgresJournal, other: Post
     found = run_in_threads(
         lambda: journal.retry(ALL),
         lambda: add(other, *reversed(rows)),
-        lambda: other.withdraw(ALL, BY_HAND),
+        lambda: other.withdraw(ALL),
         lambda: journal.retry(ALL),
     )
     assert not [error for error in found if isinstance(error, JournalError)]

@@ -619,7 +619,7 @@ class TestSpeed:
         """Pruning returns the space to the system, also while another process reads the journal."""
         filled(path, 2000)
         with opened(path) as journal, SqliteReader.open(path) as other:
-            journal.withdraw(Selection(), "by hand")
+            journal.withdraw(Selection())
             before = path.stat().st_size
             assert journal.prune(dt.timedelta(0), forget=True) == 0
             journal._clock = lambda: NOW + dt.timedelta(seconds=1)
@@ -635,7 +635,7 @@ class TestSpeed:
         """The number of an entry that was pruned is not given to another one."""
         filled(path, 3)
         with opened(path) as journal:
-            journal.withdraw(Selection(), "by hand")
+            journal.withdraw(Selection())
             journal._clock = lambda: NOW + dt.timedelta(seconds=1)
             assert journal.prune(dt.timedelta(0), forget=True) == 3
             add(journal, *rows(1))
