@@ -118,6 +118,26 @@ def test_rows_in_any_order_do_not_deadlock(journal: PostgresJournal, other: Post
     assert len(list(journal.entries())) == 400
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda journal: add(journal, row(3, "a")),
+        lambda journal: journal.retry(ALL),
+        lambda journal: journal.withdraw(ALL),
+        lambda journal: journal.prune(START - START),
+    ],
+)
+def test_one_session_at_a_time_changes_entries_of_several_accounts(
+    journal_url: str, journal: PostgresJournal, change: Callable[[PostgresJournal], object]
+) -> None:
+    """A change waits for another session that adds rows; otherwise they could wait for each other's accounts."""
+    add(journal, row(1, "a"), row(2, "b", account="other"))
+    journal.withdraw(Selection(account="other"))
+    number = lock_number("adding", journal.address.schema)
+    with meanwhile(journal_url, f"SELECT pg_advisory_xact_lock({number})") as run:
+        assert not isinstance(run(lambda: change(journal)), JournalError)
+
+
 def test_entry_that_is_withdrawn_at_the_same_time_is_not_begun(journal_url: str, lease: PostgresLease) -> None:
     """Beginning waits for the other session, and leaves the withdrawn entry out."""
     with PostgresReader.open(journal_url) as reader:
