@@ -129,8 +129,8 @@ class Account:
     def send(self, update: TrackingUpdate) -> TrackingReceipt:
         """Apply an update, or give the next queued answer."""
         with self._lock:
-            told = [event.description for event in update.events] + ["D"] * update.is_delivered
-            self.sent.append(" ".join(told))
+            texts = [event.description for event in update.events] + ["D"] * update.is_delivered
+            self.sent.append(" ".join(texts))
             answer = self._answers.pop(0) if self._answers else None
         if isinstance(answer, Exception):
             raise answer
@@ -142,8 +142,8 @@ class Account:
     def apply(self, update: TrackingUpdate) -> None:
         """Record an update as applied."""
         with self._lock:
-            told = [event.description for event in update.events] + ["D"] * update.is_delivered
-            self.applied.setdefault(update.invoice_number, []).extend(told)
+            texts = [event.description for event in update.events] + ["D"] * update.is_delivered
+            self.applied.setdefault(update.invoice_number, []).extend(texts)
             self._packages.setdefault(update.invoice_number, []).append(update)
 
     def applied_and_lost(self, update: TrackingUpdate) -> None:
