@@ -1,6 +1,7 @@
-"""Record files and feeds of carrier events in a journal, deliver them to VTEX, and report on them.
+"""Note files and feeds of carrier events in a journal, deliver them to VTEX, and report on them.
 
-``push`` and ``Result`` are imported on first use, so that other parts can be imported without the whole.
+``note``, ``deliver``, ``push`` and ``Result`` are imported on first use, so that other parts can be imported without
+the whole.
 """
 
 from __future__ import annotations
@@ -8,9 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .pipeline import Result, push
+    from .pipeline import Result, deliver, note, push
 
-__all__ = ["Result", "push"]
+__all__ = ["Result", "deliver", "note", "push"]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""Push rows: record them in a journal, and deliver its pending entries to VTEX.
+"""Note rows in a journal, deliver its pending entries to VTEX, or both.
 
 ::
 
@@ -10,7 +10,8 @@
                         "description": "Coletado"}], client, "journal.db")
     result.applied, result.refused, result.unknown, result.pending, result.problems
 
-From asyncio, call it in a thread (``asyncio.to_thread``).
+Any number of threads, processes and machines can note rows at any time. One process at a time delivers an account.
+From asyncio, call these functions in a thread (``asyncio.to_thread``).
 """
 
 from __future__ import annotations
@@ -21,20 +22,22 @@ from collections.abc import Iterable
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
-from attrs import frozen
+from attrs import Factory, evolve, frozen
 
 from vtex_tracking_ext.client_async import AsyncTrackingClient
+from vtex_tracking_ext.config.credentials import Settings, server_url, settings_from_env
 from vtex_tracking_ext.config.defaults import DEFAULT_RATE
 from vtex_tracking_ext.errors import ConfigurationError
 
 from .delivery.accounts import MultiAccountDelivery, count_states
 from .input.python_rows import check_rows
-from .journal.account_name import account_name_at
+from .journal.account_name import account_name_at, account_name_of
 from .journal.opening import open_journal
-from .recorder import RowRecorder
+from .recorder import RowCounts, RowRecorder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
 
     from vtex_tracking_ext.client import TrackingClient
     from vtex_tracking_ext.errors import VtexTrackingError
@@ -43,12 +46,13 @@ if TYPE_CHECKING:
     from .input.python_rows import RowInput
     from .input.rows import RowProblem
     from .journal.interface import Journal
+    from .journal.opening import Location
     from .recorder import AccountLookup
 
 
 @frozen
 class Result:
-    """What a push did, and what remains. Entries are events and deliveries: a row can contain one of each.
+    """What was noted and delivered, and what remains. Entries are events and deliveries: a row can contain one of each.
 
     Attributes:
         rows: Rows that were passed.
@@ -56,57 +60,120 @@ class Result:
         renewed: Rows that retry a refused entry, or date a pending delivery.
         known: Rows without anything new; they send nothing.
         problems: Why rows cannot be sent.
-        applied: Entries that VTEX accepted in this push, or that were found on their orders.
-        refused: Entries that VTEX refused in this push.
+        applied: Entries that VTEX accepted in this call, or that were found on their orders.
+        refused: Entries that VTEX refused in this call.
         unknown: Entries of these accounts whose outcome is unknown; they hold their packages.
-        pending: Entries of these accounts that are still to be sent; push again, without rows if there are no more.
+        pending: Entries of these accounts that are still to be sent.
         calls: Updates that were sent.
         reads: Orders that were read, to resolve unknown outcomes.
         ended: The accounts that were stopped early, with the error that stopped each.
+        others: The accounts that others deliver, and which process does; their entries are counted as they are now.
     """
 
-    rows: int
-    new: int
-    renewed: int
-    known: int
-    problems: tuple[RowProblem, ...]
-    applied: int
-    refused: int
-    unknown: int
-    pending: int
-    calls: int
-    reads: int
-    ended: Mapping[str, VtexTrackingError]
+    rows: int = 0
+    new: int = 0
+    renewed: int = 0
+    known: int = 0
+    problems: tuple[RowProblem, ...] = ()
+    applied: int = 0
+    refused: int = 0
+    unknown: int = 0
+    pending: int = 0
+    calls: int = 0
+    reads: int = 0
+    ended: Mapping[str, VtexTrackingError] = Factory(dict)
+    others: Mapping[str, str] = Factory(dict)
+
+
+def note(
+    rows: Iterable[RowInput],
+    journal: Journal | Location,
+    *,
+    account: TrackingClient | AsyncTrackingClient | str = "",
+    now: dt.datetime | None = None,
+) -> Result:
+    """Note rows of carrier events in a journal. Nothing is sent; :func:`deliver`, or a worker, sends them.
+
+    It can be called at any time, by any number of threads and processes, also while others deliver. The rows are on
+    disk when it returns. If reading the rows raises an error, none of them is noted.
+
+    Args:
+        rows: Mappings with the columns of a file, :class:`~vtex_tracking_ext.TrackingUpdate` objects, or rows of
+            :func:`~vtex_tracking_ext.bulk.input.reader.read_rows`.
+        journal: A journal, or where it is: a file, or the URL of a PostgreSQL database (``postgresql://...``). It is
+            created if it does not exist.
+        account: The account of rows that name none: its client, or its name; by default VTEX_ACCOUNT. Give the client
+            if it calls another address than VTEX's, such as a sandbox's.
+        now: The current time, aware, to decide whether a delivered date is in the future; by default the machine's.
+
+    Returns:
+        What was noted. A row that cannot be sent is among its problems; it raises nothing.
+
+    Raises:
+        JournalError: The journal cannot be used.
+        ConfigurationError: A row names no account, and there is no default.
+    """
+    with _opened(journal) as opened:
+        counts, problems = _record(rows, opened, _account_names(account), now)
+        return _result(counts, problems)
+
+
+def deliver(
+    clients: TrackingClient | Iterable[TrackingClient],
+    journal: Journal | Location,
+    *,
+    options: DeliveryOptions | None = None,
+    rate: float = DEFAULT_RATE,
+    report: Callable[[DeliveryResult | AccountPause], object] | None = None,
+) -> Result:
+    """Deliver all pending entries of some accounts in a journal, and return the counts.
+
+    An account that another process delivers is left to it; see :attr:`Result.others`.
+
+    Args:
+        clients: The client of the account, or several.
+        journal: A journal, or where it is; see :func:`note`.
+        options: How to deliver.
+        rate: Most calls a second to one account.
+        report: Called with each outcome and each pause, by one thread at a time.
+
+    Raises:
+        JournalError: The journal cannot be used.
+        ConfigurationError: There is no client.
+        ValueError: ``rate`` is not greater than 0.
+        KeyboardInterrupt: See :meth:`.MultiAccountDelivery.run`.
+    """
+    by_name = _clients_by_name(clients)
+    with _opened(journal) as opened:
+        return _deliver(RowCounts(), [], MultiAccountDelivery(by_name, opened, report, options, rate), opened)
 
 
 def push(
     rows: Iterable[RowInput],
     client: TrackingClient | Iterable[TrackingClient],
-    journal: Journal | str | os.PathLike[str],
+    journal: Journal | Location,
     *,
     options: DeliveryOptions | None = None,
     rate: float = DEFAULT_RATE,
     report: Callable[[DeliveryResult | AccountPause], object] | None = None,
     now: dt.datetime | None = None,
 ) -> Result:
-    """Push rows of carrier events: record the new ones, deliver them, and return the counts.
+    """Note rows of carrier events, deliver all pending entries of these accounts, and return the counts.
 
-    All pending entries of these accounts in the journal are delivered, those of earlier pushes too. Entries that it
-    already contains are not sent again.
+    Entries that the journal already contains are not sent again. If another process delivers an account, the rows are
+    noted, and it sends them.
 
     Args:
-        rows: Mappings with the columns of a file, :class:`~vtex_tracking_ext.TrackingUpdate` objects, or rows of
-            :func:`~vtex_tracking_ext.bulk.input.reader.read_rows`. Without rows an earlier push is resumed.
+        rows: See :func:`note`. Without rows an earlier push is resumed.
         client: The client of the account, or several: the first is for rows that name no account.
-        journal: A journal, or where it is: a file, which one run at a time can use, or the URL of a PostgreSQL
-            database (``postgresql://...``), which many can. It is created if it does not exist.
-        options: How to deliver.
-        rate: Most calls a second to one account.
-        report: Called with each outcome and each pause, by one thread at a time.
-        now: The current time, aware, to decide whether a delivered date is in the future; by default the machine's.
+        journal: See :func:`note`.
+        options: See :func:`deliver`.
+        rate: See :func:`deliver`.
+        report: See :func:`deliver`.
+        now: See :func:`note`.
 
     Returns:
-        What it did and what remains. A row that cannot be sent is among its problems; it raises nothing.
+        What was done and what remains. A row that cannot be sent is among its problems; it raises nothing.
 
     Raises:
         JournalError: The journal cannot be used; if nothing was sent yet, nothing was lost.
@@ -114,46 +181,63 @@ def push(
         ValueError: ``rate`` is not greater than 0.
         KeyboardInterrupt: See :meth:`.MultiAccountDelivery.run`.
     """
-    clients = tuple(client) if isinstance(client, Iterable) else (client,)
-    by_name = _clients_by_name(clients)
-    problems: list[RowProblem] = []
-    with open_journal(journal) if isinstance(journal, str | os.PathLike) else nullcontext(journal) as opened:
-        recorder = RowRecorder(opened, _account_lookup(by_name), problems.append, lambda _place, _note: None)
-        # Created before rows are recorded, because it checks its arguments.
+    by_name = _clients_by_name(client)
+    with _opened(journal) as opened:
+        # Created before rows are noted, because it checks its arguments.
         delivery = MultiAccountDelivery(by_name, opened, report, options, rate)
-        recorder.record(check_rows(rows, now or dt.datetime.now().astimezone()))
-        delivery.run()
-        remaining = count_states(opened, delivery.accounts)
-        counts = recorder.counts
-        return Result(
-            rows=counts.rows,
-            new=counts.by_status["new"],
-            renewed=counts.by_status["renewed"],
-            known=counts.by_status["known"],
-            problems=tuple(problems),
-            applied=delivery.outcomes["applied"],
-            refused=delivery.outcomes["refused"],
-            unknown=remaining["unknown"] + remaining["in_flight"],
-            pending=remaining["pending"],
-            calls=delivery.calls,
-            reads=delivery.reads,
-            ended=delivery.stop_errors,
-        )
+        counts, problems = _record(rows, opened, _names_of_clients(by_name), now)
+        return _deliver(counts, problems, delivery, opened)
 
 
-def _clients_by_name(clients: tuple[TrackingClient, ...]) -> dict[str, TrackingClient]:
+def _opened(journal: Journal | Location) -> AbstractContextManager[Journal]:
+    return open_journal(journal) if isinstance(journal, str | os.PathLike) else nullcontext(journal)
+
+
+def _record(
+    rows: Iterable[RowInput], journal: Journal, lookup: AccountLookup, now: dt.datetime | None
+) -> tuple[RowCounts, list[RowProblem]]:
+    problems: list[RowProblem] = []
+    recorder = RowRecorder(journal, lookup, problems.append, lambda _place, _note: None)
+    recorder.record(check_rows(rows, now or dt.datetime.now().astimezone()))
+    return recorder.counts, problems
+
+
+def _deliver(counts: RowCounts, problems: list[RowProblem], delivery: MultiAccountDelivery, journal: Journal) -> Result:
+    delivery.run()
+    theirs = count_states(journal, delivery.others)
+    remaining = count_states(journal, delivery.accounts.keys() - delivery.others.keys())
+    return evolve(
+        _result(counts, problems),
+        applied=delivery.outcomes["applied"],
+        refused=delivery.outcomes["refused"],
+        unknown=remaining["unknown"] + remaining["in_flight"] + theirs["unknown"],
+        pending=remaining["pending"] + theirs["pending"] + theirs["in_flight"],
+        calls=delivery.calls,
+        reads=delivery.reads,
+        ended=delivery.stop_errors,
+        others=delivery.others,
+    )
+
+
+def _result(counts: RowCounts, problems: list[RowProblem]) -> Result:
+    by_status = counts.by_status
+    return Result(counts.rows, by_status["new"], by_status["renewed"], by_status["known"], tuple(problems))
+
+
+def _clients_by_name(clients: TrackingClient | Iterable[TrackingClient]) -> dict[str, TrackingClient]:
     """Return the clients by their accounts' names in the journal; the first client of an account counts."""
-    if not clients:
+    all_clients = tuple(clients) if isinstance(clients, Iterable) else (clients,)
+    if not all_clients:
         raise ConfigurationError("client is empty: pass a TrackingClient, or several.")
-    if any(isinstance(each, AsyncTrackingClient) for each in clients):
-        raise ConfigurationError("client is an AsyncTrackingClient: pass a TrackingClient, and call push in a thread.")
+    if any(isinstance(each, AsyncTrackingClient) for each in all_clients):
+        raise ConfigurationError("client is an AsyncTrackingClient: pass a TrackingClient, and call this in a thread.")
     by_name: dict[str, TrackingClient] = {}
-    for each in clients:
-        by_name.setdefault(account_name_at(each.account, each.base_url), each)
+    for each in all_clients:
+        by_name.setdefault(account_name_of(each), each)
     return by_name
 
 
-def _account_lookup(by_name: Mapping[str, TrackingClient]) -> AccountLookup:
+def _names_of_clients(by_name: Mapping[str, TrackingClient]) -> AccountLookup:
     names: dict[str, str] = {}
     for name, client in by_name.items():
         names.setdefault(client.account.lower(), name)
@@ -164,5 +248,19 @@ def _account_lookup(by_name: Mapping[str, TrackingClient]) -> AccountLookup:
         if name is None:
             raise ConfigurationError(f"no client for this account; accounts with a client: {', '.join(sorted(names))}")
         return name
+
+    return look_up
+
+
+def _account_names(default: TrackingClient | AsyncTrackingClient | str) -> AccountLookup:
+    def look_up(account: str) -> str:
+        if isinstance(default, str):
+            settings = Settings(account=account or default or None).with_defaults(settings_from_env(os.environ))
+        else:
+            is_own = account.lower() in {"", default.account.lower()}
+            settings = Settings(account=account or default.account, base_url=default.base_url if is_own else None)
+        if settings.account is None:
+            raise ConfigurationError("A row names no account: pass account=, or set VTEX_ACCOUNT.")
+        return account_name_at(settings.account, server_url(settings.account, settings.environment, settings.base_url))
 
     return look_up

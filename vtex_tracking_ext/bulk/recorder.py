@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from attrs import Factory, define, field
 
 from vtex_tracking_ext.errors import ConfigurationError
 
-from .input.rows import RowProblem
+from .input.rows import InputFileError, RowProblem
+from .input.spool import RowSpool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 #: Returns the journal's name of the account that a row names, or of the default account for an empty text; raises
 #: ConfigurationError for an account without a client.
 AccountLookup: TypeAlias = "Callable[[str], str]"
+
+_NEWEST_FIRST: Final = "the newest events are listed first; they are sent oldest first"
 
 
 @define
@@ -60,20 +63,35 @@ class RowRecorder:
     _last_invalid: tuple[Place, RawRow | None] | None = field(init=False, default=None)
 
     def record(self, rows: Iterable[Row | RowProblem]) -> None:
-        """Record rows as they are iterated over.
+        """Record the rows of one input, after all of them were read: if reading fails, none is recorded.
+
+        Problems are reported as they are read. An input that lists its newest events first is recorded in the reverse
+        order, which is noted.
 
         Raises:
+            InputFileError: The input cannot be read to its end.
             JournalError: The journal cannot be used.
-            ConfigurationError: A row names no account, and there is no default account.
+            ConfigurationError: A row names no account, and there is no default account; or the rows do not fit into a
+                temporary file.
         """
-        for added in self.journal.add(self._valid_rows(rows), ""):
-            row = added.row
-            if added.status == "contradicts":
-                self._reject(RowProblem(row.place, "delivered_date", added.note, row.raw))
-                continue
-            self.counts.by_status[added.status] += 1
-            if added.note:
-                self.on_note(row.place, added.note)
+        with RowSpool() as spool:
+            try:
+                for row in self._valid_rows(rows):
+                    spool.add(row)
+            except InputFileError as error:
+                if spool.first_place is None:
+                    raise
+                raise InputFileError(f"{error} No row of this file was noted.") from None
+            if spool.is_newest_first and spool.first_place is not None:
+                self.on_note(spool.first_place, _NEWEST_FIRST)
+            for added in self.journal.add(spool.rows()):
+                row = added.row
+                if added.status == "contradicts":
+                    self._reject(RowProblem(row.place, "delivered_date", added.note, row.raw))
+                    continue
+                self.counts.by_status[added.status] += 1
+                if added.note:
+                    self.on_note(row.place, added.note)
 
     def _valid_rows(self, rows: Iterable[Row | RowProblem]) -> Iterator[Row]:
         for row in rows:

@@ -82,10 +82,14 @@ class RecordedInvoice:
     Args:
         invoice_number: Number of the invoice.
         packages: The packages of its order. Returns are ignored.
+
+    Attributes:
+        exists: Whether the order shows the invoice.
     """
 
     def __init__(self, invoice_number: str, packages: Iterable[Package]) -> None:
         self._packages = [p for p in packages if p.invoice_number == invoice_number and p.type in {"Output", None}]
+        self.exists = bool(self._packages)
         self._records: defaultdict[tuple[str, ...], list[tuple[int, set[str]]]] = defaultdict(list)
         events = (event for package in self._packages for event in package.events)
         for number, event in enumerate(events):

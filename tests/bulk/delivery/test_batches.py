@@ -6,23 +6,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vtex_tracking_ext import TrackingUpdate
+from vtex_tracking_ext import TrackingEvent, TrackingUpdate
 from vtex_tracking_ext.bulk.delivery.batches import batches, build_update, count_calls, halves
 from vtex_tracking_ext.bulk.input.rows import Place
 from vtex_tracking_ext.bulk.journal.entries import Backlog, Entry, PackageKey
 from vtex_tracking_ext.config.defaults import EVENTS_PER_CALL
 
-from support.journaled import START, row
+from support.journaled import START
 
 PACKAGE = PackageKey("mystore", "o-01", "1")
 
 
-def entry(number: int, *, is_delivery: bool = False) -> Entry:
+def entry(number: int, *, is_delivery: bool = False, day: str = "2026-10-01", time: str = "") -> Entry:
     """Return a pending entry."""
-    event = None if is_delivery else row(number, f"event {number}").event
+    event = None if is_delivery else TrackingEvent(day, f"event {number}")
     date = "2026-10-02 10:00" if is_delivery else None
     place = Place("f.csv", number)
-    return Entry(number, PACKAGE, event, date, place, "pending", 0, None, None, "", START, None, None)
+    return Entry(number, PACKAGE, event, date, place, "pending", 0, None, None, "", START, None, None, time=time)
 
 
 def numbers(calls: object) -> list[list[int]]:
@@ -31,7 +31,7 @@ def numbers(calls: object) -> list[list[int]]:
 
 
 def test_a_call_has_events_up_to_a_limit() -> None:
-    """Events are sent in the order of their arrival."""
+    """Events of one day without times are sent in the order of their arrival."""
     entries = [entry(number) for number in range(1, 46)]
     assert [len(call) for call in batches(entries)] == [EVENTS_PER_CALL, EVENTS_PER_CALL, 5]
     assert numbers(batches(entries[:4], 3)) == [[1, 2, 3], [4]]
@@ -44,6 +44,25 @@ def test_the_delivery_is_sent_last() -> None:
     assert numbers(batches(given, 1)) == [[2], [3, 1]]
     assert numbers(batches(given)) == [[2, 3, 1]]
     assert numbers(batches(given[:1])) == [[1]]
+
+
+@pytest.mark.parametrize(
+    ("events", "order"),
+    [
+        ([("2026-10-02", ""), ("2026-10-01", ""), ("2026-10-02", ""), ("2026-09-30", "")], [4, 2, 1, 3]),
+        ([("2026-10-01", "15:00"), ("2026-10-01", "09:05:30"), ("2026-10-01", "09:05")], [3, 2, 1]),
+        ([("2026-10-01", "15:00"), ("2026-10-01", ""), ("2026-10-01", "09:05")], [1, 2, 3]),
+        ([("2026-10-01", "09:05"), ("2026-10-01", "09:05")], [1, 2]),
+        ([("2026-10-02", "15:00"), ("2026-10-01", ""), ("2026-10-02", "09:05"), ("2026-10-01", "")], [2, 4, 3, 1]),
+    ],
+    ids=["by day", "by time", "one without a time", "equal times", "times on one day only"],
+)
+def test_events_are_sent_by_day_and_time(events: list[tuple[str, str]], order: list[int]) -> None:
+    """Events are sent by day, and within a day by time if each event of that day has one, else as they arrived."""
+    pending = [entry(number, day=day, time=time) for number, (day, time) in enumerate(events, 1)]
+    delivery = entry(5, is_delivery=True)
+    assert numbers(batches([delivery, *pending])) == [[*order, 5]]
+    assert numbers(batches(pending, 1)) == [[number] for number in order]
 
 
 @given(count=st.integers(0, 70), at=st.none() | st.integers(0, 70), limit=st.integers(1, 30))

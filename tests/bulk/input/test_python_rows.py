@@ -66,6 +66,17 @@ def test_event_datetime_keeps_its_own_day() -> None:
     assert read({**MAPPING, "date": late}) == [expected()]
 
 
+@pytest.mark.parametrize("time", [dt.time(9, 5), dt.time(9, 5, tzinfo=dt.UTC), "09:05", "09:05:00"])
+def test_time_may_be_an_object(time: dt.time | str) -> None:
+    """A time of day may be a datetime.time or text, and is not shifted; a datetime is not a time of day."""
+    assert read({**MAPPING, "time": time, "eventId": "BDE-01"}) == [expected(time="09:05", event_id="BDE-01")]
+    assert read({**MAPPING, "TIME": dt.time(9, 5, 30, 999)}) == [expected(time="09:05:30")]
+    (problem,) = read({**MAPPING, "time": dt.datetime(2026, 10, 1, 9, 5, tzinfo=dt.UTC)})
+    assert str(problem) == (
+        "rows:1: column time: '2026-10-01' is not a time of day in the form hh:mm or hh:mm:ss, such as 09:05"
+    )
+
+
 def test_future_is_decided_in_the_delivery_time_zone() -> None:
     """A delivered date is compared with the current time in its own time zone, and refused only if it is later."""
     tokyo = dt.timezone(dt.timedelta(hours=9))
@@ -95,6 +106,7 @@ def test_update_makes_a_row_for_each_event_and_the_delivery() -> None:
     update = TrackingUpdate("1-01", "1", [EVENT, EVENT], is_delivered=True, delivered_date=dt.date(2026, 10, 2))
     delivery = expected(None, is_delivered=True, delivered_date="2026-10-02")
     assert read(update) == [expected(), expected(), delivery]
+    assert read(TrackingUpdate("1-01", "1", [EVENT])) == [expected()]
     assert read(TrackingUpdate("1-01", "1", is_delivered=True)) == [expected(None, is_delivered=True)]
 
 

@@ -218,6 +218,17 @@ def test_any_rows_survive_repeated_rejection(
         leftover.unlink()
 
 
+def test_event_id_and_time_survive_rejection(tmp_path: Path) -> None:
+    """A rejected row keeps its event id and time, so that its correction is pushed with the same identity."""
+    header = HEADER.replace("\n", ",event_id,time\n")
+    found = rejected(write(tmp_path, header + BAD.replace("\n", ",=7,09:05:30\n")))
+    assert found is not None
+    found.write_text(found.read_text(encoding="utf-8").replace(",2026-10-32,", ",2026-10-31,"), encoding="utf-8")
+    (row,) = read_rows(found, NOW)
+    assert isinstance(row, Row)
+    assert (row.event_id, row.time) == ("=7", "09:05:30")
+
+
 def test_json_lines_get_a_reason_key(tmp_path: Path) -> None:
     """A rejected JSON object keeps its values and gets a reason, which replaces an earlier one."""
     record = {"order_id": "1 01", "invoice_number": "1", "is_delivered": True, "Peso": 1.5, "x": ["Niter\xf3i", None]}

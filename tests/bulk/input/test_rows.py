@@ -93,6 +93,62 @@ def test_false_values_of_is_delivered(tmp_path: Path, flag: str) -> None:
     assert row.is_delivered is False
 
 
+IDENTIFIED = "order_id,invoice_number,date,description,is_delivered,event_id,time\n"
+
+
+@pytest.mark.parametrize(
+    ("event_id", "time", "read_time"),
+    [
+        ("BDE/01", "", ""),
+        ("", "09:05", "09:05"),
+        ("7", "00:00:00", "00:00"),
+        (" x y ", " 23:59:59 ", "23:59:59"),
+        ("x" * 200, "10:00:30", "10:00:30"),
+    ],
+)
+def test_event_id_and_time_are_read(tmp_path: Path, event_id: str, time: str, read_time: str) -> None:
+    """Event id and time are read from CSV and JSON lines without blanks around them, and without seconds of 00."""
+    values = {"order_id": "1-01", "invoice_number": "1", "date": "2026-10-01", "description": "x"}
+    line = json.dumps({**values, "eventId": event_id, "time": time or None})
+    for found in (
+        rows(tmp_path, f"{IDENTIFIED}1-01,1,2026-10-01,x,,{event_id},{time}\n"),
+        rows(tmp_path, line, "events.jsonl"),
+    ):
+        (row,) = found
+        assert isinstance(row, Row)
+        assert (row.event_id, row.time) == (event_id.strip(), read_time)
+
+
+@pytest.mark.parametrize(
+    ("event_id", "time", "problem"),
+    [
+        ("", "9:05", "column time: '9:05' is not a time of day in the form hh:mm or hh:mm:ss, such as 09:05"),
+        ("", "24:00", "column time: '24:00' is not a time"),
+        ("", "09:60", "column time: "),
+        ("", "09:05:60", "column time: "),
+        ("", "09:05:00.5", "column time: "),
+        ("", "09:05Z", "column time: "),
+        ("", "\u0660\u0669:\u0660\u0665", "column time: "),
+        ("x" * 201, "", "column event_id: 201 characters, the limit is 200"),
+        ("a\x07b", "", r"column event_id: 'a\x07b' contains an unprintable character; remove it"),
+    ],
+)
+def test_invalid_event_id_or_time_is_a_problem(tmp_path: Path, event_id: str, time: str, problem: str) -> None:
+    """An invalid event id or time is reported, also in a row that has no event."""
+    for row in ("1-01,1,2026-10-01,x,", "1-01,1,,,true"):
+        (said,) = told(tmp_path, f"{IDENTIFIED}{row},{event_id},{time}\n")
+        assert said.startswith(f"events.csv:2: {problem}")
+
+
+def test_event_id_and_time_are_no_event(tmp_path: Path) -> None:
+    """A delivery may have an event id and a time without having an event; alone they are nothing to send."""
+    (row,) = rows(tmp_path, f"{IDENTIFIED}1-01,1,,,true,BDE-01,09:05\n")
+    assert isinstance(row, Row)
+    assert row.event is None
+    (said,) = told(tmp_path, f"{IDENTIFIED}1-01,1,,,,BDE-01,09:05\n")
+    assert "there is nothing to send" in said
+
+
 def test_byte_order_mark_and_blank_lines_are_skipped(tmp_path: Path) -> None:
     """A byte order mark and blank lines are skipped, and line numbers still count every line."""
     found = rows(tmp_path, b"\xef\xbb\xbf" + f"{HEADER}\n,,\n".replace("\n,,", "\n").encode() + GOOD.encode())
@@ -193,10 +249,13 @@ def test_missing_file_and_folder_are_refused(tmp_path: Path) -> None:
 def test_type_problems_do_not_hide_other_problems(tmp_path: Path) -> None:
     """A value of the wrong type is reported once, together with all other problems of the row."""
     line = {"invoice_number": 1, "date": 20261001, "city": "\x07", "is_delivered": "yes", "delivered_date": "soon"}
+    line |= {"event_id": 7, "time": 9}
     assert [problem.split(": ")[1] for problem in told(tmp_path, json.dumps(line), "events.jsonl")] == [
         "column invoice_number",
         "column date",
         "column is_delivered",
+        "column event_id",
+        "column time",
         "column order_id",
         "column city",
         "column description",

@@ -31,6 +31,8 @@ HEADER = (
     "is_delivered",
     "delivered_date",
     "account",
+    "event_id",
+    "time",
 )
 GOOD = ("1-01", "000030711", "2026-10-01", "Niter\xf3i", "RJ", "Coletado")
 
@@ -93,6 +95,12 @@ def test_sheet_is_read_with_row_numbers(tmp_path: Path) -> None:
         ("delivered_date", dt.datetime(2026, 10, 1, 0, 0), "2026-10-01"),  # noqa: DTZ001
         ("delivered_date", dt.datetime(2026, 10, 1, 21, 15, 59), "2026-10-01 21:15"),  # noqa: DTZ001
         ("delivered_date", 46296 + (21 * 60 + 15) / 1440 - 1e-9, "2026-10-01 21:15"),
+        ("event_id", 7, "7"),
+        ("time", dt.time(9, 5), "09:05:00"),
+        ("time", dt.time(9, 5, 29, 600_000), "09:05:30"),
+        ("time", dt.datetime(2026, 10, 1, 21, 15, 30), "21:15:30"),  # noqa: DTZ001
+        ("time", dt.datetime(9999, 12, 31, 23, 59, 59, 999_000), "23:59:59"),  # noqa: DTZ001
+        ("time", "09:05", "09:05"),
         ("is_delivered", True, "true"),
         ("is_delivered", 1, "1"),
         ("is_delivered", "sim", "sim"),
@@ -100,7 +108,7 @@ def test_sheet_is_read_with_row_numbers(tmp_path: Path) -> None:
 )
 def test_cell_is_read_as_its_visible_text(tmp_path: Path, column: str, value: Any, text: str) -> None:
     """Dates and times are read to the minute, numbers as their digits, and texts unchanged."""
-    cells: list[Any] = [*GOOD, True, "2026-10-01", ""]
+    cells: list[Any] = [*GOOD, True, "2026-10-01", "", "", ""]
     cells[HEADER.index(column)] = value
     content = dated(cells, column) if isinstance(value, float) and "date" in column else workbook(A=[HEADER, (*cells,)])
     (row,) = read(tmp_path, content)
@@ -138,13 +146,16 @@ def dated(cells: list[Any], column: str) -> bytes:
             "the spreadsheet has turned it into a time without a date (21:15:00); format",
         ),
         ("description", dt.time(6, 0), "the spreadsheet has turned it into a time without a date"),
+        ("event_id", dt.date(2026, 1, 1), "the spreadsheet has turned it into a date"),
+        ("time", dt.date(2026, 10, 1), "the spreadsheet has turned it into a date (2026-10-01); format"),
+        ("time", 0.5, "'0.5' is not a time of day"),
         ("city", True, "True is a truth value, not text; format the cell as text and type it again"),
         ("date", 46296, "'46296' is not a date in the form yyyy-mm-dd"),
     ],
 )
 def test_cell_that_the_spreadsheet_converted_is_a_problem(tmp_path: Path, column: str, value: Any, said: str) -> None:
     """A cell whose typed text is lost is one problem of its row, and the other rows are read."""
-    cells: list[Any] = [*GOOD, True, "2026-10-01", ""]
+    cells: list[Any] = [*GOOD, True, "2026-10-01", "", "", ""]
     cells[HEADER.index(column)] = value
     problem, good = read(tmp_path, workbook(A=[HEADER, (*cells,), GOOD]))
     assert isinstance(problem, RowProblem)
@@ -155,11 +166,11 @@ def test_cell_that_the_spreadsheet_converted_is_a_problem(tmp_path: Path, column
 
 def test_ignored_columns_are_not_checked(tmp_path: Path) -> None:
     """Values in ignored columns are not checked; a value in a column without a name is a problem."""
-    rows = [("peso", *HEADER, "", "hora"), (1e300, *GOOD, "", "", "", True, dt.time(10, 0))]
+    rows = [("peso", *HEADER, "", "hora"), (1e300, *GOOD, "", "", "", "", "", True, dt.time(10, 0))]
     (row,) = read(tmp_path, workbook(A=rows), ignore_unknown=True)
     assert isinstance(row, Row)
-    (problem,) = read(tmp_path, workbook(A=[(*HEADER, ""), (*GOOD, "", "", "", 5)]))
-    assert str(problem).endswith(":2: column 10: '5' is in a column without a name; name it, or empty the cell")
+    (problem,) = read(tmp_path, workbook(A=[(*HEADER, ""), (*GOOD, "", "", "", "", "", 5)]))
+    assert str(problem).endswith(":2: column 12: '5' is in a column without a name; name it, or empty the cell")
 
 
 def test_sheet_must_be_named_if_several_have_cells(tmp_path: Path) -> None:
@@ -215,7 +226,7 @@ def test_missing_extra_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         read(tmp_path, workbook(A=[HEADER]))
     with pytest.raises(ConfigurationError, match=r"pip install 'vtex-tracking\[xlsx\]'"):
         read(tmp_path, workbook(A=[HEADER]))
-    (tmp_path / "events.csv").write_text(f"{','.join(HEADER)}\n{','.join(GOOD)},,,\n", encoding="utf-8")
+    (tmp_path / "events.csv").write_text(f"{','.join(HEADER)}\n{','.join(GOOD)},,,,,\n", encoding="utf-8")
     assert len(list(read_rows(tmp_path / "events.csv", NOW))) == 1
 
 
@@ -236,7 +247,7 @@ def test_stray_cell_is_refused(tmp_path: Path) -> None:
 
 def test_wide_sheet_is_read_up_to_the_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A sheet beyond column Z is read up to the limit of cells and refused above it, with any chunk size."""
-    rows = [(*HEADER, *[""] * 20, "AD"), (*GOOD, *[""] * 23, "x")]
+    rows = [(*HEADER, *[""] * 18, "AD"), (*GOOD, *[""] * 23, "x")]
     content = workbook(A=rows)
     monkeypatch.setattr(workbooks, "_MAX_CELLS", 60)
     assert len(read(tmp_path, content, ignore_unknown=True)) == 1

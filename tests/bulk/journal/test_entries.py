@@ -19,6 +19,7 @@ from vtex_tracking_ext.bulk.journal.entries import (
     PackageKey,
     Selection,
     State,
+    draft_of,
     drafts_from_row,
     entry_key,
     utc_now,
@@ -32,7 +33,7 @@ NOW = dt.datetime(2026, 11, 23, 12, tzinfo=dt.UTC)
 
 def row(**changes: Any) -> Row:
     """Return a row with an event and no delivery."""
-    return evolve(Row(PLACE, "", "1-01", "000030711", EVENT, is_delivered=False, delivered_date=None), **changes)
+    return evolve(Row(PLACE, "mystore", "1-01", "000030711", EVENT, is_delivered=False, delivered_date=None), **changes)
 
 
 def entry(**changes: Any) -> Entry:
@@ -53,19 +54,19 @@ def entry(**changes: Any) -> Entry:
 
 def delivery(date: str | None) -> Draft:
     """Return the draft of a delivery."""
-    (draft,) = drafts_from_row(row(event=None, is_delivered=True, delivered_date=date), "mystore")
+    (draft,) = drafts_from_row(row(event=None, is_delivered=True, delivered_date=date))
     return draft
 
 
 def test_a_row_with_an_event_is_one_entry() -> None:
     """With the event as it was written."""
-    (draft,) = drafts_from_row(row(), "mystore")
+    (draft,) = drafts_from_row(row())
     assert draft == Draft(PACKAGE, entry_key(PACKAGE, EVENT), EVENT, None, PLACE)
 
 
 def test_a_row_with_both_is_an_event_and_then_a_delivery() -> None:
     """In the order in which they may be sent."""
-    event, delivered = drafts_from_row(row(is_delivered=True, delivered_date="2026-10-01 21:15"), "mystore")
+    event, delivered = drafts_from_row(row(is_delivered=True, delivered_date="2026-10-01 21:15"))
     assert (event.event, event.delivered_date) == (EVENT, None)
     assert (delivered.event, delivered.delivered_date) == (None, "2026-10-01 21:15")
     assert delivered.key == entry_key(PACKAGE, None)
@@ -74,7 +75,7 @@ def test_a_row_with_both_is_an_event_and_then_a_delivery() -> None:
 
 def test_a_row_without_either_asks_for_nothing() -> None:
     """The checks before do not let it through."""
-    assert drafts_from_row(row(event=None), "mystore") == ()
+    assert drafts_from_row(row(event=None)) == ()
 
 
 def test_dates_become_text_as_they_travel() -> None:
@@ -82,17 +83,16 @@ def test_dates_become_text_as_they_travel() -> None:
     moment = dt.datetime(2026, 10, 1, 21, 15, tzinfo=dt.UTC)
     for date in (moment, moment.date()):
         event, delivered = drafts_from_row(
-            row(event=evolve(EVENT, date=date), is_delivered=True, delivered_date=moment), "mystore"
+            row(event=evolve(EVENT, date=date), is_delivered=True, delivered_date=moment)
         )
         assert event.event == EVENT
         assert event.key == entry_key(PACKAGE, EVENT)
         assert delivered.delivered_date == "2026-10-01 21:15"
 
 
-def test_the_row_names_the_account_or_the_run_does() -> None:
-    """In lower case: host names know no other."""
-    assert [draft.package.account for draft in drafts_from_row(row(), "MyStore")] == ["mystore"]
-    assert [draft.package.account for draft in drafts_from_row(row(account="Other"), "MyStore")] == ["other"]
+def test_accounts_are_compared_in_lower_case() -> None:
+    """A draft and its key have the row's account in lower case, because host names ignore case."""
+    assert [draft.package.account for draft in drafts_from_row(row(account="Other"))] == ["other"]
     assert entry_key(PackageKey("MYSTORE", "1-01", "000030711"), EVENT) == entry_key(PACKAGE, EVENT)
 
 
@@ -112,7 +112,7 @@ def test_what_a_shopper_cannot_tell_apart_is_the_same_event(same: TrackingEvent)
 def test_the_text_that_is_sent_stays_as_it_was_written() -> None:
     """Only the key is normalised."""
     written = TrackingEvent("2026-10-01", " a ", "Sa\u0303o Paulo")
-    (draft,) = drafts_from_row(row(event=written), "mystore")
+    (draft,) = drafts_from_row(row(event=written))
     assert draft.event == written
 
 
@@ -134,15 +134,57 @@ def test_everything_else_makes_another_event() -> None:
         entry_key(PACKAGE, TrackingEvent("2026-10-01", "c", "a1:b", "")),
         entry_key(PACKAGE, TrackingEvent("2026-10-01", "c", "", "a1:b")),
         entry_key(PACKAGE, TrackingEvent("2026-10-01", "\ud800")),
+        entry_key(PACKAGE, EVENT, time="09:05"),
+        entry_key(PACKAGE, EVENT, time="09:05:30"),
+        entry_key(PACKAGE, evolve(EVENT, date="2026-10-02"), time="09:05"),
+        entry_key(PACKAGE, EVENT, "BDE-01"),
+        entry_key(PACKAGE, EVENT, "bde-01"),
+        entry_key(evolve(PACKAGE, invoice_number="30711"), EVENT, "BDE-01"),
     ]
     assert len(set(keys)) == len(keys)
     assert {len(key) for key in keys} == {KEY_SIZE}
 
 
 def test_a_key_stays_the_same_from_version_to_version() -> None:
-    """Else a new version would send again what the old one sent."""
+    """Rows without event id and time keep the keys of earlier versions, because journals contain them."""
+    other = PackageKey("Other@127.0.0.1:8000", "v1-02", "30711")
+    decomposed = TrackingEvent("2026-10-02", " Objeto\u0301 ", "Sa\u0303o Paulo ", " SP")
     assert entry_key(PACKAGE, EVENT).hex() == "a87d80caa1705d60335a7203afae8381"
     assert entry_key(PACKAGE, None).hex() == "4a23354fc4d7dd44fc3003d95e5d1f18"
+    assert entry_key(PACKAGE, TrackingEvent("2015-06-23", "Coletado")).hex() == "0dae62ce7a9f71d79270cfafc63099fe"
+    assert entry_key(other, decomposed).hex() == "177792251e281b0f085dd0fba3596baa"
+    assert entry_key(PACKAGE, EVENT, time="09:05").hex() == "afd8a99e85bd31a80b32910a54a12a41"
+    assert entry_key(PACKAGE, EVENT, "BDE-01", "09:05").hex() == "2909a767e2124d941189c6a74b1a4447"
+
+
+def test_an_event_id_identifies_an_event_alone() -> None:
+    """With the same event id, other texts, another day and another time make the same event of the package."""
+    other = TrackingEvent("2026-10-02", "Entregue")
+    assert entry_key(PACKAGE, EVENT, "BDE-01", "09:05") == entry_key(PACKAGE, other, "BDE-01", "10:00")
+
+
+@pytest.mark.parametrize(("event_id", "time"), [("BDE-01", ""), ("", "09:05"), ("BDE-01", "09:05")])
+def test_a_draft_has_the_key_that_an_earlier_version_noted(event_id: str, time: str) -> None:
+    """An event with an event id or a time also has the key without them; its delivery has one key."""
+    event, delivered = drafts_from_row(row(event_id=event_id, time=time, is_delivered=True))
+    assert event == Draft(
+        PACKAGE,
+        entry_key(PACKAGE, EVENT, event_id, time),
+        EVENT,
+        None,
+        PLACE,
+        event_id,
+        time,
+        plain_key=entry_key(PACKAGE, EVENT),
+    )
+    assert delivered == Draft(PACKAGE, entry_key(PACKAGE, None), None, None, PLACE)
+
+
+def test_an_entry_makes_the_draft_that_made_it() -> None:
+    """An entry of an event or of a delivery makes the draft of its row, without the key of an earlier version."""
+    for made in drafts_from_row(row(event_id="BDE-01", time="09:05", is_delivered=True, delivered_date="2026-10-01")):
+        copied = entry(event=made.event, delivered_date=made.delivered_date, event_id=made.event_id, time=made.time)
+        assert draft_of(copied) == evolve(made, plain_key=None)
 
 
 @pytest.mark.parametrize(
@@ -157,7 +199,7 @@ def test_a_key_stays_the_same_from_version_to_version() -> None:
 )
 def test_an_event_met_again(state: State, verdict: AddStatus) -> None:
     """Only a refused one is sent again: VTEX's no is definite, and somebody may have mended its reason."""
-    (draft,) = drafts_from_row(row(), "mystore")
+    (draft,) = drafts_from_row(row())
     assert classify_draft(draft, Existing(state, None, PLACE)) == (verdict, "")
     assert classify_draft(draft, None) == ("new", "")
 

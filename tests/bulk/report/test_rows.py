@@ -16,7 +16,7 @@ from vtex_tracking_ext import TrackingEvent
 from vtex_tracking_ext.bulk.input.csv_injection import MARK
 from vtex_tracking_ext.bulk.input.reader import read_rows
 from vtex_tracking_ext.bulk.input.rows import Row
-from vtex_tracking_ext.bulk.journal.entries import PackageKey, drafts_from_row
+from vtex_tracking_ext.bulk.journal.entries import PackageKey, draft_of, drafts_from_row
 from vtex_tracking_ext.bulk.report.rows import BYTE_ORDER_MARK, FIELDS, MAX_CELL_LENGTH, csv_lines, json_lines
 
 from support.entries import ADDED, HOSTILE, entry, hostile
@@ -27,7 +27,16 @@ if TYPE_CHECKING:
 
     from vtex_tracking_ext.bulk.journal.entries import Entry
 
-EVENT = entry(7, "refused", status_code=404, reason="not found", receipt="f67d33a8029c42ce9a8f07fc17f54449", attempts=2)
+EVENT = entry(
+    7,
+    "refused",
+    status_code=404,
+    reason="not found",
+    receipt="f67d33a8029c42ce9a8f07fc17f54449",
+    attempts=2,
+    event_id="BDE-01",
+    time="09:05",
+)
 DELIVERY = entry(8, "pending", event=None, delivered_date="2026-10-08 21:15")
 
 
@@ -54,6 +63,8 @@ def test_json_lines_contain_all_fields() -> None:
         "description": "Objeto postado",
         "is_delivered": False,
         "delivered_date": None,
+        "event_id": "BDE-01",
+        "time": "09:05",
         "outcome": "refused",
         "status_code": 404,
         "receipt": "f67d33a8029c42ce9a8f07fc17f54449",
@@ -74,7 +85,7 @@ def test_json_lines_contain_all_fields() -> None:
         "delivered_date": "2026-10-08 21:15",
         "outcome": "pending",
     }
-    absent = ("date", "city", "state", "description", "status_code", "receipt", "begun", "settled")
+    absent = ("date", "city", "state", "description", "event_id", "time", "status_code", "receipt", "begun", "settled")
     assert [told[name] for name in absent] == [None] * len(absent)
 
 
@@ -120,16 +131,24 @@ def test_escaped_row_is_marked_and_can_be_read_again(tmp_path: Path) -> None:
     """A row with escaped cells is marked, and reading it yields the same entry."""
     plain = entry(1, "refused", reason="")
     formula = entry(
-        2, "refused", reason="no", event=TrackingEvent("2026-10-05", "-5 graus", "=SUM(A1)", "+"), attempts=3
+        2,
+        "refused",
+        reason="no",
+        event=TrackingEvent("2026-10-05", "-5 graus", "=SUM(A1)", "+"),
+        attempts=3,
+        event_id="-7",
+        time="09:05:30",
     )
+    delivery = entry(3, event=None, reason="=x")
     rows = cells_of(plain, formula)
     assert [row["reason"] for row in rows] == ["", f"no {MARK}"]
     assert rows[1]["description"] == "'-5 graus"
     path = tmp_path / "report.csv"
-    path.write_text("".join(csv_lines([plain, formula, entry(3, event=None, reason="=x")])), "utf-8", newline="")
+    path.write_text("".join(csv_lines([plain, formula, delivery])), "utf-8", newline="")
     read = [row for row in read_rows(path, ADDED, ignore_unknown=True) if isinstance(row, Row)]
     assert [row.event for row in read] == [plain.event, formula.event, None]
-    drafts = [draft for row in read for draft in drafts_from_row(row, "")]
+    drafts = [draft for row in read for draft in drafts_from_row(row)]
+    assert [draft.key for draft in drafts] == [draft_of(entry).key for entry in (plain, formula, delivery)]
     assert [draft.package for draft in drafts] == [PackageKey("mystore", "1172452900788-01", "000030711")] * 3
 
 

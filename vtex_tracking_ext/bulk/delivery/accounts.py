@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from attrs import frozen
 
@@ -12,7 +12,6 @@ from vtex_tracking_ext.config.defaults import DEFAULT_RATE, EVENTS_PER_CALL
 
 from .batches import count_calls
 from .deliver import AccountDelivery, DeliveryResult
-from .pace import Pace
 from .threads import run_in_threads
 
 if TYPE_CHECKING:
@@ -24,6 +23,13 @@ if TYPE_CHECKING:
     from vtex_tracking_ext.errors import VtexTrackingError
 
     from .deliver import AccountPause, DeliveryOptions
+
+
+#: Accounts that are delivered at once at most: each takes several threads, and a connection to a journal in a database.
+MAX_ACCOUNTS: Final = 32
+
+#: Who delivers the accounts that workers serve.
+WORKERS: Final = "workers"
 
 
 class MultiAccountDelivery:
@@ -39,6 +45,7 @@ class MultiAccountDelivery:
     Attributes:
         outcomes: Counts of the entries that were applied, refused, or are unknown, as far as this delivery knows.
         accounts: Account's name in the journal -> its delivery.
+        others: The accounts that others deliver, and which process does.
     """
 
     def __init__(
@@ -49,12 +56,14 @@ class MultiAccountDelivery:
         options: DeliveryOptions | None = None,
         rate: float = DEFAULT_RATE,
     ) -> None:
+        self._journal = journal
         self._report = report
         self._lock = threading.Lock()
         self._unknown: set[int] = set()
         self.outcomes: Counter[Outcome] = Counter()
+        self.others: dict[str, str] = {}
         self.accounts: dict[str, AccountDelivery] = {
-            account: AccountDelivery(client.paced(), journal, account, Pace(rate=rate), self._count_and_report, options)
+            account: AccountDelivery(client.paced(), journal, account, self._count_and_report, options, rate=rate)
             for account, client in clients.items()
         }
 
@@ -75,14 +84,28 @@ class MultiAccountDelivery:
         return {account: error for account, error in found.items() if error is not None}
 
     def run(self) -> None:
-        """Deliver until nothing more can be done now.
+        """Deliver until nothing more can be done now. Accounts that others deliver are left to them.
 
         Raises:
             JournalError: The journal can no longer be used; every account was stopped.
             KeyboardInterrupt: The user interrupted; calls in progress have been finished and recorded first, unless the
                 user interrupted again.
         """
-        run_in_threads({f"account-{account}": delivery.run for account, delivery in self.accounts.items()}, self.stop)
+        served = self._journal.served_accounts()
+        self.others = {account: WORKERS for account in self.accounts if account in served}
+        remaining = iter([each for account, each in self.accounts.items() if account not in served])
+        next_lock = threading.Lock()
+
+        def deliver() -> None:
+            while True:
+                with next_lock:
+                    delivery = next(remaining, None)
+                if delivery is None:
+                    return
+                delivery.run()
+
+        run_in_threads(deliver, min(len(self.accounts), MAX_ACCOUNTS), self.stop)
+        self.others |= {account: each.taken_by for account, each in self.accounts.items() if each.taken_by}
 
     def stop(self) -> None:
         """Start no further calls; those in progress are finished."""

@@ -66,6 +66,7 @@ class Breaker:
         paused: Whether the account is paused, or waits for the result of the probe request.
         paused_since: When the last pause began. Calls that began earlier say nothing about the time after it.
         paused_until: When the next call may begin.
+        is_probing: Whether the probe request was begun, and its result is not known.
     """
 
     max_unknown: int = field(default=MAX_UNKNOWN, validator=validators.ge(1))
@@ -77,6 +78,7 @@ class Breaker:
     paused: bool = False
     paused_since: float = 0.0
     paused_until: float = 0.0
+    is_probing: bool = False
 
     def delay(self, now: float) -> float:
         """Return the seconds until the next call may begin, unless the account has ended."""
@@ -86,6 +88,7 @@ class Breaker:
         """Record that a call begins. After a pause it is the probe request, whose result other calls wait for."""
         if self.paused:
             self.paused_until = now + self._pause()
+            self.is_probing = True
 
     def record_result(self, now: float, started: float, error: VtexTrackingError | None) -> None:
         """Record the result of a call.
@@ -95,6 +98,8 @@ class Breaker:
             started: When the call began.
             error: The error of the call, or None if it was applied.
         """
+        if started >= self.paused_since:
+            self.is_probing = False
         if self.reason or isinstance(error, RateLimitedError):
             return
         if isinstance(error, _ENDS):

@@ -1,22 +1,27 @@
 """Send an account's pending entries to VTEX: several packages at a time, the calls of each package in order.
 
-Before anything of a package is sent, its entries in doubt (in flight when a run was killed, or of unknown outcome) are
-resolved by reading the order. Entries that stay in doubt hold the package: later events wait, because VTEX shows events
-in the order in which they were sent.
+One process does so at a time, the one that holds the account's lease. First it sends what is pending in packages
+without doubt. Then it reads the orders of the others, whose entries were in flight when a process was killed, or have
+an unknown outcome. Entries that stay in doubt hold their package: later events wait, because VTEX shows events in the
+order in which they were sent.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import math
 import threading
+import time
+from collections import defaultdict
+from contextlib import contextmanager
+from functools import partial
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
 from attrs import evolve, field, frozen, validators
 
-from vtex_tracking_ext.bulk.journal.entries import OPEN_STATES, Selection, utc_now
-from vtex_tracking_ext.bulk.journal.interface import WrongStateError
-from vtex_tracking_ext.config.defaults import DEFAULT_CONCURRENCY, EVENTS_PER_CALL, MAX_CONCURRENCY
+from vtex_tracking_ext.bulk.journal.entries import AccountUpdate, Selection, utc_now
+from vtex_tracking_ext.config.defaults import DEFAULT_CONCURRENCY, DEFAULT_RATE, EVENTS_PER_CALL, MAX_CONCURRENCY
 from vtex_tracking_ext.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -25,30 +30,48 @@ from vtex_tracking_ext.errors import (
     OutcomeUnknownError,
     PermissionDeniedError,
     RateLimitedError,
+    ReadFailedError,
     RefusedError,
     VtexTrackingError,
 )
 
 from .batches import batches, build_update, halves
-from .doubt import FOUND, NOT_SHOWN, found_among
+from .doubt import FOUND, MAX_DISPLAY_DELAY, NOT_APPLIED, NOT_SHOWN, next_look, shown_among
+from .pace import MAX_TURN_AGE, Pace
 from .threads import run_in_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from vtex_tracking_ext.bulk.journal.entries import Clock, Entry, Outcome, PackageKey, State
-    from vtex_tracking_ext.bulk.journal.interface import Journal
+    from vtex_tracking_ext.bulk.journal.interface import Journal, Lease
     from vtex_tracking_ext.client import TrackingClient
     from vtex_tracking_ext.events import Package
 
-    from .pace import Pacer
+T = TypeVar("T")
+
+#: Runs a function in several threads at once; see :func:`~.threads.run_in_threads`.
+RunThreads: TypeAlias = "Callable[[Callable[[], object], int, Callable[[], object]], None]"
 
 #: Seconds before each of the rechecks, at the end of a run, of what became doubtful in it. VTEX shows an accepted
 #: change after about six seconds (observed).
 RECHECK_DELAYS: Final = (2.0, 5.0, 8.0)
 
-#: For how long after its call an order may not yet show an entry that was applied.
-_MAX_DISPLAY_DELAY: Final = dt.timedelta(seconds=60)
+#: Seconds that a thread of a slice waits for its turn at most: other accounts need the thread.
+_LONGEST_WAIT: Final = 2.0
+
+#: Seconds after which the order of an outcome that has just become unknown is read.
+_FRESH_LOOK: Final = 5.0
+
+#: Seconds to the next call after which an outcome that was deferred is recorded at once.
+_LONGEST_DEFERRAL: Final = 0.5
+
+#: Seconds after a turn in which the lease may have been lost and taken by another process, without being noticed.
+_MAX_LEASE_AGE: Final = 10.0
+
+#: States of entries that may have been applied.
+IN_DOUBT_STATES: Final[tuple[State, ...]] = ("in_flight", "unknown")
+_IN_DOUBT: Final = Selection(IN_DOUBT_STATES)
 
 #: Seconds of a pause that is worth reporting.
 _REPORTED_PAUSE: Final = 0.5
@@ -71,12 +94,18 @@ class DeliveryOptions:
         send_after_unknown: Send later events of a package although an earlier outcome is unknown. The shopper can
             then see events in another order.
         recheck_delays: Seconds before each of the rechecks, at the end, of what became doubtful in the run.
+        resend_after: Seconds after its call after which an entry of unknown outcome is sent again if its order does
+            not show it; None for never. VTEX shows an accepted event after some seconds (6 s were observed).
+        slice_seconds: For a program that delivers many accounts in turn: seconds after which it ends, with the rest
+            left. It then reads orders only when they are due, and does not wait for them. None to deliver everything.
     """
 
     concurrency: int = field(default=DEFAULT_CONCURRENCY, validator=[validators.ge(1), validators.le(MAX_CONCURRENCY)])
     events_per_call: int = field(default=EVENTS_PER_CALL, validator=validators.ge(1))
     send_after_unknown: bool = False
     recheck_delays: tuple[float, ...] = field(factory=lambda: RECHECK_DELAYS)
+    resend_after: float | None = field(default=None, validator=validators.optional(validators.gt(0)))
+    slice_seconds: float | None = None
 
 
 @frozen
@@ -112,20 +141,25 @@ class AccountPause:
 
 
 class AccountDelivery:
-    """Delivers one account's part of a journal. Ends early if going on is pointless, or when it is stopped.
+    """Delivers one account's part of a journal, while this process holds the account's lease.
+
+    It ends early if going on is pointless, or when it is stopped.
 
     Args:
         client: Sends the updates. It should not wait after a 429 itself (``RetryPolicy(retry_after_cap=0)``), because
             all packages must wait.
         journal: Holds the pending entries, and records the outcomes.
         account: The account's name in the journal.
-        pace: Limits the calls of all packages together.
         report: Called with outcomes and pauses, by one thread at a time.
         options: How to deliver.
+        rate: Most calls a second.
         clock: Returns the current time.
+        run_threads: Runs a function in several threads; see :func:`~.threads.run_in_threads`.
 
     Attributes:
-        pace: As given; it says why the account was ended.
+        pace: Limits the calls of all packages together, and says why the account was stopped.
+        taken_by: The process that delivers the account instead, or an empty text.
+        next_due: After a run: in how many seconds there is something to do for the account again, or None.
         calls: Updates that were sent so far, refused ones included.
         reads: Orders that were read so far.
     """
@@ -135,21 +169,32 @@ class AccountDelivery:
         client: TrackingClient,
         journal: Journal,
         account: str,
-        pace: Pacer,
         report: Callable[[DeliveryResult | AccountPause], None],
         options: DeliveryOptions | None = None,
+        *,
+        rate: float = DEFAULT_RATE,
         clock: Clock = utc_now,
+        run_threads: RunThreads = run_in_threads,
     ) -> None:
         self._client = client
         self._journal = journal
         self._account = account
-        self.pace = pace
         self._report = report
         self._options = options or DeliveryOptions()
         self._clock = clock
+        self._run_threads = run_threads
         self._lock = threading.Lock()
         self._stopped = threading.Event()
-        self._doubtful: dict[PackageKey, None] = {}
+        self._end = math.inf
+        self._looked: set[PackageKey] = set()
+        self._fresh_doubts: dict[PackageKey, None] = {}
+        self._stopped_reason = ""
+        self._has_applied = False
+        self._pause_reason = ""
+        self._next_look: dt.datetime | None = None
+        self.pace = Pace(rate=rate, longest_wait=_LONGEST_WAIT if self._is_slice else math.inf)
+        self.taken_by = ""
+        self.next_due: float | None = None
         self.calls = 0
         self.reads = 0
 
@@ -159,18 +204,25 @@ class AccountDelivery:
         self.pace.cancel()
 
     def run(self) -> None:
-        """Deliver what is pending; returns when nothing more can be done now.
+        """Deliver what is pending; returns when nothing more can be done now, or if another process delivers.
+
+        What is added at any time is delivered by this process, or by the one that adds it: after the lease was given
+        back, this process looks once more whether something was added while it had the lease.
 
         Raises:
             JournalError: The journal cannot be used any more. Entries of calls in progress stay in flight, and the next
                 run determines their outcome.
         """
-        self._for_each(self._journal.open_packages(self._account), self.deliver_package)
-        for seconds in self._options.recheck_delays:
-            again, self._doubtful = self._doubtful, {}
-            if not again or self._stopped.wait(seconds):
+        self._end = time.monotonic() + (self._options.slice_seconds or math.inf)
+        revision = None
+        while not self._is_over():
+            record = self._journal.account(self._account)
+            if record is None or record.revision == revision:
                 return
-            self._for_each(iter(again), self.deliver_package)
+            with self._leased() as lease:
+                if lease is None:
+                    return
+                revision = self._deliver(lease)
 
     def resolve_unknown(self, selection: Selection) -> None:
         """Resolve the selected entries in doubt by reading their orders once; nothing is sent.
@@ -179,92 +231,179 @@ class AccountDelivery:
             JournalError: As for :meth:`run`.
         """
         doubtful = evolve(selection, states=("in_flight", "unknown"))
-        packages = dict.fromkeys(entry.package for entry in self._journal.entries(doubtful))
+        with self._leased() as lease:
+            if lease is not None:
+                packages = dict.fromkeys(entry.package for entry in self._journal.entries(doubtful))
+                self._read_orders(lease, packages, doubtful, is_sending=False)
+                self._save(lease)
 
-        def resolve(package: PackageKey) -> None:
-            with self._journal.try_lock(package) as is_acquired:
-                if is_acquired:
-                    self._resolve(package, tuple(self._journal.entries(evolve(doubtful, package=package))))
+    @contextmanager
+    def _leased(self) -> Iterator[Lease | None]:
+        """Take the lease; None if another process has it, or if this is stopped."""
+        self.taken_by = ""
+        while not (self._stopped.is_set() or self.taken_by):
+            with self._journal.lease(self._account) as lease:
+                if lease is not None:
+                    record = lease.record
+                    self._stopped_reason = record.stopped_reason
+                    is_probing = bool(record.stopped_reason)
+                    self.pace.resume(record.pace, record.quiet_seconds, is_probing=is_probing)
+                    yield lease
+                    return
+            # Empty if it has been given back since: then it is free.
+            self.taken_by = self._journal.deliverers().get(self._account, "")
+        yield None
 
-        self._for_each(iter(packages), resolve)
+    def _deliver(self, lease: Lease) -> int:
+        """Deliver until nothing more can be done now, and return the revision up to which everything was looked at."""
+        delays = [] if self._is_slice else [*self._options.recheck_delays]
+        revision = lease.record.revision
+        while True:
+            self._read_orders(lease, self._send_pending(lease))
+            self._save(lease)
+            record = self._journal.account(self._account)
+            if self._is_over() or record is None:
+                break
+            if record.revision != revision:
+                revision = record.revision
+            elif not self._fresh_doubts or not delays or self._stopped.wait(delays.pop(0)):
+                break
+            else:
+                self._looked -= self._fresh_doubts.keys()
+                self._fresh_doubts.clear()
+        self._note_next_due()
+        return revision
 
-    def _for_each(self, packages: Iterator[PackageKey], act: Callable[[PackageKey], object]) -> None:
-        first = list(islice(packages, self._options.concurrency))  # so that few packages need few threads
-        remaining = chain(first, packages)
+    def _send_pending(self, lease: Lease) -> list[PackageKey]:
+        """Send the pending entries of all packages without doubt; return the others, as far as their order is due."""
+        doubtful: list[PackageKey] = []
+        resend_after = self._resend_after
+        self._next_look = None
+
+        def ready_packages() -> Iterator[Sequence[Entry]]:
+            for entries in self._journal.backlog(self._account):
+                pending = [entry for entry in entries if entry.state == "pending"]
+                if len(pending) < len(entries):
+                    package = entries[0].package
+                    look = next_look(entries, resend_after)
+                    if package not in self._looked and (not self._is_slice or (look and look <= self._clock())):
+                        doubtful.append(package)
+                    elif look and (self._next_look is None or look < self._next_look):
+                        self._next_look = look
+                    if not self._options.send_after_unknown:
+                        continue
+                yield pending
+
+        self._for_each(lease, ready_packages(), partial(self._send_package, lease))
+        return doubtful
+
+    def _read_orders(
+        self,
+        lease: Lease,
+        packages: Iterable[PackageKey],
+        selection: Selection = _IN_DOUBT,
+        *,
+        is_sending: bool = True,
+    ) -> None:
+        """Read the orders of packages in doubt, each once, and send what is pending in packages without doubt now.
+
+        Args:
+            lease: The lease.
+            packages: The packages.
+            selection: The entries to resolve.
+            is_sending: Whether to send what is pending.
+        """
+        by_order: defaultdict[str, list[PackageKey]] = defaultdict(list)
+        for package in packages:
+            by_order[package.order_id].append(package)
+
+        def read(order: tuple[str, list[PackageKey]]) -> None:
+            shown = self._read_order(order[0])
+            if shown is None:
+                return
+            for package in order[1]:
+                if self._resolve(lease, package, selection, shown) and is_sending:
+                    self._send_package(lease, [*self._journal.entries(Selection(("pending",), package=package))])
+
+        self._for_each(lease, iter(by_order.items()), read)
+
+    def _for_each(self, lease: Lease, items: Iterator[T], act: Callable[[T], object]) -> None:
+        """Call a function for each item, in several threads, until all is done or the delivery is over."""
+        first = list(islice(items, self._options.concurrency))  # so that few packages need few threads
+        remaining = chain(first, items)
         next_lock = threading.Lock()
 
         def work() -> None:
-            while not self._stopped.is_set():
+            while not self._is_over():
                 with next_lock:
-                    package = next(remaining, None)
-                if package is None:
-                    return
-                act(package)
+                    item = next(remaining, None)
+                if item is None:
+                    break
+                act(item)
+            lease.flush()  # other threads may wait for an answer for long
 
         if len(first) > 1:
-            run_in_threads({f"deliver-{number}": work for number in range(len(first))}, self.stop)
+            self._run_threads(work, len(first), self.stop)
         else:
             work()
 
-    def deliver_package(self, package: PackageKey) -> None:
-        """Resolve what is in doubt in a package, then send what is pending, in order.
+    def _send_package(self, lease: Lease, pending: Sequence[Entry]) -> None:
+        """Send a package's pending entries, in order.
 
-        A refusal does not hold later events; an unknown outcome does, unless the options say otherwise. A package that
-        another thread or process has locked is left to it.
+        A refusal does not hold later events; an unknown outcome does, unless the options say otherwise.
         """
-        with self._journal.try_lock(package) as is_acquired:
-            if not is_acquired:
+        for batch in batches(pending, self._options.events_per_call):
+            if not self._send(lease, batch):
                 return
-            entries = tuple(self._journal.entries(Selection(OPEN_STATES, package=package)))
-            doubtful = tuple(entry for entry in entries if entry.state != "pending")
-            if doubtful and not self._resolve(package, doubtful) and not self._options.send_after_unknown:
-                return
-            pending = [entry for entry in entries if entry.state == "pending"]
-            for batch in batches(pending, self._options.events_per_call):
-                if not self._send(batch):
-                    return
 
-    def pop_recheck(self, package: PackageKey) -> bool:
-        """Return, once, whether to deliver a package again because its order may not yet show an applied entry."""
-        is_doubtful = package in self._doubtful
-        self._doubtful.pop(package, None)
-        return is_doubtful
-
-    def _resolve(self, package: PackageKey, doubtful: Sequence[Entry]) -> bool:
-        """Resolve entries in doubt by reading their order, and return whether all of them could be resolved."""
-        shown = self._read_order(package)
-        if shown is None:
-            return False
-        ids = frozenset[int]()
+    def _resolve(
+        self,
+        lease: Lease,
+        package: PackageKey,
+        selection: Selection,
+        shown: tuple[Package, ...] | VtexTrackingError,
+    ) -> bool:
+        """Resolve entries in doubt by what their order shows, and return whether none is in doubt any more."""
+        entries = tuple(self._journal.entries(Selection(("applied", *IN_DOUBT_STATES), package=package)))
+        doubtful = tuple(entry for entry in entries if selection.matches(entry))
+        now = self._clock()
         if isinstance(shown, VtexTrackingError):
-            why = f"the order cannot be read: {shown}"
+            found, absent, why = frozenset[int](), frozenset[int](), f"the order cannot be read: {shown}"
         else:
-            applied = self._journal.entries(Selection(("applied",), package=package))
-            ids, why = found_among(shown, package.invoice_number, (*applied, *doubtful)), NOT_SHOWN
-        found = tuple(entry for entry in doubtful if entry.id in ids)
-        if found:
-            if in_flight := _ids(found, "in_flight"):
-                self._journal.record_outcome(in_flight, "applied", reason=FOUND)
-            if unknown := _ids(found, "unknown"):
-                self._journal.resolve(Selection(ids=unknown), "applied", FOUND)
-            self._report_safely(DeliveryResult(found, "applied", FOUND, is_call=False))
-        missing = tuple(entry for entry in doubtful if entry.id not in ids)
-        if in_flight := _ids(missing, "in_flight"):
-            self._journal.record_outcome(in_flight, "unknown", reason=f"the run that sent it was killed, and {why}")
+            result = shown_among(shown, package.invoice_number, entries, now)
+            found, why = result.found, NOT_SHOWN
+            absent = frozenset(entry.id for entry in doubtful if entry.id in result.absent and self._is_old(entry, now))
+        applied = tuple(entry for entry in doubtful if entry.id in found)
+        if applied:
+            lease.settle(applied, "applied", reason=FOUND)
+            self._report_safely(DeliveryResult(applied, "applied", FOUND, is_call=False))
+        resent = tuple(entry for entry in doubtful if entry.id in absent)
+        if resent:
+            lease.settle(resent, "pending", reason=NOT_APPLIED)
+        missing = tuple(entry for entry in doubtful if entry.id not in found | absent)
+        for entry in missing:  # also one that is unknown already: this records when it was looked for
+            reason = entry.reason if entry.state == "unknown" else f"the process that sent it was killed, and {why}"
+            if not isinstance(shown, ReadFailedError) or entry.state == "in_flight":
+                lease.settle([entry], "unknown", status_code=entry.status_code, reason=reason, is_deferred=True)
+        self._looked.add(package)
         if missing:
             self._report_safely(DeliveryResult(missing, "unknown", why, is_call=False))
-            now = self._clock()
-            if any(entry.begun is not None and now - entry.begun < _MAX_DISPLAY_DELAY for entry in missing):
-                self._doubtful[package] = None
-        return not missing
+            if any(entry.begun is not None and now - entry.begun < MAX_DISPLAY_DELAY for entry in missing):
+                self._fresh_doubts[package] = None
+        return not missing and len(doubtful) == sum(entry.state != "applied" for entry in entries)
 
-    def _read_order(self, package: PackageKey) -> tuple[Package, ...] | VtexTrackingError | None:
+    def _is_old(self, entry: Entry, now: dt.datetime) -> bool:
+        """Return whether an entry that its order does not show counts as not applied by now."""
+        resend_after = self._resend_after
+        return resend_after is not None and entry.begun is not None and now - entry.begun >= resend_after
+
+    def _read_order(self, order_id: str) -> tuple[Package, ...] | VtexTrackingError | None:
         """Return an order's packages, or why they cannot be read, or None if no call may be made any more."""
         while self.pace.wait_for_turn():
             with self._lock:
                 self.reads += 1
             try:
-                packages = self._client.get_packages(package.order_id)
+                packages = self._client.get_packages(order_id)
             except (RateLimitedError, AuthenticationError, NotSentError, ConfigurationError) as error:
                 self._record_result(error)
                 if not isinstance(error, RateLimitedError):
@@ -279,48 +418,46 @@ class AccountDelivery:
                 return packages
         return None
 
-    def _send(self, batch: Sequence[Entry]) -> bool:
+    def _send(self, lease: Lease, batch: Sequence[Entry]) -> bool:
         """Send a batch, waiting while the account is over its limit, and return whether to go on with the package."""
         was_postponed = False
-        while self.pace.wait_for_turn():
+        while True:
+            if self.pace.delay() > _LONGEST_DEFERRAL:
+                lease.flush()
+            if not self.pace.wait_for_turn():
+                return False
             # On disk before the request leaves: whatever happens from here on, it is known that it may have been sent.
-            entries = self._mark_in_flight(batch)
-            if not entries:
+            batch = lease.begin(batch)
+            if not batch:
                 return True
-            if self.pace.is_turn_stale() and not was_postponed:
-                # The journal was slow, also for other threads whose turns have passed. Postponing once is enough: with
-                # a consistently slow journal, the calls are spread out anyway.
-                self._journal.record_outcome(_ids(entries), "pending")
+            # The journal was slow, also for other threads whose turns have passed; or this process was stopped for a
+            # while and may have lost its lease, which the next begin() shows. With a consistently slow journal, the
+            # calls are spread out anyway: postponing once is enough.
+            age = self.pace.turn_age()
+            if age > MAX_TURN_AGE and (not was_postponed or age > _MAX_LEASE_AGE):
+                lease.settle(batch, "pending")
                 was_postponed = True
                 continue
             with self._lock:
                 self.calls += 1
             try:
-                receipt = self._client.send(build_update(entries))
+                receipt = self._client.send(build_update(batch))
             except VtexTrackingError as error:
-                goes_on = self._record_failure(entries, error)
+                goes_on = self._record_failure(lease, batch, error)
                 if goes_on is not None:
                     return goes_on
             else:
                 reason = receipt.note or ""
-                self._journal.record_outcome(_ids(entries), "applied", receipt=receipt.receipt, reason=reason)
+                lease.settle(batch, "applied", receipt=receipt.receipt, reason=reason, is_deferred=True)
+                self._has_applied = True
                 self._record_result(None)
-                self._report_safely(DeliveryResult(entries, "applied", reason, is_call=True))
+                self._report_safely(DeliveryResult(batch, "applied", reason, is_call=True))
+                if self._stopped_reason:
+                    self._stopped_reason = ""
+                    self._save(lease)
                 return True
-        return False
 
-    def _mark_in_flight(self, batch: Sequence[Entry]) -> tuple[Entry, ...]:
-        """Mark a batch as in flight, without entries that were withdrawn since it was read."""
-        while True:
-            try:
-                return self._journal.mark_in_flight(_ids(batch))
-            except WrongStateError:
-                pending = tuple(self._journal.entries(Selection(("pending",), ids=_ids(batch))))
-                if len(pending) == len(batch):
-                    raise
-                batch = pending
-
-    def _record_failure(self, entries: tuple[Entry, ...], error: VtexTrackingError) -> bool | None:
+    def _record_failure(self, lease: Lease, entries: tuple[Entry, ...], error: VtexTrackingError) -> bool | None:
         """Record a failed call, and return whether to go on with the package; None to send the same batch again."""
         reason, status = str(error), getattr(error, "status_code", None)
         is_one_events_fault = status in _ONE_EVENTS_FAULT or isinstance(error, InvalidUpdateError)
@@ -330,16 +467,57 @@ class AccountDelivery:
         elif isinstance(error, OutcomeUnknownError):
             outcome = "unknown"
         seconds = self.pace.record_result(error)  # first: other threads must not begin a call meanwhile
-        self._journal.record_outcome(_ids(entries), outcome, status_code=status, reason=reason)
+        lease.settle(entries, outcome, status_code=status, reason=reason)
         self._stop_or_report(seconds, error)
+        if seconds > _REPORTED_PAUSE:
+            self._save(lease)
         if isinstance(error, _NOT_APPLIED):
             return None if isinstance(error, RateLimitedError) else False
         if outcome == "pending":
-            return all(self._send(half) for half in halves(entries))
+            return all(self._send(lease, half) for half in halves(entries))
         if outcome == "unknown":
-            self._doubtful[entries[0].package] = None
+            self._fresh_doubts[entries[0].package] = None
+            self._looked.add(entries[0].package)
         self._report_safely(DeliveryResult(entries, outcome, reason, is_call=True))
         return outcome == "refused" or self._options.send_after_unknown
+
+    def _save(self, lease: Lease) -> None:
+        """Record what was learned about the account, and deferred outcomes."""
+        lease.flush()
+        quiet = self.pace.delay()
+        lease.update_account(
+            AccountUpdate(
+                stopped_reason=self.pace.stop_reason or self._stopped_reason,
+                quiet_seconds=quiet if quiet > _REPORTED_PAUSE else 0.0,
+                quiet_reason=self._pause_reason if quiet > _REPORTED_PAUSE else "",
+                has_applied=self._has_applied,
+                resend_after=self._options.resend_after,
+                pace=self.pace.learned(),
+            )
+        )
+        self._has_applied = False
+
+    def _note_next_due(self) -> None:
+        """Note when there is something to do again."""
+        if self.pace.stop_reason:
+            self.next_due = None
+        elif self._is_over():
+            self.next_due = self.pace.quiet_seconds
+        else:
+            looks = [] if self._next_look is None else [(self._next_look - self._clock()).total_seconds()]
+            self.next_due = min([*looks, *(_FRESH_LOOK for _ in self._fresh_doubts)], default=None)
+
+    @property
+    def _is_slice(self) -> bool:
+        return self._options.slice_seconds is not None
+
+    @property
+    def _resend_after(self) -> dt.timedelta | None:
+        seconds = self._options.resend_after
+        return None if seconds is None else dt.timedelta(seconds=seconds)
+
+    def _is_over(self) -> bool:
+        return self._stopped.is_set() or bool(self.pace.quiet_seconds) or time.monotonic() >= self._end
 
     def _record_result(self, error: VtexTrackingError | None) -> None:
         self._stop_or_report(self.pace.record_result(error), error)
@@ -349,12 +527,9 @@ class AccountDelivery:
         if self.pace.stop_reason:
             self.stop()
         elif seconds > _REPORTED_PAUSE:
+            self._pause_reason = str(error)
             self._report_safely(AccountPause(self._account, seconds, str(error)))
 
     def _report_safely(self, event: DeliveryResult | AccountPause) -> None:
         with self._lock:
             self._report(event)
-
-
-def _ids(entries: Iterable[Entry], state: State | None = None) -> tuple[int, ...]:
-    return tuple(entry.id for entry in entries if state in {None, entry.state})

@@ -1,9 +1,12 @@
-"""Which entries in doubt an order shows. Pure."""
+"""Entries in doubt: when to read their order, and what it proves. Pure."""
 
 from __future__ import annotations
 
+import datetime as dt
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final
+
+from attrs import frozen
 
 from vtex_tracking_ext.call.order_lookup import RecordedInvoice, comparison_key, max_matching
 
@@ -20,30 +23,99 @@ FOUND: Final = "found when the order was read"
 NOT_SHOWN: Final = "the order does not show it; VTEX may not have received it, or not show it yet"
 
 
-def found_among(packages: Iterable[Package], invoice_number: str, entries: Iterable[Entry]) -> frozenset[int]:
-    """Return the ids of those entries in doubt that an order certainly shows.
+#: The reason of an entry that is sent again after it was in doubt.
+NOT_APPLIED: Final = "the order did not show it long after it was sent; sent again"
+
+#: For how long after its call an order may not yet show an entry that was applied. VTEX shows an accepted change after
+#: about six seconds (observed).
+MAX_DISPLAY_DELAY: Final = dt.timedelta(seconds=60)
+
+#: The shortest time between a call and the first look at its order.
+_FIRST_LOOK: Final = dt.timedelta(seconds=2)
+
+_AT_ONCE: Final = dt.datetime.min.replace(tzinfo=dt.UTC)
+
+
+def next_look(entries: Iterable[Entry], resend_after: dt.timedelta | None) -> dt.datetime | None:
+    """Return when to read the order of a package with entries in doubt, or None for not before anything changes.
+
+    - At once, if a killed process left an entry in flight, or if a pending entry was added since the last look.
+    - After an entry became unknown, ever less often, until VTEX must have shown it.
+    - Once more when ``resend_after`` has passed since its call.
+
+    Args:
+        entries: The open entries of the package.
+        resend_after: How long after its call an entry that its order does not show counts as not applied.
+    """
+    entries = tuple(entries)
+    last_added = max((entry.added for entry in entries if entry.state == "pending"), default=_AT_ONCE)
+    looks = []
+    for entry in entries:
+        if entry.state == "pending":
+            continue
+        if entry.begun is None or entry.settled is None or last_added > entry.settled:
+            return _AT_ONCE
+        age = entry.settled - entry.begun
+        if age < MAX_DISPLAY_DELAY:
+            looks.append(entry.begun + 2 * age + _FIRST_LOOK)
+        elif resend_after is not None and age < resend_after:
+            looks.append(entry.begun + resend_after)
+    return min(looks, default=None)
+
+
+@frozen
+class Shown:
+    """Which entries in doubt an order certainly shows, and which it certainly does not show.
 
     An order shows two dates of an event without saying which one was sent, so a shown event may match two entries that
-    differ only in the day. An entry in doubt counts as found only if the other entries together cannot account for
-    everything that is shown. Otherwise it stays in doubt: an entry that is wrongly applied is never sent.
+    differ only in the day. An entry counts as found only if the other entries together cannot account for everything
+    that is shown: an entry that is wrongly applied is never sent. It counts as absent only if the applied entries alone
+    account for every event that it matches: an entry that is wrongly absent is sent twice. Otherwise it stays in doubt.
+
+    Attributes:
+        found: The ids of the entries that it shows.
+        absent: The ids of those that it does not show. None is absent if the order was not read whole: it lacks the
+            invoice, or an entry that was applied a while ago.
+    """
+
+    found: frozenset[int]
+    absent: frozenset[int]
+
+
+def shown_among(packages: Iterable[Package], invoice_number: str, entries: Iterable[Entry], now: dt.datetime) -> Shown:
+    """Return which entries in doubt an order shows.
 
     Args:
         packages: The packages of the order.
         invoice_number: The invoice number of the entries' package.
         entries: The package's entries that are applied or in doubt.
+        now: When the order was read.
     """
     shown = RecordedInvoice(invoice_number, packages)
     candidates = tuple(entries)
-    groups: defaultdict[tuple[str, ...], dict[int, frozenset[int]]] = defaultdict(dict)  # by their texts
+    groups: defaultdict[tuple[str, ...], list[Entry]] = defaultdict(list)  # by their texts
     for entry in candidates:
         if entry.event is not None:
-            groups[comparison_key(entry.event)][entry.id] = shown.matches(entry.event)
-    most = {texts: max_matching(tuple(group.values())) for texts, group in groups.items()}
+            groups[comparison_key(entry.event)].append(entry)
 
-    def is_there(entry: Entry) -> bool:
-        if entry.event is None:
-            return shown.is_delivered(entry.delivered_date)
-        texts = comparison_key(entry.event)
-        return most[texts] > max_matching([fits for id_, fits in groups[texts].items() if id_ != entry.id])
+    def count_matched(events: Iterable[Entry]) -> int:
+        return max_matching([shown.matches(entry.event) for entry in events if entry.event is not None])
 
-    return frozenset(entry.id for entry in candidates if entry.state != "applied" and is_there(entry))
+    found, absent, is_whole = set[int](), set[int](), shown.exists
+    for group in groups.values():
+        applied = [entry for entry in group if entry.state == "applied"]
+        old = [entry for entry in applied if entry.begun is None or now - entry.begun > MAX_DISPLAY_DELAY]
+        is_whole = is_whole and count_matched(old) == len(old)
+        for entry in group:
+            if entry.state == "applied":
+                continue
+            if count_matched(group) > count_matched(other for other in group if other is not entry):
+                found.add(entry.id)
+            elif count_matched([*applied, entry]) == count_matched(applied):
+                absent.add(entry.id)
+    for delivery in (entry for entry in candidates if entry.event is None and entry.state != "applied"):
+        if shown.is_delivered(delivery.delivered_date):
+            found.add(delivery.id)
+        elif not shown.is_delivered(None):
+            absent.add(delivery.id)
+    return Shown(frozenset(found), frozenset(absent) if is_whole else frozenset())

@@ -16,9 +16,11 @@ tracking call, and the merchant's other systems share the quota:
 
 from __future__ import annotations
 
+import json
+import math
 import threading
 import time
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from attrs import Factory, define, field, setters, validators
 
@@ -74,8 +76,13 @@ _CALLS_MEASURED: Final = 10
 #: ``DEFAULT_FREEZE``: ``Retry-After`` was too short.
 _FREEZE_GROWTH: Final = 4.0
 
-#: Seconds after which a turn is stale, and the call waits for another turn.
+#: Seconds after which a turn is stale: the call should wait for another one, so that calls do not bunch.
 MAX_TURN_AGE: Final = 1.0
+
+#: What outlives a run of what a :class:`Throttle` and a :class:`~.breaker.Breaker` learned. Times do not: they are by
+#: the clock of one process.
+_LEARNED: Final = ("rate", "freezes", "last_freeze", "accepted_since", "plateau", "scale", "climbed")
+_LEARNED_BY_BREAKER: Final = ("strain", "pauses")
 
 #: Seconds by which a call may begin late without delaying the next, because its thread woke up late. After a longer
 #: delay the account was idle, and the lost time is not made up for.
@@ -197,30 +204,6 @@ class Throttle:
             del self.recent[0]
 
 
-class Pacer(Protocol):
-    """Makes threads wait for their turn to call one account. Thread-safe."""
-
-    @property
-    def stop_reason(self) -> str:
-        """Why the account has ended, or an empty text."""
-
-    @property
-    def stop_error(self) -> VtexTrackingError | None:
-        """The error that ended the account, or None."""
-
-    def wait_for_turn(self) -> bool:
-        """Wait until a call may be made. Return True to make it now, or False if no call may be made any more."""
-
-    def is_turn_stale(self) -> bool:
-        """Return whether this thread's turn was too long ago: later turns have passed, and calls would bunch."""
-
-    def record_result(self, error: VtexTrackingError | None) -> float:
-        """Record the result of this thread's call, and return the seconds of the pause that it causes, or 0."""
-
-    def cancel(self) -> None:
-        """Make all waiting threads return at once."""
-
-
 class Pace:
     """Makes the threads that call one account wait for their turn. Thread-safe; shared by all threads of an account.
 
@@ -233,10 +216,13 @@ class Pace:
         initial_rate: Calls a second at first.
         breaker: Pauses or ends an account in trouble.
         changed: The condition to wait on; tests pass one that advances their own clock.
+        longest_wait: Seconds that a thread waits for its turn at most.
 
     Attributes:
         stop_reason: Why the account has ended, or an empty text.
         stop_error: The error that ended the account, or None.
+        quiet_seconds: Seconds until the next turn, if that was longer than ``longest_wait``: then no thread waits, and
+            no call may be made any more; otherwise 0.
     """
 
     def __init__(
@@ -248,8 +234,11 @@ class Pace:
         initial_rate: float = INITIAL_RATE,
         breaker: Breaker | None = None,
         changed: threading.Condition | None = None,
+        longest_wait: float = math.inf,
     ) -> None:
         self._clock = clock
+        self._longest_wait = longest_wait
+        self.quiet_seconds = 0.0
         self._throttle = Throttle(rate, max_freezes, initial_rate)
         self._breaker = breaker or Breaker()
         self.stop_reason = self._breaker.reason
@@ -263,12 +252,16 @@ class Pace:
         """Wait until a call may be made.
 
         Returns:
-            True to make the call now; False, at once, after :meth:`cancel` or if the account has ended.
+            True to make the call now; False, at once, after :meth:`cancel`, if the account has ended, or if the next
+            turn is too far away.
         """
         with self._turn, self._changed:  # one thread waits for the clock, the others queue behind it
-            while not (self._cancelled or self.stop_reason):
+            while not (self._cancelled or self.stop_reason or self.quiet_seconds):
                 now = self._clock()
-                seconds = max(self._throttle.delay(now), self._breaker.delay(now))
+                seconds = self._delay(now)
+                if seconds > self._longest_wait and not self._breaker.is_probing:
+                    self.quiet_seconds = seconds
+                    return False
                 if seconds <= 0:
                     self._throttle.start(now)
                     self._breaker.start(now)
@@ -277,10 +270,39 @@ class Pace:
                 self._changed.wait(seconds)
             return False
 
-    def is_turn_stale(self) -> bool:
-        """Return whether this thread's turn was too long ago: later turns have passed, and calls would bunch."""
+    def delay(self) -> float:
+        """Return the seconds until the next call may begin."""
+        with self._changed:
+            return self._delay(self._clock())
+
+    def turn_age(self) -> float:
+        """Return the seconds since this thread's turn. After :data:`MAX_TURN_AGE`, later turns have passed."""
         now = self._clock()
-        return now - self._started(now) > MAX_TURN_AGE
+        return now - self._started(now)
+
+    def learned(self) -> str:
+        """Return what was learned about the account, as JSON, for :meth:`resume`."""
+        with self._changed:
+            kept = {name: getattr(self._throttle, name) for name in _LEARNED}
+            return json.dumps(kept | {name: getattr(self._breaker, name) for name in _LEARNED_BY_BREAKER})
+
+    def resume(self, learned: str, quiet_seconds: float = 0.0, *, is_probing: bool = False) -> None:
+        """Continue with what an earlier run learned; before the first call.
+
+        Args:
+            learned: What :meth:`learned` returned, perhaps in another version of this program, or an empty text.
+            quiet_seconds: Seconds for which the account must still not be called.
+            is_probing: Whether the account was stopped: one call is made first, and the others wait for its result.
+        """
+        kept = json.loads(learned or "{}")
+        for part, names in ((self._throttle, _LEARNED), (self._breaker, _LEARNED_BY_BREAKER)):
+            for name in kept.keys() & set(names):
+                setattr(part, name, kept[name])
+        self._throttle.rate = min(self._throttle.rate, self._throttle.ceiling)
+        self._throttle.frozen_until = self._clock() + quiet_seconds if quiet_seconds else 0.0
+        if is_probing:
+            self._throttle.freezes = 0
+            self._breaker.paused, self._breaker.pauses = True, 1
 
     def record_result(self, error: VtexTrackingError | None) -> float:
         """Record the result of this thread's call: go on, slow down, pause, or end the account.
@@ -313,6 +335,9 @@ class Pace:
         with self._changed:
             self._cancelled = True
             self._changed.notify_all()
+
+    def _delay(self, now: float) -> float:
+        return max(self._throttle.delay(now), self._breaker.delay(now))
 
     def _paused_until(self) -> float:
         """Return the end of the freeze after a 429, or of the breaker's pause."""

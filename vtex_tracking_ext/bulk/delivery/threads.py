@@ -6,17 +6,18 @@ import threading
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
 
 #: Seconds after which waiting starts again: on Windows, Ctrl-C does not interrupt waiting without a timeout.
 _JOIN_TIMEOUT: Final = 0.5
 
 
-def run_in_threads(tasks: Mapping[str, Callable[[], object]], stop: Callable[[], object]) -> None:
-    """Run each function in a thread of its own, and return when all threads have ended.
+def run_in_threads(work: Callable[[], object], number: int, stop: Callable[[], object]) -> None:
+    """Run a function in several threads at once, and return when all of them have ended.
 
     Args:
-        tasks: Names of threads, and their functions.
+        work: The function.
+        number: Number of threads.
         stop: Makes the other threads end soon after one has failed. It may be called more than once.
 
     Raises:
@@ -26,16 +27,16 @@ def run_in_threads(tasks: Mapping[str, Callable[[], object]], stop: Callable[[],
     errors: list[BaseException] = []
     threads: list[threading.Thread] = []
 
-    def run(task: Callable[[], object]) -> None:
+    def run() -> None:
         try:
-            task()
+            work()
         except BaseException as error:  # noqa: BLE001 - raised in the calling thread
             errors.append(error)
             stop()
 
     try:
-        for name, task in tasks.items():
-            threads.append(threading.Thread(target=run, args=(task,), name=name, daemon=True))
+        for _ in range(number):
+            threads.append(threading.Thread(target=run, name="vtex-tracking", daemon=True))
             threads[-1].start()
         _join(threads)
     except BaseException:

@@ -30,6 +30,8 @@ COLUMNS: Final = {
     "is_delivered": "isDelivered",
     "delivered_date": "deliveredDate",
     "account": "account",
+    "event_id": "eventId",
+    "time": "time",
 }
 REQUIRED: Final = ("order_id", "invoice_number", "date", "description")
 

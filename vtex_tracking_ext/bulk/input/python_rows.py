@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from vtex_tracking_ext.call.validation import format_delivered_date, format_event_date, update_problems
 from vtex_tracking_ext.events import TrackingUpdate
 
-from .columns import COLUMNS, Columns
+from .columns import Columns
 from .csv_jsonl import check_object
 from .rows import Place, Row, RowProblem
 
@@ -23,7 +23,6 @@ SOURCE: Final = "rows"
 RowInput = Row | RowProblem | TrackingUpdate | Mapping[str, Any]
 
 _COLUMNS: Final = Columns(SOURCE)
-_MOMENTS: Final = frozenset({"delivered_date", COLUMNS["delivered_date"]})
 
 
 def check_rows(items: Iterable[RowInput], now: dt.datetime) -> Iterator[Row | RowProblem]:
@@ -31,7 +30,8 @@ def check_rows(items: Iterable[RowInput], now: dt.datetime) -> Iterator[Row | Ro
 
     Args:
         items: Rows or problems as :func:`~.reader.read_rows` yields them, which pass unchanged; mappings with the
-            columns of a file, whose dates may be dates and datetimes; or updates, of which each event becomes a row.
+            columns of a file, whose dates may be dates and datetimes, and whose time may be a ``datetime.time``; or
+            updates, of which each event becomes a row.
         now: The current time, aware; see :func:`vtex_tracking_ext.call.validation.update_problems`.
     """
     unchecked: Iterable[object] = items  # the caller may not use a type checker
@@ -64,9 +64,12 @@ def _update_rows(update: TrackingUpdate, place: Place, now: dt.datetime) -> Iter
 def _mapping_rows(item: Mapping[str, Any], place: Place, now: dt.datetime) -> Iterable[Row | RowProblem]:
     document: dict[str, object] = {}
     for key, value in item.items():
-        is_moment = key in _MOMENTS
+        name = str(key)
+        is_moment = _COLUMNS.field_of(name) == "delivered_date"
         if isinstance(value, dt.datetime) and is_moment and value.tzinfo is not None:
             now = now.astimezone(value.tzinfo)  # whether it is in the future is decided in its own time zone
-        to_text = format_delivered_date if is_moment else format_event_date
-        document[str(key)] = to_text(value) if isinstance(value, dt.date) else value
+        if isinstance(value, dt.date):
+            document[name] = format_delivered_date(value) if is_moment else format_event_date(value)
+        else:
+            document[name] = f"{value:%H:%M:%S}" if isinstance(value, dt.time) else value
     return check_object(place, document, None, _COLUMNS, now)

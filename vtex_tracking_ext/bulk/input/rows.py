@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from attrs import field, frozen
@@ -16,7 +17,7 @@ from vtex_tracking_ext.text import quoted
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 Format = Literal["csv", "jsonl", "xlsx"]
 Encoding = Literal["utf-8", "utf-8-sig", "windows-1252"]
@@ -28,6 +29,11 @@ _FLAGS: Final = {
     **dict.fromkeys(("true", "1", "yes", "sim"), True),
     **dict.fromkeys(("", "false", "0", "no", "nao", "n\N{LATIN SMALL LETTER A WITH TILDE}o"), False),
 }
+
+_TIME: Final = re.compile("([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?")
+
+#: Most characters of an event id.
+MAX_EVENT_ID_LENGTH: Final = 200
 
 
 class InputFileError(VtexTrackingError):
@@ -149,7 +155,7 @@ def check_row(
         faults: What is known to be wrong with it.
         now: The current time, aware; see :func:`vtex_tracking_ext.call.validation.update_problems`.
     """
-    order_id, invoice_number, date, city, state, description, flag, delivered_date, account = values
+    order_id, invoice_number, date, city, state, description, flag, delivered_date, account, event_id, time = values
     is_delivered = flag if isinstance(flag, bool) else _FLAGS.get(flag.strip().casefold()) if flag else False
     if is_delivered is None:
         accepted = "true, yes, sim, 1, false, no, n\N{LATIN SMALL LETTER A WITH TILDE}o or 0"
@@ -157,19 +163,31 @@ def check_row(
         is_delivered = True  # so that no other value is reported because of it
     has_event = date or description or city or state
     event = TrackingEvent(date or "", description or "", city or "", state or "") if has_event else None
-    row = Row(
-        place, account or "", order_id or "", invoice_number or "", event, is_delivered, delivered_date or None, raw
-    )
+    event_id, time = (event_id or "").strip(), (time or "").strip()
+    if len(time) == len("hh:mm:ss"):
+        time = time.removesuffix(":00")  # the same time written in two ways is the same event
+    ids = account or "", order_id or "", invoice_number or ""
+    row = Row(place, *ids, event, is_delivered, delivered_date or None, raw, event_id, time)
     events = () if event is None else (event,)
-    problems = update_problems(
-        TrackingUpdate(row.order_id, row.invoice_number, events, is_delivered, row.delivered_date), now
-    )
+    update = TrackingUpdate(row.order_id, row.invoice_number, events, is_delivered, row.delivered_date)
+    problems = [(_column(problem.place), problem.message) for problem in update_problems(update, now)]
+    if event_id or time:
+        problems += _identity_problems(event_id, time)
     if not faults and not problems:
         return (row,)
     reported = {column for column, _ in faults}
-    found = ((_column(problem.place), problem.message) for problem in problems)
-    faults = [*faults, *(fault for fault in found if fault[0] not in reported)]
+    faults = [*faults, *(problem for problem in problems if problem[0] not in reported)]
     return [RowProblem(place, column, message, raw) for column, message in faults]
+
+
+def _identity_problems(event_id: str, time: str) -> Iterator[Fault]:
+    """Yield what is wrong with an event id and a time, either of which may be empty."""
+    if len(event_id) > MAX_EVENT_ID_LENGTH:
+        yield "event_id", f"{len(event_id)} characters, the limit is {MAX_EVENT_ID_LENGTH}"
+    elif not event_id.isprintable():
+        yield "event_id", f"{quoted(event_id, 60)} contains an unprintable character; remove it"
+    if time and not _TIME.fullmatch(time):
+        yield "time", f"{quoted(time, 60)} is not a time of day in the form hh:mm or hh:mm:ss, such as 09:05"
 
 
 def _column(place: str) -> str:

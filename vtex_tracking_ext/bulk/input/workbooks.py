@@ -46,6 +46,12 @@ _INEXACT: Final = 10**15
 #: The last time to which half a second can be added.
 _LAST_MOMENT: Final = dt.datetime(9999, 12, 31, 23, 59, 59)  # noqa: DTZ001 - a sheet has no time zones
 
+#: What a cell may be, apart from text and numbers, in a column where it must not be a date.
+_TYPES: Final[dict[str, tuple[type, ...]]] = {
+    **dict.fromkeys(("order_id", "invoice_number", "account", "event_id"), ()),
+    "time": (dt.datetime, dt.time),
+}
+
 _AS_TEXT: Final = "format the cell as text and type it again"
 
 #: Errors of zipfile for an invalid archive: truncated, corrupt, encrypted, of a later version.
@@ -58,10 +64,10 @@ def xlsx_rows(
     """Yield the rows of a workbook's sheet, or their problems; a row's line is its number in the sheet.
 
     Text cells are read as they are. A date is read as ``yyyy-mm-dd``, with ``hh:mm`` where it has a time other than
-    midnight, except in the column ``date``, which is a day. A whole number is read as its digits: leading zeros must be
-    stored as text, because a number has none. A date in the column of an id, and a number of more than 15 digits, are
-    problems: the spreadsheet has already lost what was typed. Cells with an error (``#N/A``) read as empty. Formulas
-    read as the value that was last saved.
+    midnight, except in the columns ``date``, which is a day, and ``time``, which is a time of day. A whole number is
+    read as its digits: leading zeros must be stored as text, because a number has none. A date in the column of an id,
+    and a number of more than 15 digits, are problems: the spreadsheet has already lost what was typed. Cells with an
+    error (``#N/A``) read as empty. Formulas read as the value that was last saved.
 
     calamine holds the sheet in memory, unlike the other formats.
 
@@ -106,6 +112,8 @@ def _rows(name: str, lines: Iterator[list[Any]], columns: Columns, now: dt.datet
                 faults += _faults(value, field)
                 if field == "date" and isinstance(value, dt.datetime):
                     cells[index] = cells[index][: len("yyyy-mm-dd")]
+                elif field == "time" and isinstance(value, dt.datetime | dt.time):
+                    cells[index] = _time(value)
         yield from check_cells(header, place, cells, faults, now)
     if header is None:
         raise InputFileError(f"{name}: empty; the first row must be the header: {', '.join(COLUMNS)}.")
@@ -124,6 +132,12 @@ def _text(value: object) -> str:
     return str(value)
 
 
+def _time(value: dt.datetime | dt.time) -> str:
+    """Return the time of day of a cell, to the second."""
+    moment = value if isinstance(value, dt.datetime) else dt.datetime.combine(dt.date.min, value)
+    return f"{min(moment, _LAST_MOMENT) + dt.timedelta(milliseconds=500):%H:%M:%S}"
+
+
 def _faults(value: Any, field: str) -> Iterator[Fault]:
     """Yield the faults of a cell that is not text, in the column of a field."""
     if isinstance(value, bool):
@@ -132,7 +146,7 @@ def _faults(value: Any, field: str) -> Iterator[Fault]:
     elif isinstance(value, (int, float)):
         if not abs(value) < _INEXACT:  # also true for NaN
             yield field, f"{_text(value)} has lost digits, because a number cell keeps 15; {_AS_TEXT}"
-    elif field in {"order_id", "invoice_number", "account"} or not isinstance(value, dt.date):
+    elif not isinstance(value, _TYPES.get(field, dt.date)):
         what = "date" if isinstance(value, dt.date) else "time without a date"
         yield field, f"the spreadsheet has turned it into a {what} ({_text(value)}); {_AS_TEXT}"
 

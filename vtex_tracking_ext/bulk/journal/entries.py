@@ -101,6 +101,8 @@ class Draft:
         place: The place of the row.
         event_id: The source's own identity of the event, or an empty text.
         time: The time of day of the event, ``hh:mm`` or ``hh:mm:ss``, or an empty text.
+        plain_key: The key of the same event without event id and time, under which an earlier run may have noted it;
+            None if it is the same key.
     """
 
     package: PackageKey
@@ -319,7 +321,12 @@ def drafts_from_row(row: Row) -> tuple[Draft, ...]:
     if row.event is not None:
         date = row.event.date
         event = row.event if isinstance(date, str) else evolve(row.event, date=format_event_date(date))
-        drafts.append(Draft(package, entry_key(package, event), event, None, row.place))
+        plain_key = entry_key(package, event)
+        if row.event_id or row.time:
+            key = entry_key(package, event, row.event_id, row.time)
+            drafts.append(Draft(package, key, event, None, row.place, row.event_id, row.time, plain_key))
+        else:
+            drafts.append(Draft(package, plain_key, event, None, row.place))
     if row.is_delivered:
         moment = None if row.delivered_date is None else format_delivered_date(row.delivered_date)
         drafts.append(Draft(package, entry_key(package, None), None, moment, row.place))
@@ -328,12 +335,15 @@ def drafts_from_row(row: Row) -> tuple[Draft, ...]:
 
 def draft_of(entry: Entry) -> Draft:
     """Return the draft of an entry of another journal."""
-    key = entry_key(entry.package, entry.event)
+    key = entry_key(entry.package, entry.event, entry.event_id, entry.time)
     return Draft(entry.package, key, entry.event, entry.delivered_date, entry.place, entry.event_id, entry.time)
 
 
-def entry_key(package: PackageKey, event: TrackingEvent | None) -> bytes:
+def entry_key(package: PackageKey, event: TrackingEvent | None, event_id: str = "", time: str = "") -> bytes:
     """Return the key of an event, or of the package's one delivery (None).
+
+    An event with an event id is identified by it alone. Any other event is identified by its day, its time if it has
+    one, and its texts. The keys of events without either must not change, because journals contain them.
 
     Leading and trailing spaces and the Unicode normal form (NFC, NFD) do not matter: a shopper sees no difference, and
     exports of the same events differ in both. Every other difference makes another event. The texts are sent as they
@@ -341,11 +351,15 @@ def entry_key(package: PackageKey, event: TrackingEvent | None) -> bytes:
     """
     if event is None:
         content = "8:delivery"
+    elif event_id:
+        content = f"8:event_id{len(event_id)}:{event_id}"
     else:
         date = event.date if isinstance(event.date, str) else format_event_date(event.date)
         city = _composed(event.city)
         state, description = _composed(event.state), _composed(event.description)
         content = f"5:event{len(date)}:{date}{len(city)}:{city}{len(state)}:{state}{len(description)}:{description}"
+        if time:
+            content += f"{len(time)}:{time}"
     # Each with its length, because a join on any character could make the same text of two different lists.
     account, order_id, invoice = package.account, package.order_id, package.invoice_number
     text = f"{len(account)}:{account}{len(order_id)}:{order_id}{len(invoice)}:{invoice}{content}"

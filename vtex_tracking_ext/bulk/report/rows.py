@@ -47,6 +47,8 @@ _COLUMNS: Final[dict[str, Callable[[Entry], Value]]] = {
     "description": lambda entry: entry.event.description if entry.event else None,
     "is_delivered": lambda entry: entry.event is None,
     "delivered_date": lambda entry: entry.delivered_date,
+    "event_id": lambda entry: entry.event_id or None,
+    "time": lambda entry: entry.time or None,
     "outcome": lambda entry: entry.state,
     "status_code": lambda entry: entry.status_code,
     "receipt": lambda entry: entry.receipt,

@@ -56,6 +56,7 @@ MIGRATIONS: Final[dict[int, tuple[str, ...]]] = {
     ),
 }
 
+_HAS_META: Final = "SELECT EXISTS (SELECT FROM pg_tables WHERE schemaname = %s AND tablename = 'meta')"
 _HOLDERS: Final = """
     SELECT DISTINCT (l.classid::bigint << 32) | l.objid::bigint, coalesce(a.application_name, '')
     FROM pg_locks l LEFT JOIN pg_stat_activity a USING (pid)
@@ -74,7 +75,8 @@ def version_of(address: Address, connection: Connection) -> int:
         JournalError: They are another program's, or cannot be read.
     """
     with translated_errors(address):
-        ((is_there,),) = connection.execute("SELECT to_regclass(%s) IS NOT NULL", (f"{address.schema}.meta",))
+        # Not to_regclass(), which can miss a table that another session has just created.
+        ((is_there,),) = connection.execute(_HAS_META, (address.schema,))
         if not is_there:
             return 0
         found = connection.execute("SELECT value FROM meta WHERE name = 'schema_version'").fetchone()
