@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 import threading
 from typing import TYPE_CHECKING, Any, Final
@@ -15,7 +16,6 @@ from vtex_tracking_ext.text import visible
 from .task import DELIVER, queue_name
 
 if TYPE_CHECKING:
-    import datetime as dt
     from collections.abc import Iterable
 
     from vtex_tracking_ext.bulk.delivery.deliver import DeliveryOptions
@@ -27,7 +27,7 @@ LOG: Final = logging.getLogger("vtex_tracking_ext.fleet")
 #: Seconds between two sweeps.
 SWEEP_SECONDS: Final = 60.0
 
-#: Seconds after which a worker counts as dead that has sent no heartbeat. Procrastinate sends one every 10 seconds.
+#: Seconds after which a worker counts as dead that has sent no heartbeat. It sends three in that time.
 DEAD_SECONDS: Final = 30.0
 
 #: Seconds until the next attempt after the database was not available.
@@ -54,9 +54,8 @@ _DELETE_DEAD_TASKS: Final = f"""
 """  # noqa: S608 - constants
 
 #: Accounts with something to do now and no task that is running or due. A package has something to do if all of its
-#: open entries are pending, if a process that died left entries in flight, or if an outcome may be determined now: its
-#: order was last read less than a minute after the call, or a time has come since then at which events are sent again,
-#: or a new entry waits for it (see :mod:`vtex_tracking_ext.bulk.delivery.doubt`).
+#: open entries are pending, or if its order is to be read now, as :func:`next_look` in
+#: :mod:`vtex_tracking_ext.bulk.delivery.doubt` says. Open entries have a time ``settled`` only if they are unknown.
 _DUE: Final = f"""
     SELECT a.name FROM accounts a
     WHERE a.name = ANY(%(accounts)s)
@@ -72,14 +71,12 @@ _DUE: Final = f"""
             SELECT FROM entries WHERE account = a.id AND state IN {OPEN_STATES} GROUP BY package HAVING
                 bool_and(state = 'pending')
                 OR bool_or(state = 'pending') AND %(send_after_unknown)s
-                OR bool_or(state = 'in_flight')
-                OR bool_or(
-                    state = 'unknown' AND (
-                        settled < begun + interval '1 minute'
-                        OR begun + %(resend_after)s::float8 * interval '1 second' BETWEEN settled AND clock_timestamp()
-                    )
-                )
-                OR max(added) FILTER (WHERE state = 'pending') > min(settled) FILTER (WHERE state = 'unknown')
+                OR bool_or(state <> 'pending' AND (begun IS NULL OR settled IS NULL))
+                OR max(added) FILTER (WHERE state = 'pending') > min(settled)
+                OR bool_or(clock_timestamp() >= CASE
+                    WHEN settled - begun < interval '1 minute' THEN settled + (settled - begun) + interval '2 seconds'
+                    WHEN settled - begun < %(resend_after)s::interval THEN begun + %(resend_after)s::interval
+                END)
         )
     ORDER BY a.name
 """  # noqa: S608 - constants
@@ -115,7 +112,7 @@ class Sweep:
             "accounts": names,
             "queues": [queue_name(name) for name in names],
             "send_after_unknown": options.send_after_unknown,
-            "resend_after": options.resend_after,
+            "resend_after": None if options.resend_after is None else dt.timedelta(seconds=options.resend_after),
             "dead_seconds": dead_seconds,
             "seconds": 2.5 * seconds,
         }

@@ -59,7 +59,7 @@ class Work:
         self._watch = watch
         self._threads = SharedThreads(options.concurrency)
         self._lock = threading.Lock()
-        self._running: dict[str, AccountDelivery] = {}
+        self._running: set[AccountDelivery] = set()
         self._stopped = False
 
     def start(self, account: str) -> Future[None]:
@@ -70,7 +70,7 @@ class Work:
         """Start no more calls; those in flight are finished."""
         with self._lock:
             self._stopped = True
-            for delivery in self._running.values():
+            for delivery in self._running:
                 delivery.stop()
 
     def close(self) -> None:
@@ -106,12 +106,12 @@ class Work:
         with self._lock:
             if self._stopped:
                 return 0.0
-            self._running[account] = delivery
+            self._running.add(delivery)
         try:
             delivery.run()
         finally:
             with self._lock:
-                del self._running[account]
+                self._running.remove(delivery)
         if delivery.taken_by:
             return None
         return 0.0 if self._stopped else delivery.next_due
@@ -127,7 +127,7 @@ class Work:
                 package_name(news.entries[0].package),
                 len(news.entries),
                 news.outcome,
-                max(entry.attempts for entry in news.entries),
+                max(entry.attempts for entry in news.entries) + news.is_call,
                 f": {visible(news.reason, _REASON_LENGTH)}" if news.reason else "",
             )
         self._watch(news)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from attrs import frozen
 from procrastinate.exceptions import ProcrastinateException
 
+from vtex_tracking_ext.bulk.delivery.accounts import MAX_ACCOUNTS
 from vtex_tracking_ext.text import visible
 
 from .sweep import DEAD_SECONDS, SWEEP_SECONDS, Sweep
@@ -132,8 +133,9 @@ class Worker:
             await app.open_async()
             await app.run_worker_async(
                 queues=[queue_name(account) for account in self._accounts],
-                concurrency=self._work.options.concurrency,
+                concurrency=min(self._work.options.concurrency, MAX_ACCOUNTS),
                 fetch_job_polling_interval=self._intervals.poll_seconds,
+                update_heartbeat_interval=self._intervals.dead_seconds / 3,
                 delete_jobs="always",
                 install_signal_handlers=False,
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from vtex_tracking_ext.config.defaults import MAX_CONCURRENCY
+from vtex_tracking_ext.config.duration import duration_seconds
 
 
 def positive(text: str) -> int:
@@ -32,6 +33,22 @@ def timeout(text: str) -> float:
     value = seconds(text)
     if value == 0:
         raise argparse.ArgumentTypeError("timeout must be greater than 0")
+    return value
+
+
+def duration(text: str) -> float:
+    """Return the seconds of a duration such as 90s, 30m, 12h or 7d; 0 for ``off``."""
+    try:
+        return duration_seconds(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is {error}, or off") from None
+
+
+def age(text: str) -> float:
+    """Return the seconds of a duration above 0."""
+    value = duration(text)
+    if not value:
+        raise argparse.ArgumentTypeError("it must be longer than 0 seconds")
     return value
 
 
