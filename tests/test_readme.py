@@ -37,7 +37,7 @@ PAGES = {path: path.read_text(encoding="utf-8") for path in (*ROOT.glob("*.md"),
 ALL_TEXT = " ".join(" ".join(PAGES.values()).split())
 FLEET = PAGES[ROOT / "docs" / "several-machines.md"]
 TELLING = "".join(map(inspect.getsource, (progress, messages)))
-FIRST, TRACING, PUSH, OWN_TEST = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+FIRST, TRACING, PUSH, NOTE, OWN_TEST = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 TRY = README.split("### Try it")[1].split("\n## ")[0]
 (FILE,) = re.findall(r"```csv\n(.*?)```", README, re.DOTALL)
 
@@ -61,16 +61,21 @@ def test_the_python_example_runs(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_push_example_runs(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Run twice, the push example applies its event once."""
+    """Run twice, the push example applies its event once; what the example of a handler notes is delivered once."""
     monkeypatch.chdir(tmp_path)
     oms = Oms()
     oms.add_order("1172452900788-01", ["000030711"])
     with running(oms) as url:
         to_sandbox(monkeypatch, url)
-        exec(PUSH, {})  # noqa: S102 - our own README
-        exec(PUSH, {})  # noqa: S102 - our own README
+        for _ in range(2):
+            exec(PUSH, {})  # noqa: S102 - our own README
+        rows = [{"order_id": "1172452900788-01", "invoice_number": "000030711", "date": "2015-06-24", "description": "x"}]
+        for expected in (1, 0):
+            names: dict[str, Any] = {"rows": rows}
+            exec(NOTE, names)  # noqa: S102 - our own README
+            assert names["result"].applied == expected
     assert capsys.readouterr().out == "1 0 0 0 ()\n0 0 0 0 ()\n"
-    assert len(oms.applied("1172452900788-01", "000030711")) == 1
+    assert len(oms.applied("1172452900788-01", "000030711")) == 2
 
 
 def to_sandbox(monkeypatch: pytest.MonkeyPatch, url: str) -> None:

@@ -81,7 +81,7 @@ class Server:
         if self._as:
             for path in (self.data, secret):
                 os.chown(path, _NOBODY, _NOBODY)
-        self.port = _free_port()
+        self.port = free_port()
         self._settings = {"fsync": "on" if is_durable else "off", "max_connections": "120"}
         options = ["--no-sync", "--encoding=UTF8", "--locale=C", "--auth=scram-sha-256"]
         self._run("initdb", *options, f"--username={USER}", f"--pwfile={secret}", f"--pgdata={self.data}")
@@ -219,7 +219,8 @@ def until(condition: Callable[[], Any]) -> None:
         time.sleep(0.01)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of 127.0.0.1 that nobody uses."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

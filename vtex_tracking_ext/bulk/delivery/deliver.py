@@ -236,7 +236,7 @@ class AccountDelivery:
             if lease is not None:
                 packages = dict.fromkeys(entry.package for entry in self._journal.entries(doubtful))
                 self._read_orders(lease, packages, doubtful, is_sending=False)
-                self._save(lease)
+                lease.flush()
 
     @contextmanager
     def _leased(self) -> Iterator[Lease | None]:
@@ -485,11 +485,11 @@ class AccountDelivery:
     def _save(self, lease: Lease) -> None:
         """Record what was learned about the account, and deferred outcomes."""
         lease.flush()
-        quiet = self.pace.delay()
+        quiet = self.pace.delay()  # also a short one: the next call may be made by another process
         lease.update_account(
             AccountUpdate(
                 stopped_reason=self.pace.stop_reason or self._stopped_reason,
-                quiet_seconds=quiet if quiet > _REPORTED_PAUSE else 0.0,
+                quiet_seconds=quiet,
                 quiet_reason=self._pause_reason if quiet > _REPORTED_PAUSE else "",
                 has_applied=self._has_applied,
                 resend_after=self._options.resend_after,

@@ -248,7 +248,7 @@ class AccountRecord:
         stopped: When a delivery stopped because no call can succeed, or None; cleared by the next accepted call.
         stopped_reason: Why, or an empty text.
         quiet_until: Until when the account must not be called, or None.
-        quiet_reason: Why, or an empty text.
+        quiet_reason: Why, or an empty text if it is only the time between two calls.
         last_applied: When an event was last applied, or None.
         deliverer: The process that delivers the account, or that delivered it last; or an empty text.
         delivers_since: Since when, or None.
@@ -283,7 +283,7 @@ class AccountUpdate:
     Attributes:
         stopped_reason: Why no call can succeed, or an empty text; the time of an unchanged reason stays.
         quiet_seconds: For how many seconds from now the account must not be called.
-        quiet_reason: Why, or an empty text.
+        quiet_reason: Why, or an empty text if it is only the time between two calls.
         has_applied: Whether an event was applied since the last update.
         resend_after: Seconds after which unknown events are sent again that their orders do not show; or None.
         pace: What was learned about the rate limit, as JSON.

@@ -1,9 +1,9 @@
 """Group commit in an SQLite file, by one connection that writes for many threads.
 
-One process at a time writes: before version 3.51.3, SQLite can damage a write-ahead log to which two connections write,
-or which one resets, at the same moment (https://sqlite.org/wal.html, "the WAL-reset bug"). Therefore each transaction,
-with the checkpoint that may follow it, holds a lock file. Readers never write to the log, and the checkpoint when the
-last connection is closed excludes all others.
+One process at a time writes: before version 3.51.3, SQLite can damage a database if one connection checkpoints its
+write-ahead log while another one commits (https://sqlite.org/wal.html#walresetbug). Therefore a lock file is held
+during each transaction and the checkpoint that may follow it. Readers do neither, and the checkpoint when the last
+connection is closed excludes all others.
 """
 
 from __future__ import annotations

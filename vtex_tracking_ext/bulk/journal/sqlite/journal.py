@@ -193,8 +193,9 @@ class SqliteJournal(SqliteReader, Journal):
     def lease(self, account: str) -> Iterator[Lease | None]:
         """Take the lease of an account while the context lasts; None if another process or thread has it."""
         name = account.lower()
-        self._commits.run(lambda connection: connection.execute(_ADD_ACCOUNT, (name,)))
-        ((account_id,),) = self._fetch("SELECT id FROM accounts WHERE name = :name", {"name": name})
+        if not self._account_ids(name):
+            self._commits.run(lambda connection: connection.execute(_ADD_ACCOUNT, (name,)))
+        (account_id,) = self._account_ids(name)
         with closing(file.FileLock(file.lease_path(self.path, account_id))) as lock:
             if not lock.try_acquire(_LEASE_TIMEOUT):
                 yield None
@@ -204,6 +205,9 @@ class SqliteJournal(SqliteReader, Journal):
             record = self.account(name)
             assert record is not None  # noqa: S101 - it was added above
             yield SqliteLease(record, account_id, self._commits, self._now)
+
+    def _account_ids(self, name: str) -> list[int]:
+        return [id_ for (id_,) in self._fetch("SELECT id FROM accounts WHERE name = :name", {"name": name})]
 
     def _add(self, rows: Sequence[Row]) -> list[Added]:
         now = self._now()
