@@ -69,7 +69,9 @@ def test_the_push_example_runs(
         to_sandbox(monkeypatch, url)
         for _ in range(2):
             exec(PUSH, {})  # noqa: S102 - our own README
-        rows = [{"order_id": "1172452900788-01", "invoice_number": "000030711", "date": "2015-06-24", "description": "x"}]
+        rows = [
+            {"order_id": "1172452900788-01", "invoice_number": "000030711", "date": "2015-06-24", "description": "x"}
+        ]
         for expected in (1, 0):
             names: dict[str, Any] = {"rows": rows}
             exec(NOTE, names)  # noqa: S102 - our own README

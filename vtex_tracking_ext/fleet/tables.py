@@ -34,9 +34,9 @@ _DROP_VERSION_1: Final = """
 
 #: Adds a task for an account that exists, or makes the waiting one due earlier.
 #:
-#: The task is due in so many seconds, but not while the account must not be called: not before ``quiet_until``, and
-#: not while it rests after a delivery that was stopped, unless that delivery began before ``worker_start``: the cause
-#: may have been fixed before the worker was started.
+#: The task is due in so many seconds, but not while the account must not be called: not before ``quiet_until`` (a
+#: delivery itself waits for up to a second), and not while it rests after a delivery that was stopped, unless that
+#: delivery began before ``worker_start``: the cause may have been fixed before the worker was started.
 #:
 #: A conflict locks the waiting task until the end of the transaction. So no worker starts it before it can see what the
 #: transaction changed.
@@ -52,7 +52,7 @@ _ADD_TASK: Final = f"""
             '{DELIVER}', name, name, jsonb_build_object('account', name),
             greatest(
                 clock_timestamp() + nullif(seconds, 0) * interval '1 second',
-                quiet_until,
+                CASE WHEN quiet_until > clock_timestamp() + interval '1 second' THEN quiet_until END,
                 CASE WHEN stopped IS NOT NULL AND delivers_since >= worker_start
                     THEN delivers_since + interval '{REST_SECONDS} seconds' END
             )
