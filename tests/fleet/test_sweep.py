@@ -16,7 +16,18 @@ from vtex_tracking_ext.bulk.journal.postgres.locks import lock_number
 from vtex_tracking_ext.fleet.sweep import Sweep
 from vtex_tracking_ext.fleet.tables import REST_SECONDS
 
-from support.fleets import clear_tasks, execute, fetch_tasks, fill, fill_many, move, package, stored_tasks, until
+from support.fleets import (
+    THOUSAND,
+    clear_tasks,
+    execute,
+    fetch_tasks,
+    fill,
+    fill_many,
+    move,
+    package,
+    stored_tasks,
+    until,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -182,8 +193,8 @@ def test_served_accounts_are_recorded(journal: PostgresJournal) -> None:
 
 def test_a_hundred_thousand_packages_of_a_thousand_accounts(journal: PostgresJournal) -> None:
     """The sweep adds a thousand tasks."""
-    fill_many(journal, accounts=1000, packages=100)
-    assert len(sweep_once(journal, *(f"store{number}" for number in range(1000)))) == 1000
+    fill_many(journal, THOUSAND, packages=100)
+    assert len(sweep_once(journal, *THOUSAND)) == 1000
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from vtex_tracking_ext.fleet.tables import create_or_upgrade, migration_names
 from vtex_tracking_ext.fleet.task import queue_name
 
 from support.fleets import (
+    THOUSAND,
     StoredTask,
     clear_tasks,
     execute,
@@ -281,6 +282,6 @@ def test_a_stopped_account_rests(journal: PostgresJournal) -> None:
 
 def test_tasks_of_a_hundred_thousand_packages(journal: PostgresJournal) -> None:
     """A thousand accounts with a hundred packages each have a thousand waiting tasks."""
-    fill_many(journal, accounts=1000, packages=100)
+    fill_many(journal, THOUSAND, packages=100)
     tasks = stored_tasks(journal)
     assert len({task.account for task in tasks}) == len(tasks) == 1000

@@ -28,6 +28,7 @@ from vtex_tracking_ext.sandbox import APP_KEY, APP_TOKEN, Oms, OmsSettings, runn
 from support.fleets import (
     LAZY,
     PATIENCE,
+    THOUSAND,
     Fleet,
     execute,
     fill,
@@ -115,8 +116,7 @@ def test_one_of_two_workers_delivers_an_account(journal: PostgresJournal, oms: O
 
 def test_a_thousand_accounts_get_their_turn(journal: PostgresJournal) -> None:
     """Each gets a slice before any of them gets another, although none is ever finished."""
-    fill_many(journal, accounts=1000, packages=1)
-    names = [f"store{number}" for number in range(1000)]
+    fill_many(journal, THOUSAND, packages=1)
     turns: list[str] = []
 
     class Endless(Work):
@@ -132,9 +132,9 @@ def test_a_thousand_accounts_get_their_turn(journal: PostgresJournal) -> None:
             return future
 
     work = Endless(journal, lambda _: None, 1.0, DeliveryOptions(concurrency=2), lambda _: None)  # type: ignore[arg-type, return-value]
-    worker = Worker(journal, work, names, LAZY)
+    worker = Worker(journal, work, THOUSAND, LAZY)
     asyncio.run(asyncio.wait_for(worker.run(), 4 * PATIENCE))
-    assert sorted(turns[:1000]) == sorted(names)
+    assert sorted(turns[:1000]) == sorted(THOUSAND)
     assert len(turns) >= 1100
 
 

@@ -23,7 +23,7 @@ from vtex_tracking_ext.sandbox import APP_KEY, APP_TOKEN, Oms
 from support.journaled import row
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from vtex_tracking_ext.bulk.journal.entries import State
 
@@ -62,6 +62,10 @@ def opened(url: str) -> Iterator[PostgresJournal]:
         yield journal
 
 
+#: Names of a thousand accounts.
+THOUSAND = [f"store{number}" for number in range(1000)]
+
+
 def order(number: int) -> str:
     """Return the order id of a package."""
     return f"{number}-01"
@@ -83,11 +87,11 @@ def fill(journal: PostgresJournal, packages: int, *texts: str, account: str = "m
     assert len(list(journal.add(rows))) == len(rows)
 
 
-def fill_many(journal: PostgresJournal, accounts: int, packages: int) -> None:
+def fill_many(journal: PostgresJournal, accounts: Iterable[str], packages: int) -> None:
     """Add an event for each of so many packages of each account, with a few statements."""
+    names = list(accounts)
     with journal.connections.connection() as connection, connection.transaction():
         connection.execute("INSERT INTO sources (name) VALUES ('many.csv')")
-        names = [f"store{number}" for number in range(accounts)]
         connection.execute(
             "INSERT INTO accounts (name, revision) SELECT name, 1 FROM unnest(%s::text[]) AS name", (names,)
         )
@@ -102,7 +106,7 @@ def fill_many(journal: PostgresJournal, accounts: int, packages: int) -> None:
             INSERT INTO entries (account, package, key, event_date, event_city, event_state, event_description, source,
                 line, state, added)
             SELECT a.id, p.id, sha256(p.id::text::bytea), '2026-10-01', '', '', 'posted', s.id, 1, 'pending', now()
-            FROM packages p JOIN accounts a ON a.name = p.account, sources s
+            FROM packages p JOIN accounts a ON a.name = p.account JOIN sources s ON s.name = 'many.csv'
         """)
 
 
