@@ -20,10 +20,9 @@ from vtex_tracking_ext.bulk.delivery.pace import INITIAL_RATE, MAX_FREEZES
 from vtex_tracking_ext.bulk.input.columns import COLUMNS
 from vtex_tracking_ext.cli import main, messages, progress
 from vtex_tracking_ext.cli.exit_codes import ExitCode
-from vtex_tracking_ext.config.credentials import Settings
 from vtex_tracking_ext.config.defaults import DEFAULT_RATE, DEFAULT_TIMEOUT, EVENTS_PER_CALL
 from vtex_tracking_ext.config.options import LONGEST_TIMEOUT
-from vtex_tracking_ext.config.profiles import load_profiles, profiles_path
+from vtex_tracking_ext.config.profiles import Profile, load_profiles, profiles_path
 from vtex_tracking_ext.sandbox import APP_KEY, APP_TOKEN, Oms, running, with_examples
 from vtex_tracking_ext.transport.body import MAX_BODY
 
@@ -106,8 +105,8 @@ def test_the_profile_example_is_one(tmp_path: Path) -> None:
     (example,) = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
     path = tmp_path / "profiles.toml"
     path.write_text(example, encoding="utf-8")
-    assert load_profiles(path) == {"mystore": Settings("mystore", "vtexappkey-mystore-\u2026", "\u2026")}
-    assert {key.name for key in fields(Settings)} <= set(re.findall(r"\w+", example))
+    assert load_profiles(path) == {"mystore": Profile("mystore", "vtexappkey-mystore-\u2026", "\u2026")}
+    assert {key.name for key in fields(Profile)} <= set(re.findall(r"\w+", example))
     assert f"`{profiles_path({}).as_posix().replace(Path.home().as_posix(), '~')}`" in README
 
 
@@ -200,14 +199,14 @@ def test_the_commands_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
             ran.add(arguments[0])
             if arguments[0] != "sandbox":
                 assert main(arguments) == 0, line
-    commands = {"check", "push", "status", "resolve", "report", "update", "deliver", "packages", "sandbox"}
+    commands = {"check", "push", "status", "resolve", "report", "prune", "update", "deliver", "packages", "sandbox"}
     assert ran == commands
     assert "<html" in Path("report.html").read_text("utf-8")
     assert len(oms.applied(order_id, invoice_number)) == 3
 
 
 def test_the_commands_of_a_fleet_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, database: str) -> None:
-    """`push --enqueue` sends nothing; the worker delivers the event, is stopped by SIGTERM, and exits successfully."""
+    """`push --no-deliver` sends nothing; the worker delivers the event, and exits successfully after SIGTERM."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("VTEX_JOURNAL", database)
     Path("events.csv").write_text("order_id,invoice_number,date,description\n1-01,1,2015-06-23,Coletado\n", "utf-8")

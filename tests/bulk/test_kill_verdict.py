@@ -53,7 +53,7 @@ def test_kept_promises_are_not_reported(recorded: list[Recorded], states: tuple[
     [
         ([ONE, TWO, TWO, None], ("applied", "applied", "applied"), "2 times on the order"),
         ([ONE, TWO, None, None], ("applied", "applied", "applied"), "2 times on the order"),
-        ([TWO, ONE, None], ("applied", "applied", "applied"), "the events are in another order than in the file"),
+        ([TWO, ONE, None], ("applied", "applied", "applied"), "the events are in another order than by day"),
         ([ONE, None], ("applied", "applied", "applied"), "entry 2 is applied, and not on the order"),
         ([ONE, TWO], ("applied", "applied", "applied"), "entry 3 is applied, and not on the order"),
         ([ONE, TWO, None], ("refused", "applied", "applied"), "entry 1 is refused, and on the order"),

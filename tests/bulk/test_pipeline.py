@@ -1,4 +1,4 @@
-"""Tests of push(): recording rows, delivering accounts, and the counts."""
+"""Tests of note(), deliver() and push(): recording rows, delivering accounts, and the counts."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from vtex_tracking_ext import (
     TrackingUpdate,
     errors,
 )
-from vtex_tracking_ext.bulk import Result, push
+from vtex_tracking_ext.bulk import Result, deliver, note, push
 from vtex_tracking_ext.bulk.delivery.accounts import DeliveryPlan, MultiAccountDelivery, count_states, plan_delivery
 from vtex_tracking_ext.bulk.delivery.deliver import AccountPause, DeliveryOptions, DeliveryResult
 from vtex_tracking_ext.bulk.input.rows import Place, RowProblem
 from vtex_tracking_ext.bulk.journal.account_name import account_name_of
 from vtex_tracking_ext.bulk.journal.entries import Selection
-from vtex_tracking_ext.bulk.journal.interface import JournalError
+from vtex_tracking_ext.bulk.journal.interface import JournalError, process_name
 from vtex_tracking_ext.bulk.journal.sqlite import SqliteJournal, SqliteReader
-from vtex_tracking_ext.bulk.recorder import RowRecorder
+from vtex_tracking_ext.bulk.journal.sqlite.journal import SqliteLease
 from vtex_tracking_ext.sandbox import APP_KEY, APP_TOKEN, Oms, OmsSettings, running
 
-from support.journaled import Account, delivery, refused, row, told
+from support.journaled import Account, add, delivery, refused, row, to_state, told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,6 +39,12 @@ if TYPE_CHECKING:
 EVENT = TrackingEvent("2026-10-01", "Coletado", "Curitiba", "PR")
 FAST = 1000.0
 QUICK = DeliveryOptions(recheck_delays=())
+
+
+def given(*texts: str) -> list[dict[str, str]]:
+    """Return a row of one package for each text."""
+    plain = {"order_id": "o-01", "invoice_number": "1", "date": "2026-10-01"}
+    return [{**plain, "description": text} for text in texts]
 
 
 def client(account: str = "mystore", **options: Any) -> TrackingClient:
@@ -99,24 +105,23 @@ def test_address_with_capitals_is_counted(journal: SqliteJournal) -> None:
     """Entries of an account whose base URL has capitals are counted, because a journal keeps accounts in lower case."""
     account: Any = Account(base_url="https://gateway.example/Vtex")
     account.answers(errors.OutcomeUnknownError("the connection was cut"))
-    given = [{"order_id": "o-01", "invoice_number": "1", "date": "2026-10-01", "description": d} for d in ("a", "b")]
-    result = push(given, account, journal, options=DeliveryOptions(events_per_call=1, recheck_delays=()))
+    result = push(given("a", "b"), account, journal, options=DeliveryOptions(events_per_call=1, recheck_delays=()))
     assert (result.unknown, result.pending) == (1, 1)
 
 
 def test_only_new_rows_are_sent(store: TrackingClient, oms: Oms, tmp_path: Path) -> None:
     """Rows that are pushed again, in another order and shape, are known and not sent."""
     path = tmp_path / "journal.db"
-    given: list[Any] = [
+    rows: list[Any] = [
         {"order_id": "1-01", "invoice_number": "1", "date": "2026-10-01", "description": "Coletado"},
         TrackingUpdate("2-01", "1", [EVENT], is_delivered=True, delivered_date="2026-10-02"),
     ]
-    first = push(given, store, path, rate=FAST)
+    first = push(rows, store, path, rate=FAST)
     assert first == Result(
         rows=3, new=3, renewed=0, known=0, problems=(), applied=3, refused=0, unknown=0, pending=0, calls=2, reads=0,
-        ended={},
+        ended={}, others={},
     )  # fmt: skip
-    again = push(reversed(given), store, path, rate=FAST)
+    again = push(reversed(rows), store, path, rate=FAST)
     assert (again.rows, again.new, again.known, again.calls) == (3, 0, 3, 0)
     assert [len(oms.applied(order, "1")) for order in ("1-01", "2-01")] == [1, 1]
     with SqliteReader.open(path) as reader:
@@ -126,7 +131,7 @@ def test_only_new_rows_are_sent(store: TrackingClient, oms: Oms, tmp_path: Path)
 
 def test_push_without_rows_resumes(store: TrackingClient, oms: Oms, journal: SqliteJournal) -> None:
     """A push without rows sends pending entries of the journal, and leaves an open journal open."""
-    list(journal.add([row(1, "a", account=account_name_of(store), order_id="1-01")], ""))
+    add(journal, row(1, "a", account=account_name_of(store), order_id="1-01"))
     assert push([], store, journal).applied == 1
     assert push([], store, journal).calls == 0
     assert len(oms.applied("1-01", "1")) == 1
@@ -167,35 +172,6 @@ def test_rows_are_sent_to_the_account_they_name(journal: SqliteJournal) -> None:
     }
 
 
-def test_rows_without_account_need_a_default(journal: SqliteJournal) -> None:
-    """A row without an account raises when there is no default; an unknown account is looked up only once."""
-    asked: list[str] = []
-
-    def account_lookup(account: str) -> str:
-        asked.append(account)
-        raise errors.ConfigurationError("no such account")
-
-    problems: list[RowProblem] = []
-    recorder = RowRecorder(journal, account_lookup, problems.append, print)
-    recorder.record([row(1, "a", account="west"), row(2, "b", account="west")])
-    assert (asked, len(problems), recorder.counts.invalid) == (["west"], 2, 2)
-    with pytest.raises(errors.ConfigurationError):
-        recorder.record([row(3, "c")])
-
-
-def test_late_delivery_date_is_noted(journal: SqliteJournal) -> None:
-    """A delivery date that comes after the delivery was sent is noted, and the row's event is still recorded."""
-    notes: list[tuple[Place, str]] = []
-    account: Any = Account()
-    push([delivery(1)], account, journal, options=QUICK)
-    recorder = RowRecorder(journal, lambda _: account_name_of(account), print, lambda *note: notes.append(note))
-    recorder.record([delivery(2, "2026-10-02", "a")])
-    ((place, note),) = notes
-    assert place == Place("f.csv", 2)
-    assert "2026-10-02 comes too late" in note
-    assert recorder.counts.by_status == {"new": 1}
-
-
 def test_push_without_clients_raises(journal: SqliteJournal) -> None:
     """A push with an empty list of clients raises ConfigurationError."""
     with pytest.raises(errors.ConfigurationError, match="client is empty"):
@@ -212,8 +188,8 @@ def test_invalid_rate_records_nothing(store: TrackingClient, journal: SqliteJour
 def test_async_client_is_refused(journal: SqliteJournal) -> None:
     """An AsyncTrackingClient raises ConfigurationError, and no row is recorded."""
     wrong: Any = AsyncTrackingClient("mystore", app_key="k", app_token="t")
-    with pytest.raises(ConfigurationError, match="pass a TrackingClient, and call push in a thread"):
-        push([{"order_id": "1-01", "invoice_number": "1", "date": "2026-10-01", "description": "a"}], wrong, journal)
+    with pytest.raises(ConfigurationError, match="pass a TrackingClient, and call this in a thread"):
+        push(given("a"), wrong, journal)
     assert told(journal) == []
 
 
@@ -253,14 +229,14 @@ def test_result_counts_unknown_outcomes(journal: SqliteJournal) -> None:
     options = DeliveryOptions(concurrency=1, events_per_call=1, recheck_delays=(0.0,))
     result = push(rows, account, journal, options=options)
     assert (result.applied, result.refused, result.unknown, result.pending) == (1, 1, 1, 1)
-    assert (result.calls, result.reads) == (3, 2)
+    assert (result.calls, result.reads) == (3, 1)  # both packages in doubt are of one order
 
 
 def test_outcomes_are_counted_during_delivery(journal: SqliteJournal) -> None:
     """During delivery each entry is counted under its latest outcome."""
     account: Any = Account()
     account.answers(account.applied_and_lost)
-    list(journal.add([row(1, "a", account="mystore")], ""))
+    add(journal, row(1, "a"))
     counts: list[dict[Any, int]] = []
     deliveries = MultiAccountDelivery(
         {"mystore": account},
@@ -272,30 +248,31 @@ def test_outcomes_are_counted_during_delivery(journal: SqliteJournal) -> None:
     assert counts == [{"unknown": 1}, {"applied": 1, "unknown": 0}]
 
 
-def test_journal_error_stops_every_account(journal: SqliteJournal) -> None:
+def test_journal_error_stops_every_account(journal: SqliteJournal, monkeypatch: pytest.MonkeyPatch) -> None:
     """An error of the journal is raised after the other accounts have stopped."""
     north, south = Account(), Account()
     begun, failed = threading.Event(), threading.Event()
-    begin = journal.mark_in_flight
+    begin = SqliteLease.begin
 
-    def fail(ids: Any) -> Any:
-        if min(ids) == 1:
+    def fail(lease: SqliteLease, entries: Any) -> Any:
+        if lease.account == "north":
             begun.wait(10)
             failed.set()
             raise JournalError("the disk is full")
-        return begin(ids)
+        return begin(lease, entries)
 
     def wait(_: TrackingUpdate) -> None:
         begun.set()
         failed.wait(10)
 
-    journal.mark_in_flight = fail  # type: ignore[method-assign]
+    monkeypatch.setattr(SqliteLease, "begin", fail)
     south.answers(wait)
-    list(journal.add([row(1, "a", account="north"), row(2, "b", account="south")], ""))
+    add(journal, row(1, "a", account="north"), row(2, "b", account="south"))
     clients: dict[str, Any] = {"north": north, "south": south}
     with pytest.raises(JournalError, match="disk is full"):
         MultiAccountDelivery(clients, journal, lambda _: None).run()
     assert [state for _, _, state in told(journal)] == ["pending", "applied"]
+    assert journal.deliverers() == {}
 
 
 def test_interrupt_finishes_calls_in_progress(journal: SqliteJournal, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -308,7 +285,7 @@ def test_interrupt_finishes_calls_in_progress(journal: SqliteJournal, monkeypatc
         interrupted.wait(10)
 
     account.answers(wait)
-    list(journal.add([row(1, "a", account="mystore"), row(2, "b", account="mystore")], ""))
+    add(journal, row(1, "a"), row(2, "b"))
     deliveries = MultiAccountDelivery(
         {"mystore": account}, journal, lambda _: None, DeliveryOptions(events_per_call=1, recheck_delays=())
     )
@@ -323,7 +300,7 @@ def test_interrupt_finishes_calls_in_progress(journal: SqliteJournal, monkeypatc
     joined: list[threading.Thread] = []
 
     def interrupt_the_first(thread: threading.Thread, timeout: float | None = None) -> None:
-        if thread.name.startswith("account-") and not joined:
+        if not joined:
             joined.append(thread)
             on_its_way.wait(10)
             raise KeyboardInterrupt
@@ -338,8 +315,8 @@ def test_interrupt_finishes_calls_in_progress(journal: SqliteJournal, monkeypatc
 def test_delivery_plan_counts_pending_entries(journal: SqliteJournal) -> None:
     """A plan counts packages, events, deliveries, calls and entries in doubt of the given accounts."""
     rows = [row(1, "a"), row(2, "b"), delivery(3), row(4, "c", "2"), row(5, "x", account="other")]
-    list(journal.add(rows, "mystore"))
-    journal.mark_in_flight([1])
+    add(journal, *rows)
+    to_state(journal, 1, "in_flight")
     assert plan_delivery(journal, ["mystore", "mystore", "nobody"]) == DeliveryPlan(2, 2, 1, 2, 1)
     assert plan_delivery(journal, ["mystore", "other"], 1) == DeliveryPlan(3, 3, 1, 3, 1)
     assert plan_delivery(journal, []) == DeliveryPlan(0, 0, 0, 0, 0)
@@ -348,24 +325,136 @@ def test_delivery_plan_counts_pending_entries(journal: SqliteJournal) -> None:
     assert list(journal.entries(Selection(("in_flight",)))) != []
 
 
-def test_two_pushes_can_share_a_journal(journal: SqliteJournal) -> None:
-    """A push does not send entries that another push on the same journal has in flight."""
+def test_push_leaves_the_delivery_to_the_process_that_has_the_lease(journal: SqliteJournal) -> None:
+    """The rows of a push during a delivery are noted and counted as pending, and the delivery sends them."""
     account: Any = Account()
-    account.shows = False
     others: list[Result] = []
-    given = [{"order_id": "o-01", "invoice_number": "1", "date": "2026-10-01", "description": "a"}]
-    account.answers(lambda _: others.append(push(given, account, journal, options=QUICK)))
-    result = push(given, account, journal, options=QUICK)
-    assert (result.applied, [(other.applied, other.calls, other.reads) for other in others]) == (1, [(0, 0, 0)])
-    assert account.sent == ["a"]
+    account.answers(lambda _: others.append(push(given("b"), account, journal, options=QUICK)))
+    result = push(given("a"), account, journal, options=QUICK)
+    (other,) = others
+    assert (other.new, other.calls, other.reads, other.applied) == (1, 0, 0, 0)
+    assert (other.pending, other.unknown, other.others) == (2, 0, {account_name_of(account): process_name()})
+    assert (result.applied, result.pending, result.others) == (2, 0, {})
+    assert account.sent == ["a", "b"]
+
+
+def test_entries_in_doubt_of_others_are_counted_as_they_are(journal: SqliteJournal) -> None:
+    """In an account that another process delivers, entries in flight are pending, because their calls are made now."""
+    account: Any = Account("north")
+    name = account_name_of(account)
+    add(journal, *[row(n, text, account=name) for n, text in enumerate("abc", 1)])
+    to_state(journal, 1, "unknown")
+    with journal.lease(name) as lease:
+        assert lease is not None
+        lease.begin([*journal.entries(Selection(ids=(2,)))])
+        result = deliver(account, journal, options=QUICK)
+    assert (result.unknown, result.pending, result.calls) == (1, 2, 0)
+    assert result.others == {name: process_name()}
+
+
+def test_accounts_of_workers_are_left_to_them(journal: SqliteJournal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A push notes the rows of an account that workers serve, and sends those of other accounts."""
+    north, south = Account("north"), Account("south")
+    clients: list[Any] = [north, south]
+    name = account_name_of(clients[0])
+    monkeypatch.setattr(journal, "served_accounts", lambda: {name})
+    result = push([row(1, "a"), row(2, "b", account="south")], clients, journal, options=QUICK)
+    assert (north.sent, south.sent) == ([], ["b"])
+    assert (result.applied, result.pending, result.others) == (1, 1, {name: "workers"})
+
+
+def test_deliver_sends_what_was_noted(tmp_path: Path) -> None:
+    """``note`` sends nothing; ``deliver`` sends the pending entries of its accounts, and leaves others pending."""
+    path = tmp_path / "journal.db"
+    account: Any = Account()
+    noted = note([*given("a", "b"), {**given("c")[0], "account": "other"}], path, account=account)
+    assert noted == Result(rows=3, new=3)
+    assert account.sent == []
+    result = deliver(account, path, options=QUICK)
+    assert result == Result(applied=2, calls=1)
+    assert account.sent == ["a b"]
+    assert deliver([account], path, options=QUICK) == Result()
+    with SqliteReader.open(path) as reader:
+        assert reader.counts()["other"] == {"pending": 1}
+
+
+def test_deliver_needs_clients(journal: SqliteJournal) -> None:
+    """``deliver`` without a client raises ConfigurationError."""
+    with pytest.raises(errors.ConfigurationError, match="client is empty"):
+        deliver([], journal)
+
+
+@pytest.mark.parametrize(
+    ("account", "environment", "expected"),
+    [
+        ("MyStore", {}, "mystore"),
+        ("", {"VTEX_ACCOUNT": "North"}, "north"),
+        ("mystore", {"VTEX_ACCOUNT": "north"}, "mystore"),
+        ("mystore", {"VTEX_BASE_URL": "http://127.0.0.1:8000"}, "mystore@127.0.0.1:8000"),
+        ("mystore", {"VTEX_ENVIRONMENT": "vtexcommercebeta"}, "mystore"),
+        (client("MyStore", base_url="http://127.0.0.1:8000"), {}, "mystore@127.0.0.1:8000"),
+        (client(), {"VTEX_ACCOUNT": "north", "VTEX_BASE_URL": "http://127.0.0.1:8000"}, "mystore"),
+        (AsyncTrackingClient("mystore", app_key="k", app_token="t"), {}, "mystore"),
+    ],
+)
+def test_noted_rows_belong_to_an_account(
+    journal: SqliteJournal,
+    monkeypatch: pytest.MonkeyPatch,
+    account: TrackingClient | AsyncTrackingClient | str,
+    environment: dict[str, str],
+    expected: str,
+) -> None:
+    """Rows that name no account belong to that of the client, of the name, or of the environment."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert note(given("a"), journal, account=account).new == 1
+    assert list(journal.counts()) == [expected]
+
+
+def test_noted_rows_can_name_their_account(journal: SqliteJournal) -> None:
+    """The address of a client applies to the rows of its own account only."""
+    rows = [{**given("a")[0], "account": name} for name in ("MyStore", "north")]
+    assert note(rows, journal, account=client(base_url="http://127.0.0.1:8000")).new == 2
+    assert list(journal.counts()) == ["mystore@127.0.0.1:8000", "north"]
+
+
+def test_noting_needs_an_account(journal: SqliteJournal) -> None:
+    """A row without an account raises if there is no default, and no row is noted."""
+    rows = [{**given("a")[0], "account": "north"}, *given("b")]
+    with pytest.raises(ConfigurationError, match="A row names no account: pass account=, or set VTEX_ACCOUNT"):
+        note(rows, journal)
+    assert journal.counts() == {}
+    assert note(rows[:1], journal).new == 1
+
+
+def test_problems_of_noted_rows_are_returned(journal: SqliteJournal) -> None:
+    """Rows that cannot be sent are among the problems, and the others are noted."""
+    result = note([*given("a"), {"order_id": "o-01"}, *given("a")], journal, account="mystore")
+    assert (result.rows, result.new, result.known) == (3, 1, 1)
+    assert {problem.place.line for problem in result.problems} == {2}
+
+
+@pytest.mark.parametrize("record", [note, push])
+def test_error_while_rows_are_read_notes_none(journal: SqliteJournal, record: Any) -> None:
+    """If reading the rows raises an error, none of them is noted or sent."""
+    account: Any = Account()
+
+    def rows() -> Iterator[dict[str, str]]:
+        yield from given("a")
+        raise OSError("unplugged")
+
+    with pytest.raises(OSError, match="unplugged"):
+        note(rows(), journal, account=account) if record is note else push(rows(), account, journal)
+    assert journal.counts() == {}
+    assert account.sent == []
 
 
 def test_now_decides_whether_a_date_is_in_the_future(journal: SqliteJournal) -> None:
     """A delivered date after the given time is a problem."""
     account: Any = Account()
-    given = [TrackingUpdate("o-01", "1", is_delivered=True, delivered_date="2026-10-02 12:00")]
+    rows = [TrackingUpdate("o-01", "1", is_delivered=True, delivered_date="2026-10-02 12:00")]
     early = dt.datetime(2026, 10, 1, tzinfo=dt.UTC)
-    (problem,) = push(given, account, journal, now=early).problems
+    (problem,) = push(rows, account, journal, now=early).problems
     assert problem.column == "delivered_date"
     assert account.sent == []
 

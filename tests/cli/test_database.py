@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,7 +13,7 @@ import pytest
 from vtex_tracking_ext.bulk.journal.postgres import PostgresJournal, PostgresReader
 from vtex_tracking_ext.sandbox import EXAMPLE_FILE
 
-from support.journaled import package, row, told
+from support.journaled import add, row, to_state, told
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,7 +60,7 @@ def test_a_second_push_to_postgresql_sends_nothing(run: Callable[..., Ran], urls
 def test_reports_are_written(run: Callable[..., Ran], urls: str, tmp_path: Path) -> None:
     """A journal in PostgreSQL is reported as JSON lines, CSV and HTML, without its password."""
     with PostgresJournal.open(urls) as journal:
-        list(journal.add([row(1, "a")], "mystore"))
+        add(journal, row(1, "a"))
     for ending in ("jsonl", "csv", "html"):
         output = tmp_path / f"report.{ending}"
         assert unseen(run("report", "--output", output)).status == 0
@@ -65,48 +68,57 @@ def test_reports_are_written(run: Callable[..., Ran], urls: str, tmp_path: Path)
         assert "mystore" in output.read_text(encoding="utf-8")
 
 
-def test_unknown_outcomes_are_resolved_by_hand_while_a_run_is_active(run: Callable[..., Ran], urls: str) -> None:
-    """Unknown and abandoned entries are resolved; the entries in flight of an active run are left to it."""
+def test_unknown_outcomes_are_resolved_by_hand_while_others_deliver(run: Callable[..., Ran], urls: str) -> None:
+    """Unknown and abandoned entries are resolved; the entries in flight of an account that is delivered are left."""
     with PostgresJournal.open(urls) as journal:
-        list(journal.add([row(1, "a"), row(2, "b", "2"), row(3, "c", "3"), row(4, "d", "4")], "mystore"))
-        journal.mark_in_flight([1, 2, 3])
-        journal.record_outcome([3], "unknown")
-        with journal.try_lock(package()):
+        add(journal, row(1, "a"), row(2, "b", account="other"), row(3, "c", "3"), row(4, "d", "4"))
+        to_state(journal, 1, "in_flight")
+        to_state(journal, 2, "in_flight")
+        to_state(journal, 3, "unknown")
+        with journal.lease("mystore"):
             ran = unseen(run("status", "--journal", urls))
-            assert "A push is running (vtex-tracking, process " in ran.out
+            who = f"process {os.getpid()} on {socket.gethostname()}"
+            assert f"Events are being delivered ({who}): check again later." in ran.out
             assert "--journal postgresql://" in ran.out.replace("'", "")
-            assert len(run("resolve").out.splitlines()) == 2  # what the run has on its way is not in doubt
+            assert len(run("resolve").out.splitlines()) == 3  # not what the other process has in flight
             ran = unseen(run("resolve", "--applied", "--all"))
-            assert (ran.status, ran.out) == (4, "2 applied, 1 still unknown\n")
+            assert (ran.status, ran.out) == (0, "2 applied, 0 still unknown\n")
+            assert f"mystore: {who} is delivering it" in ran.err
         assert unseen(run("resolve", "--withdraw", "4")).out == "1 withdrawn\n"
         states = [state for _, _, state in told(journal)]
-        assert states == ["in_flight", "applied", "applied", "refused"]
+        assert states == ["in_flight", "applied", "applied", "withdrawn"]
 
 
-def test_an_outcome_recorded_before_the_lock_is_kept(
+def test_noting_creates_the_tables_of_the_fleet(
     run: Callable[..., Ran], urls: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """If a run records an outcome between the listing and the lock, resolve does not change it."""
+    """Workers are woken by a trigger of these tables; without their extra the rows are noted all the same."""
+    with monkeypatch.context() as patched:
+        patched.setitem(sys.modules, "vtex_tracking_ext.fleet.tables", None)
+        assert unseen(run("push", "--no-deliver", EXAMPLE_FILE)).status == 0
+    jobs = "SELECT to_regclass('procrastinate_jobs') IS NOT NULL"
+    with PostgresJournal.open(urls) as journal, journal.connections.connection() as connection:
+        assert connection.execute(jobs).fetchone() == (False,)
+    ran = unseen(run("push", "--no-deliver", EXAMPLE_FILE))
+    assert (ran.status, ran.out.splitlines()[0]) == (0, "Noted 26 rows: 0 new, 26 already known, 0 invalid.")
+    with PostgresJournal.open(urls) as journal, journal.connections.connection() as connection:
+        assert connection.execute(jobs).fetchone() == (True,)
+
+
+def test_a_database_has_no_size_to_print(run: Callable[..., Ran], urls: str) -> None:
+    """Prune prints the number of deleted events only: PostgreSQL reuses the space itself."""
     with PostgresJournal.open(urls) as journal:
-        list(journal.add([row(1, "a")], "mystore"))
-        journal.mark_in_flight([1])
-        hold = PostgresJournal.try_lock
-
-        def late(self: PostgresJournal, key: object) -> object:
-            journal.record_outcome([1], "refused")
-            return hold(self, key)  # type: ignore[arg-type]
-
-        monkeypatch.setattr(PostgresJournal, "try_lock", late)
-        assert run("resolve", "--applied", "--all").status == 0
-        assert told(journal) == [(1, "a", "refused")]
+        add(journal, row(1, "a"))
+        to_state(journal, 1, "applied")
+    assert unseen(run("prune", "--older-than", "1d")).out == "0 events deleted. Rows of them are still known.\n"
 
 
 def test_migrate_says_what_it_did(run: Callable[..., Ran], urls: str, tmp_path: Path) -> None:
     """Migrate prints the version of a journal in PostgreSQL and of one in a file."""
-    assert unseen(run("migrate")).out.endswith(" was created with version 1.\n")
-    assert unseen(run("migrate", "--journal", urls)).out.endswith(" is up to date (version 1).\n")
+    assert unseen(run("migrate")).out.endswith(" was created with version 2.\n")
+    assert unseen(run("migrate", "--journal", urls)).out.endswith(" is up to date (version 2).\n")
     path = tmp_path / "j.db"
-    assert run("migrate", "--journal", path).out == f"The journal {path} is up to date (version 2).\n"
+    assert run("migrate", "--journal", path).out == f"The journal {path} is up to date (version 3).\n"
 
 
 def test_an_unreachable_server_is_a_configuration_error(run: Callable[..., Ran]) -> None:

@@ -30,6 +30,7 @@ from vtex_tracking_ext.sandbox import (
 )
 
 from support.commands import Ran
+from support.journaled import add, row, to_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -239,7 +240,7 @@ class TestPush:
         good = write(tmp_path, HEADER + ROW)
         run("push", good, "--app-key", "wrong", "--app-token", "wrong")
         with SqliteJournal.open(journal) as opened:
-            opened.mark_in_flight([1])
+            to_state(opened, 1, "in_flight")
         ran = run("push", "--dry-run", write(tmp_path, HEADER + ROW.replace("2026-10-05", "x"), "bad.csv"), good)
         assert ran.status == 2
         assert "1 unknown outcome will be checked first, by reading the orders." in ran.out
@@ -260,17 +261,12 @@ class TestPush:
     def test_a_journal_that_cannot_be_used_sends_nothing(
         self, run: Callable[..., Ran], oms: Oms, tmp_path: Path
     ) -> None:
-        """A missing journal, one in use and a file of another program exit with 3, and nothing is sent."""
-        with SqliteJournal.open(tmp_path / "used.db"):
-            for name, why in (
-                ("none/x.db", "no such file or directory"),
-                ("used.db", "in use by another run"),
-                ("no.db", "is not a journal"),
-            ):
-                (tmp_path / "no.db").write_bytes(b"something else" * 100)
-                ran = run("push", EXAMPLE_FILE, "--journal", tmp_path / name)
-                assert ran.status == 3
-                assert why in ran.err.lower()
+        """A missing folder and a file of another program exit with 3, and nothing is sent."""
+        (tmp_path / "no.db").write_bytes(b"something else" * 100)
+        for name, why in (("none/x.db", "no such file or directory"), ("no.db", "is not a journal")):
+            ran = run("push", EXAMPLE_FILE, "--journal", tmp_path / name)
+            assert ran.status == 3
+            assert why in ran.err.lower()
         assert len(oms.received) == 0
 
 
@@ -428,7 +424,11 @@ class TestOutcomes:
         again = run("push", path)
         assert "2 rows: 0 new, 1 retried, 1 already known" in again.out
         assert again.status == 1
-        assert run("push").status == 0
+        nothing = run("push")
+        assert (nothing.status, nothing.out.partition(";")[0]) == (
+            0,
+            "Events and deliveries: 0 applied, 0 refused, 0 unknown, 0 pending",
+        )
 
     def test_outcomes_above_the_maximum_are_in_the_report(
         self, run: Callable[..., Ran], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -457,8 +457,11 @@ class TestOutcomes:
         assert ran.status == status
         assert "stopped; pending events were not sent" in ran.err
         assert "0 applied, 0 refused, 0 unknown, 28 pending; 1 call, 0 orders read." in ran.out
-        assert ran.out.endswith("To send the pending events: vtex-tracking push\n")
+        assert ran.out.endswith("Once that is fixed, send the pending events: vtex-tracking push\n")
+        reason = ran.err.partition("were not sent: ")[2].strip()
+        assert f" UTC: {reason} Each push and worker tries one call" in run("status").out.splitlines()[0]
         assert "28 applied" in run("push").out
+        assert run("status").out.startswith("account ")
         assert len(oms.applied(ORDER, INVOICE)) > 0
 
     def test_an_unreachable_host_keeps_the_events_pending(self, run: Callable[..., Ran]) -> None:
@@ -629,14 +632,18 @@ class TestAccounts:
         with SqliteJournal.open(journal) as opened:
             for label in (f"south@{address}", "south", f"west@{address}", f"sandbox@{address}"):
                 (entry,) = opened.entries(Selection(ids=(1,)))
-                list(opened.add(rows_for(label, entry.package.order_id), ""))
+                add(opened, row(1, f"for {label}", INVOICE, account=label, order_id=entry.package.order_id))
         ran = run("push", "--profiles", profiles, "--account", "sandbox")
         assert ran.status == 0
         assert "1 applied, 0 refused, 0 unknown, 0 pending" in ran.out
         ran = run("push", "--profiles", profiles)
         assert ran.status == 5
         assert "1 applied, 0 refused, 0 unknown, 2 pending" in ran.out
-        assert f"south: 1 pending, not sent: recorded for another address than {url}" in ran.err
+        assert (
+            f"south: 1 pending, not sent: recorded for another address than {url}. To withdraw them instead: "
+            "vtex-tracking resolve --withdraw --all --account south\n"
+        ) in ran.err
+        assert "To send the pending events" not in ran.out
         assert f"west@{address}: 1 pending, not sent: 'west' has no profile" in ran.err
         left_out = [line for line in lines(run("push", "--json").out) if line["type"] == "left_out"]
         assert [line["account"] for line in left_out] == ["south", f"west@{address}"]
@@ -651,13 +658,6 @@ class TestAccounts:
         ran = run("push")
         assert ran.status == 3
         assert "No credentials" in ran.err
-
-
-def rows_for(label: str, order_id: str) -> list[Any]:
-    """Return a row for an account by its name in the journal."""
-    from support.journaled import row  # noqa: PLC0415 - only here
-
-    return [row(1, f"for {label}", INVOICE, account=label, order_id=order_id)]
 
 
 class TestInterrupts:

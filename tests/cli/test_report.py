@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 
     from support.commands import Ran
 
-NUMBERS: Any = {"mystore": {"applied": 3, "refused": 2, "unknown": 1}, "other": {"applied": 1, "pending": 1}}
+NUMBERS: Any = {
+    "mystore": {"applied": 3, "refused": 2, "unknown": 1},
+    "other": {"applied": 1, "pending": 1, "withdrawn": 1},
+}
 
 
 @pytest.fixture
@@ -60,6 +63,7 @@ def test_the_default_report_is_all_entries_as_json_lines(run: Callable[..., Ran]
         "mystore unknown 0",
         "other applied 0",
         "other pending 0",
+        "other withdrawn 0",
     ]
 
 
@@ -68,9 +72,10 @@ def test_the_default_report_is_all_entries_as_json_lines(run: Callable[..., Ran]
     ("options", "texts"),
     [
         (("--state", "unknown"), ["mystore unknown 0"]),
+        (("--state", "withdrawn"), ["other withdrawn 0"]),
         (("--state", "unknown", "pending"), ["mystore unknown 0", "other pending 0"]),
         (("--state", "pending", "--state", "unknown"), ["mystore unknown 0", "other pending 0"]),
-        (("--account", "Other"), ["other applied 0", "other pending 0"]),
+        (("--account", "Other"), ["other applied 0", "other pending 0", "other withdrawn 0"]),
         (("--account", "other", "--state", "applied"), ["other applied 0"]),
     ],
 )
@@ -137,8 +142,8 @@ def test_every_format_goes_to_standard_output() -> None:
         environ = {**os.environ, "PYTHONIOENCODING": "ascii"}
         done = subprocess.run(command, check=True, capture_output=True, env=environ)
         found[form] = done.stdout.decode("utf-8")
-    assert len(texts_of(found["jsonl"])) == 8
-    assert len(list(csv.reader(io.StringIO(found["csv"].removeprefix("\ufeff"), newline="")))) == 9
+    assert len(texts_of(found["jsonl"])) == 9
+    assert len(list(csv.reader(io.StringIO(found["csv"].removeprefix("\ufeff"), newline="")))) == 10
     assert found["html"].startswith("<!doctype html>")
     assert all("S\u00e3o Paulo" in text for text in found.values())
     assert {form: "\r\n" in text for form, text in found.items()} == {"jsonl": False, "csv": True, "html": False}
@@ -147,7 +152,7 @@ def test_every_format_goes_to_standard_output() -> None:
 def test_a_report_can_be_written_during_a_push(run: Callable[..., Ran], journal: Path) -> None:
     """The report has the entries of that moment."""
     with SqliteJournal.open(journal):
-        assert len(texts_of(run("report").out)) == 8
+        assert len(texts_of(run("report").out)) == 9
         assert run("report", "--format", "html").status == 0
 
 
@@ -168,7 +173,7 @@ def test_a_missing_journal_makes_no_file(run: Callable[..., Ran], tmp_path: Path
     assert left(tmp_path) == []
 
 
-@pytest.mark.parametrize("ending", ["", "-wal", "-shm", "-lock"])
+@pytest.mark.parametrize("ending", ["", "-wal", "-shm", "-lock", "-lease-1"])
 def test_the_journal_is_not_overwritten(run: Callable[..., Ran], journal: Path, tmp_path: Path, ending: str) -> None:
     """An output that is a file of the journal, or a link to one, exits with 2."""
     before = journal.read_bytes()
@@ -178,7 +183,7 @@ def test_the_journal_is_not_overwritten(run: Callable[..., Ran], journal: Path, 
     assert ran.status == 2
     assert "is the journal itself; choose another file" in ran.err
     assert journal.read_bytes() == before
-    assert len(texts_of(run("report").out)) == 8
+    assert len(texts_of(run("report").out)) == 9
 
 
 @pytest.mark.usefixtures("journal")
@@ -212,7 +217,7 @@ def test_a_pipe_is_written_to(run: Callable[..., Ran], tmp_path: Path) -> None:
     reader.start()
     assert run("report", "--output", pipe).status == 0
     reader.join()
-    assert read[0].count(b"\r\n") == 9
+    assert read[0].count(b"\r\n") == 10
     assert pipe.is_fifo()
 
 

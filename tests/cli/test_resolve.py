@@ -5,21 +5,26 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
+import sys
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from attrs import evolve
 
-from vtex_tracking_ext.bulk.journal.entries import Selection
+from vtex_tracking_ext.bulk.input.rows import Place
+from vtex_tracking_ext.bulk.journal.entries import BY_HAND, Selection
 from vtex_tracking_ext.bulk.journal.sqlite import SqliteJournal, SqliteReader
-from vtex_tracking_ext.cli.resolve import BY_HAND
 from vtex_tracking_ext.sandbox import Oms, OmsSettings, running
 
-from support.journaled import delivery, row, told
+from support.journaled import add, delivery, row, to_state, told
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from vtex_tracking_ext.bulk.input.rows import Row
 
     from support.commands import Ran
 
@@ -37,12 +42,18 @@ def label(url: str) -> str:
 @pytest.fixture
 def ledger(usual: Path, label: str) -> Path:
     """Return a journal: an event unknown, one in flight, a delivery that waits, and another store's event unknown."""
-    rows = [row(1, "a"), row(2, "b"), delivery(3, "2026-10-02"), row(4, "c", account="north")]
     with SqliteJournal.open(usual) as journal:
-        list(journal.add([evolve(one, order_id=ORDER, invoice_number=INVOICE) for one in rows], label))
-        journal.mark_in_flight([1, 2, 4])
-        journal.record_outcome([1, 4], "unknown", reason="the connection was cut")
+        add(journal, *rows_of(label, row(1, "a"), row(2, "b"), delivery(3, "2026-10-02")))
+        add(journal, *rows_of("north", row(4, "c")))
+        to_state(journal, 1, "unknown", reason="the connection was cut")
+        to_state(journal, 2, "in_flight")
+        to_state(journal, 4, "unknown", reason="the connection was cut")
     return usual
+
+
+def rows_of(account: str, *rows: Row) -> list[Row]:
+    """Return the rows as rows of an account's example package."""
+    return [evolve(one, account=account, order_id=ORDER, invoice_number=INVOICE) for one in rows]
 
 
 def states(path: Path) -> list[str]:
@@ -78,11 +89,15 @@ class TestListing:
         assert (ran.status, ran.out) == (2, "")
         assert "3 is pending" in ran.err
 
-    def test_entries_in_flight_of_a_run_are_not_listed(self, run: Callable[..., Ran], usual: Path) -> None:
-        """They are listed after the run has ended without recording their outcome."""
-        with SqliteJournal.open(usual):
-            assert "2 unknown outcomes" in run("resolve").out
-        assert "3 unknown outcomes" in run("resolve").out
+    def test_entries_in_flight_of_a_delivery_are_not_listed(
+        self, run: Callable[..., Ran], usual: Path, label: str
+    ) -> None:
+        """They are listed if nobody delivers their account: a killed process left them behind."""
+        with SqliteJournal.open(usual) as journal:
+            with journal.lease(label):
+                assert "2 unknown outcomes" in run("resolve").out
+            with journal.lease("north"):
+                assert "3 unknown outcomes" in run("resolve").out
 
     def test_machines_get_json(self, run: Callable[..., Ran]) -> None:
         """A line each."""
@@ -102,6 +117,8 @@ class TestListing:
         (["--applied", "1", "--all"], "Give either the numbers that"),
         (["--read"], "the numbers that vtex-tracking resolve lists"),
         (["--withdraw"], "the numbers that vtex-tracking report --state pending lists"),
+        (["--dismiss"], "the numbers that vtex-tracking report --state refused lists"),
+        (["--dismiss", "1"], "Nothing was changed: event 1 is unknown, not refused."),
         (
             ["--applied", "--all", "--account", "south"],
             "account south is not in the journal; accounts in it: north, sand",
@@ -163,35 +180,135 @@ class TestByHand:
         }
         assert "unknown" not in states(ledger)
 
+    def test_what_another_process_sends_is_left_to_it(
+        self, run: Callable[..., Ran], ledger: Path, label: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Entries in flight of an account that is delivered stay, and the message says who records their outcome."""
+        with SqliteJournal.open(ledger) as journal, journal.lease(label):
+            ran = run("resolve", "--not-applied", "--all")
+            assert (ran.status, ran.out) == (0, "2 to be sent again by the next push, 0 still unknown\n")
+            who = f"process {os.getpid()} on {socket.gethostname()}"
+            assert ran.err == f"{label}: {who} is delivering it, and records the outcome of what is in flight.\n"
+            assert states(ledger) == ["pending", "in_flight", "pending", "pending"]
+            monkeypatch.setattr(SqliteJournal, "deliverers", lambda _: {})  # it has just given the lease back
+            ran = run("resolve", "--applied", 2)
+            assert (ran.status, ran.err.partition(" is ")[0]) == (4, f"{label}: another process")
+
     def test_pending_entries_can_be_withdrawn(self, run: Callable[..., Ran], ledger: Path, oms: Oms) -> None:
-        """They become refused and are not sent."""
+        """They become withdrawn and are not sent."""
         assert run("resolve", "--withdraw", "--all", "--account", "north").out == "0 withdrawn\n"
         number = json.loads(run("report", "--state", "pending").out)["number"]
         assert run("resolve", "--withdraw", number).out == "1 withdrawn\n"
-        assert states(ledger) == ["unknown", "in_flight", "refused", "unknown"]
+        assert states(ledger) == ["unknown", "in_flight", "withdrawn", "unknown"]
         assert list(oms.received) == []
 
 
-class TestRetrying:
-    """What was refused, once the reason is mended."""
+@pytest.fixture
+def refusals(usual: Path, label: str) -> Path:
+    """Return a journal with two refused events, and one that was withdrawn."""
+    with SqliteJournal.open(usual) as journal:
+        add(journal, *rows_of(label, row(1, "a"), row(2, "b"), row(3, "c")))
+        to_state(journal, [1, 2], "refused", status_code=404, reason="no such invoice")
+        to_state(journal, 3, "withdrawn")
+    return usual
 
-    def test_refused_entries_are_retried(self, run: Callable[..., Ran], ledger: Path, label: str) -> None:
-        """--retry --all leaves out withdrawn entries; numbers retry any refused entry."""
-        with SqliteJournal.open(ledger) as journal:
-            rows = [row(line, f"r{line}", order_id=ORDER, invoice_number=INVOICE) for line in (5, 6)]
-            list(journal.add(rows, label))
-            journal.mark_in_flight([5])
-            journal.record_outcome([5], "refused", status_code=404, reason="no such invoice")
-        assert run("resolve", "--withdraw", 6).out == "1 withdrawn\n"
+
+class TestRefusals:
+    """What was refused is sent again or closed."""
+
+    def test_refused_entries_are_retried(self, run: Callable[..., Ran], refusals: Path) -> None:
+        """--retry --all leaves out withdrawn entries; their numbers retry them as well."""
         ran = run("resolve", "--retry", "--all")
-        assert (ran.status, ran.out) == (0, "1 to be sent again by the next push\n")
-        assert states(ledger)[4:] == ["pending", "refused"]
-        assert run("resolve", "--retry", 6).out == "1 to be sent again by the next push\n"
-        assert states(ledger)[5] == "pending"
-        ran = run("resolve", "--retry", 6)
+        assert (ran.status, ran.out) == (0, "2 to be sent again by the next push\n")
+        assert states(refusals) == ["pending", "pending", "withdrawn"]
+        assert run("resolve", "--retry", 3).out == "1 to be sent again by the next push\n"
+        assert states(refusals) == ["pending"] * 3
+        ran = run("resolve", "--retry", 3)
         assert ran.status == 2
-        assert "event 6 is pending, not refused" in ran.err
+        assert "event 3 is pending, not refused or withdrawn" in ran.err
         assert "vtex-tracking report --state refused lists" in run("resolve", "--retry").err
+
+    def test_dismissed_refusals_do_not_count(self, run: Callable[..., Ran], refusals: Path) -> None:
+        """They become withdrawn with their reason and status, and status exits with 0."""
+        assert run("status").status == 1
+        assert run("resolve", "--dismiss", 2).out == "1 dismissed\n"
+        assert json.loads(run("resolve", "--dismiss", 1, "--json").out) == {"type": "summary", "dismissed": 1}
+        assert states(refusals) == ["withdrawn"] * 3
+        assert run("status").status == 0
+        with SqliteReader.open(refusals) as reader:
+            assert [(entry.reason, entry.status_code) for entry in reader.entries(Selection(ids=(1, 2)))] == [
+                ("no such invoice", 404)
+            ] * 2
+
+
+class TestConfirming:
+    """Taking back several events needs a confirmation."""
+
+    @pytest.fixture
+    def terminal(self, monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], str]], None]:
+        """Return a function that puts a person, who gives an answer, in front of the command."""
+
+        def sit_down(answer: Callable[[], str]) -> None:
+            monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: True, readline=answer))
+            monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+
+        return sit_down
+
+    @pytest.fixture
+    def many(self, usual: Path, label: str) -> Path:
+        """Return a journal with pending events of four files and two accounts, and two refused ones."""
+        with SqliteJournal.open(usual) as journal:
+            for number, name in enumerate(("a.csv", "b.csv", "c.csv", "d.csv"), 1):
+                account = "north" if number == 4 else label
+                add(journal, *rows_of(account, row(1, f"e{number}", place=Place(name, 1))))
+            add(journal, *rows_of("south", row(1, "x"), row(2, "y")))
+            to_state(journal, (5, 6), "refused")
+        return usual
+
+    def test_without_a_terminal_an_option_confirms(self, run: Callable[..., Ran], many: Path, label: str) -> None:
+        """Without --yes nothing is changed, and the error says what it is about; with it, nobody is asked."""
+        ran = run("resolve", "--withdraw", "--all")
+        assert (ran.status, ran.out) == (2, "")
+        assert ran.err == (
+            f"vtex-tracking resolve: Withdraw 4 pending events of north, {label} (2 packages, from d.csv, a.csv, b.csv "
+            "and others)? Nothing was changed: add --yes to confirm.\n"
+        )
+        ran = run("resolve", "--dismiss", "--all")
+        assert ran.status == 2
+        assert "Dismiss 2 refused events of south (1 package, from f.csv)?" in ran.err
+        assert states(many) == ["pending"] * 4 + ["refused"] * 2
+        assert run("resolve", "--dismiss", "--all", "--yes").out == "2 dismissed\n"
+        assert run("resolve", "--withdraw", 1, 2, "--yes").out == "2 withdrawn\n"
+        assert states(many) == ["withdrawn"] * 2 + ["pending"] * 2 + ["withdrawn"] * 2
+
+    @pytest.mark.parametrize("text", ["", "\n", "n\n"])
+    def test_a_person_can_decline(
+        self, run: Callable[..., Ran], many: Path, terminal: Callable[[Callable[[], str]], None], text: str
+    ) -> None:
+        """Anything but yes changes nothing and exits with 130."""
+        terminal(lambda: text)
+        ran = run("resolve", "--withdraw", "--all", "--account", "sandbox")
+        assert (ran.status, ran.out) == (130, "")
+        assert ran.err.endswith("(1 package, from a.csv, b.csv, c.csv)? [y/N] Nothing was changed.\n")
+        assert states(many).count("pending") == 4
+
+    def test_a_person_can_agree(
+        self,
+        run: Callable[..., Ran],
+        many: Path,
+        label: str,
+        terminal: Callable[[Callable[[], str]], None],
+    ) -> None:
+        """What is withdrawn is what the question was about, not what was added while the person read it."""
+
+        def agree() -> str:
+            with SqliteJournal.open(many) as journal:
+                add(journal, *rows_of(label, row(9, "later")))
+            return "Y\n"
+
+        terminal(agree)
+        assert run("resolve", "--withdraw", "--all", "--account", "sandbox").out == "3 withdrawn\n"
+        assert states(many).count("pending") == 2
 
 
 class TestByReading:
@@ -241,6 +358,17 @@ class TestByReading:
         assert ran.status == 4
         assert "paused for 1 s" in ran.err
         assert states(ledger)[0] == "unknown"
+
+    def test_an_account_that_is_delivered_is_not_read(
+        self, run: Callable[..., Ran], ledger: Path, oms: Oms, label: str
+    ) -> None:
+        """The deliverer reads the orders itself; the message names it."""
+        with SqliteJournal.open(ledger) as journal, journal.lease(label):
+            ran = run("resolve", "--read", 1, 2)
+        who = f"process {os.getpid()} on {socket.gethostname()}"
+        assert (ran.status, ran.out) == (4, "2 still unknown\n")
+        assert ran.err == f"{label}: not read: {who} is delivering it.\n"
+        assert len(oms.received) == 0
 
     def test_reading_can_be_interrupted(
         self, run: Callable[..., Ran], ledger: Path, monkeypatch: pytest.MonkeyPatch

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -12,9 +14,9 @@ from typing import TYPE_CHECKING, get_args
 
 import pytest
 
-from vtex_tracking_ext.bulk.journal.entries import STATES, State
+from vtex_tracking_ext.bulk.journal.entries import STATES, AccountUpdate, State
 from vtex_tracking_ext.bulk.journal.interface import JournalError, JournalInUseError
-from vtex_tracking_ext.bulk.journal.sqlite import SqliteJournal
+from vtex_tracking_ext.bulk.journal.sqlite import SqliteJournal, SqliteReader
 from vtex_tracking_ext.cli import main
 from vtex_tracking_ext.cli.exit_codes import ExitCode, exit_code_of
 from vtex_tracking_ext.cli.journal_location import (
@@ -35,8 +37,22 @@ ADVICE: Mapping[State, str] = {
     "unknown": "Unknown: may have been applied; `vtex-tracking resolve` lists them and shows how to resolve them.",
     "in_flight": "In flight: the last push was killed; push again to find out the outcome.",
     "pending": "Pending: not sent yet; push again to continue.",
-    "refused": ("Refused: `vtex-tracking report --state refused` shows why; fix those rows and push them again."),
+    "refused": (
+        "Refused: `vtex-tracking report --state refused` shows why; fix those rows and push them again, or close them "
+        "with `vtex-tracking resolve --dismiss`."
+    ),
 }
+RESEND = (
+    "`vtex-tracking push --resend-after 1h` sends unknown events again if their orders do not show them an hour after "
+    "their calls."
+)
+
+
+def learn(path: Path, account: str, update: AccountUpdate) -> None:
+    """Record what a delivery learned about an account."""
+    with SqliteJournal.open(path) as journal, journal.lease(account) as lease:
+        assert lease is not None
+        lease.update_account(update)
 
 
 def options(journal: str | None = None) -> argparse.Namespace:
@@ -143,15 +159,16 @@ def test_a_folder_without_permission_is_reported(
 def test_status_prints_a_table_and_advice(run: Callable[..., Ran], usual: Path) -> None:
     """The table has each account and the total; each open state has its advice."""
     fill(usual, {"mystore": {"pending": 3, "in_flight": 1, "applied": 1200, "refused": 2, "unknown": 1}})
-    fill(usual, {"other": {"applied": 34}})
+    fill(usual, {"other": {"applied": 34, "withdrawn": 5}})
     ran = run("status")
     assert ran.status == 4
     assert ran.out.splitlines() == [
-        "account  pending  in flight  applied  refused  unknown",
-        "mystore        3          1    1,200        2        1",
-        "other          0          0       34        0        0",
-        "total          3          1    1,234        2        1",
+        "account  pending  in flight  applied  refused  unknown  withdrawn",
+        "mystore        3          1    1,200        2        1          0",
+        "other          0          0       34        0        0          5",
+        "total          3          1    1,234        2        1          5",
         ADVICE["unknown"],
+        RESEND,
         ADVICE["in_flight"],
         ADVICE["pending"],
         ADVICE["refused"],
@@ -163,11 +180,12 @@ def test_status_prints_a_table_and_advice(run: Callable[..., Ran], usual: Path) 
     ("states", "status", "advice"),
     [
         ({"applied": 1}, 0, ["Nothing left to do."]),
+        ({"applied": 1, "withdrawn": 1}, 0, ["Nothing left to do."]),
         ({}, 0, ["Nothing has been pushed yet."]),
         ({"applied": 1, "refused": 1}, 1, [ADVICE["refused"]]),
         ({"pending": 1}, 5, [ADVICE["pending"]]),
         ({"pending": 1, "refused": 1}, 5, [ADVICE["pending"], ADVICE["refused"]]),
-        ({"unknown": 1, "pending": 1}, 4, [ADVICE["unknown"], ADVICE["pending"]]),
+        ({"unknown": 1, "pending": 1}, 4, [ADVICE["unknown"], RESEND, ADVICE["pending"]]),
         ({"in_flight": 1, "applied": 1}, 4, [ADVICE["in_flight"]]),
     ],
 )
@@ -186,46 +204,102 @@ def test_the_most_severe_state_is_the_exit_status(
     [
         ({"in_flight": 1, "pending": 1}, 5, []),
         ({"in_flight": 1}, 5, []),
-        ({"in_flight": 1, "unknown": 1}, 4, [ADVICE["unknown"]]),
-        ({"applied": 1}, 0, []),
+        ({"in_flight": 1, "unknown": 1}, 4, [ADVICE["unknown"], RESEND]),
+        ({"applied": 1}, 0, ["Nothing left to do."]),
     ],
 )
 def test_entries_in_flight_of_a_running_push_are_incomplete(
     run: Callable[..., Ran], usual: Path, states: Mapping[State, int], status: int, more: list[str]
 ) -> None:
-    """Status works during a push and names its process."""
+    """Status works while an account is delivered and names the process; only its entries in flight are not lost."""
     fill(usual, {"mystore": states})
-    with SqliteJournal.open(usual):
+    with SqliteJournal.open(usual) as journal, journal.lease("mystore"):
         ran = run("status")
-        assert (ran.status, ran.out.splitlines()[3:]) == (status, more)
-        assert ran.out.splitlines()[2].startswith(f"A push is running (process {os.getpid()}, since 2")
-        assert json.loads(run("status", "--json").out)["is_running"] is True
+        who = f"process {os.getpid()} on {socket.gethostname()}"
+        told, *rest = ran.out.splitlines()[2:]
+        assert re.fullmatch(f"mystore: delivered by {re.escape(who)} since [0-9-]+ [0-9:]+ UTC.", told)
+        if status:
+            more = [f"Events are being delivered ({who}): check again later.", *more]
+        assert (ran.status, rest) == (status, more)
+        document = json.loads(run("status", "--json").out)
+        assert (document["is_running"], document["accounts"]["mystore"]["deliverer"]) == (True, who)
+        fill(usual, {"other": {"in_flight": 1, "pending": 1}})
+        ran = run("status")
+        assert ran.status == 4
+        assert ran.out.splitlines()[-2:] == [ADVICE["in_flight"], ADVICE["pending"]]
+
+
+def test_workers_deliver_the_accounts_that_they_serve(
+    run: Callable[..., Ran], usual: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such an account counts as delivered also while no worker has its lease."""
+    fill(usual, {"mystore": {"pending": 1}})
+    monkeypatch.setattr(SqliteReader, "served_accounts", lambda _: {"mystore"})
+    ran = run("status")
+    assert ran.status == 5
+    assert ran.out.splitlines()[2:] == [
+        "mystore: delivered by workers.",
+        "Events are being delivered (workers): check again later.",
+    ]
 
 
 def test_reading_does_not_lock_the_journal(usual: Path) -> None:
     """A reader creates no lock file and does not stop a push from opening the journal."""
     fill(usual, {"mystore": {"applied": 1}})
-    usual.with_name("journal.db-lock").unlink()
+    locks = [*usual.parent.glob("journal.db-l*")]
+    for lock in locks:
+        lock.unlink()
     with open_journal_reader(options()) as journal:
-        assert journal.active_writers() == ""
-        assert not usual.with_name("journal.db-lock").exists()
-        with SqliteJournal.open(usual):
-            assert journal.active_writers().startswith(f"process {os.getpid()}, since 2")
-            with pytest.raises(JournalInUseError):
-                SqliteJournal.open(usual)
-        assert journal.active_writers() == ""
-        SqliteJournal.open(usual).close()
+        assert journal.deliverers() == {}
+        assert [*usual.parent.glob("journal.db-l*")] == []
+        with SqliteJournal.open(usual) as other, other.lease("mystore"):
+            assert journal.deliverers().keys() == {"mystore"}
+        assert journal.deliverers() == {}
 
 
 def test_an_unreadable_lock_is_reported(run: Callable[..., Ran], usual: Path) -> None:
-    """Status exits with 3 rather than guess whether a run is active."""
+    """Status exits with 3 rather than guess whether an account is delivered."""
     fill(usual, {"mystore": {"applied": 1}})
-    lock = usual.with_name("journal.db-lock")
+    (lock,) = usual.parent.glob("journal.db-lease-*")
     lock.unlink()
     lock.mkdir()
     ran = run("status")
     assert ran.status == 3
-    assert "journal.db-lock: the disk failed" in ran.err
+    assert f"{lock.name}: the disk failed" in ran.err
+
+
+def test_accounts_that_are_not_called_come_first(run: Callable[..., Ran], usual: Path) -> None:
+    """Why an account was stopped, and its pause, stand before the table; JSON has both with their times."""
+    fill(usual, {"mystore": {"pending": 1}, "other": {"applied": 1}})
+    stop = "HTTP 403. The merchant must grant the key a role"
+    update = AccountUpdate(stop, quiet_seconds=3600, quiet_reason="HTTP 429")
+    learn(usual, "mystore", update)
+    before, line, pause, *_ = (text.split(" UTC: ") for text in run("status").out.splitlines())
+    assert before[0].startswith("mystore: stopped since 2")
+    assert before[1] == f"{stop}. Each push and worker tries one call; once it succeeds, the pending events are sent."
+    assert line[0].startswith("mystore: not called until 2")
+    assert line[1] == "HTTP 429."
+    assert pause[0].startswith("account ")
+    assert run("status", "--account", "other").out.startswith("account ")
+    accounts = json.loads(run("status", "--json").out)["accounts"]
+    assert accounts["mystore"]["stopped"]["reason"] == stop
+    assert accounts["mystore"]["stopped"]["since"] < accounts["mystore"]["quiet"]["until"]
+    assert (accounts["other"]["stopped"], accounts["other"]["quiet"]) == (None, None)
+
+
+def test_status_says_when_unknown_events_are_sent_again(run: Callable[..., Ran], usual: Path) -> None:
+    """With --resend-after, status counts the unknown events and says when the first is due, not how to turn it on."""
+    fill(usual, {"mystore": {"unknown": 2}})
+    learn(usual, "mystore", AccountUpdate(has_applied=True, resend_after=60.0, pace='{"rate": 12.5}'))
+    known, due, *advice = run("status").out.splitlines()[2:]
+    assert re.fullmatch(r"mystore: last applied [0-9-]+ [0-9:]+ UTC; 12\.5 calls a second\.", known)
+    assert re.fullmatch(
+        r"mystore: to be sent again if their orders do not show them: 2 unknown events, the first at .* UTC\.", due
+    )
+    assert advice == [ADVICE["unknown"]]
+    account = json.loads(run("status", "--json").out)["accounts"]["mystore"]
+    assert (account["rate"], account["resend_after"]) == (12.5, 60.0)
+    assert account["first_resend"] > account["last_applied"]
 
 
 def test_status_of_one_account(run: Callable[..., Ran], usual: Path) -> None:
@@ -234,7 +308,7 @@ def test_status_of_one_account(run: Callable[..., Ran], usual: Path) -> None:
     ran = run("status", "--account", "OTHER")
     assert ran.status == 0
     assert ran.out.splitlines()[1:] == [
-        "other          0          0        2        0        0",
+        "other          0          0        2        0        0          0",
         "Nothing left to do.",
     ]
     ran = run("status", "--account", "othr")
@@ -242,8 +316,8 @@ def test_status_of_one_account(run: Callable[..., Ran], usual: Path) -> None:
     assert ran.err == "vtex-tracking status: account othr is not in the journal; accounts in it: mystore, other.\n"
     usual.unlink()
     fill(usual, {"mystore@127.0.0.1:80": {"applied": 1}, "mystore": {"applied": 2}, "other": {"applied": 3}})
-    assert run("status", "--account", "MyStore").out.splitlines()[-2].split()[-3:] == ["3", "0", "0"]
-    assert run("status", "--account", "mystore@127.0.0.1:80").out.splitlines()[1].split()[-3:] == ["1", "0", "0"]
+    assert run("status", "--account", "MyStore").out.splitlines()[-2].split()[-4:] == ["3", "0", "0", "0"]
+    assert run("status", "--account", "mystore@127.0.0.1:80").out.splitlines()[1].split()[-4:] == ["1", "0", "0", "0"]
     usual.unlink()
     fill(usual, {})
     assert "accounts in it: none." in run("status", "--account", "other").err
@@ -256,12 +330,13 @@ def test_status_as_json(run: Callable[..., Ran], tmp_path: Path, monkeypatch: py
     fill(path, {"mystore": {"applied": 2, "refused": 1}})
     assert f"`vtex-tracking report --state refused --journal {path}` shows why" in run("status", "--journal", path).out
     ran = run("status", "--json")
-    numbers = {"pending": 0, "in_flight": 0, "applied": 2, "refused": 1, "unknown": 0}
+    numbers = {"pending": 0, "in_flight": 0, "applied": 2, "refused": 1, "unknown": 0, "withdrawn": 0}
+    known = ("stopped", "quiet", "last_applied", "deliverer", "rate", "resend_after", "first_resend")
     assert ran.status == 1
     assert json.loads(ran.out) == {
         "journal": str(path),
         "is_running": False,
-        "accounts": {"mystore": numbers},
+        "accounts": {"mystore": {**numbers, **dict.fromkeys(known)}},
         "total": numbers,
         "next": [ADVICE["refused"]],
     }

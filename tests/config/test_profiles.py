@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from vtex_tracking_ext.config.credentials import Settings
-from vtex_tracking_ext.config.profiles import load_profile, load_profiles, profiles_path
+from vtex_tracking_ext.config.profiles import Profile, load_profile, load_profiles, profiles_path
 from vtex_tracking_ext.errors import ConfigurationError
 
 
@@ -23,10 +22,20 @@ def test_the_name_of_a_profile_is_its_account_by_default(tmp_path: Path) -> None
     """The name of the table is the account unless it sets another."""
     path = write(tmp_path, '[mystore]\napp_key = "k"\napp_token = "t"\n[test]\naccount = "other"\nuser_token = "u"\n')
     assert load_profiles(path) == {
-        "mystore": Settings("mystore", "k", "t"),
-        "test": Settings("other", user_token="u"),
+        "mystore": Profile("mystore", "k", "t"),
+        "test": Profile("other", user_token="u"),
     }
     assert load_profile(path, "test").account == "other"
+
+
+def test_a_profile_says_when_unknown_events_are_sent_again(tmp_path: Path) -> None:
+    """A duration is converted to seconds, and off is 0, unlike a profile that does not say."""
+    path = write(tmp_path, '[a]\nresend_after = "90m"\n[b]\nresend_after = "off"\n[c]\n')
+    assert {name: profile.resend_after for name, profile in load_profiles(path).items()} == {
+        "a": 5400,
+        "b": 0,
+        "c": None,
+    }
 
 
 @pytest.mark.parametrize(
@@ -36,6 +45,8 @@ def test_the_name_of_a_profile_is_its_account_by_default(tmp_path: Path) -> None
         ('a = "SECRET"', "is not a table"),
         ('[a]\napp_tokn = "SECRET"', "'app_tokn' is not a setting; use account, app_key"),
         ("[a]\napp_token = 5", "app_token is not text"),
+        ('[a]\nresend_after = "SECRET"', "resend_after is not a duration such as 90s, 30m, 12h or 7d, or off"),
+        ("[a]\nresend_after = 60", "resend_after is not text"),
         ("a = " + "[" * 100_000, "nested too deeply"),
         ("[a]\napp_token = " + "5" * 5000, "is not valid TOML"),
         ("#" * (1024 * 1024 + 1), "larger than 1048576 bytes"),
@@ -61,7 +72,7 @@ def test_an_unreadable_profile_file_is_refused(tmp_path: Path) -> None:
 
 def test_a_profile_file_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
     """A file that an editor saved with a byte order mark is read."""
-    assert load_profiles(write(tmp_path, '\ufeff[a]\nuser_token = "u"\n')) == {"a": Settings("a", user_token="u")}
+    assert load_profiles(write(tmp_path, '\ufeff[a]\nuser_token = "u"\n')) == {"a": Profile("a", user_token="u")}
 
 
 def test_a_profile_file_may_be_a_pipe(tmp_path: Path) -> None:
@@ -73,7 +84,7 @@ def test_a_profile_file_may_be_a_pipe(tmp_path: Path) -> None:
     writer = os.open(path, os.O_WRONLY)
     os.write(writer, b'[a]\nuser_token = "u"\n')
     os.close(writer)
-    assert load_profiles(path) == {"a": Settings("a", user_token="u")}
+    assert load_profiles(path) == {"a": Profile("a", user_token="u")}
     os.close(reader)
 
 

@@ -10,16 +10,16 @@ from attrs import evolve
 
 from vtex_tracking_ext import TrackingEvent, TrackingReceipt, errors
 from vtex_tracking_ext.bulk.input.rows import Place, Row
-from vtex_tracking_ext.bulk.journal.entries import PackageKey
+from vtex_tracking_ext.bulk.journal.entries import BY_HAND, PackageKey, Selection
 from vtex_tracking_ext.bulk.journal.interface import ALL
 from vtex_tracking_ext.events import Package, PackageEvent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from vtex_tracking_ext import TrackingUpdate
-    from vtex_tracking_ext.bulk.journal.entries import Selection
-    from vtex_tracking_ext.bulk.journal.interface import JournalReader
+    from vtex_tracking_ext.bulk.journal.entries import State
+    from vtex_tracking_ext.bulk.journal.interface import Journal, JournalReader
 
 START = dt.datetime(2026, 11, 23, 12, 0, 0, 123456, tzinfo=dt.UTC)
 
@@ -55,6 +55,26 @@ def told(journal: JournalReader, selection: Selection = ALL) -> list[tuple[int, 
     """Return id, text and state of entries."""
     entries = journal.entries(selection)
     return [(e.id, e.event.description if e.event else f"D {e.delivered_date}", e.state) for e in entries]
+
+
+def add(journal: Journal, *rows: Row) -> list[str]:
+    """Add rows, those without an account to ``mystore``, and return what each meant."""
+    named = (each if each.account else each.with_account("mystore") for each in rows)
+    return [added.status for added in journal.add(named)]
+
+
+def to_state(journal: Journal, ids: int | Iterable[int], state: State, **outcome: Any) -> None:
+    """Bring pending entries of one account into a state, as a delivery or a person does."""
+    selection = Selection(ids=(ids,) if isinstance(ids, int) else ids)
+    entries = list(journal.entries(selection))
+    if state == "withdrawn":
+        assert journal.withdraw(selection, BY_HAND) == len(entries)
+    elif state != "pending":
+        with journal.lease(entries[0].package.account) as lease:
+            assert lease is not None
+            assert len(lease.begin(entries)) == len(entries)
+            if state != "in_flight":
+                lease.settle(entries, state, **outcome)
 
 
 def refused(status: int, **more: Any) -> errors.RefusedError:

@@ -10,6 +10,8 @@ from vtex_tracking_ext.bulk.input.rows import Place, Row
 from vtex_tracking_ext.bulk.journal.entries import Selection, State
 from vtex_tracking_ext.bulk.journal.sqlite import SqliteJournal
 
+from support.journaled import add, to_state
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -20,8 +22,7 @@ Numbers = Mapping[str, Mapping[State, int]]
 def journal_of(path: Path, *texts: str, account: str = "mystore") -> Path:
     """Create or open a journal, and add a pending event for each text."""
     with SqliteJournal.open(path) as journal:
-        rows = [_row(number, text) for number, text in enumerate(texts)]
-        assert len(list(journal.add(rows, account))) == len(texts)
+        add(journal, *[_row(line, text, account) for line, text in enumerate(texts)])
     return path
 
 
@@ -30,19 +31,15 @@ def fill(path: Path, numbers: Numbers) -> None:
     with SqliteJournal.open(path) as journal:
         for account, states in numbers.items():
             for state, number in states.items():
-                rows = [_row(line, f"{state} {line}") for line in range(number)]
-                assert len(list(journal.add(rows, account))) == number
+                add(journal, *[_row(line, f"{state} {line}", account) for line in range(number)])
                 ids = [e.id for e in journal.entries(Selection(("pending",), account)) if _is(e.event, state)]
                 assert len(ids) == number
-                if state != "pending":
-                    journal.mark_in_flight(ids)
-                    if state != "in_flight":
-                        journal.record_outcome(ids, state, status_code=None, reason="said so")
+                to_state(journal, ids, state, reason="said so")
 
 
-def _row(line: int, text: str) -> Row:
+def _row(line: int, text: str, account: str) -> Row:
     event = TrackingEvent("2026-10-05", text, "S\u00e3o Paulo", "SP")
-    return Row(Place("events.csv", line + 2), "", "o-01", "1", event, is_delivered=False, delivered_date=None)
+    return Row(Place("events.csv", line + 2), account, "o-01", "1", event, is_delivered=False, delivered_date=None)
 
 
 def _is(event: TrackingEvent | None, state: State) -> bool:

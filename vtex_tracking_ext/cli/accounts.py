@@ -7,12 +7,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from attrs import asdict, fields
-
 from vtex_tracking_ext.bulk.journal.account_name import account_name_at, account_name_of
 from vtex_tracking_ext.client import TrackingClient
-from vtex_tracking_ext.config.credentials import CREDENTIALS_HELP, Settings, server_url, settings_from_env
-from vtex_tracking_ext.config.profiles import load_profile, load_profiles, profiles_path
+from vtex_tracking_ext.config.credentials import (
+    CREDENTIALS_HELP,
+    SETTING_NAMES,
+    Settings,
+    server_url,
+    settings_from_env,
+)
+from vtex_tracking_ext.config.profiles import Profile, load_profile, load_profiles, profiles_path
 from vtex_tracking_ext.errors import ConfigurationError
 from vtex_tracking_ext.text import quoted, visible
 
@@ -61,6 +65,25 @@ class Accounts:
             self._clients[name] = make_client(self._parsed, self._settings(name))
         return self._clients[name]
 
+    def name(self, account: str = "") -> str:
+        """Return the journal's name of an account, or of the run's own. It needs no credentials.
+
+        Raises:
+            ConfigurationError: The account is missing, or its address is not known or invalid.
+        """
+        return _journal_name(self._settings(account.lower() or self.own))
+
+    def resend_after(self, account: str = "") -> float | None:
+        """Return after how many seconds an account's unknown events are sent again, or None for never.
+
+        ``--resend-after`` comes first, then the account's profile.
+        """
+        seconds: float | None = self._parsed.resend_after
+        if seconds is None:
+            settings = self._settings(account.lower() or self.own)
+            seconds = settings.resend_after if isinstance(settings, Profile) else None
+        return seconds or None
+
     def client_for(self, journal_account: str) -> TrackingClient:
         """Return the client of an account as the journal names it.
 
@@ -78,8 +101,7 @@ class Accounts:
         names = []
         for account in {one.account.lower() for one in settings if one.account and one.has_credentials()}:
             with suppress(ConfigurationError):  # reported if the account is used
-                one = self._settings(account)
-                names.append(account_name_at(account, server_url(account, one.environment, one.base_url)))
+                names.append(self.name(account))
         return sorted(names)
 
     def __enter__(self) -> Self:
@@ -139,11 +161,7 @@ def make_client(parsed: argparse.Namespace, settings: Settings | None = None) ->
         ConfigurationError: Something is missing or cannot be used; the message says where to get it.
     """
     settings = settings or read_settings(parsed)
-    if settings.account is None:
-        raise ConfigurationError(
-            "account is missing: give --account or --profile, or set VTEX_ACCOUNT. "
-            "It is the name of the VTEX account that fulfils the orders."
-        )
+    _journal_name(settings)
     if not settings.has_credentials():
         raise ConfigurationError(
             "No credentials: give --app-key and --app-token, or --user-token; or set VTEX_APP_KEY and VTEX_APP_TOKEN, "
@@ -151,12 +169,26 @@ def make_client(parsed: argparse.Namespace, settings: Settings | None = None) ->
         )
     options: dict[str, Any] = {name: getattr(parsed, name) for name in ("timeout", "ca_file", "proxy")}
     options = {name: value for name, value in options.items() if value is not None}
-    return TrackingClient(**asdict(settings), **options)
+    return TrackingClient(**{name: getattr(settings, name) for name in SETTING_NAMES}, **options)
+
+
+def _journal_name(settings: Settings) -> str:
+    """Return the journal's name of an account.
+
+    Raises:
+        ConfigurationError: The account is missing, or its address is invalid.
+    """
+    if settings.account is None:
+        raise ConfigurationError(
+            "account is missing: give --account or --profile, or set VTEX_ACCOUNT. "
+            "It is the name of the VTEX account that fulfils the orders."
+        )
+    return account_name_at(settings.account, server_url(settings.account, settings.environment, settings.base_url))
 
 
 def read_settings(parsed: argparse.Namespace) -> Settings:
     """Return the options, completed from the named profile, or else from the environment and the account's profile."""
-    options = Settings(**{attribute.name: getattr(parsed, attribute.name) for attribute in fields(Settings)})
+    options = Settings(**{name: getattr(parsed, name) for name in SETTING_NAMES})
     path = profile_file(parsed)
     name = parsed.profile or os.environ.get("VTEX_PROFILE")
     if name:

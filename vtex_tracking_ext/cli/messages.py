@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Any, Final
 
 from attrs import asdict
 
+from vtex_tracking_ext.bulk.journal.interface import WORKERS
 from vtex_tracking_ext.text import visible
 
 from .output import say, say_json, warn
 
 if TYPE_CHECKING:
-    from collections import Counter
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from vtex_tracking_ext.bulk.delivery.accounts import DeliveryPlan, MultiAccountDelivery
+    from vtex_tracking_ext.bulk.delivery.accounts import DeliveryPlan
     from vtex_tracking_ext.bulk.input.rows import Place, RowProblem
-    from vtex_tracking_ext.bulk.journal.entries import Entry, State
+    from vtex_tracking_ext.bulk.journal.entries import Entry
     from vtex_tracking_ext.bulk.recorder import RowCounts
+
+    from .push_delivery import PushDelivery
 
 #: Lines about problems, and about outcomes, that are printed for people at most. The rejects file and the journal have
 #: all of them.
@@ -84,7 +87,11 @@ class Console:
         if self.as_json:
             say_json("left_out", {"account": account, "entries": entries, "reason": reason})
         else:
-            warn(f"{account}: {entries} pending, not sent: {visible(reason, _REASON_LENGTH)}")
+            name = visible(account)
+            warn(
+                f"{name}: {entries} pending, not sent: {visible(reason, _REASON_LENGTH)}. To withdraw them instead: "
+                f"vtex-tracking resolve --withdraw --all --account {shlex.quote(name)}{self._option}"
+            )
 
     def outcomes(self, entries: Iterable[Entry], outcome: str) -> None:
         """Print entries with their outcome."""
@@ -117,25 +124,39 @@ class Console:
             f"of {counted(plan.packages, 'package')}, in {counted(plan.calls, 'call')}.{check}"
         )
 
-    def enqueued(self, rows: RowCounts, packages: int) -> None:
-        """Print for how many packages the workers were notified."""
+    def noted(self, rows: RowCounts, *, has_workers: bool) -> None:
+        """Print what was noted, and who sends it."""
         if self.as_json:
-            say_json("enqueued", {**_row_counts(rows), "packages": packages})
+            say_json("noted", _row_counts(rows))
             return
-        if rows.rows:
-            say(_rows_line(rows))
-        say(f"Notified the workers of {counted(packages, 'package')}.")
+        who = "workers send" if has_workers else f"vtex-tracking push{self._option} sends"
+        say(f"Noted {_rows_line(rows)}\nNothing was sent: {who} the pending events.")
 
-    def summary(self, rows: RowCounts, delivery: MultiAccountDelivery, left: Counter[State], left_out: int) -> None:
+    def delivered_by(self, rows: RowCounts, others: Mapping[str, str]) -> None:
+        """Print which accounts other processes deliver."""
+        if self.as_json:
+            for account, who in others.items():
+                say_json("delivered_by", {"account": account, "by": who})
+            return
+        whose = [
+            f"{visible(who)} {'deliver' if who == WORKERS else 'is delivering'} {visible(account)}"
+            for account, who in others.items()
+        ]
+        say("; ".join([*([f"noted {counted(rows.rows - rows.invalid, 'row')}"] if rows.rows else []), *whose]))
+
+    def summary(self, rows: RowCounts, delivery: PushDelivery, left_out: int) -> None:
         """Print what a push did, and what remains."""
         applied, refused = delivery.outcomes["applied"], delivery.outcomes["refused"]
-        unknown, pending = left["unknown"] + left["in_flight"], left["pending"] + left_out
+        remaining = delivery.remaining
+        unknown, pending = remaining["unknown"] + remaining["in_flight"], remaining["pending"] + left_out
         if self.as_json:
             document = {"applied": applied, "refused": refused, "unknown": unknown, "pending": pending}
             say_json("summary", {**_row_counts(rows), **document, "calls": delivery.calls, "reads": delivery.reads})
             return
         if rows.rows:
             say(_rows_line(rows))
+        if not delivery.has_counted:
+            return
         say(
             f"Events and deliveries: {applied} applied, {refused} refused, {unknown} unknown, {pending} pending; "
             f"{counted(delivery.calls, 'call')}, {counted(delivery.reads, 'order')} read."
@@ -147,8 +168,9 @@ class Console:
                 "Unknown events may have been applied; later events of their packages are not sent. To resolve them: "
                 f"vtex-tracking resolve{self._option}"
             )
-        elif pending:
-            say(f"To send the pending events: vtex-tracking push{self._option}")
+        elif remaining["pending"]:
+            when = "Once that is fixed, send" if delivery.stop_reasons else "To send"
+            say(f"{when} the pending events: vtex-tracking push{self._option}")
 
 
 def _row_counts(rows: RowCounts) -> dict[str, int]:

@@ -3,39 +3,37 @@
 from __future__ import annotations
 
 import datetime as dt
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vtex_tracking_ext.bulk.delivery.accounts import MultiAccountDelivery, count_states, plan_delivery
-from vtex_tracking_ext.bulk.delivery.deliver import AccountPause, DeliveryOptions, DeliveryResult
+from vtex_tracking_ext.bulk.delivery.accounts import plan_delivery
+from vtex_tracking_ext.bulk.delivery.deliver import DeliveryOptions
 from vtex_tracking_ext.bulk.input.reader import read_rows
 from vtex_tracking_ext.bulk.input.rejects import RejectsFile
 from vtex_tracking_ext.bulk.input.rows import InputFileError
 from vtex_tracking_ext.bulk.journal.account_name import account_name_of
 from vtex_tracking_ext.bulk.journal.entries import OPEN_STATES, Selection
-from vtex_tracking_ext.bulk.journal.opening import open_journal, open_temporary_copy
+from vtex_tracking_ext.bulk.journal.opening import is_postgres, open_journal, open_temporary_copy
 from vtex_tracking_ext.bulk.journal.sqlite import SqliteJournal
 from vtex_tracking_ext.bulk.recorder import RowCounts, RowRecorder
 from vtex_tracking_ext.config.credentials import server_url
-from vtex_tracking_ext.errors import ConfigurationError
+from vtex_tracking_ext.errors import ConfigurationError, VtexTrackingError
 from vtex_tracking_ext.text import quoted
 
 from .accounts import Accounts, read_settings
 from .exit_codes import ExitCode, exit_code_of
-from .fleet import notify_workers, open_fleet_journal
-from .interrupts import sigterm_as_interrupt, stop_on_signal
+from .interrupts import sigterm_as_interrupt
 from .journal_location import journal_location, journal_location_for_writing, journal_option
 from .messages import Console
-from .progress import show_progress
+from .push_delivery import PushDelivery
 
 if TYPE_CHECKING:
     import argparse
-    from collections import Counter
     from collections.abc import Mapping, Sequence
 
     from vtex_tracking_ext.bulk.input.rows import RowProblem
-    from vtex_tracking_ext.bulk.journal.entries import State
     from vtex_tracking_ext.bulk.journal.interface import Journal
     from vtex_tracking_ext.client import TrackingClient
 
@@ -60,13 +58,22 @@ def check(parsed: argparse.Namespace) -> ExitCode:
 
 def push(parsed: argparse.Namespace) -> ExitCode:
     """Record the rows of files in the journal, and send what is pending for their accounts; without files, for all."""
+    if parsed.no_deliver and not parsed.files:
+        raise VtexTrackingError("--no-deliver needs files to note.")
     console = Console(as_json=parsed.json, journal_option=journal_option(parsed), has_mapping=bool(parsed.map))
     with sigterm_as_interrupt(), Accounts(parsed) as accounts, _open_journal(parsed) as journal:
+        if parsed.no_deliver:
+            _create_fleet_tables(journal)
         counts, left_out = RowCounts(), 0
+        noted: set[str] = set()
+
+        def account_name(account: str) -> str:
+            name = accounts.name(account) if parsed.no_deliver else account_name_of(accounts.client(account))
+            noted.add(name)
+            return name
+
         if parsed.files:
-            recorder = RowRecorder(
-                journal, lambda account: account_name_of(accounts.client(account)), console.problem, console.note
-            )
+            recorder = RowRecorder(journal, account_name, console.problem, console.note)
             counts = recorder.counts
             try:
                 _read_files(parsed, recorder, console, write_rejects=not (parsed.dry_run or parsed.no_rejects))
@@ -78,19 +85,33 @@ def push(parsed: argparse.Namespace) -> ExitCode:
             clients = {account_name_of(client): client for client in accounts.clients}
         else:
             clients, left_out = _clients_for_pending(parsed, journal, accounts, console)
-        if not (parsed.dry_run or parsed.enqueue):
-            return _deliver(parsed, journal, clients, console, counts, left_out)
+        if not (parsed.dry_run or parsed.no_deliver):
+            return _deliver(parsed, journal, clients, accounts, console, counts, left_out)
         if parsed.dry_run:
             console.plan(counts, plan_delivery(journal, clients, parsed.events_per_call))
         else:
-            console.enqueued(counts, notify_workers(journal, clients))
+            console.noted(counts, has_workers=noted <= journal.served_accounts())
         return ExitCode.USAGE if counts.invalid else ExitCode.OK
 
 
 def _open_journal(parsed: argparse.Namespace) -> Journal:
     if parsed.dry_run:
         return open_temporary_copy(journal_location(parsed))
-    return open_fleet_journal(parsed) if parsed.enqueue else open_journal(journal_location_for_writing(parsed))
+    return open_journal(journal_location_for_writing(parsed))
+
+
+def _create_fleet_tables(journal: Journal) -> None:
+    """Create the workers' tables beside a journal in PostgreSQL: their trigger wakes the workers."""
+    if not is_postgres(journal.name):
+        return
+    from vtex_tracking_ext.bulk.journal.postgres import PostgresJournal  # noqa: PLC0415 - an extra
+
+    assert isinstance(journal, PostgresJournal)  # noqa: S101 - see is_postgres
+    with suppress(ImportError):  # without their extra there are no workers
+        from vtex_tracking_ext.fleet.tables import create_or_upgrade  # noqa: PLC0415 - an extra
+
+        with journal.connections.connection() as connection:
+            create_or_upgrade(connection)
 
 
 def _read_files(parsed: argparse.Namespace, recorder: RowRecorder, console: Console, *, write_rejects: bool) -> None:
@@ -163,51 +184,40 @@ def _deliver(
     parsed: argparse.Namespace,
     journal: Journal,
     clients: Mapping[str, TrackingClient],
+    accounts: Accounts,
     console: Console,
     counts: RowCounts,
     left_out: int,
 ) -> ExitCode:
     """Send what is pending for the accounts, and print the outcomes."""
-    refused: list[int] = []
-    applied_with_note: list[int] = []
-
-    def report(result: DeliveryResult | AccountPause) -> None:
-        if isinstance(result, AccountPause):
-            progress.pause(result)
-            return
-        ids = [entry.id for entry in result.entries]
-        if result.outcome == "refused":
-            refused.extend(ids)
-        elif result.outcome == "applied" and result.is_call and result.reason:
-            applied_with_note.extend(ids)
-        progress.update(delivery.outcomes)
-
-    options = DeliveryOptions(parsed.concurrency, parsed.events_per_call, parsed.send_on)
-    delivery = MultiAccountDelivery(clients, journal, report, options, parsed.rate)
-    before = count_states(journal, clients)
-    total = sum(before[state] for state in OPEN_STATES)
-    with show_progress(total, as_json=parsed.json) as progress, stop_on_signal(delivery.stop) as signals:
-        delivery.run()
-    remaining = count_states(journal, clients)
-    console.outcomes(journal.entries(Selection(ids=refused)), "refused")
-    console.outcomes(journal.entries(Selection(ids=applied_with_note)), "applied, but")
-    for name in clients:
-        console.outcomes(journal.entries(Selection(("unknown", "in_flight"), name)), "unknown")
-    for name, account in delivery.accounts.items():
-        if account.pace.stop_reason:
-            console.stopped(name, account.pace.stop_reason)
-    console.summary(counts, delivery, remaining, left_out)
-    return ExitCode.INTERRUPTED if signals.interrupted else _exit_code(counts, delivery, remaining, left_out)
+    options = {
+        name: DeliveryOptions(
+            concurrency=parsed.concurrency,
+            events_per_call=parsed.events_per_call,
+            send_after_unknown=parsed.send_on,
+            resend_after=accounts.resend_after(name.partition("@")[0]),
+        )
+        for name in clients
+    }
+    delivery = PushDelivery(parsed, journal, clients, options)
+    delivery.run(partial(console.delivered_by, counts))
+    console.outcomes(journal.entries(Selection(ids=delivery.refused)), "refused")
+    console.outcomes(journal.entries(Selection(ids=delivery.applied_with_note)), "applied, but")
+    console.outcomes(journal.entries(Selection(ids=delivery.unknown)), "unknown")
+    for name, reason in delivery.stop_reasons.items():
+        console.stopped(name, reason)
+    console.summary(counts, delivery, left_out)
+    return ExitCode.INTERRUPTED if delivery.is_interrupted else _exit_code(counts, delivery, left_out)
 
 
-def _exit_code(counts: RowCounts, delivery: MultiAccountDelivery, remaining: Counter[State], left_out: int) -> ExitCode:
+def _exit_code(counts: RowCounts, delivery: PushDelivery, left_out: int) -> ExitCode:
     """Return the most severe status."""
     stopped = {exit_code_of(error) for error in delivery.stop_errors.values()}
     if ExitCode.CONFIGURATION in stopped:
         return ExitCode.CONFIGURATION
-    if remaining["unknown"] or remaining["in_flight"]:
+    if delivery.remaining["unknown"] or delivery.remaining["in_flight"]:
         return ExitCode.UNKNOWN
-    if remaining["pending"] or left_out or stopped:
+    if delivery.remaining["pending"] or left_out or delivery.stop_reasons:
         return ExitCode.INCOMPLETE
     if counts.invalid:
         return ExitCode.USAGE

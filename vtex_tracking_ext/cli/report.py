@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 _ENDINGS: Final = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".html": "html", ".htm": "html"}
 
 #: Endings of the files of an SQLite journal.
-_JOURNAL_FILES: Final = ("", "-wal", "-shm", "-lock")
+_JOURNAL_FILES: Final = "(-wal|-shm|-new|-lock|-lease-[0-9]+)?"
 
 #: Characters of a page that are written at once.
 _CHUNK: Final = 1 << 16
@@ -101,8 +102,7 @@ def _check_not_journal(output: Path, location: Location) -> None:
     """Raise if the output would overwrite the journal."""
     if is_postgres(location):
         return
-    journal = Path(os.path.realpath(location))
-    if Path(os.path.realpath(output)) in {journal.with_name(journal.name + ending) for ending in _JOURNAL_FILES}:
+    if re.fullmatch(re.escape(os.path.realpath(location)) + _JOURNAL_FILES, os.path.realpath(output)):
         raise VtexTrackingError(f"--output {visible(str(output))} is the journal itself; choose another file.")
 
 

@@ -1,21 +1,23 @@
-"""The command resolve: resolves unknown outcomes by reading the orders, or by what a person saw."""
+"""The command resolve: resolves unknown outcomes by reading the orders, or by what a person saw.
+
+It also sends refused events again or closes them, and takes pending events back.
+"""
 
 from __future__ import annotations
 
-from itertools import islice
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from attrs import evolve
 
-from vtex_tracking_ext.bulk.delivery.deliver import AccountDelivery, AccountPause, DeliveryResult
-from vtex_tracking_ext.bulk.delivery.pace import Pace
-from vtex_tracking_ext.bulk.journal.entries import Selection
-from vtex_tracking_ext.bulk.journal.interface import BATCH
+from vtex_tracking_ext.bulk.delivery.deliver import IN_DOUBT_STATES, AccountDelivery, AccountPause, DeliveryResult
+from vtex_tracking_ext.bulk.journal.entries import BY_HAND, Selection
 from vtex_tracking_ext.bulk.journal.opening import open_journal
 from vtex_tracking_ext.errors import ConfigurationError, VtexTrackingError
 from vtex_tracking_ext.text import visible
 
 from .accounts import Accounts
+from .confirm import confirm
 from .exit_codes import ExitCode, exit_code_of
 from .interrupts import stop_on_signal
 from .journal_location import journal_location, matching_accounts, open_journal_reader
@@ -25,40 +27,41 @@ from .progress import pause_line
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator, Mapping
 
-    from vtex_tracking_ext.bulk.journal.entries import Resolution, State
+    from vtex_tracking_ext.bulk.journal.entries import Entry, Resolution, State
     from vtex_tracking_ext.bulk.journal.interface import Journal, JournalReader
 
-#: States whose outcome is unknown when no run is active.
-UNKNOWN_STATES: Final[tuple[State, ...]] = ("in_flight", "unknown")
+#: States that some actions are for; the others are for unknown outcomes.
+_STATES: Final[Mapping[str, tuple[State, ...]]] = {
+    "retry": ("refused",),
+    "dismiss": ("refused",),
+    "withdraw": ("pending",),
+}
 
-#: The reason of entries that a person resolved. Journals contain it, so it must not change.
-BY_HAND: Final = "said so by hand (vtex-tracking resolve)"
+#: Files that a question names.
+_NAMED_SOURCES: Final = 3
 
 
 def resolve(parsed: argparse.Namespace) -> ExitCode:
     """List the entries whose outcome is unknown, or resolve some or all of them."""
-    if not (parsed.read or parsed.applied or parsed.not_applied or parsed.retry or parsed.withdraw):
+    if parsed.action is None:
         with open_journal_reader(parsed) as reader:
             return _list(parsed, reader)
     if bool(parsed.ids) == parsed.all:
-        command = "resolve"
-        if parsed.withdraw or parsed.retry:
-            command = f"report --state {'pending' if parsed.withdraw else 'refused'}"
+        command = f"report --state {_STATES[parsed.action][0]}" if parsed.action in _STATES else "resolve"
         raise VtexTrackingError(f"Give either the numbers that vtex-tracking {command} lists, or --all.")
     with open_journal(journal_location(parsed), create=False) as journal:
         selections = _selections(parsed, journal)
-        if parsed.withdraw:
-            _print_summary(parsed, withdrawn=sum(journal.withdraw(selection, BY_HAND) for selection in selections))
+        if parsed.action in {"withdraw", "dismiss"}:
+            return _take_back(parsed, journal, selections)
+        if parsed.action == "retry":
+            _print_summary(parsed, pending=sum(map(journal.retry, selections)))
             return ExitCode.OK
-        if parsed.retry:
-            _print_summary(parsed, pending=sum(_retry(journal, selection) for selection in selections))
-            return ExitCode.OK
-        if parsed.read:
+        if parsed.action == "read":
             return _read(parsed, journal, selections)
-        state: Resolution = "applied" if parsed.applied else "pending"
-        number = sum(_resolve_by_hand(journal, selection, state) for selection in selections)
-        return _finish(parsed, journal, applied=number * parsed.applied, pending=number * parsed.not_applied)
+        number = sum(_resolve_by_hand(journal, selection, parsed.action) for selection in selections)
+        return _finish(parsed, journal, **{"applied": 0, "pending": 0, parsed.action: number})
 
 
 def _selections(parsed: argparse.Namespace, journal: JournalReader) -> list[Selection]:
@@ -67,7 +70,9 @@ def _selections(parsed: argparse.Namespace, journal: JournalReader) -> list[Sele
     Raises:
         VtexTrackingError: A numbered entry is in another state, or the account is not in the journal.
     """
-    states: tuple[State, ...] = ("pending",) if parsed.withdraw else ("refused",) if parsed.retry else UNKNOWN_STATES
+    states = _STATES.get(parsed.action, IN_DOUBT_STATES)
+    if parsed.action == "retry" and parsed.ids:
+        states = (*states, "withdrawn")
     if not parsed.ids:
         return [Selection(states, account) for account in matching_accounts(parsed.account, journal.counts())]
     found = {entry.id: entry.state for entry in journal.entries(Selection(ids=parsed.ids))}
@@ -84,10 +89,11 @@ def _selections(parsed: argparse.Namespace, journal: JournalReader) -> list[Sele
 
 def _list(parsed: argparse.Namespace, journal: JournalReader) -> ExitCode:
     number = 0
-    # Entries in flight have an unknown outcome only if no run is active.
-    states: tuple[State, ...] = ("unknown",) if journal.active_writers() else UNKNOWN_STATES
+    deliverers = journal.deliverers()
     for selection in _selections(parsed, journal):
-        for entry in journal.entries(evolve(selection, states=states)):
+        for entry in journal.entries(selection):
+            if entry.state == "in_flight" and entry.package.account in deliverers:
+                continue  # its outcome is about to be recorded
             number += 1
             if parsed.json:
                 say_json("unknown", {**entry_document(entry), "state": entry.state})
@@ -99,24 +105,47 @@ def _list(parsed: argparse.Namespace, journal: JournalReader) -> ExitCode:
     return ExitCode.UNKNOWN if number else ExitCode.OK
 
 
-def _retry(journal: Journal, selection: Selection) -> int:
-    """Make refused entries pending again; with --all, not those that a person withdrew."""
-    if selection.ids is not None:
-        return journal.retry(selection)
-    ids = (entry.id for entry in journal.entries(selection) if entry.reason != BY_HAND)
-    number = 0
-    while batch := tuple(islice(ids, BATCH)):
-        number += journal.retry(Selection(ids=batch))
-    return number
+def _take_back(parsed: argparse.Namespace, journal: Journal, selections: list[Selection]) -> ExitCode:
+    """Make pending or refused entries withdrawn, after asking if there are several."""
+    entries = (entry for selection in selections for entry in journal.entries(selection))
+    ids, question = _question(f"{parsed.action.title()} {{}} {_STATES[parsed.action][0]}", entries)
+    if len(ids) > 1 and not confirm(question, is_confirmed=parsed.yes):
+        return ExitCode.INTERRUPTED
+    selection = Selection(ids=ids)  # not those that were added meanwhile
+    if parsed.action == "withdraw":
+        _print_summary(parsed, withdrawn=journal.withdraw(selection, BY_HAND))
+    else:
+        _print_summary(parsed, dismissed=journal.dismiss(selection))
+    return ExitCode.OK
+
+
+def _question(action: str, entries: Iterator[Entry]) -> tuple[tuple[int, ...], str]:
+    """Return the ids of entries, and the question whether to do something with so many of them."""
+    ids, packages = [], set()
+    sources: Counter[str] = Counter()
+    for entry in entries:
+        ids.append(entry.id)
+        packages.add(entry.package)
+        sources[entry.place.source] += 1
+    accounts = ", ".join(visible(account) for account in sorted({package.account for package in packages}))
+    named = ", ".join(visible(source) for source, _ in sources.most_common(_NAMED_SOURCES))
+    more = " and others" if len(sources) > _NAMED_SOURCES else ""
+    return tuple(ids), (
+        f"{action.format(f'{len(ids):,}')} events of {accounts} ({counted(len(packages), 'package')}, from "
+        f"{named}{more})?"
+    )
 
 
 def _resolve_by_hand(journal: Journal, selection: Selection, state: Resolution) -> int:
-    """Record what a person saw. Entries that a killed run left in flight become unknown first."""
-    for entry in journal.entries(evolve(selection, states=("in_flight",))):
-        with journal.try_lock(entry.package) as is_locked:
-            # An active run holds the lock; it may also have recorded the outcome in the meantime.
-            if is_locked and any(journal.entries(Selection(("in_flight",), ids=(entry.id,)))):
-                journal.record_outcome([entry.id], "unknown")
+    """Record what a person saw. Entries that a killed process left in flight become unknown first."""
+    in_flight = evolve(selection, states=("in_flight",))
+    for account in sorted({entry.package.account for entry in journal.entries(in_flight)}):
+        with journal.lease(account) as lease:
+            if lease is not None:
+                lease.settle(journal.entries(evolve(in_flight, account=account)), "unknown")
+                continue
+        who = journal.deliverers().get(account, "another process")
+        warn(f"{visible(account)}: {visible(who)} is delivering it, and records the outcome of what is in flight.")
     return journal.resolve(evolve(selection, states=("unknown",)), state, BY_HAND)
 
 
@@ -141,11 +170,14 @@ def _read(parsed: argparse.Namespace, journal: Journal, selections: list[Selecti
                 warn(f"{name}: not read: {visible(str(error), 600)}")
                 errors.append(ExitCode.CONFIGURATION)
                 continue
-            delivery = AccountDelivery(client.paced(), journal, name, Pace(rate=parsed.rate), report)
+            delivery = AccountDelivery(client.paced(), journal, name, report, rate=parsed.rate)
             with stop_on_signal(delivery.stop) as signals:
                 for selection in selections:
                     if selection.account in {None, name}:
                         delivery.resolve_unknown(evolve(selection, account=name))
+                    if delivery.taken_by:
+                        warn(f"{visible(name)}: not read: {visible(delivery.taken_by)} is delivering it.")
+                        break
             if signals.interrupted:
                 return ExitCode.INTERRUPTED
             if delivery.pace.stop_error is not None:
@@ -157,9 +189,10 @@ def _read(parsed: argparse.Namespace, journal: Journal, selections: list[Selecti
 
 def _finish(parsed: argparse.Namespace, journal: JournalReader, **resolved: int) -> ExitCode:
     """Print how many outcomes were resolved, and how many are still unknown."""
-    counts = journal.counts()
-    accounts = matching_accounts(parsed.account, counts)
-    unknown = sum(counts[account][state] for account in accounts for state in UNKNOWN_STATES)
+    deliverers, counts = journal.deliverers(), journal.counts()
+    unknown = 0
+    for account in matching_accounts(parsed.account, counts):
+        unknown += counts[account]["unknown"] + (0 if account in deliverers else counts[account]["in_flight"])
     _print_summary(parsed, **resolved, unknown=unknown)
     return ExitCode.UNKNOWN if unknown else ExitCode.OK
 

@@ -3,117 +3,164 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
-from typing import TYPE_CHECKING, Any, Final
+from collections import Counter, defaultdict
+from typing import TYPE_CHECKING, Any
 
-from vtex_tracking_ext.bulk.journal.opening import is_postgres
+from attrs import frozen
+
+from vtex_tracking_ext.bulk.journal.entries import Selection
+from vtex_tracking_ext.bulk.journal.interface import WORKERS
+from vtex_tracking_ext.bulk.report.accounts import (
+    account_line,
+    first_resend,
+    is_quiet,
+    learned_rate,
+    problem_lines,
+    time_text,
+)
+from vtex_tracking_ext.bulk.report.rows import iso
 from vtex_tracking_ext.config.defaults import STATES
 from vtex_tracking_ext.text import visible
 
 from .exit_codes import ExitCode
 from .journal_location import journal_option, matching_accounts, open_journal_reader
+from .messages import counted
 from .output import say, warn
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from vtex_tracking_ext.bulk.journal.entries import State
-    from vtex_tracking_ext.bulk.journal.interface import JournalReader
-
-#: Characters of the reason why an account is paused.
-_REASON_LENGTH: Final = 400
+    from vtex_tracking_ext.bulk.journal.entries import AccountRecord, Entry, State
 
 
 def status(parsed: argparse.Namespace) -> ExitCode:
-    """Print how many entries are in which state, and what to do next."""
+    """Print how many entries are in which state, what is known of the accounts, and what to do next."""
     with open_journal_reader(parsed) as journal:
-        writers = journal.active_writers()
+        deliverers = journal.deliverers()
         counts = journal.counts()
-        writers = journal.active_writers() or writers  # a run may have started or ended in between
-        name, paces = journal.name, _fleet_paces(journal)
+        # A delivery may have begun or ended in between.
+        deliverers = {**dict.fromkeys(journal.served_accounts(), WORKERS), **deliverers, **journal.deliverers()}
+        name, known = journal.name, journal.accounts()
+        total: Counter[State] = sum(counts.values(), Counter())
+        unknown: dict[str, list[Entry]] = defaultdict(list)
+        for entry in journal.entries(Selection(("unknown",))) if total["unknown"] else ():
+            unknown[entry.package.account].append(entry)
     counts = {account: counts[account] for account in matching_accounts(parsed.account, counts)}
-    paces = {account: pace for account, pace in paces.items() if account in counts}
-    total: Counter[State] = sum(counts.values(), Counter())
-    advice = [*_advice(total, writers, journal_option(parsed), has_workers=bool(paces))]
+    accounts = [
+        _Account(known[account], states, deliverers.get(account, ""), unknown[account])
+        for account, states in counts.items()
+    ]
+    total = sum(counts.values(), Counter())
+    advice = [*_advice(accounts, total, journal_option(parsed))]
     if parsed.json:
-        document = {
+        document: dict[str, Any] = {
             "journal": name,
-            "is_running": bool(writers),
-            "accounts": {account: _by_state(states) for account, states in counts.items()},
+            "is_running": any(account.deliverer for account in accounts),
+            "accounts": {account.record.account: account.document() for account in accounts},
             "total": _by_state(total),
             "next": advice,
         }
-        text = json.dumps({**document, "paces": paces} if paces else document, indent=2)
+        text = json.dumps(document, indent=2)
     else:
-        text = "\n".join([*_table(counts, total), *_pace_lines(paces), *advice])
-    exit_code = _exit_code(total, is_running=bool(writers))
+        lines = [line for account in accounts for line in account.lines()]
+        text = "\n".join([*problem_lines(each.record for each in accounts), *_table(counts, total), *lines, *advice])
+    exit_code = _exit_code(total, sum(account.abandoned for account in accounts))
     if not say(text):
         warn("vtex-tracking status: standard output cannot be written.")
         return ExitCode.UNKNOWN if exit_code is ExitCode.UNKNOWN else ExitCode.INCOMPLETE
     return exit_code
 
 
-def _exit_code(total: Mapping[State, int], *, is_running: bool) -> ExitCode:
-    """Return the most severe status. Entries in flight without a run have an unknown outcome."""
-    if total["unknown"] or (total["in_flight"] and not is_running):
+@frozen
+class _Account:
+    """What the journal knows of an account.
+
+    Attributes:
+        record: What it knows apart from the entries.
+        states: How many entries are in which state.
+        deliverer: The process that delivers it now, or the workers that serve it, or an empty text.
+        unknown: Its entries of unknown outcome.
+    """
+
+    record: AccountRecord
+    states: Mapping[State, int]
+    deliverer: str
+    unknown: Sequence[Entry]
+
+    @property
+    def abandoned(self) -> int:
+        """How many entries a killed process left in flight."""
+        return 0 if self.deliverer else self.states["in_flight"]
+
+    def lines(self) -> Iterator[str]:
+        """Yield what is known, for people."""
+        line = account_line(self.record, self.deliverer)
+        if line:
+            yield line
+        first = first_resend(self.record, self.unknown)
+        if first is not None:
+            yield (
+                f"{visible(self.record.account)}: to be sent again if their orders do not show them: "
+                f"{counted(len(self.unknown), 'unknown event')}, the first at {time_text(first)}."
+            )
+
+    def document(self) -> dict[str, Any]:
+        """Return what is known, for programs."""
+        record = self.record
+        stopped, quiet = record.stopped is not None, is_quiet(record)
+        return {
+            **{str(state): number for state, number in _by_state(self.states).items()},
+            "stopped": {"since": iso(record.stopped), "reason": record.stopped_reason} if stopped else None,
+            "quiet": {"until": iso(record.quiet_until), "reason": record.quiet_reason} if quiet else None,
+            "last_applied": iso(record.last_applied),
+            "deliverer": self.deliverer or None,
+            "rate": learned_rate(record),
+            "resend_after": record.resend_after,
+            "first_resend": iso(first_resend(record, self.unknown)),
+        }
+
+
+def _exit_code(total: Mapping[State, int], abandoned: int) -> ExitCode:
+    """Return the most severe status. Entries in flight of an account that nobody delivers have an unknown outcome."""
+    if total["unknown"] or abandoned:
         return ExitCode.UNKNOWN
     if total["pending"] or total["in_flight"]:
         return ExitCode.INCOMPLETE
     return ExitCode.REFUSED if total["refused"] else ExitCode.OK
 
 
-def _fleet_paces(journal: JournalReader) -> dict[str, dict[str, Any]]:
-    """Return how fast the workers of a fleet may call each account, by account; empty if there is no fleet.
-
-    Raises:
-        JournalError: The paces cannot be read.
-    """
-    if not is_postgres(journal.name):
-        return {}
-    from vtex_tracking_ext.bulk.journal.postgres import PostgresReader  # noqa: PLC0415 - an extra
-    from vtex_tracking_ext.fleet.account_pace import Paces  # noqa: PLC0415 - an extra
-
-    assert isinstance(journal, PostgresReader)  # noqa: S101 - see is_postgres
-    paces = {}
-    for account, (pace, now) in sorted(Paces(journal.connections).all().items()):
-        quiet = pace.pause_seconds(now)
-        reason = visible(pace.pause_reason(), _REASON_LENGTH) if quiet else ""
-        paces[account] = {"rate": pace.throttle.rate, "quiet": quiet, "reason": reason}
-    return paces
-
-
-def _advice(total: Counter[State], writers: str, option: str, *, has_workers: bool) -> Iterator[str]:
+def _advice(accounts: Sequence[_Account], total: Counter[State], option: str) -> Iterator[str]:
     """Yield what to do next, the most severe state first.
 
     Args:
+        accounts: The accounts.
         total: How many entries are in which state.
-        writers: The runs that are active, or an empty text.
         option: The option that names the journal.
-        has_workers: Whether workers use the journal; they do not end by themselves.
     """
-    if writers and has_workers:
-        is_open = total["pending"] or total["in_flight"]
-        yield f"Workers or a push are running ({visible(writers)}){': check again later' if is_open else ''}."
-    elif writers:
-        yield f"A push is running ({visible(writers)}): check again when it has ended."
+    delivered = [each for each in accounts if each.deliverer and each.states["pending"] + each.states["in_flight"]]
+    if delivered:
+        deliverers = dict.fromkeys(account.deliverer for account in delivered)
+        yield f"Events are being delivered ({', '.join(map(visible, deliverers))}): check again later."
     if total["unknown"]:
         command = f"`vtex-tracking resolve{option}`"
         yield f"Unknown: may have been applied; {command} lists them and shows how to resolve them."
-    if total["in_flight"] and not writers:
+        if any(account.unknown and account.record.resend_after is None for account in accounts):
+            yield (
+                f"`vtex-tracking push --resend-after 1h{option}` sends unknown events again if their orders do not "
+                "show them an hour after their calls."
+            )
+    if any(account.abandoned for account in accounts):
         yield "In flight: the last push was killed; push again to find out the outcome."
-    if total["pending"] and not writers:
-        yield f"Pending: not sent yet; push again{' or start a worker' if has_workers else ''} to continue."
+    if any(account.states["pending"] and not account.deliverer for account in accounts):
+        yield "Pending: not sent yet; push again to continue."
     if total["refused"]:
-        yield f"Refused: `vtex-tracking report --state refused{option}` shows why; fix those rows and push them again."
-    if not writers and total["applied"] == total.total():
+        yield (
+            f"Refused: `vtex-tracking report --state refused{option}` shows why; fix those rows and push them again, "
+            f"or close them with `vtex-tracking resolve --dismiss{option}`."
+        )
+    if total["applied"] + total["withdrawn"] == total.total():
         yield "Nothing left to do." if total else "Nothing has been pushed yet."
-
-
-def _pace_lines(paces: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    for account, pace in paces.items():
-        pause = f"; paused for {pace['quiet']:.0f} s: {pace['reason'].removesuffix('.')}" if pace["quiet"] else ""
-        yield f"{visible(account)}: workers make at most {pace['rate']:.1f} calls a second{pause}."
 
 
 def _table(counts: Mapping[str, Mapping[State, int]], total: Mapping[State, int]) -> Iterator[str]:

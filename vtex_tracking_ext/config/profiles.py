@@ -5,6 +5,7 @@
     [mystore]                  # the account, unless `account` says otherwise
     app_key = "..."
     app_token = "..."          # or user_token = "..."
+    resend_after = "1h"        # see DeliveryOptions; not given: never
 
 Its path comes from ``--profiles FILE``, else ``VTEX_PROFILES``, else it is ``vtex-tracking/profiles.toml`` in the
 user's configuration folder.
@@ -16,18 +17,37 @@ import os
 import stat
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
+
+from attrs import fields, frozen
 
 from vtex_tracking_ext.errors import ConfigurationError
 from vtex_tracking_ext.text import quoted
 
-from .credentials import SETTING_NAMES, Settings
+from .credentials import Settings
+from .duration import duration_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 #: Largest profile file, in bytes; it holds thousands of stores.
 _MAX_BYTES: Final = 1024 * 1024
+
+
+@frozen
+class Profile(Settings):
+    """The settings of one store in a profile file.
+
+    Attributes:
+        resend_after: Seconds after which an unknown event is sent again if its order does not show it; 0 for never, and
+            None if the profile does not say.
+    """
+
+    resend_after: float | None = None
+
+
+#: The keys of a profile.
+_KEYS: Final = tuple(attribute.name for attribute in fields(Profile))
 
 
 def profiles_path(environ: Mapping[str, str]) -> Path:
@@ -40,11 +60,11 @@ def profiles_path(environ: Mapping[str, str]) -> Path:
     return Path(folder) / "vtex-tracking" / "profiles.toml"
 
 
-def load_profiles(path: Path) -> dict[str, Settings]:
+def load_profiles(path: Path) -> dict[str, Profile]:
     """Return all profiles of a file, by name.
 
     Raises:
-        ConfigurationError: The file cannot be read, is not TOML, or contains an unknown or non-text setting. No value
+        ConfigurationError: The file cannot be read, is not TOML, or contains an unknown or invalid setting. No value
             is quoted.
     """
     try:
@@ -60,7 +80,7 @@ def load_profiles(path: Path) -> dict[str, Settings]:
     return {name: _profile(path, name, table) for name, table in document.items()}
 
 
-def load_profile(path: Path, name: str) -> Settings:
+def load_profile(path: Path, name: str) -> Profile:
     """Return one profile of a file.
 
     Raises:
@@ -93,13 +113,19 @@ def _read(path: Path) -> bytes:
     return content
 
 
-def _profile(path: Path, name: str, table: object) -> Settings:
+def _profile(path: Path, name: str, table: object) -> Profile:
     where = f"In the profile file {path}, [{quoted(name)}]"
     if not isinstance(table, dict):
         raise ConfigurationError(f"{where} is not a table: write [{name}], and its settings below it.")
     for key, value in table.items():
-        if key not in SETTING_NAMES:
-            raise ConfigurationError(f"{where}: {quoted(key)} is not a setting; use {', '.join(SETTING_NAMES)}.")
+        if key not in _KEYS:
+            raise ConfigurationError(f"{where}: {quoted(key)} is not a setting; use {', '.join(_KEYS)}.")
         if not isinstance(value, str):
             raise ConfigurationError(f"{where}: {key} is not text; write it between quotes.")
-    return Settings(**{"account": name, **table})
+    settings: dict[str, Any] = {"account": name, **table}
+    if "resend_after" in table:
+        try:
+            settings["resend_after"] = duration_seconds(table["resend_after"])
+        except ValueError as error:
+            raise ConfigurationError(f"{where}: resend_after is {error}, or off.") from None
+    return Profile(**settings)

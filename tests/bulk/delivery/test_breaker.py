@@ -1,4 +1,4 @@
-"""When to leave an account alone."""
+"""When an account pauses, and when it ends."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ UNKNOWN = OutcomeUnknownError("no answer came")
 
 
 def learn(breaker: Breaker, now: float, *errors: VtexTrackingError | None) -> None:
-    """Tell a breaker of calls that took no time."""
+    """Record results of calls that took no time."""
     for error in errors:
         breaker.record_result(now, now, error)
 
@@ -38,29 +38,29 @@ def tripped(now: float = 100.0) -> Breaker:
 
 
 @pytest.mark.parametrize("kind", [AuthenticationError, PermissionDeniedError, NotSentError, ConfigurationError])
-def test_what_meets_every_call_ends_the_account(kind: type[VtexTrackingError]) -> None:
-    """At once, and it says why; what comes afterwards changes nothing."""
+def test_an_error_that_every_call_would_meet_ends_the_account(kind: type[VtexTrackingError]) -> None:
+    """At once, with its message as the reason; later results change nothing."""
     breaker = Breaker()
     learn(breaker, 1.0, None, kind("the first reason"), None, UNKNOWN, kind("another"))
     assert breaker.reason == "the first reason"
 
 
-def test_credentials_that_are_refused_end_the_account_even_after_a_pause_began() -> None:
-    """A call that was on its way tells nothing of the outage, but all of the credentials."""
+def test_refused_credentials_end_the_account_during_a_pause() -> None:
+    """A call that was in progress when the pause began says nothing about the outage, but it does about credentials."""
     breaker = tripped(now=100.0)
     breaker.record_result(101.0, 99.0, AuthenticationError("the token is gone"))
     assert breaker.reason == "the token is gone"
 
 
-def test_a_refusal_of_one_update_is_no_trouble() -> None:
-    """VTEX answers, and that is all this is about."""
+def test_refused_updates_change_nothing() -> None:
+    """VTEX answers, which is all that matters here."""
     breaker = Breaker()
     learn(breaker, 1.0, *[NotFoundError("no such order")] * 100)
     assert breaker == Breaker()
 
 
-def test_outcomes_unknown_in_a_row_pause_the_account() -> None:
-    """One fewer does not; the pause has an end."""
+def test_consecutive_unknown_outcomes_pause_the_account() -> None:
+    """One fewer does not; the pause ends after its time."""
     breaker = Breaker()
     learn(breaker, 100.0, *[UNKNOWN] * (MAX_UNKNOWN - 1))
     assert breaker.delay(100.0) == 0
@@ -72,16 +72,16 @@ def test_outcomes_unknown_in_a_row_pause_the_account() -> None:
 
 
 @pytest.mark.parametrize(("answers", "paused"), [(1, True), (4, True), (5, False), (50, False)])
-def test_a_part_that_is_out_of_order_is_noticed(answers: int, paused: bool) -> None:
-    """More than one unknown in six, for a while, is as bad as some in a row; fewer are not."""
+def test_a_partial_outage_pauses_the_account(answers: int, paused: bool) -> None:
+    """More than one unknown outcome in six calls, for a while, counts like several in a row; fewer do not."""
     breaker = Breaker()
     for _ in range(100):
         learn(breaker, 100.0, UNKNOWN, *[None] * answers)
     assert paused == (breaker.pauses > 0)
 
 
-def test_a_429_and_what_never_reached_vtex_say_nothing_about_unknowns() -> None:
-    """They neither make up for them, nor let the others go on after a pause."""
+def test_a_429_or_a_call_that_was_not_made_does_not_count_as_an_answer() -> None:
+    """They neither offset unknown outcomes, nor end a pause."""
     breaker = Breaker()
     for _ in range(MAX_UNKNOWN):
         learn(breaker, 100.0, UNKNOWN, *[RateLimitedError(), InvalidUpdateError("bad")] * 10)
@@ -91,26 +91,27 @@ def test_a_429_and_what_never_reached_vtex_say_nothing_about_unknowns() -> None:
     assert breaker.paused
 
 
-def test_after_a_pause_one_call_alone_tries_the_ground() -> None:
-    """The others wait for what becomes of it, and go on as soon as it is answered."""
+def test_after_a_pause_one_probe_request_is_sent() -> None:
+    """Other calls wait for its result, and go on as soon as it is answered."""
     breaker = tripped(now=100.0)
     breaker.start(160.0)
     assert breaker.delay(160.0) == FIRST_PAUSE
     learn(breaker, 161.0, NotFoundError("no such order"))
+    assert not breaker.is_probing
     assert breaker.delay(161.0) == 0
     breaker.start(161.0)
     assert breaker.delay(161.0) == 0
 
 
-def test_a_call_that_is_never_told_of_does_not_hold_the_others_for_ever() -> None:
-    """Another may try once it has taken as long as the pause."""
+def test_another_probe_follows_if_the_result_of_the_first_is_never_recorded() -> None:
+    """After as long as the pause."""
     breaker = tripped(now=100.0)
     breaker.start(160.0)
     assert breaker.delay(160.0 + FIRST_PAUSE) == 0
 
 
-def test_pauses_double_and_at_last_the_account_ends() -> None:
-    """Each costs one more package of unknown outcome, so there are few."""
+def test_pauses_double_until_the_account_ends() -> None:
+    """Each costs one more package with an unknown outcome, so there are few."""
     breaker = tripped(now=0.0)
     pauses, now = [], 0.0
     while not breaker.reason:
@@ -123,17 +124,20 @@ def test_pauses_double_and_at_last_the_account_ends() -> None:
     assert breaker.reason.endswith("The last error: no answer came")
 
 
-def test_what_was_on_its_way_when_a_pause_began_tells_nothing() -> None:
-    """Neither that VTEX is still down nor that it is back, even when it ends after the pause."""
+def test_calls_in_progress_when_a_pause_begins_change_nothing() -> None:
+    """Their results say nothing about the time after the pause, even if they come later."""
     breaker = tripped(now=100.0)
     before = attrs.evolve(breaker)
     for error in (UNKNOWN, None):
         breaker.record_result(170.0, 99.0, error)
     assert before == breaker
+    breaker.start(170.0)
+    breaker.record_result(171.0, 99.0, None)
+    assert breaker.is_probing
 
 
-def test_vtex_is_on_trial_after_a_pause() -> None:
-    """The next unknown pauses again, and for longer; trust comes back with answers."""
+def test_the_next_unknown_outcome_after_a_pause_begins_a_longer_one() -> None:
+    """After enough answers it takes several again, and the pause is as long as the first."""
     breaker = tripped(now=100.0)
     learn(breaker, 160.0, None, UNKNOWN)
     assert breaker.delay(160.0) == 2 * FIRST_PAUSE
@@ -144,8 +148,8 @@ def test_vtex_is_on_trial_after_a_pause() -> None:
     assert breaker.delay(280.0) == FIRST_PAUSE
 
 
-def test_orders_that_cannot_be_read_are_the_same_trouble() -> None:
-    """A run with nothing but doubts to settle would go on for days, without a word; and after a pause, slower still."""
+def test_orders_that_cannot_be_read_count_as_unknown_outcomes() -> None:
+    """A run that only resolves entries in doubt would otherwise go on for days during an outage."""
     breaker, now, reads = Breaker(), 1.0, 0
     while not breaker.reason:
         now += breaker.delay(now)
@@ -156,7 +160,7 @@ def test_orders_that_cannot_be_read_are_the_same_trouble() -> None:
 
 
 def test_an_outage_costs_few_unknown_outcomes() -> None:
-    """Two and a half minutes of it: five in a row, and one after the first pause; then all goes on."""
+    """An outage of 150 s: five in a row, and one after the first pause; then calls go on."""
     breaker, now, unknown, applied = Breaker(), 0.0, 0, 0
     while now < 1000.0:
         now += breaker.delay(now)
@@ -170,13 +174,13 @@ def test_an_outage_costs_few_unknown_outcomes() -> None:
     assert breaker.reason == ""
 
 
-def test_its_state_can_be_stored_as_json() -> None:
-    """So that several machines can share it."""
+def test_the_state_can_be_stored_as_json() -> None:
+    """It contains only numbers and a text."""
     breaker = tripped()
     assert Breaker(**json.loads(json.dumps(attrs.asdict(breaker)))) == breaker
 
 
-def test_no_unknown_at_all_cannot_be_asked_for() -> None:
-    """It would pause before the first call."""
+def test_a_limit_of_no_unknown_outcome_is_refused() -> None:
+    """The account would pause before the first call."""
     with pytest.raises(ValueError, match="max_unknown"):
         Breaker(max_unknown=0)

@@ -1,103 +1,35 @@
-"""Delivering what waits in a journal: order, splitting, doubt, and when to stop."""
+"""Delivering an account: what is sent in which order, and when a delivery stops."""
 
 from __future__ import annotations
 
-import datetime as dt
 import threading
-from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from attrs import evolve
 
-from vtex_tracking_ext import TrackingEvent, TrackingReceipt, TrackingUpdate, errors
-from vtex_tracking_ext.bulk.delivery.deliver import (
-    AccountDelivery,
-    AccountPause,
-    DeliveryOptions,
-    DeliveryResult,
-)
-from vtex_tracking_ext.bulk.delivery.doubt import FOUND, NOT_SHOWN
-from vtex_tracking_ext.bulk.delivery.pace import Pace
-from vtex_tracking_ext.bulk.journal.entries import Selection
-from vtex_tracking_ext.bulk.journal.interface import JournalError, WrongStateError
-from vtex_tracking_ext.bulk.journal.sqlite import SqliteJournal, SqliteReader
+from vtex_tracking_ext import TrackingReceipt, errors
+from vtex_tracking_ext.bulk.delivery.deliver import AccountPause, DeliveryOptions, DeliveryResult
+from vtex_tracking_ext.bulk.journal.entries import BY_HAND, Selection
+from vtex_tracking_ext.bulk.journal.interface import JournalError
+from vtex_tracking_ext.bulk.journal.sqlite import SqliteReader
+from vtex_tracking_ext.bulk.journal.sqlite.journal import SqliteLease
 
-from support.journaled import Account, Clock, delivery, package, refused, row, told
+from support.deliveries import ONCE
+from support.journaled import delivery, package, refused, row, told
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-    from pathlib import Path
+    from collections.abc import Sequence
 
-    from vtex_tracking_ext.bulk.input.rows import Row
+    from vtex_tracking_ext import TrackingUpdate
     from vtex_tracking_ext.bulk.journal.entries import Entry
+
+    from support.deliveries import Bench
 
 UNKNOWN = errors.OutcomeUnknownError("the connection was cut")
 
-#: A look at the end of the run that need not be waited for, and none.
-ONCE = (0.0,)
-NEVER: tuple[float, ...] = ()
 
-
-class Bench:
-    """A journal, an account, and a delivery between them."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.clock = Clock()
-        self.journal = SqliteJournal.open(path, self.clock)
-        self.account = Account()
-        self.pace = Pace(rate=1e6, initial_rate=1e6)
-        self.news: list[DeliveryResult | AccountPause] = []
-        self.report: Callable[[DeliveryResult | AccountPause], None] = self.news.append
-
-    def tell(self, news: DeliveryResult | AccountPause) -> None:
-        """Pass on what is told to whoever listens by now."""
-        self.report(news)
-
-    def add(self, *rows: Row) -> None:
-        """Note rows as pending."""
-        assert {added.status for added in self.journal.add(rows, "mystore")} == {"new"}
-
-    def delivery(self, **options: Any) -> AccountDelivery:
-        """Return a delivery; one package at a time unless told otherwise."""
-        chosen = DeliveryOptions(**{"concurrency": 1, "recheck_delays": NEVER, **options})
-        client: Any = self.account
-        return AccountDelivery(client, self.journal, "mystore", self.pace, self.tell, chosen, self.clock)
-
-    def run(self, **options: Any) -> AccountDelivery:
-        """Deliver what waits."""
-        delivery = self.delivery(**options)
-        delivery.run()
-        return delivery
-
-    def states(self) -> dict[str, str]:
-        """Return the state of each entry by its text."""
-        return {text: state for _, text, state in told(self.journal)}
-
-    def reasons(self) -> list[str]:
-        """Return why the entries are as they are."""
-        return [entry.reason for entry in self.journal.entries()]
-
-    def outcomes(self) -> list[tuple[str, int]]:
-        """Return the outcomes that were told, with the number of their entries."""
-        return [(news.outcome, len(news.entries)) for news in self.news if isinstance(news, DeliveryResult)]
-
-    def leave_in_flight(self, *ids: int) -> None:
-        """Do what a run does that is killed while a call is on its way."""
-        self.journal.mark_in_flight(ids)
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    """Return an empty journal and an account."""
-    bench = Bench(tmp_path / "journal.db")
-    with bench.journal:
-        yield bench
-
-
-def test_what_may_leave_is_on_disk_before_it_does(bench: Bench) -> None:
-    """Seen by somebody else while the call is on its way; afterwards the receipt is there."""
+def test_entries_are_in_flight_on_disk_before_the_request_leaves(bench: Bench) -> None:
+    """Another process sees them in flight during the call, and their receipt after the run."""
     seen: list[tuple[int, str, str]] = []
 
     def look(_: TrackingUpdate) -> None:
@@ -113,15 +45,21 @@ def test_what_may_leave_is_on_disk_before_it_does(bench: Bench) -> None:
     assert bench.outcomes() == [("applied", 2)]
 
 
+def test_an_account_that_the_journal_does_not_contain_needs_nothing(bench: Bench) -> None:
+    """Nothing is sent, and no lease is taken."""
+    assert bench.run().calls == 0
+    assert bench.journal.accounts() == {}
+
+
 def test_a_package_is_sent_in_order_and_its_delivery_last(bench: Bench) -> None:
-    """Together up to the limit, wherever the rows of others stand between them."""
+    """A call has events up to the limit, whichever rows of other packages are between them."""
     bench.add(row(1, "a"), row(2, "x", "2"), delivery(3, "2026-10-02"), row(4, "b"), row(5, "c"))
     assert bench.run(events_per_call=2).calls == 3
     assert bench.account.sent == ["a b", "c D", "x"]
 
 
-def test_what_odd_receipts_say_is_kept(bench: Bench) -> None:
-    """Applied is applied, but somebody may want to know."""
+def test_the_note_of_an_odd_receipt_is_recorded(bench: Bench) -> None:
+    """The entry is applied, with the note as its reason."""
     bench.add(row(1, "a"))
 
     def send(update: TrackingUpdate) -> TrackingReceipt:
@@ -133,8 +71,8 @@ def test_what_odd_receipts_say_is_kept(bench: Bench) -> None:
     assert bench.reasons() == ["no receipt in it"]
 
 
-def test_packages_go_side_by_side(bench: Bench) -> None:
-    """Each waits for the other one's call to be on its way."""
+def test_packages_are_sent_at_the_same_time(bench: Bench) -> None:
+    """Each of two calls waits until the other one is in progress."""
     together = threading.Barrier(2)
 
     def meet(_: TrackingUpdate) -> None:
@@ -147,8 +85,8 @@ def test_packages_go_side_by_side(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("status", [400, 413, 422])
-def test_one_bad_event_does_not_take_the_others_down(bench: Bench, status: int) -> None:
-    """A refused batch is split until the bad one is alone; the order stays."""
+def test_a_refused_batch_is_split_until_the_bad_event_is_alone(bench: Bench, status: int) -> None:
+    """Only that event is refused; the others are applied in order."""
 
     def judge(update: TrackingUpdate) -> None:
         if any(event.description == "c" for event in update.events):
@@ -166,7 +104,7 @@ def test_one_bad_event_does_not_take_the_others_down(bench: Bench, status: int) 
 
 
 def test_an_unknown_outcome_while_splitting_holds_the_rest(bench: Bench) -> None:
-    """What certainly was not applied waits for what may have been."""
+    """The second half of a refused batch stays pending when the outcome of the first is unknown."""
     bench.add(row(1, "a"), row(2, "b"))
     bench.account.answers(refused(400), UNKNOWN)
     bench.run()
@@ -174,8 +112,8 @@ def test_an_unknown_outcome_while_splitting_holds_the_rest(bench: Bench) -> None
 
 
 @pytest.mark.parametrize("status", [301, 404, 409, 501])
-def test_what_is_wrong_with_the_order_is_not_looked_for_among_events(bench: Bench, status: int) -> None:
-    """One call, all of it refused; what comes after a refusal is sent all the same."""
+def test_a_refusal_that_is_about_the_order_is_not_split(bench: Bench, status: int) -> None:
+    """All events of the call are refused after one call, and later events of the package are sent."""
     bench.add(row(1, "a"), row(2, "b"), row(3, "c"))
     bench.account.answers(refused(status))
     bench.run(events_per_call=2)
@@ -184,52 +122,21 @@ def test_what_is_wrong_with_the_order_is_not_looked_for_among_events(bench: Benc
     assert bench.outcomes() == [("refused", 2), ("applied", 1)]
 
 
-def test_what_our_own_checks_refuse_is_refused(bench: Bench) -> None:
-    """It never reached VTEX, and says nothing of its health."""
-    bench.add(row(1, "a"))
-    bench.account.answers(errors.InvalidUpdateError("wrong"))
-    bench.run()
-    assert bench.states() == {"a": "refused"}
-    assert not bench.pace.stop_reason
-
-
-def test_what_our_own_checks_refuse_does_not_take_the_others_down(bench: Bench) -> None:
-    """A delivered date can come to lie ahead again: where a clock was set back, or in another time zone."""
+def test_an_update_that_the_client_refuses_is_split_and_does_not_stop_the_account(bench: Bench) -> None:
+    """Only the delivery is refused: its date can be in the future again if the machine's clock was set back."""
 
     def check(update: TrackingUpdate) -> None:
         if update.is_delivered:
-            raise errors.InvalidUpdateError("it lies in the future")
+            raise errors.InvalidUpdateError("it is in the future")
 
     bench.add(row(1, "a"), row(2, "b"), delivery(3, "2026-10-02"))
     bench.account.answers(*[check] * 9)
-    bench.run()
+    assert bench.run().pace.stop_error is None
     assert bench.states() == {"a": "applied", "b": "applied", "D 2026-10-02": "refused"}
 
 
-def test_an_unknown_outcome_holds_its_package_and_no_other(bench: Bench) -> None:
-    """The order does not show it in the looks at the end either."""
-    bench.add(row(1, "a"), row(2, "b"), row(3, "x", "2"))
-    bench.account.answers(UNKNOWN)
-    delivery = bench.run(events_per_call=1, recheck_delays=(0.0, 0.0))
-    assert bench.states() == {"a": "unknown", "b": "pending", "x": "applied"}
-    assert delivery.reads == 2
-    assert bench.outcomes() == [("unknown", 1), ("applied", 1), ("unknown", 1), ("unknown", 1)]
-    assert bench.reasons() == ["the connection was cut", "", ""]
-
-
-def test_what_shows_at_the_end_lets_its_package_go_on(bench: Bench) -> None:
-    """Each event once, in order."""
-    bench.add(row(1, "a"), row(2, "b"))
-    bench.account.answers(bench.account.applied_and_lost)
-    bench.run(events_per_call=1, recheck_delays=ONCE)
-    assert bench.account.applied["1"] == ["a", "b"]
-    assert bench.states() == {"a": "applied", "b": "applied"}
-    assert bench.reasons() == [FOUND, ""]
-    assert bench.outcomes() == [("unknown", 1), ("applied", 1), ("applied", 1)]
-
-
-def test_it_can_be_told_to_send_on(bench: Bench) -> None:
-    """Also behind what an earlier run left in doubt; only what is in doubt is not sent."""
+def test_send_after_unknown_sends_later_events(bench: Bench) -> None:
+    """Entries in doubt, also those of an earlier run, are not sent again, and hold no other entry."""
     bench.add(row(1, "a"), row(2, "b"), row(3, "c"))
     bench.leave_in_flight(1)
     bench.account.answers(UNKNOWN)
@@ -238,95 +145,37 @@ def test_it_can_be_told_to_send_on(bench: Bench) -> None:
     assert bench.states() == {"a": "unknown", "b": "unknown", "c": "applied"}
 
 
-def test_what_was_in_flight_is_settled_before_anything_is_sent(bench: Bench) -> None:
-    """Found: applied, and the rest goes on. Another package's order is not read."""
-    bench.add(row(1, "a"), delivery(2, "2026-10-02", "b"), row(3, "x", "2"))
-    bench.leave_in_flight(1)
-    bench.account.apply(TrackingUpdate("o-01", "1", [TrackingEvent("2026-10-01", "a", "S\u00e3o Paulo", "SP")]))
-    assert bench.run().reads == 1
-    assert bench.account.applied["1"] == ["a", "b", "D"]
-    assert bench.states() == {"a": "applied", "b": "applied", "D 2026-10-02": "applied", "x": "applied"}
+def test_an_entry_that_is_withdrawn_during_the_run_is_not_sent(bench: Bench) -> None:
+    """A person withdraws the first entry of the next batch, then all entries of another batch."""
+
+    def withdraw(_: TrackingUpdate) -> None:
+        bench.journal.withdraw(Selection(ids=(3,) if len(bench.account.sent) == 1 else (5, 6)), BY_HAND)
+
+    bench.add(*[row(number, text) for number, text in enumerate("abcdef", 1)])
+    bench.account.answers(withdraw, withdraw)
+    bench.run(events_per_call=2)
+    assert bench.account.sent == ["a b", "d"]
+    assert [*bench.states().values()] == ["applied", "applied", "withdrawn", "applied", "withdrawn", "withdrawn"]
 
 
-def test_what_was_in_flight_and_is_not_shown_is_unknown(bench: Bench) -> None:
-    """Its package waits; it may yet show, so it is looked for again at the end."""
-    bench.add(row(1, "a"), row(2, "b"))
-    bench.leave_in_flight(1)
-    assert bench.run(recheck_delays=ONCE).reads == 2
-    assert bench.account.sent == []
-    assert bench.states() == {"a": "unknown", "b": "pending"}
-    assert NOT_SHOWN in bench.reasons()[0]
-
-
-def test_what_is_old_is_looked_for_once(bench: Bench) -> None:
-    """After a minute VTEX shows what it has."""
-    bench.add(row(1, "a"))
-    bench.leave_in_flight(1)
-    bench.clock.now += dt.timedelta(minutes=2)
-    assert bench.run(recheck_delays=ONCE).reads == 1
-    assert bench.run(recheck_delays=ONCE).reads == 1
-    assert bench.states() == {"a": "unknown"}
-
-
-def test_an_unknown_of_an_earlier_run_is_found(bench: Bench) -> None:
-    """And a delivery, by its day; some of a package's doubts may stay."""
-    bench.add(row(1, "a"), delivery(2, "2026-10-02 10:00"), row(3, "b"))
-    bench.leave_in_flight(1, 2, 3)
-    bench.journal.record_outcome([1, 2], "unknown")
-    bench.account.apply(
-        TrackingUpdate("o-01", "1", [TrackingEvent("2026-10-01", "a", "S\u00e3o Paulo", "SP")], is_delivered=True)
-    )
-    bench.run()
-    assert bench.states() == {"a": "applied", "D 2026-10-02 10:00": "applied", "b": "unknown"}
-    assert bench.outcomes() == [("applied", 2), ("unknown", 1)]
-
-
-def test_an_applied_event_does_not_pass_for_one_in_doubt(bench: Bench) -> None:
-    """The order shows one event with two dates, of which either may be its own: it is the applied one's."""
-    bench.add(row(1, "a"), row(2, "a", event=TrackingEvent("2026-10-02", "a", "S\u00e3o Paulo", "SP")))
-    bench.run()
-    bench.add(row(3, "a", event=TrackingEvent("2026-10-03", "a", "S\u00e3o Paulo", "SP")))
-    bench.leave_in_flight(3)
-
-    original = bench.account.get_packages
-
-    def created_later(order_id: str) -> Any:
-        return [
-            evolve(shown, events=tuple(evolve(event, create_date="2026-10-03") for event in shown.events))
-            for shown in original(order_id)
-        ]
-
-    bench.account.get_packages = created_later  # type: ignore[method-assign]
-    bench.run()
-    assert [state for _, _, state in told(bench.journal)] == ["applied", "applied", "unknown"]
-
-
-@pytest.mark.parametrize("error", [refused(403), refused(404), errors.ReadFailedError("no answer")])
-def test_an_order_that_cannot_be_read_leaves_the_doubt(bench: Bench, error: Exception) -> None:
-    """The account goes on: a key may write and not read."""
+def test_an_entry_that_is_resolved_during_the_run_is_sent_by_the_same_run(bench: Bench) -> None:
+    """A person says that it was not applied: the account's revision grows, so the backlog is read again."""
     bench.add(row(1, "a"), row(2, "x", "2"))
-    bench.leave_in_flight(1)
-    bench.account.read_answers(error)
-    assert bench.run().pace.stop_error is None
-    assert bench.states() == {"a": "unknown", "x": "applied"}
-    assert f"cannot be read: {error}" in bench.reasons()[0]
 
+    def resolve(_: TrackingUpdate) -> None:
+        bench.journal.resolve(Selection(ids=[1]), "pending", BY_HAND)
 
-@pytest.mark.parametrize("error", [refused(401), errors.NotSentError("no connection"), errors.ConfigurationError("x")])
-def test_an_account_that_cannot_be_read_at_all_ends(bench: Bench, error: Exception) -> None:
-    """What was in flight stays so, to be settled by the next run."""
-    bench.add(row(1, "a"), row(2, "x", "2"))
-    bench.leave_in_flight(1)
-    bench.account.read_answers(error)
-    assert bench.run().pace.stop_error is error
-    assert bench.states() == {"a": "in_flight", "x": "pending"}
+    bench.account.answers(UNKNOWN, resolve)
+    bench.run()
+    assert bench.account.sent == ["a", "x", "a"]
+    assert bench.states() == {"a": "applied", "x": "applied"}
 
 
 @pytest.mark.parametrize(
     "error", [refused(401), refused(403), errors.NotSentError("x"), errors.ConfigurationError("x")]
 )
-def test_what_no_other_call_can_mend_ends_the_account(bench: Bench, error: Exception) -> None:
-    """One call; the rest stays pending, with the reason on what was tried."""
+def test_an_error_that_every_call_would_meet_stops_the_account(bench: Bench, error: Exception) -> None:
+    """One call is made; all entries stay pending, and those of the call have the reason."""
     bench.add(*(row(number, "a", str(number)) for number in range(1, 30)))
     bench.account.answers(error)
     delivery = bench.run(recheck_delays=ONCE)
@@ -335,125 +184,148 @@ def test_what_no_other_call_can_mend_ends_the_account(bench: Bench, error: Excep
     assert bench.journal.counts() == {"mystore": {"pending": 29}}
     assert bench.reasons()[0] == str(error)
     assert bench.news == []
+    assert delivery.next_due is None
 
 
-class Skipping(threading.Condition):
-    """A condition whose waiting takes no time, but moves a clock on."""
+def test_a_call_whose_turn_has_passed_waits_for_another_turn(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its entries are pending again meanwhile. It waits only once, because a slow journal spreads calls by itself."""
+    begin, slow = SqliteLease.begin, 3
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.now = 1000.0
-        self.waited: list[float] = []
-
-    def wait(self, timeout: float | None = None) -> bool:
-        """Move the clock on."""
-        assert timeout is not None
-        self.now += timeout
-        self.waited.append(timeout)
-        return True
-
-
-def test_a_journal_that_was_held_up_makes_no_crowd(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Calls whose turn has passed wait for another; only once, for a journal that is always slow is no reason."""
-    begin, slow = SqliteJournal.mark_in_flight, 3
-
-    def begin_late(journal: SqliteJournal, ids: Iterable[int]) -> tuple[Entry, ...]:
+    def begin_late(lease: SqliteLease, entries: Sequence[Entry]) -> tuple[Entry, ...]:
         nonlocal slow
+        begun = begin(lease, entries)
         if slow:
             slow -= 1
-            clock.now += 1.1
-        return begin(journal, ids)
+            bench.time.now += 1.1
+        return begun
 
-    clock = Skipping()
-    bench.pace = Pace(lambda: clock.now, rate=1e6, initial_rate=1e6, changed=clock)
-    monkeypatch.setattr(SqliteJournal, "mark_in_flight", begin_late)
+    monkeypatch.setattr(SqliteLease, "begin", begin_late)
     bench.add(row(1, "a"))
     bench.run()
     assert slow == 1
     assert bench.account.sent == ["a"]
-    assert [entry.attempts for entry in bench.journal.entries()] == [2]
-    bench.add(row(2, "b", invoice="2"))
+    assert bench.attempts() == [2]
+    bench.add(row(2, "b", invoice="2"), row(3, "c", invoice="3"))
     bench.run()
-    assert [entry.attempts for entry in bench.journal.entries()] == [2, 2]
-    bench.add(row(3, "c", invoice="3"))
-    bench.run()
-    assert [entry.attempts for entry in bench.journal.entries()] == [2, 2, 1]
+    assert bench.attempts() == [2, 2, 1]
     assert bench.account.sent == ["a", "b", "c"]
 
 
-def test_a_429_is_told_waited_out_and_sent_again(bench: Bench) -> None:
-    """Not counted against the event; the waiting is for everybody."""
-    changed = Skipping()
-    bench.pace = Pace(lambda: changed.now, rate=1e6, initial_rate=1e6, changed=changed)
+def test_a_process_that_was_stopped_sends_after_another_successful_begin(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each time that it was stopped for long between begin() and the call, it begins the entries again."""
+    begin, stops = SqliteLease.begin, [60.0, 60.0, 60.0, 0.0]
+
+    def begin_and_stop(lease: SqliteLease, entries: Sequence[Entry]) -> tuple[Entry, ...]:
+        begun = begin(lease, entries)
+        assert bench.account.sent == []
+        bench.time.now += stops.pop(0)
+        return begun
+
+    monkeypatch.setattr(SqliteLease, "begin", begin_and_stop)
+    bench.add(row(1, "a"))
+    bench.run()
+    assert stops == []
+    assert bench.account.sent == ["a"]
+    assert bench.attempts() == [4]
+
+
+def test_a_process_that_lost_its_lease_while_it_was_stopped_sends_nothing(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first use of a lost lease raises, and the delivery ends with this error."""
+    begin = SqliteLease.begin
+
+    def begin_and_lose(lease: SqliteLease, entries: Sequence[Entry]) -> tuple[Entry, ...]:
+        if bench.time.now > 2000:
+            raise JournalError("the lease was lost")
+        begun = begin(lease, entries)
+        bench.time.now += 3600
+        return begun
+
+    monkeypatch.setattr(SqliteLease, "begin", begin_and_lose)
+    bench.add(row(1, "a"))
+    with pytest.raises(JournalError, match="the lease was lost"):
+        bench.run()
+    assert bench.account.sent == []
+
+
+def test_an_entry_that_cannot_begin_is_not_sent(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If begin() raises, the delivery ends with this error."""
+
+    def begin(*_: object) -> None:
+        raise JournalError("the disk is full")
+
+    bench.add(row(1, "a"))
+    monkeypatch.setattr(SqliteLease, "begin", begin)
+    with pytest.raises(JournalError, match="the disk is full"):
+        bench.run()
+    assert bench.account.sent == []
+    assert bench.states() == {"a": "pending"}
+
+
+def test_after_a_429_the_call_is_made_again(bench: Bench) -> None:
+    """The pause is reported and waited for, and the 429 does not count against the event."""
     bench.add(row(1, "a"))
     bench.account.answers(refused(429, retry_after=7.0))
     bench.run()
     assert bench.account.sent == ["a", "a"]
-    assert changed.waited == [7.0]
+    assert bench.time.waited == [7.0]
     assert AccountPause("mystore", 7.0, "refused: 429") in bench.news
-    (entry,) = bench.journal.entries()
-    assert (entry.state, entry.attempts) == ("applied", 2)
+    assert (bench.states(), bench.attempts()) == ({"a": "applied"}, [2])
 
 
 @pytest.mark.parametrize("error", [refused(429, retry_after=5.0), refused(401)])
-def test_nobody_begins_a_call_while_a_429_is_noted(bench: Bench, error: Exception) -> None:
-    """Nor after a refusal of the credentials: the disk takes its time."""
-    bench.add(row(1, "a"))
-    bench.account.answers(error)
+def test_no_call_begins_while_a_429_or_401_is_being_recorded(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """The pace knows the error before the journal does, because writing takes time."""
     delivery = bench.delivery()
-    settle = bench.journal.record_outcome
+    settle = SqliteLease.settle
     seen: list[bool] = []
 
-    def look(*arguments: Any, **more: Any) -> None:
-        seen.append(bench.pace._paused_until() > bench.pace._clock() or bool(bench.pace.stop_reason))
+    def look(lease: SqliteLease, *arguments: Any, **more: Any) -> None:
+        seen.append(delivery.pace.delay() > 0 or bool(delivery.pace.stop_reason))
         delivery.stop()
-        settle(*arguments, **more)
+        settle(lease, *arguments, **more)
 
-    bench.journal.record_outcome = look  # type: ignore[method-assign]
+    monkeypatch.setattr(SqliteLease, "settle", look)
+    bench.add(row(1, "a"))
+    bench.account.answers(error)
     delivery.run()
     assert seen == [True]
 
 
-def test_a_429_without_end_leaves_the_rest(bench: Bench) -> None:
-    """The account ends after some freezes in a row."""
-    bench.pace = Pace(rate=1e6, initial_rate=1e6, max_freezes=2)
+def test_too_many_consecutive_429s_stop_the_account(bench: Bench) -> None:
+    """The entries stay pending, and the error is the last 429."""
+    bench.max_freezes = 2
     bench.add(row(1, "a"))
     bench.account.answers(*[refused(429, retry_after=0.0)] * 5)
-    delivery = bench.run()
-    assert isinstance(delivery.pace.stop_error, errors.RateLimitedError)
+    assert isinstance(bench.run().pace.stop_error, errors.RateLimitedError)
     assert bench.states() == {"a": "pending"}
     assert len(bench.account.sent) == 3
 
 
-def test_a_read_is_tried_again_after_a_429(bench: Bench) -> None:
-    """It counts against the account's limit like any other call."""
-    bench.add(row(1, "a"))
-    bench.leave_in_flight(1)
-    bench.account.read_answers(refused(429, retry_after=0.0))
-    assert bench.run().reads == 2
-    assert bench.states() == {"a": "unknown"}
-
-
-def test_outcomes_that_stay_unknown_pause_the_account(bench: Bench) -> None:
-    """Five in a row; who waits for the end of the pause can be stopped."""
+def test_consecutive_unknown_outcomes_pause_the_account(bench: Bench) -> None:
+    """Five packages in doubt are enough; the delivery can be stopped during the pause."""
     bench.add(*(row(number, "a", str(number)) for number in range(1, 9)))
     bench.account.answers(*[UNKNOWN] * 8)
     delivery = bench.delivery(recheck_delays=ONCE)
 
-    def stop_when_it_waits(news: DeliveryResult | AccountPause) -> None:
-        bench.news.append(news)
+    def stop_at_a_pause(news: DeliveryResult | AccountPause) -> None:
         if isinstance(news, AccountPause):
             delivery.stop()
 
-    bench.report = stop_when_it_waits
+    bench.report = stop_at_a_pause
     delivery.run()
     assert len(bench.account.sent) == 5
     assert bench.journal.counts() == {"mystore": {"unknown": 5, "pending": 3}}
     assert bench.account.reads == []
 
 
-def test_being_stopped_finishes_what_is_on_its_way(bench: Bench) -> None:
-    """And begins nothing more, of this package or another."""
+def test_stopping_finishes_the_calls_in_progress(bench: Bench) -> None:
+    """No other call begins, for this package or another."""
     bench.add(row(1, "a"), row(2, "b"), row(3, "x", "2"))
     delivery = bench.delivery(events_per_call=1)
     bench.account.answers(lambda _: delivery.stop())
@@ -462,48 +334,37 @@ def test_being_stopped_finishes_what_is_on_its_way(bench: Bench) -> None:
     assert bench.states() == {"a": "applied", "b": "pending", "x": "pending"}
 
 
-def test_being_stopped_begins_no_reading(bench: Bench) -> None:
-    """What is in doubt stays so."""
-    bench.add(row(1, "a"))
+def test_a_delivery_that_was_stopped_before_does_nothing(bench: Bench) -> None:
+    """It neither sends nor reads."""
+    bench.add(row(1, "a"), row(2, "b", "2"))
     bench.leave_in_flight(1)
     delivery = bench.delivery()
     delivery.stop()
-    delivery.deliver_package(package())
-    assert bench.account.reads == []
-    assert bench.states() == {"a": "in_flight"}
-
-
-def test_being_stopped_ends_the_wait_for_the_looks(bench: Bench) -> None:
-    """However long that would be."""
-    bench.add(row(1, "a"))
-    bench.account.answers(UNKNOWN)
-    delivery = bench.delivery(recheck_delays=(1e6,))
-    bench.report = lambda _: delivery.stop()
     delivery.run()
-    assert bench.account.reads == []
+    delivery.resolve_unknown(Selection())
+    assert (delivery.calls, delivery.reads) == (0, 0)
+    assert bench.states() == {"a": "in_flight", "b": "pending"}
 
 
-def test_a_journal_that_fails_stops_everything(bench: Bench) -> None:
-    """The error is raised; what was on its way stays in flight, and the next run finds out."""
+def test_a_journal_that_fails_stops_the_delivery(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error is raised; entries of calls in progress stay in flight, and the next run resolves them."""
     bench.add(row(1, "a"), row(2, "x", "2"))
-    settle = bench.journal.record_outcome
 
     def fail(*_: Any, **__: Any) -> None:
         raise JournalError("the disk is full")
 
-    bench.journal.record_outcome = fail  # type: ignore[method-assign]
-    with pytest.raises(JournalError, match="disk is full"):
-        bench.run()
+    with monkeypatch.context() as patch:
+        patch.setattr(SqliteLease, "settle", fail)
+        with pytest.raises(JournalError, match="disk is full"):
+            bench.run()
     assert bench.states() == {"a": "in_flight", "x": "pending"}
-    bench.journal.record_outcome = settle  # type: ignore[method-assign]
-    bench.pace = Pace(rate=1e6, initial_rate=1e6)
     bench.run()
     assert bench.states() == {"a": "applied", "x": "applied"}
     assert bench.account.applied == {"1": ["a"], "2": ["x"]}
 
 
-def test_a_fault_of_our_own_stops_everything(bench: Bench) -> None:
-    """Raised as it is; nothing is taken for what it may not be."""
+def test_an_unexpected_error_stops_the_delivery(bench: Bench) -> None:
+    """It is raised as it is, and the entries of the call stay in flight."""
     bench.add(row(1, "a"), row(2, "x", "2"))
     bench.account.answers(ZeroDivisionError())
     with pytest.raises(ZeroDivisionError):
@@ -511,61 +372,153 @@ def test_a_fault_of_our_own_stops_everything(bench: Bench) -> None:
     assert "in_flight" in bench.states().values()  # whichever package came first
 
 
-def test_doubts_can_be_settled_without_sending_anything(bench: Bench) -> None:
-    """Those that are chosen, each order read once."""
-    bench.add(row(1, "a"), row(2, "b"), row(3, "c"), row(4, "x", "2"))
-    bench.leave_in_flight(1, 2)
-    bench.leave_in_flight(4)
-    bench.account.apply(TrackingUpdate("o-01", "1", [TrackingEvent("2026-10-01", "a", "S\u00e3o Paulo", "SP")]))
-    delivery = bench.delivery()
-    delivery.resolve_unknown(Selection(ids=[1, 2, 3]))
-    assert bench.states() == {"a": "applied", "b": "unknown", "c": "pending", "x": "in_flight"}
-    assert (delivery.calls, delivery.reads) == (0, 1)
-
-
-def test_what_somebody_else_works_on_is_left_to_them(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing of it is read or sent, nor noted."""
-    bench.add(row(1, "a"), row(2, "x", "2"))
-    bench.leave_in_flight(1)
-    monkeypatch.setattr(bench.journal, "try_lock", lambda key: nullcontext(key != package()))
-    bench.delivery().resolve_unknown(Selection())
-    assert bench.run().reads == 0
-    assert bench.states() == {"a": "in_flight", "x": "applied"}
-
-
-def test_choices_are_checked() -> None:
-    """Nobody and nothing at a time makes no run."""
+def test_the_numbers_of_the_options_are_checked() -> None:
+    """At least one package and one event at a time, at most 100 packages, and times above 0."""
     with pytest.raises(ValueError, match=">= 1"):
         DeliveryOptions(concurrency=0)
-    with pytest.raises(ValueError, match=">= 1"):
-        DeliveryOptions(events_per_call=0)
     with pytest.raises(ValueError, match="<= 100"):
         DeliveryOptions(concurrency=101)
+    with pytest.raises(ValueError, match=">= 1"):
+        DeliveryOptions(events_per_call=0)
+    with pytest.raises(ValueError, match="> 0"):
+        DeliveryOptions(resend_after=0)
+    with pytest.raises(ValueError, match="> 0"):
+        DeliveryOptions(slice_seconds=0)
 
 
-def test_a_batch_that_cannot_begin_though_all_of_it_waits_ends_the_run(
+def test_outcomes_are_on_record_when_the_run_returns(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Applied outcomes are deferred, so that the next begin() records them in its transaction."""
+    commits: list[tuple[int, int]] = []
+    commit = SqliteLease._commit
+
+    def count(lease: SqliteLease, settlements: Sequence[Any], begun: Sequence[Entry]) -> Any:
+        commits.append((len(settlements), len(begun)))
+        return commit(lease, settlements, begun)
+
+    monkeypatch.setattr(SqliteLease, "_commit", count)
+    bench.add(*(row(number, "a", str(number)) for number in range(1, 4)))
+    bench.run()
+    assert commits == [(0, 1), (1, 1), (1, 1), (1, 0)]
+    assert bench.journal.counts() == {"mystore": {"applied": 3}}
+
+
+@pytest.mark.parametrize("is_read", [False, True])
+def test_outcomes_are_on_record_before_a_long_wait(bench: Bench, is_read: bool) -> None:
+    """Whether an update is sent next, or an order is read."""
+    bench.add(row(1, "a"), row(2, "x", "2"))
+    if is_read:
+        bench.leave_in_flight(2)
+    delivery = bench.delivery()
+    seen: list[str] = []
+    wait = delivery.pace.wait_for_turn
+
+    def look() -> bool:
+        if bench.account.sent:
+            seen.append(bench.states()["a"])
+        return wait()
+
+    def slow_down(_: TrackingUpdate) -> None:
+        delivery.pace._throttle.next_start = bench.time.now + 3
+
+    delivery.pace.wait_for_turn = look  # type: ignore[method-assign]
+    bench.account.answers(slow_down)
+    delivery.run()
+    assert seen == ["applied"]
+
+
+def test_outcomes_are_on_record_when_a_thread_runs_out_of_work(bench: Bench) -> None:
+    """The other thread is still waiting for its answer."""
+    recorded = threading.Event()
+    flush = SqliteLease.flush
+    first = threading.Barrier(2)
+
+    def wait_for_record(_: TrackingUpdate) -> None:
+        first.wait(10)
+        assert recorded.wait(10)
+        assert sorted(bench.states().values()) == ["applied", "in_flight"]
+
+    def meet(_: TrackingUpdate) -> None:
+        first.wait(10)
+
+    def flush_and_tell(lease: SqliteLease) -> None:
+        flush(lease)
+        recorded.set()
+
+    bench.add(row(1, "a"), row(2, "x", "2"))
+    bench.account.answers(wait_for_record, meet)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SqliteLease, "flush", flush_and_tell)
+        bench.run(concurrency=2)
+    assert bench.states() == {"a": "applied", "x": "applied"}
+
+
+def test_an_account_that_another_process_delivers_is_left_to_it(bench: Bench) -> None:
+    """``taken_by`` names the process; nothing is sent or read."""
+    bench.add(row(1, "a"), row(2, "x", "2"))
+    bench.leave_in_flight(1)
+    delivery = bench.delivery()
+    with bench.journal.lease("mystore") as lease:
+        assert lease is not None
+        who = bench.record().deliverer
+        delivery.run()
+        assert delivery.taken_by == who
+        delivery.resolve_unknown(Selection())
+        assert delivery.taken_by == who
+    assert (delivery.calls, delivery.reads) == (0, 0)
+    assert bench.states() == {"a": "in_flight", "x": "pending"}
+    delivery.run()
+    assert delivery.taken_by == ""
+    assert bench.states() == {"a": "unknown", "x": "applied"}
+
+
+def test_a_lease_that_has_just_been_given_back_is_tried_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other process gives it back after it was found taken, and before its name is read."""
+    others = bench.journal.lease("mystore")
+    others.__enter__()
+    deliverers = bench.journal.deliverers
+
+    def give_back() -> Any:
+        others.__exit__(None, None, None)
+        return deliverers()
+
+    monkeypatch.setattr(bench.journal, "deliverers", give_back)
+    bench.add(row(1, "a"))
+    delivery = bench.delivery()
+    delivery.run()
+    assert bench.account.sent == ["a"]
+    assert delivery.taken_by == ""
+
+
+def test_entries_that_are_added_while_the_lease_is_given_back_are_sent(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Rather than being tried for ever; nothing is sent."""
+    """Who added them found the lease taken, so this process looks again whether the account's revision has grown."""
+    note_next_due = type(bench.delivery())._note_next_due
+    delivery = bench.delivery()
 
-    def begin(_: object) -> None:
-        raise WrongStateError("out of its mind")
+    def add_too_late() -> None:
+        if not bench.states().get("b"):
+            bench.add(row(2, "b"))
+        note_next_due(delivery)
 
+    monkeypatch.setattr(delivery, "_note_next_due", add_too_late)
     bench.add(row(1, "a"))
-    monkeypatch.setattr(bench.journal, "mark_in_flight", begin)
-    with pytest.raises(WrongStateError, match="out of its mind"):
-        bench.run()
-    assert bench.account.sent == []
+    delivery.run()
+    assert bench.account.sent == ["a", "b"]
 
 
-def test_what_is_withdrawn_meanwhile_is_not_sent(bench: Bench) -> None:
-    """By somebody who writes to the same journal: the first of a batch, or all of it."""
+def test_entries_that_are_added_during_the_run_are_sent_by_it(bench: Bench) -> None:
+    """Also if their package comes before the one that is being sent."""
+    bench.add(row(1, "a"), row(2, "x", "2"))
+    bench.account.answers(lambda _: None, lambda _: bench.add(row(3, "b"), row(4, "y", "3")))
+    bench.run()
+    assert bench.account.sent == ["a", "x", "b", "y"]
 
-    def withdraw(_: TrackingUpdate) -> None:
-        bench.journal.withdraw(Selection(ids=(3,) if len(bench.account.sent) == 1 else (5, 6)), "sent by mistake")
 
-    bench.add(*[row(number, text) for number, text in enumerate("abcdef", 1)])
-    bench.account.answers(withdraw, withdraw)
-    bench.run(events_per_call=2)
-    assert bench.account.sent == ["a b", "d"]
-    assert list(bench.states().values()) == ["applied", "applied", "refused", "applied", "refused", "refused"]
+def test_entries_of_another_account_are_not_sent(bench: Bench) -> None:
+    """A journal contains the entries of many accounts."""
+    bench.add(row(1, "a"), row(2, "b", account="other"))
+    bench.run()
+    assert bench.account.sent == ["a"]
+    (left,) = bench.journal.entries(Selection(("pending",)))
+    assert left.package == package(account="other")

@@ -1,7 +1,7 @@
-"""How much of a limit the pace uses, and how often it runs into it: simulated, in virtual time, learning included.
+"""How much of a limit the pace uses, and how many calls are answered 429; simulated in virtual time.
 
-A number of workers call a server that lets through what its limit allows and answers 429 to the rest. The workers take
-turns as threads do. What is asserted are shares: of the limit that was used, and of the calls that were answered 429.
+Workers call a server that accepts what its limit allows and answers 429 to the rest. They take turns as threads do. The
+tests check the share of the limit that was used, and the share of the calls that were answered 429.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ QUICK = (0.01, 0.1)
 
 
 class Limit(Protocol):
-    """What a server lets through."""
+    """A server's limit."""
 
     rate: float
 
     def __call__(self, now: float) -> float | None:
-        """Return None where a call is let through, else the seconds for ``Retry-After``."""
+        """Return None if a call is accepted, else the seconds for ``Retry-After``."""
 
 
 @define
 class FixedWindow:
-    """So many calls until the clock strikes; it says how long that takes, in whole seconds as HTTP has it."""
+    """So many calls in each window; ``Retry-After`` is the time to its end, in whole seconds as in HTTP."""
 
     rate: float
     window: float = 1.0
@@ -57,7 +57,7 @@ class FixedWindow:
 
 @define
 class SlidingWindow:
-    """So many calls in any second; the sandbox's rule."""
+    """So many calls in any second, like the sandbox."""
 
     rate: float
     _calls: deque[float] = field(factory=deque)
@@ -74,7 +74,7 @@ class SlidingWindow:
 
 @define
 class TokenBucket:
-    """A token a call; they come at the rate, and a second's worth is saved up."""
+    """A token for each call. Tokens come at the rate, and those of one second are kept."""
 
     rate: float
     _tokens: float = math.inf
@@ -94,18 +94,18 @@ KINDS: tuple[Callable[[float], Limit], ...] = (FixedWindow, SlidingWindow, Token
 
 
 def says_nothing(_: float) -> None:
-    """Send no ``Retry-After``."""
+    """Return no ``Retry-After``."""
 
 
 @frozen
 class Run:
-    """What came of a simulation.
+    """The result of a simulation.
 
     Attributes:
-        accepted: Calls let through.
+        accepted: Accepted calls.
         refused: Calls answered 429.
         seconds: How long it took, in virtual time.
-        gave_up: Whether the throttle gave up.
+        gave_up: Whether the throttle ended the account.
     """
 
     accepted: int
@@ -119,7 +119,7 @@ class Run:
         return self.refused / (self.accepted + self.refused)
 
     def used(self, *rates: float) -> float:
-        """Share of what the narrowest of some rates would have let through."""
+        """Share of the calls that the lowest of some rates allows."""
         return self.accepted / (min(rates) * self.seconds)
 
 
@@ -128,11 +128,11 @@ class Simulation:
     """Workers that call a server through one throttle.
 
     Attributes:
-        throttle: What is tried.
-        limit: What the server lets through; may be replaced on the way.
-        workers: Calls that can be on their way at once.
+        throttle: The throttle.
+        limit: The server's limit; it may be replaced during the run.
+        workers: Calls that can be in progress at once.
         latency: Seconds from the beginning of a call to its answer; the server decides in the middle.
-        retry_after: What the server says in ``Retry-After``, from what its limit says.
+        retry_after: Returns ``Retry-After`` for the seconds that the limit returns.
         jitter: Share by which latencies vary in either direction.
     """
 
@@ -154,7 +154,7 @@ class Simulation:
     def run(
         self, *, seconds: float = math.inf, calls: float = math.inf, then: tuple[float, Limit] | None = None
     ) -> Run:
-        """Call for some time, or until some calls were let through; the limit may change at a time."""
+        """Call for some time, or until so many calls were accepted; the limit may change once."""
         self._idle = self.workers
         if then is not None:
             self._at(then[0], lambda _: setattr(self, "limit", then[1]))
@@ -174,7 +174,7 @@ class Simulation:
         heapq.heappush(self._events, (time, self._count, happen))
 
     def _turns(self, now: float) -> None:
-        """Let workers begin their calls, or one of them watch the clock."""
+        """Let workers begin their calls, or let one of them wait for its turn."""
         while self._idle and not self._watching:
             delay = self.throttle.delay(now)
             if delay > 0:
@@ -210,7 +210,7 @@ class Simulation:
 @pytest.mark.parametrize("ceiling", [DEFAULT_RATE, 100.0])
 @pytest.mark.parametrize(("workers", "latency"), [(4, 0.01), (8, 0.1)])
 def test_a_push_of_1200_calls_uses_a_hidden_limit_of_20_a_second(ceiling: float, workers: int, latency: float) -> None:
-    """At least 90 % of it, with at most 1 % of the calls answered 429, whatever the server counts by."""
+    """At least 90 % of it, with at most 1 % of the calls answered 429, whatever window the server counts by."""
     limits: list[Limit] = [FixedWindow(20, phase=n / 10) for n in range(10)]
     for limit in (*limits, SlidingWindow(20), TokenBucket(20)):
         run = Simulation(Throttle(ceiling), limit, workers, latency).run(calls=1200)
@@ -221,7 +221,7 @@ def test_a_push_of_1200_calls_uses_a_hidden_limit_of_20_a_second(ceiling: float,
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("latency", [*QUICK, 1.0])
 def test_any_limit_is_used(kind: Callable[[float], Limit], latency: float) -> None:
-    """In five minutes with ``Retry-After``. Where answers take a second, many calls are on their way at a 429."""
+    """In five minutes with Retry-After. Where answers take a second, many calls are in progress at a 429."""
     for rate, workers in product((5, 20, 100), (1, 4, 32)):
         run = Simulation(Throttle(400), kind(rate), workers, latency).run(seconds=300)
         assert run.used(rate, workers / latency) >= 0.9, (rate, workers)
@@ -231,7 +231,7 @@ def test_any_limit_is_used(kind: Callable[[float], Limit], latency: float) -> No
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("latency", [*QUICK, 1.0])
 def test_uneven_latencies_cost_little(kind: Callable[[float], Limit], latency: float) -> None:
-    """They push calls together. Where they vary by 400 ms, no steady pace could use a small limit whole."""
+    """They push calls together. Where they vary by 400 ms, no steady pace could use all of a small limit."""
     for rate, workers in product((5, 20), (4, 32)):
         run = Simulation(Throttle(100), kind(rate), workers, latency, jitter=0.2).run(seconds=300)
         assert run.used(rate, workers / latency) >= (0.9 if latency in QUICK else 0.75), (rate, workers)
@@ -239,8 +239,8 @@ def test_uneven_latencies_cost_little(kind: Callable[[float], Limit], latency: f
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_without_retry_after_a_freeze_is_dear_and_so_there_are_few(kind: Callable[[float], Limit]) -> None:
-    """A minute each: 85 % is used in the first hour, and next to nothing is refused."""
+def test_without_retry_after_there_are_few_freezes(kind: Callable[[float], Limit]) -> None:
+    """Each lasts a minute: 85 % of the limit is used in the first hour, and almost nothing is refused."""
     for rate in (5, 20):
         run = Simulation(Throttle(100), kind(rate), latency=0.1, retry_after=says_nothing).run(seconds=3600)
         assert run.used(rate) >= 0.85, rate
@@ -249,8 +249,8 @@ def test_without_retry_after_a_freeze_is_dear_and_so_there_are_few(kind: Callabl
 
 @pytest.mark.parametrize("ceiling", [DEFAULT_RATE, 100.0])
 @pytest.mark.parametrize(("workers", "latency"), [(4, 0.1), (32, 1.0)])
-def test_a_limit_by_the_minute_is_learnt(ceiling: float, workers: int, latency: float) -> None:
-    """600 a minute, no ``Retry-After``: the whole quota goes in half a minute at first."""
+def test_a_limit_per_minute_is_learned(ceiling: float, workers: int, latency: float) -> None:
+    """600 a minute without Retry-After: the first quota is used up in half a minute."""
     simulation = Simulation(Throttle(ceiling), FixedWindow(10, 60.0), workers, latency, retry_after=says_nothing)
     run = simulation.run(seconds=3600)
     assert run.used(10) >= 0.85
@@ -258,7 +258,7 @@ def test_a_limit_by_the_minute_is_learnt(ceiling: float, workers: int, latency: 
 
 
 def test_a_retry_after_that_is_too_short_does_not_end_the_run() -> None:
-    """600 a minute, and a server that says one second whenever it is asked."""
+    """600 a minute, and a server that always says one second."""
     run = Simulation(Throttle(), FixedWindow(10, 60.0), retry_after=lambda _: 1.0).run(seconds=3600)
     assert not run.gave_up
     assert run.used(10) >= 0.85
@@ -267,7 +267,7 @@ def test_a_retry_after_that_is_too_short_does_not_end_the_run() -> None:
 
 @pytest.mark.parametrize(("workers", "latency"), [(4, 0.05), (32, 0.5)])
 def test_a_limit_that_falls_is_followed(workers: int, latency: float) -> None:
-    """From 50 to 10 a second after a minute, because others use the quota too."""
+    """From 50 to 10 a second after a minute, because other systems use the quota, too."""
     run = Simulation(Throttle(100), SlidingWindow(50), workers, latency).run(seconds=600, then=(60, SlidingWindow(10)))
     assert run.accepted >= 0.9 * (60 * 50 + 540 * 10)
     assert run.share_refused <= 0.01
@@ -275,14 +275,14 @@ def test_a_limit_that_falls_is_followed(workers: int, latency: float) -> None:
 
 @pytest.mark.parametrize(("workers", "latency"), [(4, 0.05), (32, 0.5)])
 def test_a_limit_that_rises_is_found(workers: int, latency: float) -> None:
-    """From 10 to 50 a second after a minute: three quarters of what there was in ten minutes."""
+    """From 10 to 50 a second after a minute: three quarters of what was possible in ten minutes are used."""
     run = Simulation(Throttle(100), SlidingWindow(10), workers, latency).run(seconds=660, then=(60, SlidingWindow(50)))
     assert run.accepted >= 0.75 * (60 * 10 + 600 * 50)
     assert run.share_refused <= 0.01
 
 
-def test_a_limit_of_nothing_ends_the_run() -> None:
-    """One call a freeze, and then it gives up."""
+def test_a_limit_of_zero_ends_the_run() -> None:
+    """One call is made after each freeze, until there were too many."""
     run = Simulation(Throttle(), SlidingWindow(0), retry_after=says_nothing).run()
     assert run.gave_up
     assert run.accepted == 0
@@ -291,7 +291,7 @@ def test_a_limit_of_nothing_ends_the_run() -> None:
 
 
 def test_nothing_is_refused_below_the_limit() -> None:
-    """A ceiling that is low enough keeps clear of it, and is used whole."""
+    """A ceiling below the limit is used fully."""
     for kind in KINDS:
         run = Simulation(Throttle(18), kind(20), 8, 0.1).run(seconds=300)
         assert run.refused == 0

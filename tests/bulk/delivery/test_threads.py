@@ -11,23 +11,27 @@ import pytest
 from vtex_tracking_ext.bulk.delivery.threads import _join, run_in_threads
 
 
-def test_all_functions_have_run_when_it_returns() -> None:
-    """Each function runs in a thread with its name."""
-    names: list[str] = []
-    run_in_threads(dict.fromkeys("ab", lambda: names.append(threading.current_thread().name)), names.clear)
-    assert sorted(names) == ["a", "b"]
+def test_the_function_has_run_in_each_thread_when_it_returns() -> None:
+    """Two threads meet."""
+    together = threading.Barrier(2)
+    places: list[int] = []
+    run_in_threads(lambda: places.append(together.wait(10)), 2, places.clear)
+    assert sorted(places) == [0, 1]
 
 
 def test_the_first_error_stops_the_other_threads_and_is_raised() -> None:
-    """The error is raised after the other threads have ended."""
+    """The error is raised after the other thread has ended."""
     stopped = threading.Event()
     ended: list[bool] = []
+    is_first = [True, False]
 
-    def fail() -> None:
-        raise ZeroDivisionError
+    def work() -> None:
+        if is_first.pop():
+            raise ZeroDivisionError
+        ended.append(stopped.wait(10))
 
     with pytest.raises(ZeroDivisionError):
-        run_in_threads({"wait": lambda: ended.append(stopped.wait(10)), "fail": fail}, stopped.set)
+        run_in_threads(work, 2, stopped.set)
     assert ended == [True]
 
 
@@ -43,7 +47,7 @@ def test_waiting_does_not_block_interrupts(monkeypatch: pytest.MonkeyPatch) -> N
         join(thread, timeout)
 
     monkeypatch.setattr(threading.Thread, "join", note)
-    run_in_threads({"a": lambda: go_on.wait(10)}, go_on.set)
+    run_in_threads(lambda: go_on.wait(10), 1, go_on.set)
     assert times
     assert None not in times
 
@@ -52,16 +56,18 @@ def test_a_thread_that_cannot_start_leaves_no_other_running(monkeypatch: pytest.
     """If a thread cannot start, or an interrupt comes at that moment, the started threads are stopped and joined."""
     stopped = threading.Event()
     ended: list[bool] = []
+    started: list[threading.Thread] = []
     start = threading.Thread.start
 
     def begin(thread: threading.Thread) -> None:
-        if thread.name == "b":
+        if started:
             raise KeyboardInterrupt
+        started.append(thread)
         start(thread)
 
     monkeypatch.setattr(threading.Thread, "start", begin)
     with pytest.raises(KeyboardInterrupt):
-        run_in_threads(dict.fromkeys("abc", lambda: ended.append(stopped.wait(10))), stopped.set)
+        run_in_threads(lambda: ended.append(stopped.wait(10)), 3, stopped.set)
     assert ended == [True]
 
 

@@ -1,4 +1,4 @@
-"""Entries, their keys, and what a row means to what is there already."""
+"""Tests of entries, their keys, and what a draft means to the entry with its key."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from attrs import evolve
 
 from vtex_tracking_ext import TrackingEvent
 from vtex_tracking_ext.bulk.input.rows import Place, Row
-from vtex_tracking_ext.bulk.journal.classify import Existing, classify_draft, combine
+from vtex_tracking_ext.bulk.journal.classify import PRUNED, Existing, classify_draft, combine
 from vtex_tracking_ext.bulk.journal.entries import (
     KEY_SIZE,
     AddStatus,
@@ -18,7 +18,6 @@ from vtex_tracking_ext.bulk.journal.entries import (
     Entry,
     PackageKey,
     Selection,
-    State,
     draft_of,
     drafts_from_row,
     entry_key,
@@ -58,14 +57,14 @@ def delivery(date: str | None) -> Draft:
     return draft
 
 
-def test_a_row_with_an_event_is_one_entry() -> None:
-    """With the event as it was written."""
+def test_row_with_an_event_makes_one_draft() -> None:
+    """The draft has the event as it was written."""
     (draft,) = drafts_from_row(row())
     assert draft == Draft(PACKAGE, entry_key(PACKAGE, EVENT), EVENT, None, PLACE)
 
 
-def test_a_row_with_both_is_an_event_and_then_a_delivery() -> None:
-    """In the order in which they may be sent."""
+def test_row_with_both_makes_an_event_and_then_a_delivery() -> None:
+    """The drafts are in the order in which they may be sent, and have different keys."""
     event, delivered = drafts_from_row(row(is_delivered=True, delivered_date="2026-10-01 21:15"))
     assert (event.event, event.delivered_date) == (EVENT, None)
     assert (delivered.event, delivered.delivered_date) == (None, "2026-10-01 21:15")
@@ -73,13 +72,13 @@ def test_a_row_with_both_is_an_event_and_then_a_delivery() -> None:
     assert delivered.key != event.key
 
 
-def test_a_row_without_either_asks_for_nothing() -> None:
-    """The checks before do not let it through."""
+def test_row_without_either_makes_no_draft() -> None:
+    """A row without an event that does not report the delivery makes nothing; the checks of rows refuse it."""
     assert drafts_from_row(row(event=None)) == ()
 
 
-def test_dates_become_text_as_they_travel() -> None:
-    """Whatever a caller in Python gave."""
+def test_dates_become_text() -> None:
+    """Dates and times of a caller in Python become the text that is sent."""
     moment = dt.datetime(2026, 10, 1, 21, 15, tzinfo=dt.UTC)
     for date in (moment, moment.date()):
         event, delivered = drafts_from_row(
@@ -104,20 +103,20 @@ def test_accounts_are_compared_in_lower_case() -> None:
         evolve(EVENT, date=dt.date(2026, 10, 1)),
     ],
 )
-def test_what_a_shopper_cannot_tell_apart_is_the_same_event(same: TrackingEvent) -> None:
-    """Spaces at the ends, the ways to write an accent, the type of a date."""
+def test_same_looking_events_have_the_same_key(same: TrackingEvent) -> None:
+    """Spaces at the ends, the Unicode normal form and the type of a date do not matter."""
     assert entry_key(PACKAGE, same) == entry_key(PACKAGE, EVENT)
 
 
-def test_the_text_that_is_sent_stays_as_it_was_written() -> None:
-    """Only the key is normalised."""
+def test_sent_text_is_not_normalized() -> None:
+    """Only the key is normalized; the draft has the text as it was written."""
     written = TrackingEvent("2026-10-01", " a ", "Sa\u0303o Paulo")
     (draft,) = drafts_from_row(row(event=written))
     assert draft.event == written
 
 
-def test_everything_else_makes_another_event() -> None:
-    """Each part counts, and where one ends and the next begins."""
+def test_every_other_difference_makes_another_key() -> None:
+    """Each part of an event and of its package counts, and so does where one ends and the next begins."""
     keys = [
         entry_key(PACKAGE, EVENT),
         entry_key(PACKAGE, None),
@@ -188,20 +187,36 @@ def test_an_entry_makes_the_draft_that_made_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "verdict"),
+    ("existing", "status"),
     [
-        ("pending", "known"),
-        ("in_flight", "known"),
-        ("applied", "known"),
-        ("unknown", "known"),
-        ("refused", "renewed"),
+        (None, "new"),
+        (Existing("pending", None, PLACE), "known"),
+        (Existing("in_flight", None, PLACE), "known"),
+        (Existing("applied", None, PLACE), "known"),
+        (Existing("applied", None, PLACE, is_by_hand=True), "known"),
+        (Existing("unknown", None, PLACE), "known"),
+        (Existing("refused", None, PLACE), "renewed"),
+        (Existing("withdrawn", None, PLACE, is_by_hand=True), "renewed"),
+        (PRUNED, "known"),
     ],
 )
-def test_an_event_met_again(state: State, verdict: AddStatus) -> None:
-    """Only a refused one is sent again: VTEX's no is definite, and somebody may have mended its reason."""
+def test_only_refused_and_withdrawn_events_are_renewed(existing: Existing | None, status: AddStatus) -> None:
+    """A refused event, or one that a person withdrew before it was sent, is sent again; no other one is."""
     (draft,) = drafts_from_row(row())
-    assert classify_draft(draft, Existing(state, None, PLACE)) == (verdict, "")
-    assert classify_draft(draft, None) == ("new", "")
+    assert classify_draft(draft, existing) == (status, "")
+
+
+def test_dismissed_refusal_is_known_with_a_note() -> None:
+    """An event or a delivery whose refusal was dismissed is not sent again, and the note says how to send it."""
+    (draft,) = drafts_from_row(row())
+    note = "its refusal was dismissed; `vtex-tracking resolve --retry` with its number sends it again"
+    assert classify_draft(draft, Existing("withdrawn", None, PLACE)) == ("known", note)
+    assert classify_draft(delivery("2026-10-02"), Existing("withdrawn", "2026-10-01", PLACE)) == ("known", note)
+
+
+def test_pruned_delivery_is_known_with_any_date() -> None:
+    """The date of a pruned delivery is not known any more, so that no date contradicts it."""
+    assert classify_draft(delivery("2026-10-02"), PRUNED) == ("known", "")
 
 
 @pytest.mark.parametrize(
@@ -218,30 +233,32 @@ def test_an_event_met_again(state: State, verdict: AddStatus) -> None:
         ("2026-10-01 21:15", "2026-10-02", "contradicts", "contradicts"),
     ],
 )
-def test_a_delivery_met_again(earlier: str | None, later: str | None, pending: AddStatus, applied: AddStatus) -> None:
-    """The fuller date prevails while nothing was sent; another one contradicts; a refused one is as this row says."""
+def test_delivery_with_another_date(
+    earlier: str | None, later: str | None, pending: AddStatus, applied: AddStatus
+) -> None:
+    """A more precise date replaces that of a pending delivery, any date that of a refused one; others contradict."""
     assert classify_draft(delivery(later), Existing("pending", earlier, PLACE))[0] == pending
     assert classify_draft(delivery(later), Existing("refused", earlier, PLACE)) == ("renewed", "")
     for state in ("in_flight", "applied", "unknown"):
         assert classify_draft(delivery(later), Existing(state, earlier, PLACE))[0] == applied
 
 
-def test_a_contradiction_names_both_dates_and_the_other_row() -> None:
-    """So that the wrong one can be mended."""
+def test_contradiction_names_both_dates_and_the_other_row() -> None:
+    """The note says which row has which date, so that the wrong one can be corrected."""
     _, note = classify_draft(delivery("2026-10-02"), Existing("pending", "2026-10-01", PLACE))
     assert note == "2026-10-02, but f.csv:2 says 2026-10-01; a package has one delivery"
 
 
 def test_a_date_that_comes_too_late_is_noted() -> None:
-    """VTEX will not hear of it."""
+    """The note says with which date the delivery was sent."""
     _, note = classify_draft(delivery("2026-10-02"), Existing("applied", None, PLACE))
     assert note == ("2026-10-02 comes too late: the delivery of f.csv:2 was sent without a date, and there is only one")
     _, note = classify_draft(delivery("2026-10-02 10:00"), Existing("in_flight", "2026-10-02", PLACE))
     assert "the delivery of f.csv:2 was sent on 2026-10-02, and" in note
 
 
-def test_a_row_fares_as_the_gravest_of_its_parts() -> None:
-    """With the notes of all."""
+def test_row_has_the_first_status_of_its_drafts() -> None:
+    """A row has the status that comes first in the order of precedence, and the notes of all of its drafts."""
     assert combine([]) == ("known", "")
     assert combine([("known", ""), ("renewed", "")]) == ("renewed", "")
     assert combine([("renewed", ""), ("new", "")]) == ("new", "")
@@ -249,7 +266,7 @@ def test_a_row_fares_as_the_gravest_of_its_parts() -> None:
 
 
 def test_an_entry_without_an_event_is_a_delivery() -> None:
-    """There is no third kind."""
+    """An entry with an event is of the kind ``event``, any other one of the kind ``delivery``."""
     assert entry().kind == "event"
     assert entry(event=None).kind == "delivery"
 
@@ -266,16 +283,16 @@ def test_an_entry_without_an_event_is_a_delivery() -> None:
         (Selection(ids=()), False),
     ],
 )
-def test_a_selection_takes_what_meets_everything(selection: Selection, is_in: bool) -> None:
-    """What is not given does not matter."""
+def test_selection_matches_what_meets_all_conditions(selection: Selection, is_in: bool) -> None:
+    """An entry matches if it meets every condition that is given."""
     assert selection.matches(entry()) is is_in
 
 
-def test_selected_numbers_are_in_order_and_once() -> None:
-    """Entries come in the order of arrival, whatever the order of asking."""
+def test_selected_ids_are_sorted_and_unique() -> None:
+    """The ids of a selection are in the order in which entries are yielded."""
     assert Selection(ids=(9, 7, 9)).ids == (7, 9)
 
 
 def test_the_clock_shows_utc() -> None:
-    """And not the machine's own time."""
+    """The current time is aware, and in UTC."""
     assert utc_now().utcoffset() == dt.timedelta(0)

@@ -1,7 +1,8 @@
-"""Opening a journal wherever it is."""
+"""Tests of opening a journal by its location."""
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,13 +11,13 @@ from attrs import evolve
 
 from vtex_tracking_ext.bulk.delivery.deliver import DeliveryOptions
 from vtex_tracking_ext.bulk.journal import opening
-from vtex_tracking_ext.bulk.journal.entries import STATES
+from vtex_tracking_ext.bulk.journal.entries import STATES, Selection
 from vtex_tracking_ext.bulk.journal.interface import JournalError, NoJournalError
 from vtex_tracking_ext.bulk.journal.postgres import PostgresJournal, PostgresReader
 from vtex_tracking_ext.bulk.journal.sqlite import SqliteJournal, SqliteReader
 from vtex_tracking_ext.bulk.pipeline import push
 
-from support.journaled import Account, delivery, row
+from support.journaled import Account, add, delivery, row, to_state
 
 if TYPE_CHECKING:
     from vtex_tracking_ext.bulk.journal.opening import Location
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(params=["file", "database"])
 def where(request: pytest.FixtureRequest, tmp_path: Path) -> Location:
-    """Return a place for a journal, of each kind."""
+    """Return the location of a journal that does not exist yet, of each kind."""
     if request.param == "file":
         return tmp_path / "j.db"
     url: str = request.getfixturevalue("journal_url")
@@ -42,13 +43,13 @@ def where(request: pytest.FixtureRequest, tmp_path: Path) -> Location:
         (Path("postgresql://h/d"), False),
     ],
 )
-def test_a_database_is_told_by_its_url(where: Location, expected: bool) -> None:  # the beginning says it
-    """A path never is one."""
+def test_url_is_a_database(where: Location, expected: bool) -> None:
+    """A text that begins with a scheme of PostgreSQL is a database; a path never is."""
     assert opening.is_postgres(where) is expected
 
 
-def test_what_is_shown_has_no_password() -> None:
-    """And asks no server."""
+def test_displayed_location_has_no_password() -> None:
+    """The password of a URL is left out; an invalid URL raises, without its secrets. No server is needed."""
     assert opening.display_name("postgresql://ana:TOPSECRET@h/d?sslmode=require") == "postgresql://ana@h/d"
     assert opening.display_name(Path("a/j.db")) == str(Path("a/j.db"))
     with pytest.raises(JournalError, match="is not a valid PostgreSQL URL"):
@@ -56,7 +57,7 @@ def test_what_is_shown_has_no_password() -> None:
 
 
 def test_each_kind_is_opened(where: Location) -> None:
-    """To write and to read; made only when it is written to."""
+    """Opening for writing creates the journal unless told otherwise, and the name has no secrets."""
     kinds = (PostgresJournal, PostgresReader) if opening.is_postgres(where) else (SqliteJournal, SqliteReader)
     with pytest.raises(NoJournalError):
         opening.open_reader(where)
@@ -67,42 +68,53 @@ def test_each_kind_is_opened(where: Location) -> None:
     with opening.open_reader(where) as reader:
         assert type(reader) is kinds[1]
         assert reader.name == journal.name == opening.display_name(where)
-    done = f"is up to date (version {1 if opening.is_postgres(where) else 2})"
+    done = f"is up to date (version {2 if opening.is_postgres(where) else 3})"
     assert opening.migrate(where) == f"The journal {reader.name} {done}."
 
 
-def test_a_trial_holds_what_the_journal_holds(where: Location) -> None:
-    """And changes nothing there; it may be opened while somebody writes."""
-    with opening.open_temporary_copy(where) as trial:
-        assert list(trial.entries()) == []
+def test_temporary_copy_has_what_the_journal_has(where: Location) -> None:
+    """The copy has all entries, and knows the same rows; changing it does not change the journal."""
+    with opening.open_temporary_copy(where) as copy:
+        assert list(copy.entries()) == []
     with opening.open_journal(where) as journal:
-        assert (
-            len(list(journal.add([row(n, f"event {n}", invoice=str(n % 3)) for n in range(1200)], "mystore"))) == 1200
-        )
-        for number, state in enumerate(STATES[1:], 2):
-            journal.mark_in_flight([number])
-            if state in {"applied", "refused", "unknown"}:
-                journal.record_outcome([number], state, status_code=200, reason="why")
+        add(journal, *[row(n, f"event {n}", invoice=str(n % 3)) for n in range(1200)])
+        for number, state in enumerate(STATES, 1):
+            to_state(journal, number, state, status_code=200, reason="why")
+        to_state(journal, 10, "refused")
+        journal.dismiss(Selection(ids=(10,)))
+        add(journal, row(1, "pruned", invoice="9"))
+        to_state(journal, 1201, "applied")
+        assert journal.prune(dt.timedelta(0)) == 1
         held = list(journal.entries())
-        with opening.open_temporary_copy(where) as trial:
-            plain: dict[str, Any] = {"status_code": None, "reason": "", "begun": None, "settled": None}
-            copied = [evolve(entry, **plain) for entry in trial.entries()]
-            assert copied == [evolve(entry, **plain) for entry in held]
-            rows = [row(1, "event 1", "1"), row(4, "event 3", "0"), row(5, "new"), delivery(6)]
-            assert [added.status for added in trial.add(rows, "mystore")] == ["known", "renewed", "new", "new"]
+        rows = [
+            row(1, "event 1", "1"),
+            row(4, "event 3", "0"),
+            row(5, "event 5", "2"),
+            row(6, "event 9", "0"),
+            row(7, "pruned", "9"),
+            row(9, "new"),
+            delivery(10),
+        ]
+        expected = ["known", "renewed", "renewed", "known", "known", "new", "new"]
+        with opening.open_temporary_copy(where) as copy:
+            plain: dict[str, Any] = {"status_code": None, "begun": None, "settled": None}
+            assert [evolve(entry, **plain) for entry in copy.entries()] == [evolve(entry, **plain) for entry in held]
+            assert copy.count_backlogs("mystore") == journal.count_backlogs("mystore")
+            assert add(copy, *rows) == expected
         assert list(journal.entries()) == held
+        assert add(journal, *rows) == expected
 
 
-def test_a_trial_of_what_cannot_be_read_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither a journal nor its folder."""
+def test_failed_temporary_copy_leaves_no_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the journal cannot be read, neither a temporary journal nor its folder is left."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with pytest.raises(JournalError, match="no connection"):
         opening.open_temporary_copy("postgresql://ana@127.0.0.1:1/d")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_rows_are_pushed_by_way_of_either(where: Location) -> None:
-    """From Python."""
+def test_rows_are_pushed_to_either(where: Location) -> None:
+    """A push from Python accepts either location; the rows that it sent are known to the next one."""
     account: Any = Account()
     given = [{"order_id": "o-01", "invoice_number": "1", "date": "2026-10-01", "description": "a"}]
     result = push(given, account, where, options=DeliveryOptions(recheck_delays=()))

@@ -12,7 +12,7 @@ from vtex_tracking_ext.bulk.report.chart import HEIGHT, MAX_BARS, MIN_BARS, MIN_
 
 START = dt.datetime(2026, 11, 23, 12, 0, tzinfo=dt.UTC)
 SECOND = dt.timedelta(seconds=1)
-STATES = ("applied", "refused", "unknown")
+STATES = ("applied", "refused", "unknown", "withdrawn")
 
 
 def chart_of(*settled: tuple[float, str]) -> Chart:
@@ -36,7 +36,7 @@ def test_single_time_is_centred() -> None:
     assert len(chart.bars) == MIN_BARS
     (bar,) = [bar for bar in chart.bars if bar.parts]
     assert (bar.start, bar.end) == ("2026-11-23 12:00:00", "2026-11-23 12:00:01")
-    assert bar.counts == {"applied": 1, "refused": 0, "unknown": 1}
+    assert bar.counts == {"applied": 1, "refused": 0, "unknown": 1, "withdrawn": 0}
     assert [(part.state, part.y, part.height) for part in bar.parts] == [("unknown", 100, 100), ("applied", 0, 100)]
     assert (chart.top, chart.half, chart.duration, chart.total) == (2, 1, "1 second", 2)
 

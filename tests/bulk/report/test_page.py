@@ -17,7 +17,7 @@ from attrs import evolve
 
 from vtex_tracking_ext import TrackingEvent
 from vtex_tracking_ext.bulk.input.rows import Place
-from vtex_tracking_ext.bulk.journal.entries import Entry, Meta, PackageKey, Selection, State
+from vtex_tracking_ext.bulk.journal.entries import AccountRecord, Entry, Meta, PackageKey, Selection, State
 from vtex_tracking_ext.bulk.journal.interface import ALL, JournalReader
 from vtex_tracking_ext.bulk.report.page import MAX_ROWS, Summary, render_page
 
@@ -39,16 +39,21 @@ class Held(JournalReader):
 
     name = "journal.db"
 
-    def __init__(self, entries: Iterable[Entry]) -> None:
+    def __init__(self, entries: Iterable[Entry], records: Iterable[AccountRecord] = ()) -> None:
         self._entries = tuple(entries)
+        self._records = tuple(records)
 
     def meta(self) -> Meta:
         """Return when it was made."""
         return Meta(1, ADDED)
 
-    def active_writers(self) -> str:
+    def deliverers(self) -> Mapping[str, str]:
         """Return nobody."""
-        return ""
+        return {}
+
+    def accounts(self) -> Mapping[str, AccountRecord]:
+        """Return what is known of each account."""
+        return {record.account: record for record in self._records}
 
     def entries(self, selection: Selection = ALL) -> Iterator[Entry]:
         """Yield the selected entries."""
@@ -122,9 +127,9 @@ class Page(HTMLParser):
         return self.texts["tr"]
 
 
-def shown(*entries: Entry, selection: Selection = ALL) -> Page:
+def shown(*entries: Entry, selection: Selection = ALL, records: Iterable[AccountRecord] = ()) -> Page:
     """Return the page of entries, after the checks that every page must pass."""
-    held: JournalReader = Held(entries)
+    held: JournalReader = Held(entries, records)
     source = render_page(held, "journal.db", NOW, selection)
     assert source.startswith("<!doctype html>\n")
     assert source.encode("utf-8")
@@ -183,6 +188,7 @@ def test_empty_journal_is_reported() -> None:
         "0pending",
         "0in flight",
         "0applied",
+        "0withdrawn",
         "0total",
     ]
 
@@ -195,15 +201,39 @@ def test_all_applied_needs_no_action() -> None:
     assert found.texts["h2"] == ["What to do", "Accounts", "Over time"]
 
 
+def test_withdrawn_entries_need_no_action() -> None:
+    """A page with applied and withdrawn entries says that none is open, not that all were applied."""
+    found = shown(entry(1), entry(2, "withdrawn"))
+    assert "Nothing: none of these entries is open." in found.text
+    assert found.texts["h2"] == ["What to do", "Accounts", "Over time"]
+
+
+def test_accounts_that_are_not_called_are_at_the_top() -> None:
+    """Why an account was stopped or is paused stands before the numbers, for the selected account."""
+    stopped = AccountRecord("mystore", 1, NOW, stopped=ADDED, stopped_reason="HTTP 403: <no role>.")
+    quiet = AccountRecord("other", 1, NOW, quiet_until=NOW + dt.timedelta(minutes=2), quiet_reason="HTTP 429")
+    lines = [
+        (
+            "mystore: stopped since 2026-11-23 12:00 UTC: HTTP 403: <no role>. Each push and worker tries one call; "
+            "once it succeeds, the pending events are sent."
+        ),
+        "other: not called until 2026-11-24 08:32 UTC: HTTP 429.",
+    ]
+    found = shown(entry(1, "pending"), records=[quiet, stopped])
+    assert found.texts["li"][:3] == [*lines, "0unknown"]
+    assert shown(entry(), selection=Selection(account="other"), records=[quiet, stopped]).texts["li"][0] == lines[1]
+    assert shown(entry(), records=[AccountRecord("mystore", 1, NOW)]).having("ul")[0]["class"] == "numbers"
+
+
 def test_counts_match_the_entries() -> None:
     """The page has the counts of each account and the total, and what to do about each state."""
-    states: tuple[State, ...] = ("unknown", "refused", "pending", "in_flight", "applied", "applied")
+    states: tuple[State, ...] = ("unknown", "refused", "pending", "in_flight", "applied", "applied", "withdrawn")
     entries = [entry(number, state) for number, state in enumerate(states)]
     entries.append(entry(9, "unknown", package=OTHER, status_code=504, attempts=2, reason="cut off"))
     found = shown(*entries)
-    assert "mystore111126" in found.rows()
-    assert "otherstore100001" in found.rows()
-    assert found.texts["tfoot"] == ["Total211127"]
+    assert "mystore1111217" in found.rows()
+    assert "otherstore1000001" in found.rows()
+    assert found.texts["tfoot"] == ["Total2111218"]
     todo = [text for text in found.texts["li"] if "." in text]
     assert [text.split(".")[0] for text in todo] == ["2 unknown", "1 in flight", "1 pending", "1 refused"]
     assert "vtex-tracking resolve" in todo[0]
@@ -267,21 +297,22 @@ def test_one_entry_is_counted_in_the_singular() -> None:
 def test_chart_has_text_alternatives() -> None:
     """The chart has a title, a description, a title for each bar, and a table with the same numbers."""
     entries = [entry(1), entry(2, "refused"), entry(3, "unknown", settled=SETTLED + dt.timedelta(hours=3)), entry(4)]
+    entries.append(entry(7, "withdrawn"))
     found = shown(*entries, entry(5, "pending"), entry(6, "in_flight"))
     (chart,) = [svg for svg in found.having("svg") if svg.get("role") == "img"]
     assert chart["aria-labelledby"] == "chart-title chart-text"
-    assert "4 entries from 2026-11-23 12:05 to 2026-11-23 15:10. Each bar is 5 minutes." in found.texts["figcaption"][0]
-    assert "2026-11-23 12:05 to 2026-11-23 12:10: 2 applied, 1 refused, 0 unknown" in found.texts["title"]
-    assert "2026-11-23 15:052026-11-23 15:10001" in found.rows()
+    assert "5 entries from 2026-11-23 12:05 to 2026-11-23 15:10. Each bar is 5 minutes." in found.texts["figcaption"][0]
+    assert "2026-11-23 12:05 to 2026-11-23 12:10: 2 applied, 1 withdrawn, 1 refused, 0 unknown" in found.texts["title"]
+    assert "2026-11-23 15:052026-11-23 15:100001" in found.rows()
     assert found.texts["desc"][0].startswith("A bar chart from 2026-11-23 12:05 to 2026-11-23 15:10")
     parts = [rect["class"] for rect in found.having("rect") if (rect["class"] or "").startswith("part")]
-    assert parts == ["part refused", "part applied", "part unknown"]
+    assert parts == ["part refused", "part withdrawn", "part applied", "part unknown"]
 
 
 @pytest.mark.parametrize(
     ("selection", "said", "numbers"),
     [
-        (Selection(account="OTHERstore"), "account otherstore.", 6),
+        (Selection(account="OTHERstore"), "account otherstore.", 7),
         (Selection(("unknown", "refused")), "state unknown or refused.", 3),
         (Selection(("pending",), account="mystore"), "account mystore, state pending.", 2),
     ],

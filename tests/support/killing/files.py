@@ -76,12 +76,14 @@ class Content:
     def expected(self) -> dict[Key, list[TrackingEvent | None]]:
         """Return the events that each package must finally have, in order; None is the delivery, which is the last.
 
-        Repeated rows count once.
+        Events are sent by day, those of a day in the order of the file. Repeated rows count once.
         """
         found: dict[Key, list[TrackingEvent | None]] = {key: [] for key in self.fates}
         for line in self.lines:
             if line.event is not None and line.event not in found[line.package]:
                 found[line.package].append(line.event)
+        for events in found.values():
+            events.sort(key=lambda event: str(event and event.date))
         for line in self.lines:
             if line.is_delivered and None not in found[line.package]:
                 found[line.package].append(None)

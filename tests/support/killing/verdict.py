@@ -31,7 +31,7 @@ class Verdict:
         lost: Events that are applied in the journal and not on the order, or not in the journal.
         wrong: Events that are refused or pending in the journal, and on the order.
         foreign: Events that are on an order and not in the file.
-        disordered: Packages whose events are in another order than in the file.
+        disordered: Packages whose events are in another order than by day and, within a day, in the file.
         overlooked: Events that are unknown in the journal, and on the order; reading the order resolves them.
         missing: Numbers of the entries that are unknown and not on the order, for a person to resolve.
         broken: A description of each broken promise.
@@ -76,7 +76,7 @@ def judge(
 
     Each event of the file must be applied, and on its order once; or refused, and not on its order; or unknown or in
     flight; or pending behind an event that is unknown or in flight. An order must have no other events, and must have
-    them in the file's order.
+    them by day, those of a day in the file's order.
 
     Args:
         content: The content of the file.
@@ -117,7 +117,7 @@ def _judge_package(
     positions = [expected.index(recorded_event) for recorded_event in recorded if recorded_event in expected]
     if positions != sorted(positions):
         verdict.disordered += 1
-        record_violation(recorded[-1], "the events are in another order than in the file")
+        record_violation(recorded[-1], "the events are in another order than by day")
     for recorded_event in expected:
         count, entry = counts[recorded_event], journal.get(recorded_event)
         if count > 1:

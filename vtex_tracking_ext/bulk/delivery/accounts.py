@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from attrs import frozen
 
+from vtex_tracking_ext.bulk.journal.interface import WORKERS
 from vtex_tracking_ext.config.defaults import DEFAULT_RATE, EVENTS_PER_CALL
 
 from .batches import count_calls
@@ -15,7 +17,7 @@ from .deliver import AccountDelivery, DeliveryResult
 from .threads import run_in_threads
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
 
     from vtex_tracking_ext.bulk.journal.entries import Backlog, Outcome, State
     from vtex_tracking_ext.bulk.journal.interface import Journal, JournalReader
@@ -28,9 +30,6 @@ if TYPE_CHECKING:
 #: Accounts that are delivered at once at most: each takes several threads, and a connection to a journal in a database.
 MAX_ACCOUNTS: Final = 32
 
-#: Who delivers the accounts that workers serve.
-WORKERS: Final = "workers"
-
 
 class MultiAccountDelivery:
     """Delivers the pending entries of several accounts.
@@ -39,7 +38,7 @@ class MultiAccountDelivery:
         clients: Account's name in the journal -> its client.
         journal: The journal with the entries.
         report: Called with each outcome and each pause, by one thread at a time; None for nothing.
-        options: How to deliver.
+        options: How to deliver: all accounts, or each by its name.
         rate: Most calls a second to one account.
 
     Attributes:
@@ -53,9 +52,10 @@ class MultiAccountDelivery:
         clients: Mapping[str, TrackingClient],
         journal: Journal,
         report: Callable[[DeliveryResult | AccountPause], object] | None,
-        options: DeliveryOptions | None = None,
+        options: DeliveryOptions | Mapping[str, DeliveryOptions] | None = None,
         rate: float = DEFAULT_RATE,
     ) -> None:
+        by_name = options if isinstance(options, Mapping) else dict.fromkeys(clients, options)
         self._journal = journal
         self._report = report
         self._lock = threading.Lock()
@@ -63,7 +63,9 @@ class MultiAccountDelivery:
         self.outcomes: Counter[Outcome] = Counter()
         self.others: dict[str, str] = {}
         self.accounts: dict[str, AccountDelivery] = {
-            account: AccountDelivery(client.paced(), journal, account, self._count_and_report, options, rate=rate)
+            account: AccountDelivery(
+                client.paced(), journal, account, self._count_and_report, by_name[account], rate=rate
+            )
             for account, client in clients.items()
         }
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
 from attrs import evolve, field, frozen, validators
 
-from vtex_tracking_ext.bulk.journal.entries import AccountUpdate, Selection, utc_now
+from vtex_tracking_ext.bulk.journal.entries import AccountUpdate, Selection
 from vtex_tracking_ext.config.defaults import DEFAULT_CONCURRENCY, DEFAULT_RATE, EVENTS_PER_CALL, MAX_CONCURRENCY
 from vtex_tracking_ext.errors import (
     AuthenticationError,
@@ -36,14 +36,14 @@ from vtex_tracking_ext.errors import (
 )
 
 from .batches import batches, build_update, halves
-from .doubt import FOUND, MAX_DISPLAY_DELAY, NOT_APPLIED, NOT_SHOWN, next_look, shown_among
+from .doubt import FOUND, MAX_DISPLAY_DELAY, NOT_APPLIED, NOT_SHOWN, Shown, next_look, shown_among
 from .pace import MAX_TURN_AGE, Pace
 from .threads import run_in_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from vtex_tracking_ext.bulk.journal.entries import Clock, Entry, Outcome, PackageKey, State
+    from vtex_tracking_ext.bulk.journal.entries import Entry, Outcome, PackageKey, State
     from vtex_tracking_ext.bulk.journal.interface import Journal, Lease
     from vtex_tracking_ext.client import TrackingClient
     from vtex_tracking_ext.events import Package
@@ -61,8 +61,8 @@ RECHECK_DELAYS: Final = (2.0, 5.0, 8.0)
 #: Seconds that a thread of a slice waits for its turn at most: other accounts need the thread.
 _LONGEST_WAIT: Final = 2.0
 
-#: Seconds after which the order of an outcome that has just become unknown is read.
-_FRESH_LOOK: Final = 5.0
+#: The time after which the order of an outcome that has just become unknown is read.
+_FRESH_LOOK: Final = dt.timedelta(seconds=5)
 
 #: Seconds to the next call after which an outcome that was deferred is recorded at once.
 _LONGEST_DEFERRAL: Final = 0.5
@@ -106,7 +106,7 @@ class DeliveryOptions:
     send_after_unknown: bool = False
     recheck_delays: tuple[float, ...] = field(factory=lambda: RECHECK_DELAYS)
     resend_after: float | None = field(default=None, validator=validators.optional(validators.gt(0)))
-    slice_seconds: float | None = None
+    slice_seconds: float | None = field(default=None, validator=validators.optional(validators.gt(0)))
 
 
 @frozen
@@ -154,7 +154,6 @@ class AccountDelivery:
         report: Called with outcomes and pauses, by one thread at a time.
         options: How to deliver.
         rate: Most calls a second.
-        clock: Returns the current time.
         run_threads: Runs a function in several threads; see :func:`~.threads.run_in_threads`.
 
     Attributes:
@@ -174,7 +173,6 @@ class AccountDelivery:
         options: DeliveryOptions | None = None,
         *,
         rate: float = DEFAULT_RATE,
-        clock: Clock = utc_now,
         run_threads: RunThreads = run_in_threads,
     ) -> None:
         self._client = client
@@ -182,17 +180,17 @@ class AccountDelivery:
         self._account = account
         self._report = report
         self._options = options or DeliveryOptions()
-        self._clock = clock
         self._run_threads = run_threads
         self._lock = threading.Lock()
         self._stopped = threading.Event()
         self._end = math.inf
-        self._looked: set[PackageKey] = set()
-        self._fresh_doubts: dict[PackageKey, None] = {}
+        #: The time of the journal's clock at which the monotonic clock was 0.
+        self._epoch: dt.datetime
+        #: The packages in doubt whose order is not read now, and when to read it.
+        self._looks: dict[PackageKey, dt.datetime | None] = {}
         self._stopped_reason = ""
         self._has_applied = False
         self._pause_reason = ""
-        self._next_look: dt.datetime | None = None
         self.pace = Pace(rate=rate, longest_wait=_LONGEST_WAIT if self._is_slice else math.inf)
         self.taken_by = ""
         self.next_due: float | None = None
@@ -231,7 +229,7 @@ class AccountDelivery:
         Raises:
             JournalError: As for :meth:`run`.
         """
-        doubtful = evolve(selection, states=("in_flight", "unknown"))
+        doubtful = evolve(selection, states=IN_DOUBT_STATES)
         with self._leased() as lease:
             if lease is not None:
                 packages = dict.fromkeys(entry.package for entry in self._journal.entries(doubtful))
@@ -246,7 +244,8 @@ class AccountDelivery:
             with self._journal.lease(self._account) as lease:
                 if lease is not None:
                     record = lease.record
-                    self._stopped_reason = record.stopped_reason
+                    self._epoch = record.now - dt.timedelta(seconds=time.monotonic())
+                    self._stopped_reason, self._pause_reason = record.stopped_reason, record.quiet_reason
                     is_probing = bool(record.stopped_reason)
                     self.pace.resume(record.pace, record.quiet_seconds, is_probing=is_probing)
                     yield lease
@@ -267,36 +266,37 @@ class AccountDelivery:
                 break
             if record.revision != revision:
                 revision = record.revision
-            elif not self._fresh_doubts or not delays or self._stopped.wait(delays.pop(0)):
+            elif not any(self._looks.values()) or not delays or self._stopped.wait(delays.pop(0)):
                 break
             else:
-                self._looked -= self._fresh_doubts.keys()
-                self._fresh_doubts.clear()
+                self._looks = {package: None for package, look in self._looks.items() if look is None}
         self._note_next_due()
         return revision
 
     def _send_pending(self, lease: Lease) -> list[PackageKey]:
         """Send the pending entries of all packages without doubt; return the others, as far as their order is due."""
         doubtful: list[PackageKey] = []
-        resend_after = self._resend_after
-        self._next_look = None
 
         def ready_packages() -> Iterator[Sequence[Entry]]:
             for entries in self._journal.backlog(self._account):
                 pending = [entry for entry in entries if entry.state == "pending"]
                 if len(pending) < len(entries):
-                    package = entries[0].package
-                    look = next_look(entries, resend_after)
-                    if package not in self._looked and (not self._is_slice or (look and look <= self._clock())):
-                        doubtful.append(package)
-                    elif look and (self._next_look is None or look < self._next_look):
-                        self._next_look = look
+                    if self._is_look_due(entries):
+                        doubtful.append(entries[0].package)
                     if not self._options.send_after_unknown:
                         continue
                 yield pending
 
         self._for_each(lease, ready_packages(), partial(self._send_package, lease))
         return doubtful
+
+    def _is_look_due(self, entries: Sequence[Entry]) -> bool:
+        """Return whether to read the order of a package with entries in doubt now; otherwise note when."""
+        package, look = entries[0].package, self._next_look(entries)
+        is_due = look is not None and look <= self._now() if self._is_slice else package not in self._looks
+        if not is_due:
+            self._looks[package] = look
+        return is_due
 
     def _read_orders(
         self,
@@ -319,12 +319,13 @@ class AccountDelivery:
             by_order[package.order_id].append(package)
 
         def read(order: tuple[str, list[PackageKey]]) -> None:
-            shown = self._read_order(order[0])
+            shown = self._read_order(lease, order[0])
             if shown is None:
                 return
-            for package in order[1]:
-                if self._resolve(lease, package, selection, shown) and is_sending:
-                    self._send_package(lease, [*self._journal.entries(Selection(("pending",), package=package))])
+            # All of them first: what was shown says less and less about the time at which a call ends.
+            resolved = [package for package in order[1] if self._resolve(lease, package, selection, shown)]
+            for package in resolved if is_sending else ():
+                self._send_package(lease, [*self._journal.entries(Selection(("pending",), package=package))])
 
         self._for_each(lease, iter(by_order.items()), read)
 
@@ -367,55 +368,55 @@ class AccountDelivery:
         """Resolve entries in doubt by what their order shows, and return whether none is in doubt any more."""
         entries = tuple(self._journal.entries(Selection(("applied", *IN_DOUBT_STATES), package=package)))
         doubtful = tuple(entry for entry in entries if selection.matches(entry))
-        now = self._clock()
+        now, has_failed = self._now(), isinstance(shown, ReadFailedError)
         if isinstance(shown, VtexTrackingError):
-            found, absent, why = frozenset[int](), frozenset[int](), f"the order cannot be read: {shown}"
+            result, why = Shown(), f"the order cannot be read: {shown}"
         else:
-            result = shown_among(shown, package.invoice_number, entries, now)
-            found, why = result.found, NOT_SHOWN
-            absent = frozenset(entry.id for entry in doubtful if entry.id in result.absent and self._is_old(entry, now))
-        applied = tuple(entry for entry in doubtful if entry.id in found)
-        if applied:
+            result, why = shown_among(shown, package.invoice_number, entries, now), NOT_SHOWN
+        if applied := tuple(entry for entry in doubtful if entry.id in result.found):
             lease.settle(applied, "applied", reason=FOUND)
             self._report_safely(DeliveryResult(applied, "applied", FOUND, is_call=False))
-        resent = tuple(entry for entry in doubtful if entry.id in absent)
+        resend_after = self._resend_after
+        resent = tuple(
+            entry
+            for entry in doubtful
+            if entry.id in result.absent and resend_after and entry.begun and now - entry.begun >= resend_after
+        )
         if resent:
             lease.settle(resent, "pending", reason=NOT_APPLIED)
-        missing = tuple(entry for entry in doubtful if entry.id not in found | absent)
+        missing = tuple(entry for entry in doubtful if entry not in applied and entry not in resent)
         for entry in missing:  # also one that is unknown already: this records when it was looked for
             reason = entry.reason if entry.state == "unknown" else f"the process that sent it was killed, and {why}"
-            if not isinstance(shown, ReadFailedError) or entry.state == "in_flight":
+            if not has_failed or entry.state == "in_flight":
                 lease.settle([entry], "unknown", status_code=entry.status_code, reason=reason, is_deferred=True)
-        self._looked.add(package)
         if missing:
             self._report_safely(DeliveryResult(missing, "unknown", why, is_call=False))
-            if any(entry.begun is not None and now - entry.begun < MAX_DISPLAY_DELAY for entry in missing):
-                self._fresh_doubts[package] = None
+        looked_for = [evolve(entry, state="unknown", settled=now) for entry in missing]
+        self._looks[package] = now + MAX_DISPLAY_DELAY if has_failed else self._next_look(looked_for)
         return not missing and len(doubtful) == sum(entry.state != "applied" for entry in entries)
 
-    def _is_old(self, entry: Entry, now: dt.datetime) -> bool:
-        """Return whether an entry that its order does not show counts as not applied by now."""
-        resend_after = self._resend_after
-        return resend_after is not None and entry.begun is not None and now - entry.begun >= resend_after
+    def _next_look(self, entries: Iterable[Entry]) -> dt.datetime | None:
+        """Return when to read the order of a package in doubt; a run that reads all orders does not wait to resend."""
+        return next_look(entries, self._resend_after if self._is_slice else None)
 
-    def _read_order(self, order_id: str) -> tuple[Package, ...] | VtexTrackingError | None:
+    def _read_order(self, lease: Lease, order_id: str) -> tuple[Package, ...] | VtexTrackingError | None:
         """Return an order's packages, or why they cannot be read, or None if no call may be made any more."""
-        while self.pace.wait_for_turn():
+        while self._wait_for_turn(lease):
             with self._lock:
                 self.reads += 1
             try:
                 packages = self._client.get_packages(order_id)
             except (RateLimitedError, AuthenticationError, NotSentError, ConfigurationError) as error:
-                self._record_result(error)
+                self._record_result(lease, error)
                 if not isinstance(error, RateLimitedError):
                     return None
             except VtexTrackingError as error:
                 # A refusal is an answer and no trouble with the account: a key may lack the right to read, and an order
                 # may not exist any more.
-                self._record_result(None if isinstance(error, RefusedError) else error)
+                self._record_result(lease, None if isinstance(error, RefusedError) else error)
                 return error
             else:
-                self._record_result(None)
+                self._record_result(lease, None)
                 return packages
         return None
 
@@ -423,9 +424,7 @@ class AccountDelivery:
         """Send a batch, waiting while the account is over its limit, and return whether to go on with the package."""
         was_postponed = False
         while True:
-            if self.pace.delay() > _LONGEST_DEFERRAL:
-                lease.flush()
-            if not self.pace.wait_for_turn():
+            if not self._wait_for_turn(lease):
                 return False
             # On disk before the request leaves: whatever happens from here on, it is known that it may have been sent.
             batch = lease.begin(batch)
@@ -451,7 +450,7 @@ class AccountDelivery:
                 reason = receipt.note or ""
                 lease.settle(batch, "applied", receipt=receipt.receipt, reason=reason, is_deferred=True)
                 self._has_applied = True
-                self._record_result(None)
+                self._record_result(lease, None)
                 self._report_safely(DeliveryResult(batch, "applied", reason, is_call=True))
                 if self._stopped_reason:
                     self._stopped_reason = ""
@@ -469,16 +468,13 @@ class AccountDelivery:
             outcome = "unknown"
         seconds = self.pace.record_result(error)  # first: other threads must not begin a call meanwhile
         lease.settle(entries, outcome, status_code=status, reason=reason)
-        self._stop_or_report(seconds, error)
-        if seconds > _REPORTED_PAUSE:
-            self._save(lease)
+        self._stop_or_save(lease, seconds, error)
         if isinstance(error, _NOT_APPLIED):
             return None if isinstance(error, RateLimitedError) else False
         if outcome == "pending":
             return all(self._send(lease, half) for half in halves(entries))
         if outcome == "unknown":
-            self._fresh_doubts[entries[0].package] = None
-            self._looked.add(entries[0].package)
+            self._looks[entries[0].package] = self._now() + _FRESH_LOOK
         self._report_safely(DeliveryResult(entries, outcome, reason, is_call=True))
         return outcome == "refused" or self._options.send_after_unknown
 
@@ -486,17 +482,18 @@ class AccountDelivery:
         """Record what was learned about the account, and deferred outcomes."""
         lease.flush()
         quiet = self.pace.delay()  # also a short one: the next call may be made by another process
+        with self._lock:
+            has_applied, self._has_applied = self._has_applied, False
         lease.update_account(
             AccountUpdate(
                 stopped_reason=self.pace.stop_reason or self._stopped_reason,
                 quiet_seconds=quiet,
                 quiet_reason=self._pause_reason if quiet > _REPORTED_PAUSE else "",
-                has_applied=self._has_applied,
+                has_applied=has_applied,
                 resend_after=self._options.resend_after,
                 pace=self.pace.learned(),
             )
         )
-        self._has_applied = False
 
     def _note_next_due(self) -> None:
         """Note when there is something to do again."""
@@ -505,8 +502,12 @@ class AccountDelivery:
         elif self._is_over():
             self.next_due = self.pace.quiet_seconds
         else:
-            looks = [] if self._next_look is None else [(self._next_look - self._clock()).total_seconds()]
-            self.next_due = min([*looks, *(_FRESH_LOOK for _ in self._fresh_doubts)], default=None)
+            look = min(filter(None, self._looks.values()), default=None)
+            self.next_due = None if look is None else max(0.0, (look - self._now()).total_seconds())
+
+    def _now(self) -> dt.datetime:
+        """Return the time of the journal's clock, which all times of entries are of; this machine's may differ."""
+        return self._epoch + dt.timedelta(seconds=time.monotonic())
 
     @property
     def _is_slice(self) -> bool:
@@ -520,15 +521,22 @@ class AccountDelivery:
     def _is_over(self) -> bool:
         return self._stopped.is_set() or bool(self.pace.quiet_seconds) or time.monotonic() >= self._end
 
-    def _record_result(self, error: VtexTrackingError | None) -> None:
-        self._stop_or_report(self.pace.record_result(error), error)
+    def _wait_for_turn(self, lease: Lease) -> bool:
+        """Wait until a call may be made, and return whether it may; deferred outcomes do not wait for long."""
+        if self.pace.delay() > _LONGEST_DEFERRAL:
+            lease.flush()
+        return self.pace.wait_for_turn()
 
-    def _stop_or_report(self, seconds: float, error: VtexTrackingError | None) -> None:
-        """Stop if the account has ended, or report a pause of so many seconds."""
+    def _record_result(self, lease: Lease, error: VtexTrackingError | None) -> None:
+        self._stop_or_save(lease, self.pace.record_result(error), error)
+
+    def _stop_or_save(self, lease: Lease, seconds: float, error: VtexTrackingError | None) -> None:
+        """Stop if the account has ended, or record and report a pause of so many seconds."""
         if self.pace.stop_reason:
             self.stop()
         elif seconds > _REPORTED_PAUSE:
             self._pause_reason = str(error)
+            self._save(lease)
             self._report_safely(AccountPause(self._account, seconds, str(error)))
 
     def _report_safely(self, event: DeliveryResult | AccountPause) -> None:

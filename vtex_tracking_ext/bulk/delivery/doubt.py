@@ -22,7 +22,6 @@ FOUND: Final = "found when the order was read"
 #: The reason of an entry that stays in doubt.
 NOT_SHOWN: Final = "the order does not show it; VTEX may not have received it, or not show it yet"
 
-
 #: The reason of an entry that is sent again after it was in doubt.
 NOT_APPLIED: Final = "the order did not show it long after it was sent; sent again"
 
@@ -41,7 +40,8 @@ def next_look(entries: Iterable[Entry], resend_after: dt.timedelta | None) -> dt
 
     - At once, if a killed process left an entry in flight, or if a pending entry was added since the last look.
     - After an entry became unknown, ever less often, until VTEX must have shown it.
-    - Once more when ``resend_after`` has passed since its call.
+    - When ``resend_after`` has passed since its call, and ever less often after that: the order may not have been read
+      whole.
 
     Args:
         entries: The open entries of the package.
@@ -58,8 +58,8 @@ def next_look(entries: Iterable[Entry], resend_after: dt.timedelta | None) -> dt
         age = entry.settled - entry.begun
         if age < MAX_DISPLAY_DELAY:
             looks.append(entry.begun + 2 * age + _FIRST_LOOK)
-        elif resend_after is not None and age < resend_after:
-            looks.append(entry.begun + resend_after)
+        elif resend_after is not None:
+            looks.append(entry.begun + max(resend_after, 2 * age))
     return min(looks, default=None)
 
 
@@ -69,8 +69,9 @@ class Shown:
 
     An order shows two dates of an event without saying which one was sent, so a shown event may match two entries that
     differ only in the day. An entry counts as found only if the other entries together cannot account for everything
-    that is shown: an entry that is wrongly applied is never sent. It counts as absent only if the applied entries alone
-    account for every event that it matches: an entry that is wrongly absent is sent twice. Otherwise it stays in doubt.
+    that is shown: an entry that is wrongly applied is never sent. It counts as absent only if entries that were applied
+    a while ago account for every event that it matches: an entry that is wrongly absent is sent twice. Otherwise it
+    stays in doubt.
 
     Attributes:
         found: The ids of the entries that it shows.
@@ -78,8 +79,8 @@ class Shown:
             invoice, or an entry that was applied a while ago.
     """
 
-    found: frozenset[int]
-    absent: frozenset[int]
+    found: frozenset[int] = frozenset()
+    absent: frozenset[int] = frozenset()
 
 
 def shown_among(packages: Iterable[Package], invoice_number: str, entries: Iterable[Entry], now: dt.datetime) -> Shown:
@@ -92,29 +93,32 @@ def shown_among(packages: Iterable[Package], invoice_number: str, entries: Itera
         now: When the order was read.
     """
     shown = RecordedInvoice(invoice_number, packages)
-    candidates = tuple(entries)
     groups: defaultdict[tuple[str, ...], list[Entry]] = defaultdict(list)  # by their texts
-    for entry in candidates:
-        if entry.event is not None:
-            groups[comparison_key(entry.event)].append(entry)
+    deliveries: list[Entry] = []
+    for entry in entries:
+        (deliveries if entry.event is None else groups[comparison_key(entry.event)]).append(entry)
 
     def count_matched(events: Iterable[Entry]) -> int:
         return max_matching([shown.matches(entry.event) for entry in events if entry.event is not None])
 
+    def is_long_applied(entry: Entry) -> bool:
+        return entry.state == "applied" and (entry.begun is None or now - entry.begun > MAX_DISPLAY_DELAY)
+
     found, absent, is_whole = set[int](), set[int](), shown.exists
     for group in groups.values():
-        applied = [entry for entry in group if entry.state == "applied"]
-        old = [entry for entry in applied if entry.begun is None or now - entry.begun > MAX_DISPLAY_DELAY]
+        old = [entry for entry in group if is_long_applied(entry)]
         is_whole = is_whole and count_matched(old) == len(old)
         for entry in group:
             if entry.state == "applied":
                 continue
             if count_matched(group) > count_matched(other for other in group if other is not entry):
                 found.add(entry.id)
-            elif count_matched([*applied, entry]) == count_matched(applied):
+            elif count_matched([*old, entry]) == count_matched(old):
                 absent.add(entry.id)
-    for delivery in (entry for entry in candidates if entry.event is None and entry.state != "applied"):
-        if shown.is_delivered(delivery.delivered_date):
+    for delivery in deliveries:
+        if delivery.state == "applied":
+            is_whole = is_whole and (shown.is_delivered(None) or not is_long_applied(delivery))
+        elif shown.is_delivered(delivery.delivered_date):
             found.add(delivery.id)
         elif not shown.is_delivered(None):
             absent.add(delivery.id)

@@ -82,7 +82,7 @@ MAX_TURN_AGE: Final = 1.0
 #: What outlives a run of what a :class:`Throttle` and a :class:`~.breaker.Breaker` learned. Times do not: they are by
 #: the clock of one process.
 _LEARNED: Final = ("rate", "freezes", "last_freeze", "accepted_since", "plateau", "scale", "climbed")
-_LEARNED_BY_BREAKER: Final = ("strain", "pauses")
+_LEARNED_BY_BREAKER: Final = ("strain", "pauses", "paused")
 
 #: Seconds by which a call may begin late without delaying the next, because its thread woke up late. After a longer
 #: delay the account was idle, and the lost time is not made up for.
@@ -290,15 +290,16 @@ class Pace:
         """Continue with what an earlier run learned; before the first call.
 
         Args:
-            learned: What :meth:`learned` returned, perhaps in another version of this program, or an empty text.
+            learned: What :meth:`learned` returned, perhaps in another version of this program, or an empty text. What
+                is not valid is ignored.
             quiet_seconds: Seconds for which the account must still not be called.
             is_probing: Whether the account was stopped: one call is made first, and the others wait for its result.
         """
-        kept = json.loads(learned or "{}")
+        kept = _numbers(learned)
         for part, names in ((self._throttle, _LEARNED), (self._breaker, _LEARNED_BY_BREAKER)):
             for name in kept.keys() & set(names):
                 setattr(part, name, kept[name])
-        self._throttle.rate = min(self._throttle.rate, self._throttle.ceiling)
+        self._throttle.rate = min(self._throttle.ceiling, max(MIN_RATE, self._throttle.rate))
         self._throttle.frozen_until = self._clock() + quiet_seconds if quiet_seconds else 0.0
         if is_probing:
             self._throttle.freezes = 0
@@ -346,3 +347,13 @@ class Pace:
     def _started(self, now: float) -> float:
         """Return when this thread's call began."""
         return float(getattr(self._thread, "started", now))
+
+
+def _numbers(text: str) -> dict[str, float]:
+    """Return the numbers in a JSON object by their names; none if the text is not a JSON object."""
+    try:
+        values = json.loads(text)
+    except ValueError:
+        return {}
+    pairs = values.items() if isinstance(values, dict) else ()
+    return {name: value for name, value in pairs if isinstance(value, int | float) and math.isfinite(value)}

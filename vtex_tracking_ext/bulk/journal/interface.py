@@ -58,6 +58,10 @@ _INVALID_RECORD: Final = (AttributeError, LookupError, OverflowError, TypeError,
 _LAST_ID: Final = 2**63 - 1
 
 
+#: Who delivers the accounts that workers serve; see :meth:`JournalReader.served_accounts`.
+WORKERS: Final = "workers"
+
+
 class JournalError(VtexTrackingError):
     """A journal cannot be used; the message names it and says what to do.
 
@@ -97,6 +101,10 @@ class JournalReader(ABC):
 
         Entries in flight of other accounts were left behind by a process that died.
         """
+
+    def served_accounts(self) -> AbstractSet[str]:
+        """Return the accounts that workers deliver, so that others leave it to them."""
+        return frozenset()
 
     @abstractmethod
     def close(self) -> None:
@@ -293,10 +301,6 @@ class Journal(JournalReader):
             number += deleted
         self._shrink()
         return number
-
-    def served_accounts(self) -> AbstractSet[str]:
-        """Return the accounts that workers deliver, so that others leave it to them."""
-        return frozenset()
 
     @abstractmethod
     def _add(self, rows: Sequence[Row]) -> list[Added]:

@@ -74,11 +74,12 @@ def open_temporary_copy(location: Location) -> Journal:
     if not is_postgres(location):
         return SqliteJournal.temporary_copy(location)
     from .interface import NoJournalError  # noqa: PLC0415
+    from .postgres import PostgresReader  # noqa: PLC0415
 
     with ExitStack() as stack:
         copy = stack.enter_context(SqliteJournal.temporary())
-        with suppress(NoJournalError), open_reader(location) as journal:
-            copy.copy(journal.entries())
+        with suppress(NoJournalError), PostgresReader.open(str(location)) as journal:
+            copy.copy(journal.entries(), journal.pruned_keys())
         stack.pop_all()
     return copy
 

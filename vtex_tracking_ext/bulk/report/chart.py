@@ -13,7 +13,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 #: The states in a bar, from the bottom up: the serious and rare ones are on the axis, where they are seen.
-STACK: Final[tuple[Literal["unknown", "refused", "applied"], ...]] = ("unknown", "refused", "applied")
+STACK: Final[tuple[Literal["unknown", "refused", "withdrawn", "applied"], ...]] = (
+    "unknown",
+    "refused",
+    "withdrawn",
+    "applied",
+)
 
 #: Fewest and most bars of a chart.
 MIN_BARS: Final = 12

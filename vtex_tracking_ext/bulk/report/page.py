@@ -1,4 +1,4 @@
-"""Render a journal as one HTML page: numbers, a chart over time, unknown outcomes and refusals.
+"""Render a journal as one HTML page: stopped accounts, numbers, a chart over time, unknown outcomes and refusals.
 
 The page is self-contained: no script, no requests, and a content security policy that forbids both, because its texts
 were written by others. Needs the extra ``cli``.
@@ -19,6 +19,7 @@ from vtex_tracking_ext.bulk.journal.entries import OPEN_STATES, STATES
 from vtex_tracking_ext.bulk.journal.interface import ALL
 from vtex_tracking_ext.text import visible
 
+from .accounts import problem_lines
 from .chart import BAR, HEIGHT, STACK, STEP, Timeline
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ MAX_ROWS: Final = 1000
 LISTED: Final[tuple[State, ...]] = ("unknown", "refused")
 
 #: The states in the order in which the page shows them.
-_ORDER: Final[tuple[State, ...]] = ("unknown", "refused", "pending", "in_flight", "applied")
+_ORDER: Final[tuple[State, ...]] = ("unknown", "refused", "pending", "in_flight", "applied", "withdrawn")
 
 _TEMPLATES: Final = Environment(
     loader=PackageLoader("vtex_tracking_ext.bulk.report"),
@@ -92,6 +93,7 @@ def render_page(journal: JournalReader, name: str, now: dt.datetime, selection: 
         JournalError: The journal cannot be read.
     """
     created = journal.meta().created
+    records = [record for name, record in journal.accounts().items() if selection.account in {None, name}]
     summary = Summary(journal.entries(selection))
     total = summary.total()
     # As browsers see it, with plain line ends: its hash must equal theirs.
@@ -104,6 +106,7 @@ def render_page(journal: JournalReader, name: str, now: dt.datetime, selection: 
         created=created,
         now=now,
         account=selection.account,
+        problems=[*problem_lines(records)],
         is_whole=selection.account is None and set(selection.states) == set(STATES),
         states=[state for state in _ORDER if state in selection.states],
         accounts=sorted(summary.counts.items()),

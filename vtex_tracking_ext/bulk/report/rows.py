@@ -30,7 +30,7 @@ _TO_JSON: Final = json.JSONEncoder(ensure_ascii=False).encode
 BYTE_ORDER_MARK: Final = "\N{ZERO WIDTH NO-BREAK SPACE}"
 
 
-def _iso(moment: dt.datetime | None) -> str | None:
+def iso(moment: dt.datetime | None) -> str | None:
     """Return a time in UTC as ISO 8601, to the millisecond: ``2026-11-23T12:00:00.123Z``."""
     return None if moment is None else f"{moment.replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
 
@@ -56,9 +56,9 @@ _COLUMNS: Final[dict[str, Callable[[Entry], Value]]] = {
     "attempts": lambda entry: entry.attempts,
     "source": lambda entry: entry.place.source,
     "line": lambda entry: entry.place.line,
-    "added": lambda entry: _iso(entry.added),
-    "begun": lambda entry: _iso(entry.begun),
-    "settled": lambda entry: _iso(entry.settled),
+    "added": lambda entry: iso(entry.added),
+    "begun": lambda entry: iso(entry.begun),
+    "settled": lambda entry: iso(entry.settled),
     "number": lambda entry: entry.id,
 }
 FIELDS: Final = tuple(_COLUMNS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vtex_tracking_ext.config.defaults import (
     DEFAULT_CONCURRENCY,
@@ -15,8 +15,10 @@ from vtex_tracking_ext.config.defaults import (
     WORKER_RESEND_AFTER,
 )
 
+from .show_version import ShowVersion
 from .value_types import (
     address,
+    age,
     column_mapping,
     concurrency,
     duration,
@@ -44,8 +46,8 @@ _CREDENTIALS_HELP = (
     "VTEX_APP_TOKEN (or VTEX_USER_TOKEN), VTEX_BASE_URL, VTEX_ENVIRONMENT, VTEX_PROFILE, VTEX_PROFILES. "
     "Key and token must come from the same source. "
     'The profile file is TOML with one table per store, named after its account: [mystore], below it app_key = "..." '
-    'and app_token = "..." (or user_token), and where needed account, base_url and environment. --profiles or '
-    "VTEX_PROFILES gives its path; the default is vtex-tracking/profiles.toml in your settings folder "
+    'and app_token = "..." (or user_token), and where needed account, base_url, environment and resend_after. '
+    "--profiles or VTEX_PROFILES gives its path; the default is vtex-tracking/profiles.toml in your settings folder "
     "(XDG_CONFIG_HOME, APPDATA, or ~/.config). "
     "Other users of this machine can see options: do not pass secrets as options."
 )
@@ -53,7 +55,8 @@ _FILE_HELP = "a .csv, .tsv, .jsonl, .ndjson or .xlsx file, or - for standard inp
 _CONCURRENCY_HELP = "packages sent at once (default: %(default)s)"
 _COLUMNS = (
     "Columns: order_id, invoice_number, date (yyyy-mm-dd), city, state, description, is_delivered (true or false), "
-    "delivered_date (yyyy-mm-dd hh:mm), account; VTEX's spellings (orderId) are accepted too. "
+    "delivered_date (yyyy-mm-dd hh:mm), account, event_id (the carrier's own), time (hh:mm); VTEX's spellings "
+    "(orderId) are accepted too. "
 )
 
 
@@ -73,32 +76,13 @@ def build_parser() -> argparse.ArgumentParser:
     _add_resolve(commands)
     _add_worker(commands)
     _add_report(commands)
+    _add_prune(commands)
     _add_migrate(commands)
     _add_update(commands)
     _add_deliver(commands)
     _add_packages(commands)
     _add_sandbox(commands)
     return parser
-
-
-class ShowVersion(argparse.Action):
-    """Prints the version. Reading it takes longer than everything else that ``--help`` needs."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**{**options, "nargs": 0})
-
-    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        """Print the versions of this package and of httptools, and exit."""
-        from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - see above
-
-        numbers = []
-        for name in ("vtex-tracking", "httptools"):
-            try:
-                numbers.append(version(name))
-            except PackageNotFoundError:  # pragma: no cover - both are where the tests run
-                numbers.append("not installed")
-        print(f"{parser.prog} {numbers[0]} (httptools: {numbers[1]})")
-        parser.exit()
 
 
 def _add_check(commands: Commands) -> None:
@@ -121,14 +105,25 @@ def _add_push(commands: Commands) -> None:
         "push.push",
         "send files of carrier events, each event once: CSV, JSON lines or XLSX, one event per row",
         f"{_COLUMNS}A journal records what was sent, so the same file, or a carrier's whole history, can be pushed "
-        "again: only new events are sent. The events of one package are sent in file order, the delivery last; "
-        "several packages are sent at once. Invalid rows are reported, written to a rejects file and not sent; the "
-        "valid rows are sent. Rows of other accounts are sent with the profiles of those accounts. Without files, "
-        "the pending events of the journal are sent.",
+        "again: only new events are sent. The events of one package are sent in the order of their dates, the delivery "
+        "last; several packages are sent at once. Invalid rows are reported, written to a rejects file and not sent; "
+        "the valid rows are sent. Rows of other accounts are sent with the profiles of those accounts. Without files, "
+        "the pending events of the journal are sent. Any number of pushes can run at the same time; one process at a "
+        "time delivers an account, including what the others note meanwhile.",
     )
     parser.add_argument("files", nargs="*", metavar="FILE", help=_FILE_HELP)
     _add_journal(parser)
-    parser.add_argument("--dry-run", action="store_true", help="print what would be sent; send and record nothing")
+    extent = parser.add_mutually_exclusive_group()
+    extent.add_argument("--dry-run", action="store_true", help="print what would be sent; send and record nothing")
+    extent.add_argument(
+        "--no-deliver",
+        "--enqueue",
+        action="store_true",
+        help="only note the rows in the journal, for another push or for workers; needs no credentials",
+    )
+    extent.add_argument(
+        "--wait", action="store_true", help="if another process delivers the account, wait for the outcome"
+    )
     _add_input(parser)
     rejects = parser.add_mutually_exclusive_group()
     rejects.add_argument(
@@ -142,7 +137,11 @@ def _add_push(commands: Commands) -> None:
     _add_rate(parser)
     _add_send_on(parser)
     parser.add_argument(
-        "--enqueue", action="store_true", help="record the rows and notify the workers (PostgreSQL only)"
+        "--resend-after",
+        type=duration,
+        metavar="DURATION",
+        help="send an unknown event again if its order does not show it so long after its call, such as 1h (default: "
+        "the profile's resend_after, else off)",
     )
     _add_json(parser)
     _add_connection(parser)
@@ -180,17 +179,22 @@ def _add_resolve(commands: Commands) -> None:
         "resolve.resolve",
         "resolve unknown outcomes: list them, read the orders again, or record what you saw",
         "Without an action, it lists the events whose outcome is unknown, each with a number. An action takes "
-        "numbers or --all; for the numbers of refused events (--retry) and of pending ones (--withdraw), see the "
-        "report. Applied events stay applied; the others are sent by the next push, or by the workers.",
+        "numbers or --all; for the numbers of refused events (--retry, --dismiss) and of pending ones (--withdraw), "
+        "see the report. What becomes pending is sent by the next push, or by the workers.",
     )
     parser.add_argument("ids", nargs="*", type=positive, metavar="NUMBER", help="numbers of events")
     parser.add_argument("--all", action="store_true", help="all of them (of --account, if given)")
-    action = parser.add_mutually_exclusive_group()
-    action.add_argument("--read", action="store_true", help="read their orders: events found there were applied")
-    action.add_argument("--applied", action="store_true", help="you saw them on the order, for example in VTEX Admin")
-    action.add_argument("--not-applied", action="store_true", help="you saw that they are missing: send them again")
-    action.add_argument("--retry", action="store_true", help="send these refused events again, with the cause fixed")
-    action.add_argument("--withdraw", action="store_true", help="do not send these pending events until pushed again")
+    actions = parser.add_mutually_exclusive_group()
+    for option, action, text in (
+        ("--read", "read", "read their orders: events found there were applied"),
+        ("--applied", "applied", "you saw them on the order, for example in VTEX Admin"),
+        ("--not-applied", "pending", "you saw that they are missing: send them again"),
+        ("--retry", "retry", "send refused events again, with the cause fixed; by number also withdrawn ones"),
+        ("--withdraw", "withdraw", "do not send these pending events, unless their rows are pushed again"),
+        ("--dismiss", "dismiss", "you have seen these refusals: count them as withdrawn, not as refused"),
+    ):
+        actions.add_argument(option, dest="action", action="store_const", const=action, help=text)
+    _add_yes(parser, "--withdraw or --dismiss of several events")
     _add_journal(parser)
     _add_rate(parser)
     _add_json(parser)
@@ -202,12 +206,31 @@ def _add_status(commands: Commands) -> None:
         commands,
         "status.status",
         "show how many events of the journal are in which state, and what to do next",
-        "Reads the journal only, also while a push is running. Exit status: 4 if outcomes are unknown (or in flight "
-        "after a push was killed), else 5 if not everything was sent, else 1 if some were refused, else 0.",
+        "Reads the journal only, also while a push is running. It begins with the accounts that cannot be called, and "
+        "says who delivers now. Exit status: 4 if outcomes are unknown (or in flight after a push was killed), else 5 "
+        "if not everything was sent, else 1 if some were refused, else 0; withdrawn events do not count.",
     )
     _add_journal(parser)
     _add_account_filter(parser)
     _add_json(parser, "JSON")
+
+
+def _add_prune(commands: Commands) -> None:
+    parser = _add_command(
+        commands,
+        "prune.prune",
+        "delete from the journal what was settled long ago",
+        "The events of a package are deleted together, once none of them is open and all were settled long enough ago. "
+        "The keys of applied and of dismissed events are kept, so that their rows are not sent again if they are "
+        "pushed again. The file of the journal shrinks.",
+    )
+    parser.add_argument("--older-than", type=age, required=True, metavar="DURATION", help="such as 90d")
+    parser.add_argument(
+        "--forget", action="store_true", help="delete the keys as well: rows that are pushed again are sent again"
+    )
+    _add_yes(parser, "--forget")
+    _add_journal(parser)
+    _add_json(parser)
 
 
 def _add_migrate(commands: Commands) -> None:
@@ -353,6 +376,11 @@ def _add_command(commands: Commands, function: str, summary: str, details: str =
 def _add_journal(parser: argparse.ArgumentParser) -> None:
     """Add the option that names the journal."""
     parser.add_argument("--journal", type=non_empty, metavar="JOURNAL", help=_JOURNAL_HELP)
+
+
+def _add_yes(parser: argparse.ArgumentParser, what: str) -> None:
+    """Add the option that answers a question in advance."""
+    parser.add_argument("--yes", action="store_true", help=f"do not ask before {what}; needed without a terminal")
 
 
 def _add_account_filter(parser: argparse.ArgumentParser) -> None:

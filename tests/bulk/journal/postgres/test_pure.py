@@ -1,26 +1,23 @@
-"""The parts that need no server: addresses, texts, locks, what a batch means, errors in words."""
+"""Tests of the parts that need no server: addresses, stored texts, lock numbers, messages of errors."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 from importlib import import_module
+from typing import get_args
 
 import psycopg
 import pytest
-from attrs import astuple
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from vtex_tracking_ext import ConfigurationError
-from vtex_tracking_ext.bulk.journal.entries import PackageKey
 from vtex_tracking_ext.bulk.journal.interface import JournalError
 from vtex_tracking_ext.bulk.journal.postgres import encoding
 from vtex_tracking_ext.bulk.journal.postgres.address import parse_url
 from vtex_tracking_ext.bulk.journal.postgres.errors import describe_error
-from vtex_tracking_ext.bulk.journal.postgres.locks import lock_number
-
-from support.journaled import package
+from vtex_tracking_ext.bulk.journal.postgres.locks import Purpose, lock_number
 
 SECRET = "TOPSECRET+TOP/SECRET=="
 
@@ -40,16 +37,16 @@ SECRET = "TOPSECRET+TOP/SECRET=="
         ("postgresql://h/d\x1b%5B31m", "postgresql://h/d\\x1b[31m", "vtex_tracking"),
     ],
 )
-def test_a_url_is_taken_apart(url: str, name: str, schema: str) -> None:
-    """Libpq's parameters, the schema, and a name that can be shown."""
+def test_url_is_parsed(url: str, name: str, schema: str) -> None:
+    """A URL becomes libpq's parameters, the schema, and a name without secrets and control characters."""
     address = parse_url(url)
     assert (address.name, address.schema) == (name, schema)
     assert "SECRET" not in repr(address) + address.name
     assert "schema" not in address.parameters
 
 
-def test_what_the_url_says_prevails() -> None:
-    """Over what is usual."""
+def test_parameters_of_the_url_replace_defaults() -> None:
+    """A URL can set parameters that have another default."""
     assert parse_url("postgresql://h/d").parameters["connect_timeout"] == "10"
     assert parse_url("postgresql://h/d?connect_timeout=3").parameters["connect_timeout"] == "3"
 
@@ -68,8 +65,8 @@ def test_what_the_url_says_prevails() -> None:
         f"postgresql://{SECRET}@h/d",
     ],
 )
-def test_what_is_no_url_is_not_shown(url: str) -> None:
-    """It may hold a password."""
+def test_invalid_url_is_not_shown(url: str) -> None:
+    """The error shows nothing of an invalid URL, because any part of it may be a password."""
     with pytest.raises(JournalError, match=r"write postgresql://USER:PASSWORD@HOST:PORT/DATABASE") as caught:
         parse_url(url)
     assert "SECRET" not in f"{caught.value!r} {caught.value.__cause__}"
@@ -77,8 +74,8 @@ def test_what_is_no_url_is_not_shown(url: str) -> None:
 
 
 @pytest.mark.parametrize("schema", ["", "North", "1st", 'a"b', "a.b", "x" * 64, "a%20b"])
-def test_a_schema_has_a_plain_name(schema: str) -> None:
-    """Which needs no quotes."""
+def test_schema_with_an_invalid_name_is_refused(schema: str) -> None:
+    """A schema's name needs no quotes; any other one raises JournalError."""
     with pytest.raises(JournalError, match="lower case letters, digits and underscores"):
         parse_url(f"postgresql://h/d?schema={schema}")
 
@@ -86,27 +83,21 @@ def test_a_schema_has_a_plain_name(schema: str) -> None:
 @given(st.text(st.characters(codec=None)))
 @example("a\x00b\x1a0000\ud83d")
 def test_every_text_is_read_as_it_was_written(text: str) -> None:
-    """And can be kept."""
-    kept = encoding.encode(text)
-    assert "\x00" not in kept
-    assert kept.encode("utf-8").decode("utf-8") == kept
-    assert encoding.decode(kept) == text
+    """PostgreSQL can store every encoded text, and decoding returns the text."""
+    stored = encoding.encode(text)
+    assert "\x00" not in stored
+    assert stored.encode("utf-8").decode("utf-8") == stored
+    assert encoding.decode(stored) == text
 
 
-def test_locks_differ_by_whatever_matters() -> None:
-    """And are numbers of 64 bits with a sign."""
-    keys = [
-        package(),
-        package("2"),
-        package(account="x"),
-        PackageKey("mystore", "o-011", ""),
-        PackageKey("\ud800", "", ""),
-    ]
-    locks = [lock_number(purpose, schema) for purpose in ("writing", "migrating", "adding") for schema in "ab"]
-    locks += [lock_number("package", schema, *astuple(key)) for schema in "ab" for key in keys]
-    assert len(set(locks)) == 16
-    assert all(-(2**63) <= lock < 2**63 for lock in locks)
-    assert min(locks) < 0 < max(locks)
+def test_lock_numbers_differ() -> None:
+    """Purpose, schema and account make different numbers, all of them of 64 bits with a sign."""
+    purposes: tuple[Purpose, ...] = get_args(Purpose)
+    numbers = [lock_number(purpose, schema) for purpose in purposes for schema in "ab"]
+    numbers += [lock_number("delivering", schema, account) for schema in "ab" for account in ("x", "y", "\ud800")]
+    assert len(set(numbers)) == 2 * len(purposes) + 6
+    assert all(-(2**63) <= number < 2**63 for number in numbers)
+    assert min(numbers) < 0 < max(numbers)
 
 
 @pytest.mark.parametrize(
@@ -125,34 +116,34 @@ def test_locks_differ_by_whatever_matters() -> None:
         (psycopg.InterfaceError("x"), "it cannot be used"),
     ],
 )
-def test_errors_are_told_in_words(error: psycopg.Error, words: str) -> None:
-    """With the journal's name, and how to mend it."""
+def test_errors_have_advice(error: psycopg.Error, words: str) -> None:
+    """The message of an error has the journal's name and says how to fix it."""
     text = describe_error(parse_url(f"postgresql://ana:{SECRET.replace('/', '%2F')}@h/d"), error)
     assert text.startswith("The journal postgresql://ana@h/d: ")
     assert words in text
 
 
-def test_what_a_server_says_is_shown_safely() -> None:
-    """On one line, without escapes, without the password."""
+def test_message_of_a_server_is_escaped() -> None:
+    """The message is on one line, without control characters and without the secrets of the URL."""
     address = parse_url("postgresql://ana:TOP%2FSECRET@h/d?sslpassword=TOPTOO")
     text = describe_error(address, psycopg.OperationalError("said:\n\x1b[31m TOP/SECRET TOPTOO"))
     assert text.endswith(r"(said: \x1b[31m *** ***).")
 
 
-def test_without_the_extra_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is missing, and how to get it."""
-    room = "vtex_tracking_ext.bulk.journal.postgres"
-    for name in [name for name in sys.modules if name.startswith(room)]:
+def test_missing_extra_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without psycopg the import raises ConfigurationError, which says what to install."""
+    package = "vtex_tracking_ext.bulk.journal.postgres"
+    for name in [name for name in sys.modules if name.startswith(package)]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "psycopg", None)
     with pytest.raises(
         ConfigurationError, match=r"needs an extra \(psycopg is missing\): pip install 'vtex-tracking\["
     ):
-        import_module(room)
+        import_module(package)
 
 
-def test_everything_else_goes_on_without_the_extra() -> None:
-    """Until such a journal is named."""
+def test_everything_else_works_without_the_extra() -> None:
+    """Importing the command line and pushing needs no psycopg; opening a journal on PostgreSQL raises."""
     code = (
         "import sys\nsys.modules['psycopg'] = None\n"
         "import vtex_tracking_ext.cli.status, vtex_tracking_ext.bulk.pipeline\n"

@@ -1,7 +1,8 @@
-"""The server itself: tables and their versions, who may do what, and a server that goes and comes back."""
+"""Tests with a server: tables and their versions, privileges, settings, and a server that stops and restarts."""
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -12,10 +13,10 @@ import psycopg
 import pytest
 
 from vtex_tracking_ext.bulk.journal.entries import Meta
-from vtex_tracking_ext.bulk.journal.interface import JournalError, JournalInUseError, NoJournalError
+from vtex_tracking_ext.bulk.journal.interface import JournalError, JournalInUseError, NoJournalError, process_name
 from vtex_tracking_ext.bulk.journal.postgres import PostgresJournal, PostgresReader, connections, parse_url, schema
 
-from support.journaled import START, Clock, package, row, told
+from support.journaled import START, Clock, add, row, to_state, told
 from support.postgres import PASSWORD, Server, execute, until, url_of
 
 if TYPE_CHECKING:
@@ -32,14 +33,14 @@ def server() -> Iterator[Server]:
 
 
 def changed(url: str, **changes: str) -> str:
-    """Return a URL with other parameters."""
+    """Return the URL with other parameters."""
     base, _, schema = url.partition("&schema=")
     changed = url_of({**psycopg.conninfo.conninfo_to_dict(base), **changes})
     return f"{changed}&schema={schema}" if schema else changed
 
 
 def works(use: Callable[[], object]) -> object:
-    """Return what something gives, or nothing where the journal cannot be used."""
+    """Return the result of a use, or None if it raises JournalError."""
     with suppress(JournalError):
         return use()
     return None
@@ -50,39 +51,39 @@ def name_of(url: str) -> str:
     return url.partition("&schema=")[2]
 
 
-def test_a_journal_is_made_when_it_is_first_written_to(journal_url: str) -> None:
-    """Not when somebody looks, or asks for one that is there; and then it is as it was."""
+def test_journal_is_created_when_it_is_first_opened_for_writing(journal_url: str) -> None:
+    """A reader, and a writer with ``create=False``, raise NoJournalError; a later one finds what was added."""
     for use in (PostgresReader.open, lambda url: PostgresJournal.open(url, create=False)):
         with pytest.raises(NoJournalError, match=r"a push, or `vtex-tracking migrate`, creates it\."):
             use(journal_url)
     with PostgresJournal.open(journal_url, Clock()) as journal:
-        list(journal.add([row(1, "a")], "mystore"))
+        add(journal, row(1, "a"))
     with PostgresJournal.open(journal_url, create=False) as journal:
-        assert journal.meta() == Meta(1, START)
+        assert journal.meta() == Meta(schema.SCHEMA_VERSION, START)
         assert told(journal) == [(1, "a", "pending")]
 
 
 def test_two_journals_share_a_database(journal_url: str) -> None:
-    """With each other, and with tables of other programs."""
+    """Journals in two schemas have their own entries and leases."""
     with PostgresJournal.open(journal_url) as one, PostgresJournal.open(f"{journal_url}_b") as two:
-        list(one.add([row(1, "a")], "mystore"))
-        list(two.add([row(1, "b")], "mystore"))
-        with one.try_lock(package()) as mine, two.try_lock(package()) as mine_too:
-            assert (mine, mine_too) == (True, True)
+        add(one, row(1, "a"))
+        add(two, row(1, "b"))
+        with one.lease("mystore") as lease, two.lease("mystore") as other_lease:
+            assert None not in {lease, other_lease}
         assert (told(one), told(two)) == ([(1, "a", "pending")], [(1, "b", "pending")])
     execute(journal_url, f"DROP SCHEMA {name_of(journal_url)}_b CASCADE")
 
 
-def test_the_usual_schema_is_vtex_tracking(database: str) -> None:
-    """And ``public`` stays empty."""
+def test_default_schema_is_vtex_tracking(database: str) -> None:
+    """A URL without a schema creates the tables in ``vtex_tracking``, and none in ``public``."""
     with PostgresJournal.open(database) as journal:
         assert "schema" not in journal.name
     found = execute(database, "SELECT schemaname, count(*) FROM pg_tables WHERE schemaname !~ '^(pg_|info)' GROUP BY 1")
-    assert found == [("vtex_tracking", 4)]
+    assert found == [("vtex_tracking", 6)]
 
 
 def test_another_programs_schema_is_left_alone(journal_url: str) -> None:
-    """Whether it has a table of that name or not."""
+    """A schema with other tables, also of the same names, raises JournalError and is left as it is."""
     name = name_of(journal_url)
     execute(journal_url, f"CREATE SCHEMA {name}", f"CREATE TABLE {name}.entries (x int)")
     with pytest.raises(JournalError, match="not this program's; name another schema"):
@@ -99,63 +100,52 @@ def test_another_programs_schema_is_left_alone(journal_url: str) -> None:
 
 
 def test_a_newer_journal_is_refused(journal_url: str) -> None:
-    """By whoever opens it, and by migrate."""
+    """Readers, writers and ``migrate`` raise JournalError for a journal of a newer version."""
     PostgresJournal.open(journal_url).close()
-    execute(journal_url, f"UPDATE {name_of(journal_url)}.meta SET value = '2' WHERE name = 'schema_version'")
+    execute(journal_url, f"UPDATE {name_of(journal_url)}.meta SET value = '9' WHERE name = 'schema_version'")
     for use in (PostgresReader.open, PostgresJournal.open, PostgresJournal.migrate):
-        with pytest.raises(
-            JournalError, match=r"has version 2, but this program supports versions up to 1; use a newer"
-        ):
+        message = f"has version 9, but this program supports versions up to {schema.SCHEMA_VERSION}; use a newer"
+        with pytest.raises(JournalError, match=message):
             use(journal_url)
 
 
 def test_an_older_journal_is_brought_up_to_date(journal_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By migrate alone, and while nobody writes to it; all of it or nothing."""
-    assert PostgresJournal.migrate(journal_url, Clock()).endswith(" was created with version 1.")
-    assert PostgresJournal.migrate(journal_url).endswith(" is up to date (version 1).")
+    """Only ``migrate`` does so, while no process has the journal open for writing; it does all of it or nothing."""
+    now = schema.SCHEMA_VERSION
+    assert PostgresJournal.migrate(journal_url, Clock()).endswith(f" was created with version {now}.")
+    assert PostgresJournal.migrate(journal_url).endswith(f" is up to date (version {now}).")
     with PostgresJournal.open(journal_url) as journal:
-        list(journal.add([row(1, "a")], "mystore"))
-        monkeypatch.setattr(schema, "SCHEMA_VERSION", 3)
-        monkeypatch.setitem(schema.MIGRATIONS, 1, ("CREATE TABLE later (x int)",))
-        monkeypatch.setitem(schema.MIGRATIONS, 2, ("ALTER TABLE entries ADD COLUMN later int",))
+        add(journal, row(1, "a"))
+        monkeypatch.setattr(schema, "SCHEMA_VERSION", now + 2)
+        monkeypatch.setitem(schema.MIGRATIONS, now, ("CREATE TABLE later (x int)",))
+        monkeypatch.setitem(schema.MIGRATIONS, now + 1, ("ALTER TABLE entries ADD COLUMN later int",))
         with pytest.raises(JournalInUseError, match=r"is in use \(vtex-tracking, process .*wait until they end"):
             PostgresJournal.migrate(journal_url)
     for use in (PostgresReader.open, PostgresJournal.open):
-        with pytest.raises(
-            JournalError, match="has version 1, but this program needs version 3; `vtex-tracking migrate`"
-        ):
+        message = f"has version {now}, but this program needs version {now + 2}; `vtex-tracking migrate`"
+        with pytest.raises(JournalError, match=message):
             use(journal_url)
-    monkeypatch.setitem(schema.MIGRATIONS, 2, ("CREATE TABLE later (x int)",))
+    monkeypatch.setitem(schema.MIGRATIONS, now + 1, ("CREATE TABLE later (x int)",))
     with pytest.raises(JournalError, match="already exists"):
         PostgresJournal.migrate(journal_url)
-    monkeypatch.setitem(schema.MIGRATIONS, 2, ("ALTER TABLE entries ADD COLUMN later int",))
-    assert PostgresJournal.migrate(journal_url).endswith(" had version 1, and now has version 3.")
+    monkeypatch.setitem(schema.MIGRATIONS, now + 1, ("ALTER TABLE entries ADD COLUMN later int",))
+    assert PostgresJournal.migrate(journal_url).endswith(f" had version {now}, and now has version {now + 2}.")
     with PostgresJournal.open(journal_url) as journal:
-        assert journal.meta() == Meta(3, START)
+        assert journal.meta() == Meta(now + 2, START)
         assert told(journal) == [(1, "a", "pending")]
 
 
-def test_a_change_of_the_tables_during_a_run_is_noticed(journal_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By the next connection that is made."""
+def test_new_version_is_noticed_by_a_running_process(journal_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next connection that is opened raises JournalError."""
     monkeypatch.setattr(connections, "CONNECTION_TIMEOUT", 0.2)
-    with PostgresJournal.open(journal_url) as journal, journal.try_lock(package()):
-        execute(journal_url, f"UPDATE {name_of(journal_url)}.meta SET value = '2' WHERE name = 'schema_version'")
-        found: list[object] = []
-
-        def look() -> None:
-            try:
-                journal.counts()
-            except JournalError as error:
-                found.append(error)
-
-        thread = threading.Thread(target=look)
-        thread.start()
-        thread.join(30)
-        assert "has version 2" in str(found[0])
+    with PostgresJournal.open(journal_url) as journal, journal.lease("mystore"):
+        execute(journal_url, f"UPDATE {name_of(journal_url)}.meta SET value = '9' WHERE name = 'schema_version'")
+        with journal.connections.connection(), pytest.raises(JournalError, match="has version 9"):
+            journal.counts()
 
 
-def test_a_user_without_rights_is_told(postgres: Databases) -> None:
-    """What is missing, and who can do it; a schema that is there and granted is enough."""
+def test_missing_privilege_is_reported(postgres: Databases) -> None:
+    """The error says which privilege is missing and what to do; with the named privileges everything works."""
     database = postgres.new()
     execute(database, "DROP ROLE IF EXISTS vtex_tests_ana", "CREATE ROLE vtex_tests_ana LOGIN PASSWORD 'TOPSECRET'")
     url = changed(database, user="vtex_tests_ana", password="TOPSECRET")
@@ -170,11 +160,12 @@ def test_a_user_without_rights_is_told(postgres: Databases) -> None:
         execute(
             database,
             "GRANT USAGE ON SCHEMA vtex_tracking TO vtex_tests_ana",
-            "GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA vtex_tracking TO vtex_tests_ana",
+            "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA vtex_tracking TO vtex_tests_ana",
         )
         with PostgresJournal.open(url) as journal:
-            assert [added.status for added in journal.add([row(1, "a")], "mystore")] == ["new"]
-            journal.mark_in_flight([1])
+            assert add(journal, row(1, "a")) == ["new"]
+            to_state(journal, 1, "refused")
+            assert journal.prune(dt.timedelta(0)) == 1
         execute(
             database, "DROP SCHEMA vtex_tracking CASCADE", "CREATE SCHEMA vtex_tracking AUTHORIZATION vtex_tests_ana"
         )
@@ -198,8 +189,8 @@ def test_a_user_without_rights_is_told(postgres: Databases) -> None:
         ),
     ],
 )
-def test_a_server_that_cannot_be_used_is_told_in_words(server: Server, changes: dict[str, str], words: str) -> None:
-    """With the host and the database, and never the password."""
+def test_server_that_cannot_be_used_is_reported(server: Server, changes: dict[str, str], words: str) -> None:
+    """The error names the host and the database, and never the password."""
     url = changed(server.url, **changes)
     for use in (PostgresJournal.open, PostgresJournal.migrate):
         with pytest.raises(JournalError) as caught:
@@ -216,62 +207,62 @@ def test_a_server_that_cannot_be_used_is_told_in_words(server: Server, changes: 
         assert caught.value.__suppress_context__
 
 
-def test_a_server_that_goes_while_a_journal_is_opened_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    """After it was asked for the version."""
+def test_server_that_stops_while_a_journal_is_opened_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pool raises JournalError if it gets no connection, although the version could be read before."""
     monkeypatch.setattr(connections, "CONNECTION_TIMEOUT", 0.1)
     with pytest.raises(JournalError, match="no connection; see that the server runs"):
         connections.Connections(parse_url("postgresql://ana@127.0.0.1:1/d"), is_writing=False)
 
 
 def test_a_database_of_another_encoding_is_refused(postgres: Databases) -> None:
-    """It could not keep every text."""
+    """A database whose encoding is not UTF-8 cannot store every text, and raises JournalError."""
     url = postgres.new("TEMPLATE template0 ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'")
     with pytest.raises(JournalError, match="the database stores text as LATIN1"):
         PostgresJournal.open(url)
     postgres.drop(url)
 
 
-@pytest.mark.parametrize("code", ["53100", "53200"])
-def test_a_server_that_has_run_out_of_something_is_told(journal_url: str, code: str) -> None:
-    """And nothing is changed."""
+@pytest.mark.parametrize(
+    ("code", "words"), [("53100", "disk is full; free some space there"), ("53200", "has run out of a resource")]
+)
+def test_server_without_a_resource_is_reported(journal_url: str, code: str, words: str) -> None:
+    """Adding and beginning raise JournalError, and change nothing."""
     name = name_of(journal_url)
     with PostgresJournal.open(journal_url) as journal:
-        list(journal.add([row(1, "a")], "mystore"))
+        add(journal, row(1, "a"))
         execute(
             journal_url,
             f"CREATE FUNCTION {name}.fail() RETURNS trigger LANGUAGE plpgsql AS "
             f"$$ BEGIN RAISE EXCEPTION 'no space left' USING ERRCODE = '{code}'; END $$",
             f"CREATE TRIGGER no_space BEFORE INSERT OR UPDATE ON {name}.entries EXECUTE FUNCTION {name}.fail()",
         )
-        words = "disk is full; free some space there" if code == "53100" else "has run out of a resource"
-        for use in (lambda: list(journal.add([row(2, "b")], "mystore")), lambda: journal.mark_in_flight([1])):
+        for use in (lambda: add(journal, row(2, "b")), lambda: to_state(journal, 1, "in_flight")):
             with pytest.raises(JournalError, match=words):
                 use()
         assert told(journal) == [(1, "a", "pending")]
 
 
-def test_a_commit_waits_for_the_disk(journal_url: str, postgres: Databases) -> None:
-    """Whatever is usual for this user; and other sessions' settings are as they were."""
+def test_a_commit_waits_for_the_disk(journal_url: str) -> None:
+    """Settings of the user or database do not make commits less durable or transactions stricter."""
     lax = changed(journal_url, options="-c synchronous_commit=off -c default_transaction_isolation=serializable")
     strict = changed(journal_url, options="-c synchronous_commit=remote_apply")
     for url, kept in ((lax, "on"), (strict, "remote_apply")):
         with PostgresJournal.open(url) as journal, journal.connections.connection() as connection:
             assert connection.execute("SHOW synchronous_commit").fetchone() == (kept,)
             assert connection.execute("SHOW transaction_isolation").fetchone() == ("read committed",)
-    assert postgres
 
 
-def test_a_session_that_waits_for_a_call_is_not_ended(journal_url: str) -> None:
-    """Whatever is usual for this user: the lock of its package would be lost."""
+def test_idle_sessions_are_not_ended(journal_url: str) -> None:
+    """The user's timeout for idle sessions does not apply, because the lease would be lost."""
     url = changed(journal_url, options="-c idle_session_timeout=5s")
     with PostgresJournal.open(url) as journal, journal.connections.connection() as connection:
         assert connection.execute("SHOW idle_session_timeout").fetchone() == ("0",)
 
 
-def test_many_connections_that_were_ended_are_no_matter(
+def test_connections_that_were_ended_are_replaced(
     journal_url: str, postgres: Databases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As when the server restarted while nobody asked: the next one who does passes over all of them at once."""
+    """After the server ended all idle connections, the next use skips them at once."""
     monkeypatch.setattr(connections, "CONNECTION_TIMEOUT", 5.0)
     with PostgresJournal.open(journal_url) as journal:
         together = threading.Barrier(8)
@@ -288,8 +279,8 @@ def test_many_connections_that_were_ended_are_no_matter(
         assert told(journal) == []
 
 
-def test_an_interrupt_keeps_no_connection(journal_url: str) -> None:
-    """Not even while it is looked at whether it is alive."""
+def test_interrupt_keeps_no_connection(journal_url: str) -> None:
+    """An interrupt while the pool checks a connection returns the connection to the pool, which replaces it."""
     with PostgresJournal.open(journal_url) as journal:
 
         def interrupt(_: str) -> None:
@@ -303,47 +294,51 @@ def test_an_interrupt_keeps_no_connection(journal_url: str) -> None:
         assert told(journal) == []
 
 
-def test_a_server_that_restarts_is_gone_for_a_moment(
+def test_server_that_restarts(
     server: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Who holds a package fails, for its lock is lost; others fail while it is gone, and go on afterwards."""
+    """The lease is lost and records nothing more; others fail while the server is down, and work afterwards."""
     caplog.set_level(logging.DEBUG)
     monkeypatch.setattr(connections, "CONNECTION_TIMEOUT", 0.5)
     with PostgresJournal.open(server.url) as journal:
-        list(journal.add([row(1, "a"), row(2, "b")], "mystore"))
-        with journal.try_lock(package()) as is_mine:
-            assert is_mine
-            journal.mark_in_flight([1])
+        add(journal, row(1, "a"), row(2, "b"))
+        a, b = journal.entries()
+        with journal.lease("mystore") as lease:
+            assert lease is not None
+            lease.begin([a])
             server.stop()
             with pytest.raises(JournalError, match="ended the connection"):
-                journal.record_outcome([1], "applied")
+                lease.settle([a], "applied")
             with pytest.raises(JournalError):
-                journal.mark_in_flight([2])
+                lease.begin([b])
         with pytest.raises(JournalError, match="no connection; see that the server runs"):
-            journal.mark_in_flight([2])
+            add(journal, row(3, "c"))
         server.start()
         until(lambda: works(lambda: told(journal) == [(1, "a", "in_flight"), (2, "b", "pending")]))
-        with journal.try_lock(package()) as is_mine:
-            assert is_mine
-            journal.record_outcome([1], "unknown")
+        with journal.lease("mystore") as lease:
+            assert lease is not None
+            lease.settle([a], "unknown")
     assert "SECRET" not in caplog.text
 
 
-def test_a_copy_can_be_read(server: Server) -> None:
-    """Not written to; who writes to the other server cannot be told."""
+def test_replica_can_be_read(server: Server) -> None:
+    """A replica can only be read, and does not know which accounts are being delivered."""
     with PostgresJournal.open(f"{server.url}?schema=copied") as journal:
-        list(journal.add([row(1, "a")], "mystore"))
+        add(journal, row(1, "a"), row(2, "a", account="other"))
+        with journal.lease("mystore"):
+            pass
     server.become_standby()
     url = f"{server.url}?schema=copied"
     with PostgresReader.open(url) as reader:
-        assert told(reader) == [(1, "a", "pending")]
-        assert reader.active_writers() == "or not: this server is a replica and does not know"
+        assert [state for _, _, state in told(reader)] == ["pending"] * 2
+        unclear = f"{process_name()}, or no longer: this server is a replica"
+        assert reader.deliverers() == {"mystore": unclear}
     with pytest.raises(JournalError, match="it is read-only there; name the primary server"):
         PostgresJournal.open(url)
 
 
-def test_the_password_is_seen_nowhere(journal_url: str) -> None:
-    """Not in a journal's name or repr, nor in what its server can see of it."""
+def test_password_is_not_shown(journal_url: str) -> None:
+    """The password is neither in the name or repr of a journal nor in what other sessions see of it."""
     url = changed(journal_url, application_name="mine")
     with PostgresJournal.open(url) as journal:
         shown = f"{journal.name} {journal!r} {journal.address!r} {journal.connections!r}"

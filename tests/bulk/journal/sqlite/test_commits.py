@@ -1,4 +1,4 @@
-"""Group commit: threads that write at the same time share a transaction."""
+"""Tests of group commit: threads that write at the same time share a transaction."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from vtex_tracking_ext.bulk.journal.interface import JournalError, WrongStateError
-from vtex_tracking_ext.bulk.journal.sqlite.commits import GroupCommit
+from vtex_tracking_ext.bulk.journal.interface import JournalError
+from vtex_tracking_ext.bulk.journal.sqlite.commits import SqliteCommits
+from vtex_tracking_ext.bulk.journal.sqlite.file import FileLock, is_locked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -38,7 +39,14 @@ class Database:
         self.statements: list[str] = []
         self.connection.set_trace_callback(self.statements.append)
         self.faults: list[Exception] = []
-        self.commits = GroupCommit(self.connection, threading.Lock(), self.check, lambda error: f"explained: {error}")
+        self.lock_path = path.with_name("lock")
+        self.commits = SqliteCommits(
+            self.connection,
+            threading.Lock(),
+            self.check,
+            FileLock(self.lock_path),
+            lambda error: f"explained: {error}",
+        )
         self.queue = _Queue()
         self.commits._queue = self.queue
 
@@ -123,7 +131,7 @@ def test_threads_that_write_at_the_same_time_share_a_transaction(database: Datab
 
 def test_an_error_of_one_job_rolls_back_only_that_job(database: Database) -> None:
     """The other jobs of the transaction are committed, and the error is raised in the thread that failed."""
-    error = WrongStateError("not so")
+    error = ValueError("not so")
     assert database.together(insert(1), then(insert(2), error), insert(3)) == [None, error, None]
     assert database.numbers() == [1, 3]
     assert database.count("COMMIT") == 2
@@ -131,7 +139,7 @@ def test_an_error_of_one_job_rolls_back_only_that_job(database: Database) -> Non
 
 def test_the_other_jobs_are_committed_once_however_many_fail(database: Database) -> None:
     """The other jobs are rolled back with each failure, run again, and committed once."""
-    first, last = WrongStateError("first"), WrongStateError("last")
+    first, last = ValueError("first"), ValueError("last")
     works = [then(insert(1), first), insert(2), insert(3), then(insert(4), last)]
     assert database.together(*works) == [first, None, None, last]
     assert database.numbers() == [2, 3]
@@ -167,6 +175,22 @@ def test_no_transaction_begins_if_the_check_fails(database: Database) -> None:
     assert database.count("BEGIN IMMEDIATE") == 0
     database.commits.run(insert(2))
     assert database.numbers() == [2]
+
+
+def test_write_lock_is_held_while_the_database_is_used(database: Database) -> None:
+    """The lock is held in each transaction and by work outside of one, also if it fails, and is free afterwards."""
+    held: list[bool] = []
+
+    def work(connection: sqlite3.Connection) -> None:
+        held.append(is_locked(database.lock_path))
+        connection.execute("INSERT INTO t VALUES (1)")
+
+    database.commits.run(work)
+    for use in (database.commits.run, database.commits.run_alone):
+        with pytest.raises(JournalError, match=r"explained: UNIQUE constraint failed: t\.n"):
+            use(work)
+    assert held == [True] * 3
+    assert not is_locked(database.lock_path)
 
 
 def test_nothing_runs_after_closing(database: Database) -> None:

@@ -1,4 +1,4 @@
-"""The file of a journal: locks, other people's files, damage, and what it all is called."""
+"""Tests of the file of a journal: creation, locks, versions, other files, failures and damage."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ import shutil
 import signal
 import sqlite3
 import stat
-import subprocess
-import sys
+import time
 from contextlib import closing
 from pathlib import Path
 from tempfile import gettempdir
@@ -17,62 +16,61 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from vtex_tracking_ext import TrackingEvent
-from vtex_tracking_ext.bulk.input.rows import Place, Row
 from vtex_tracking_ext.bulk.journal.entries import OPEN_STATES, STATES, Selection
 from vtex_tracking_ext.bulk.journal.interface import JournalError, JournalInUseError
 from vtex_tracking_ext.bulk.journal.sqlite import SqliteJournal, SqliteReader, file
 
+from support.journaled import add, row
+from support.processes import Program
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from vtex_tracking_ext.bulk.input.rows import Row
+
 NOW = dt.datetime(2026, 11, 23, 12, tzinfo=dt.UTC)
 QUERIES = SqliteReader._queries
-needs_permissions = pytest.mark.skipif(os.geteuid() == 0, reason="root may do everything")
+needs_permissions = pytest.mark.skipif(os.geteuid() == 0, reason="root has every permission")
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Return where a journal may be made: in a folder with a difficult name, of its own."""
+    """Return the path of a journal that does not exist yet, alone in a folder whose name needs escapes in a URL."""
     folder = tmp_path / "a folder?#%41"
     folder.mkdir()
     return folder / "journal.db"
 
 
 def opened(path: Path) -> SqliteJournal:
-    """Open a journal to write to it."""
+    """Open a journal for writing."""
     return SqliteJournal.open(path, lambda: NOW)
 
 
 def rows(number: int, length: int = 10) -> list[Row]:
     """Return rows of one event each."""
-    events = [TrackingEvent("2026-10-01", str(n).zfill(length)) for n in range(number)]
-    return [
-        Row(Place("f.csv", n), "", "o-01", str(n), event, is_delivered=False, delivered_date=None)
-        for n, event in enumerate(events, 2)
-    ]
+    return [row(n, str(n).zfill(length), invoice=str(n)) for n in range(2, number + 2)]
 
 
 def filled(path: Path, number: int = 50) -> None:
-    """Make a journal with some entries."""
+    """Create a journal with some pending entries."""
     with opened(path) as journal:
-        assert len(list(journal.add(rows(number), "mystore"))) == number
+        assert add(journal, *rows(number)) == ["new"] * number
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """Return every file of a folder."""
+    """Return the contents of every file of a folder."""
     return {entry.name: entry.read_bytes() for entry in folder.iterdir() if entry.is_file()}
 
 
 def pragma(journal: SqliteJournal, statement: str) -> int | str:
-    """Execute a PRAGMA where the journal writes, and return its value."""
+    """Execute a PRAGMA on the journal's connection, and return its value."""
     (value,) = journal._commits._connection.execute(f"PRAGMA {statement}").fetchone()
     assert isinstance(value, int | str)
     return value
 
 
 def why(use: Callable[[], object]) -> str:
-    """Return why a journal cannot be used."""
+    """Return the message of the JournalError that a use raises."""
     with pytest.raises(JournalError) as caught:
         use()
     assert caught.value.applied is False
@@ -85,195 +83,206 @@ def read_all(journal: SqliteJournal) -> object:
 
 
 def read_one(journal: SqliteJournal) -> object:
-    """Read the first entry, whatever its state."""
+    """Read the first entry, in any state."""
     return list(journal.entries(Selection(ids=(1,))))
 
 
-def begin_one(journal: SqliteJournal) -> object:
-    """Begin to send the first entry."""
-    return journal.mark_in_flight([1])
+def read_backlog(journal: SqliteJournal) -> object:
+    """Read the open entries."""
+    return list(journal.backlog("mystore"))
 
 
-class TestMaking:
-    """A journal that is not there yet."""
+class TestCreation:
+    """A journal that does not exist yet."""
 
-    def test_it_is_for_its_owner_alone(self, path: Path) -> None:
-        """It names orders. Its companions are made alike."""
+    def test_only_its_owner_can_read_it(self, path: Path) -> None:
+        """The journal and SQLite's files beside it are readable by their owner only, because they name orders."""
         with opened(path) as journal:
-            list(journal.add(rows(1), "mystore"))
+            add(journal, *rows(1))
             modes = {p.name: stat.S_IMODE(p.stat().st_mode) for p in path.parent.iterdir()}
         assert {modes[name] for name in ("journal.db", "journal.db-wal", "journal.db-shm")} == {0o600}
 
-    def test_it_leaves_itself_and_its_lock(self, path: Path) -> None:
-        """When it is closed, everything is in one file."""
+    def test_closed_journal_is_one_file_beside_its_locks(self, path: Path) -> None:
+        """After the journal is closed, everything is in its file; the lock files are empty and stay."""
         filled(path)
+        with opened(path) as journal, journal.lease("mystore"):
+            pass
         assert {p.name: p.stat().st_size > 0 for p in path.parent.iterdir()} == {
             "journal.db": True,
             "journal.db-lock": False,
+            "journal.db-lease-1": False,
         }
 
-    def test_it_is_durable(self, path: Path) -> None:
-        """A log that is synchronised at each commit."""
+    def test_commits_wait_for_the_disk(self, path: Path) -> None:
+        """The journal has a write-ahead log that is synchronized at each commit."""
         with opened(path) as journal:
             assert pragma(journal, "journal_mode") == "wal"
             assert pragma(journal, "synchronous") == 2
 
-    def test_it_takes_the_place_of_an_empty_file(self, path: Path) -> None:
-        """Such as the shell or tempfile makes."""
+    def test_empty_file_is_replaced(self, path: Path) -> None:
+        """An empty file, such as a shell or tempfile creates, becomes a journal."""
         path.touch()
         filled(path)
         with SqliteReader.open(path) as journal:
             assert journal.counts() == {"mystore": {"pending": 50}}
 
-    def test_a_half_made_one_is_no_matter(self, path: Path) -> None:
-        """Of a process that was killed while it made it."""
+    def test_unfinished_file_is_replaced(self, path: Path) -> None:
+        """A file that a process left behind that was killed while it created the journal is removed."""
         path.with_name("journal.db-new").write_bytes(b"half")
         filled(path)
         assert not path.with_name("journal.db-new").exists()
 
-    def test_it_is_made_only_where_that_is_wanted(self, path: Path) -> None:
-        """Looking, or settling what is unknown, needs one that is there."""
-        said = f"There is no journal {path}; a push creates it."
-        assert why(lambda: SqliteJournal.open(path, create=False)) == said
-        assert why(lambda: SqliteReader.open(path)) == said
+    def test_reading_does_not_create_a_journal(self, path: Path) -> None:
+        """A reader, and a writer with ``create=False``, need a journal that exists, and create no file."""
+        message = f"There is no journal {path}; a push creates it."
+        assert why(lambda: SqliteJournal.open(path, create=False)) == message
+        assert why(lambda: SqliteReader.open(path)) == message
         assert list(path.parent.iterdir()) == []
         filled(path)
         SqliteJournal.open(path, create=False).close()
 
-    def test_a_link_leads_to_the_same_journal_and_lock(self, path: Path) -> None:
-        """Whatever name a run uses."""
+    def test_link_leads_to_the_same_journal_and_locks(self, path: Path) -> None:
+        """A journal that is opened by a symbolic link is the one that the link names, with the same lease."""
         link = path.with_name("link.db")
         link.symlink_to(path)
-        with opened(link) as journal:
+        with opened(link) as journal, opened(path) as other:
             assert journal.path == path.resolve()
-            with pytest.raises(JournalInUseError):
-                opened(path)
+            with journal.lease("mystore"), other.lease("mystore") as lease:
+                assert lease is None
         assert link.is_symlink()
 
 
 class TestTemporary:
-    """A journal to plan with."""
+    """Temporary journals, and temporary copies of a journal, for planning."""
 
-    def test_it_vanishes(self) -> None:
-        """With its folder, when it is closed."""
+    def test_temporary_journal_is_deleted_when_it_is_closed(self) -> None:
+        """Its folder is readable by its owner only, and goes with it; commits do not wait for the disk."""
         with SqliteJournal.temporary() as journal:
-            list(journal.add(rows(1), "mystore"))
+            add(journal, *rows(1))
             folder = journal.path.parent
             assert folder.parent == Path(gettempdir())
             assert stat.S_IMODE(folder.stat().st_mode) == 0o700
             assert pragma(journal, "synchronous") == 0
         assert not folder.exists()
 
-    def test_there_may_be_several(self) -> None:
-        """Each on its own."""
+    def test_temporary_journals_are_independent(self) -> None:
+        """Two temporary journals share nothing."""
         with SqliteJournal.temporary() as one, SqliteJournal.temporary() as other:
-            list(one.add(rows(1), "mystore"))
+            add(one, *rows(1))
             assert other.counts() == {}
 
-    def test_no_room_for_it_is_told(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-        """In words."""
+    def test_missing_folder_for_temporary_files_is_reported(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        """A temporary journal whose folder cannot be created raises JournalError."""
         monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "none"))
         assert "No such file or directory" in why(SqliteJournal.temporary)
 
-
-class TestTrial:
-    """A temporary journal that knows what another one does."""
-
-    def test_it_knows_what_the_other_knows(self, path: Path) -> None:
-        """And changes nothing of it, nor makes a lock beside it."""
+    def test_copy_has_all_entries(self, path: Path) -> None:
+        """Changes of the copy do not change the journal, and no file is created beside it."""
         filled(path, 5)
         before = contents(path.parent)
-        with SqliteJournal.temporary_copy(path, lambda: NOW) as trial:
-            assert [added.status for added in trial.add(rows(6), "mystore")] == ["known"] * 5 + ["new"]
-            trial.mark_in_flight([1])
-            assert trial.counts() == {"mystore": {"pending": 5, "in_flight": 1}}
+        with SqliteJournal.temporary_copy(path, lambda: NOW) as copy:
+            assert add(copy, *rows(6)) == ["known"] * 5 + ["new"]
+            with copy.lease("mystore") as lease:
+                assert lease is not None
+                lease.begin([*copy.entries()][:1])
+            assert copy.counts() == {"mystore": {"pending": 5, "in_flight": 1}}
         assert contents(path.parent) == before
 
-    def test_it_can_be_made_during_a_run(self, path: Path) -> None:
-        """What the run has noted is in it."""
+    def test_copy_can_be_made_while_the_journal_is_open(self, path: Path) -> None:
+        """The copy has what was committed before."""
         with opened(path) as journal:
-            list(journal.add(rows(2), "mystore"))
-            with SqliteJournal.temporary_copy(path) as trial:
-                assert trial.counts() == {"mystore": {"pending": 2}}
+            add(journal, *rows(2))
+            with SqliteJournal.temporary_copy(path) as copy:
+                assert copy.counts() == {"mystore": {"pending": 2}}
 
-    def test_without_the_other_it_begins_empty(self, path: Path) -> None:
-        """Even without its folder; nothing is made."""
+    def test_copy_of_a_missing_journal_is_empty(self, path: Path) -> None:
+        """The copy is empty also if the folder does not exist, and nothing is created there."""
         for place in (path, path.parent / "none" / "journal.db"):
-            with SqliteJournal.temporary_copy(place) as trial:
-                assert trial.counts() == {}
+            with SqliteJournal.temporary_copy(place) as copy:
+                assert copy.counts() == {}
         assert contents(path.parent) == {}
 
-    def test_what_is_no_journal_is_refused(self, path: Path) -> None:
-        """And leaves no temporary one behind."""
+    def test_copy_of_another_file_is_refused(self, path: Path) -> None:
+        """A file that is not a journal, and a damaged journal, raise JournalError with the name of the file."""
         path.write_bytes(b"something else")
         assert "it is not a journal" in why(lambda: SqliteJournal.temporary_copy(path))
-
-    def test_a_damaged_one_is_refused(self, path: Path) -> None:
-        """By its name, not that of the temporary one."""
+        path.unlink()
         filled(path)
         data = path.read_bytes()
         path.write_bytes(data[: len(data) // 2 // 4096 * 4096])
         assert str(path) in why(lambda: SqliteJournal.temporary_copy(path))
 
 
-class TestLock:
-    """One run at a time."""
+#: Takes the write lock of a journal, and keeps it for a transaction that does not end.
+HOLDER = """
+import sys
+from vtex_tracking_ext.bulk.journal.sqlite import SqliteJournal
 
-    def test_a_second_run_is_told_who_has_it(self, path: Path) -> None:
-        """File, process and time."""
-        with opened(path):
-            with pytest.raises(JournalInUseError) as caught:
-                opened(path)
-            assert str(caught.value) == (
-                f"The journal {path} is in use by another run (process {os.getpid()}, "
-                "since 2026-11-23 12:00:00+00:00); wait until it ends, or end it."
-            )
-        opened(path).close()
+def work(connection):
+    print("locked", flush=True)
+    sys.stdin.read()
 
-    def test_a_run_that_is_just_making_it_is_not_known(self, path: Path) -> None:
-        """There is nowhere yet to look for its name."""
-        with closing(file.acquire_lock(path, str)), pytest.raises(JournalInUseError, match=r"by another run; wait"):
-            opened(path)
+with SqliteJournal.open(sys.argv[1]) as journal:
+    journal._commits.run(work)
+"""
 
-    def test_a_run_of_another_process_has_it_until_it_is_killed(self, path: Path) -> None:
-        """And the system lets go of it then, whatever the process had in mind."""
-        program = (
-            "import sys\n"
-            "from vtex_tracking_ext.bulk.journal.sqlite import SqliteJournal\n"
-            "journal = SqliteJournal.open(sys.argv[1])\n"
-            "print('open', flush=True)\n"
-            "sys.stdin.read()\n"
-        )
-        command = [sys.executable, "-c", program, str(path)]
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as other:
-            try:
-                assert other.stdout is not None
-                assert other.stdout.readline() == b"open\n"
-                assert f"(process {other.pid}, since " in why(lambda: opened(path))
-                with SqliteReader.open(path) as journal:
-                    assert journal.counts() == {}
-            finally:
-                other.send_signal(signal.SIGKILL)
+
+class TestWriteLock:
+    """One process at a time writes; the others wait."""
+
+    def test_stopped_writer_makes_others_fail_after_a_while(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A process that is stopped during its transaction makes others raise an error that says what to do.
+
+        Nothing is lost, everything can be read meanwhile, and all can write when it goes on.
+        """
+        monkeypatch.setattr(file, "WRITE_TIMEOUT", 0.05)
         filled(path)
+        with opened(path) as journal, Program(HOLDER, path) as holder:
+            assert holder.read_line() == "locked"
+            holder.send_signal(signal.SIGSTOP)
+            for use in (
+                lambda: add(journal, *rows(60)),
+                lambda: journal.lease("mystore").__enter__(),
+                lambda: opened(path),
+            ):
+                with pytest.raises(JournalInUseError) as caught:
+                    use()
+                assert str(caught.value) == (
+                    f"{path}-lock: another process has kept the journal locked for 0 s. Wait for it; if it was stopped "
+                    "or hangs, end it. (An earlier version of vtex-tracking keeps the lock until it ends.)"
+                )
+            assert journal.counts() == {"mystore": {"pending": 50}}
+            holder.send_signal(signal.SIGCONT)
+            assert holder.end() == 0
+            assert add(journal, *rows(60)) == ["known"] * 50 + ["new"] * 10
 
-    def test_a_lock_file_that_is_something_else_is_named(self, path: Path) -> None:
-        """And left as it is."""
+    def test_killed_writer_loses_the_lock(self, path: Path) -> None:
+        """The write lock of a process that is killed during its transaction is free at once."""
+        with Program(HOLDER, path) as holder:
+            assert holder.read_line() == "locked"
+            holder.kill()
+            filled(path)
+
+    def test_lock_file_with_other_content_is_refused(self, path: Path) -> None:
+        """A lock file that is something else raises JournalError with its name, and is left as it is."""
         lock = path.with_name("journal.db-lock")
         lock.write_text("12345\n" * 1000)
         assert why(lambda: opened(path)).startswith(f"The journal file {lock}: it is not a journal; name another file.")
         assert lock.read_text() == "12345\n" * 1000
 
-    def test_a_lock_is_free_again_where_opening_fails(self, path: Path) -> None:
-        """Nothing keeps it by accident."""
+    def test_lock_is_released_if_opening_fails(self, path: Path) -> None:
+        """Opening a damaged journal raises, and the write lock is free afterwards."""
         filled(path)
         damage(path, file.APPLICATION_ID.to_bytes(4), 200)
         why(lambda: opened(path))
-        file.acquire_lock(path, str).close()
+        with closing(file.FileLock(file.write_lock_path(path))) as lock:
+            assert lock.try_acquire()
 
 
 def damage(path: Path, after: bytes, length: int) -> None:
-    """Garble some bytes of a file that come after others."""
+    """Overwrite some bytes of a file that come after others."""
     data = bytearray(path.read_bytes())
     start = data.index(after) + len(after) + 40
     data[start : start + length] = b"\xff" * length
@@ -281,7 +290,7 @@ def damage(path: Path, after: bytes, length: int) -> None:
 
 
 class TestOtherFiles:
-    """What is no journal is refused and stays as it is, without anything beside it."""
+    """A file that is not a journal is refused and stays as it is, and no file is created beside it."""
 
     @pytest.mark.parametrize("use", [opened, SqliteReader.open])
     @pytest.mark.parametrize(
@@ -295,7 +304,7 @@ class TestOtherFiles:
         ],
     )
     def test_any_file(self, path: Path, use: Callable[[Path], object], content: bytes) -> None:
-        """The file of events, say, by a slip."""
+        """A file with other content, such as the file of events, raises JournalError."""
         path.write_bytes(content)
         assert why(lambda: use(path)).startswith(f"The journal file {path}: it is not a journal; name another file.")
         assert contents(path.parent) == {"journal.db": content}
@@ -303,7 +312,7 @@ class TestOtherFiles:
     @pytest.mark.parametrize("use", [opened, SqliteReader.open])
     @pytest.mark.parametrize("mode", ["DELETE", "WAL"])
     def test_another_database(self, path: Path, use: Callable[[Path], object], mode: str) -> None:
-        """SQLite keeps browsers' and telephones' data too."""
+        """Another program's SQLite database raises JournalError."""
         with closing(sqlite3.connect(path)) as connection:
             connection.execute(f"PRAGMA journal_mode = {mode}")
             connection.execute("CREATE TABLE entries (id)")
@@ -313,7 +322,7 @@ class TestOtherFiles:
 
     @pytest.mark.parametrize("use", [opened, SqliteReader.open])
     def test_no_file_at_all(self, path: Path, use: Callable[[Path], object]) -> None:
-        """A folder, a pipe: neither is read, replaced or waited for."""
+        """A folder or a pipe raises JournalError at once."""
         path.mkdir()
         pipe = path.with_name("pipe")
         os.mkfifo(pipe)
@@ -323,7 +332,7 @@ class TestOtherFiles:
 
     @pytest.mark.parametrize("use", [opened, SqliteReader.open])
     def test_no_folder(self, path: Path, use: Callable[[Path], object]) -> None:
-        """A journal makes no folders: a slip would put it where nobody looks for it."""
+        """A folder that does not exist is not created, because a typing error would hide the journal there."""
         inside = path.with_name("none") / "journal.db"
         assert why(lambda: use(inside)) == (
             f"The journal file {inside}: No such file or directory; fix that, or name a journal elsewhere."
@@ -332,8 +341,8 @@ class TestOtherFiles:
         assert "Not a directory" in why(lambda: use(path / "journal.db"))
         assert contents(path.parent) == {"journal.db": b"a file"}
 
-    def test_messages_are_fit_to_be_seen(self, tmp_path: Path) -> None:
-        """Whatever a folder is called."""
+    def test_control_characters_of_a_path_are_escaped(self, tmp_path: Path) -> None:
+        """A message shows a folder's name without control characters."""
         assert r"\x1b[31m" in why(lambda: SqliteReader.open(tmp_path / "\x1b[31m"))
 
 
@@ -342,7 +351,7 @@ class TestVersions:
 
     @pytest.mark.parametrize("use", [opened, SqliteReader.open])
     def test_a_newer_one_is_refused_and_left_alone(self, path: Path, use: Callable[[Path], object]) -> None:
-        """With both versions in the message."""
+        """A journal of a newer version raises JournalError, which names both versions."""
         filled(path)
         with closing(sqlite3.connect(path)) as connection:
             connection.execute("PRAGMA user_version = 7")
@@ -354,8 +363,8 @@ class TestVersions:
         )
         assert contents(path.parent) == before
 
-    def test_a_newer_one_is_noticed_in_the_log_too(self, path: Path) -> None:
-        """Where the version has not come into the main file yet."""
+    def test_newer_version_in_the_log_is_noticed(self, path: Path) -> None:
+        """A newer version that is only in the write-ahead log raises JournalError, too."""
         with opened(path) as journal:
             journal._commits._connection.execute("PRAGMA user_version = 7")
             assert file.is_journal(path)
@@ -363,7 +372,7 @@ class TestVersions:
                 assert "has version 7" in why(lambda use=use: use(path))  # type: ignore[misc]
 
     def test_an_older_one_is_brought_up_to_date(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Version by version, by whoever writes to it; whoever looks at it says what to do."""
+        """A writer migrates version by version; a reader raises an error that says what to do."""
         filled(path)
         now = file.SCHEMA_VERSION
         monkeypatch.setattr(file, "SCHEMA_VERSION", now + 2)
@@ -380,21 +389,8 @@ class TestVersions:
         with SqliteReader.open(path) as journal:
             assert journal.meta().schema_version == now + 2
 
-    def test_the_first_version_is_brought_up_to_date(self, path: Path) -> None:
-        """It had another index of what is open."""
-        filled(path)
-        with closing(sqlite3.connect(path)) as connection:
-            connection.execute("PRAGMA user_version = 1")
-            connection.execute("DROP INDEX open_entries")
-            open_states = "state IN ('pending', 'in_flight', 'unknown')"
-            connection.execute(f"CREATE INDEX open_entries ON entries (package) WHERE {open_states}")
-        with opened(path) as journal:
-            ((definition,),) = journal._fetch("SELECT sql FROM sqlite_master WHERE name = 'open_entries'", {})
-            assert definition in file.SCHEMA[-1]
-            assert len(list(journal.open_packages())) == 50
-
     def test_a_migration_that_fails_changes_nothing(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """The version before is whole."""
+        """An error within a migration leaves the journal of the version before."""
         filled(path)
         with monkeypatch.context() as patch:
             patch.setattr(file, "SCHEMA_VERSION", file.SCHEMA_VERSION + 1)
@@ -408,32 +404,36 @@ class TestVersions:
 
 
 class TestFailures:
-    """Disks and people: the journal says what happened and how to mend it, and nothing counts that it did not note."""
+    """The error says what happened and how to fix it, and nothing is recorded by half."""
 
     def test_a_full_disk(self, path: Path) -> None:
-        """Nothing of the transaction is kept; when there is room again, it goes on."""
+        """Nothing of the transaction is kept, outcomes can still be recorded, and it goes on when there is space."""
         with opened(path) as journal:
-            list(journal.add(rows(20), "mystore"))
-            pragma(journal, f"max_page_count = {pragma(journal, 'page_count')}")
-            said = why(lambda: list(journal.add(rows(1000, 500), "mystore")))
-            assert said.startswith(f"The journal file {path}: the disk is full; free some space and run again (")
-            assert journal.counts() == {"mystore": {"pending": 20}}
-            (entry,) = journal.mark_in_flight([1])
-            assert entry.state == "in_flight"
+            add(journal, *rows(20))
+            with journal.lease("mystore") as lease:
+                assert lease is not None
+                pragma(journal, f"max_page_count = {pragma(journal, 'page_count')}")
+                message = why(lambda: add(journal, *rows(1000, 500)))
+                assert message.startswith(f"The journal file {path}: the disk is full; free some space and run again (")
+                assert journal.counts() == {"mystore": {"pending": 20}}
+                assert len(lease.begin([*journal.entries()][:1])) == 1
             pragma(journal, "max_page_count = 100000")
-            assert len(list(journal.add(rows(1000, 500), "mystore"))) == 1000
+            assert add(journal, *rows(1000, 500)) == ["new"] * 1000
 
     def test_a_file_that_cannot_be_written_to(self, path: Path) -> None:
-        """As SQLite says it, whoever runs the tests."""
+        """An entry is not begun if SQLite says that the file is read-only."""
         with opened(path) as journal:
-            list(journal.add(rows(1), "mystore"))
-            journal._commits._connection.execute("PRAGMA query_only = ON")
-            assert "it is read-only; allow writing to it and its folder" in why(lambda: journal.mark_in_flight([1]))
+            add(journal, *rows(1))
+            with journal.lease("mystore") as lease:
+                assert lease is not None
+                journal._commits._connection.execute("PRAGMA query_only = ON")
+                message = why(lambda: lease.begin([*journal.entries()]))
+                assert "it is read-only; allow writing to it and its folder" in message
             assert [e.state for e in journal.entries()] == ["pending"]
 
     @needs_permissions
     def test_a_read_only_folder(self, path: Path) -> None:
-        """Nobody can write; whoever looks at a journal at rest can."""
+        """A writer raises JournalError; a reader can read the journal while no process writes to it."""
         filled(path)
         path.chmod(0o400)
         path.parent.chmod(0o500)
@@ -446,84 +446,86 @@ class TestFailures:
             path.parent.chmod(0o700)
 
     @needs_permissions
-    def test_a_file_of_somebody_else(self, path: Path) -> None:
-        """It is not even known whether it is a journal."""
+    def test_a_file_that_cannot_be_read(self, path: Path) -> None:
+        """A file without permissions raises JournalError for writers and readers."""
         filled(path)
         path.chmod(0)
         for use in (opened, SqliteReader.open):
             assert "it cannot be opened; check that the folder" in why(lambda use=use: use(path))  # type: ignore[misc]
 
-    def test_a_journal_at_rest_can_be_read_where_nothing_can_be_written(self, path: Path) -> None:
-        """A companion of SQLite that cannot be made has the effect of a read-only folder, for root too."""
+    def test_closed_journal_can_be_read_where_nothing_can_be_written(self, path: Path) -> None:
+        """A file of SQLite that cannot be created has the effect of a read-only folder, for root too."""
         filled(path)
         path.with_name("journal.db-shm").symlink_to("no/where")
         with SqliteReader.open(path) as journal:
             assert journal.counts() == {"mystore": {"pending": 50}}
 
-    def test_a_journal_with_a_log_cannot(self, path: Path) -> None:
-        """Its last entries are in the log, and would be missed."""
+    def test_journal_with_a_log_cannot_be_read_there(self, path: Path) -> None:
+        """A journal with a write-ahead log raises JournalError, because its last entries would be missing."""
         filled(path)
         path.with_name("journal.db-shm").symlink_to("no/where")
         path.with_name("journal.db-wal").write_bytes(b"x")
         assert "it cannot be opened" in why(lambda: SqliteReader.open(path))
 
     def test_a_lock_of_another_program(self, path: Path) -> None:
-        """A backup, a database browser: waited for, but not for ever."""
+        """A backup or a database browser that keeps the file locked makes a write fail after a while."""
         with opened(path) as journal:
-            list(journal.add(rows(1), "mystore"))
+            add(journal, *rows(1))
             pragma(journal, "busy_timeout = 1")
             with closing(sqlite3.connect(path, isolation_level=None)) as other:
                 other.execute("BEGIN IMMEDIATE")
-                assert "another program (a backup, a database browser) has locked it" in why(
-                    lambda: journal.mark_in_flight([1])
-                )
-            assert len(journal.mark_in_flight([1])) == 1
+                message = why(lambda: add(journal, *rows(2)))
+                assert "another program (a backup, a database browser) has locked it" in message
+            assert add(journal, *rows(2)) == ["known", "new"]
 
     @pytest.mark.parametrize("companion", ["", "-lock"])
-    def test_a_file_that_is_taken_away(self, path: Path, companion: str) -> None:
-        """SQLite would go on writing to nowhere; and without the lock file a second run could begin."""
-        taken = path.with_name(path.name + companion)
+    def test_a_file_that_is_moved(self, path: Path, companion: str) -> None:
+        """Writing fails while the journal or its lock file is elsewhere, or was replaced, and works when it is back."""
+        moved = path.with_name(path.name + companion)
         with opened(path) as journal:
-            list(journal.add(rows(1), "mystore"))
-            taken.rename(path.with_name("elsewhere"))
-            said = f"{taken} was moved or deleted during the run; put it back where it was and run again."
-            assert why(lambda: journal.mark_in_flight([1])) == said
-            taken.touch()
-            assert why(lambda: journal.mark_in_flight([1])) == said
-            path.with_name("elsewhere").replace(taken)
-            assert len(journal.mark_in_flight([1])) == 1
+            add(journal, *rows(1))
+            moved.rename(path.with_name("elsewhere"))
+            message = f"{moved} was moved or deleted during the run; put it back where it was and run again."
+            assert why(lambda: add(journal, *rows(2))) == message
+            moved.touch()
+            assert why(lambda: journal.prune(dt.timedelta(0))) == message
+            path.with_name("elsewhere").replace(moved)
+            assert add(journal, *rows(2)) == ["known", "new"]
 
     def test_a_folder_that_is_deleted(self, path: Path) -> None:
-        """With all that is in it."""
+        """Writing fails after the folder was deleted."""
         with opened(path) as journal:
-            list(journal.add(rows(1), "mystore"))
+            add(journal, *rows(1))
             shutil.rmtree(path.parent)
-            assert "was moved or deleted during the run" in why(lambda: journal.mark_in_flight([1]))
+            assert "was moved or deleted during the run" in why(lambda: add(journal, *rows(2)))
 
     def test_damage_in_the_middle(self, path: Path) -> None:
-        """SQLite sees it; the message warns of beginning anew."""
+        """Damage that SQLite detects is reported; the message warns that a new journal sends everything again."""
         filled(path, 500)
         data = bytearray(path.read_bytes())
         data[4096:] = b"\xa5" * len(data[4096:])
         path.write_bytes(data)
         for use in (opened, SqliteReader.open):
-            said = why(lambda use=use: use(path))  # type: ignore[misc]
-            assert said.startswith(
+            message = why(lambda use=use: use(path))  # type: ignore[misc]
+            assert message.startswith(
                 f"The journal file {path}: it is damaged; restore it from a backup. "
                 "A new journal has no history and would send everything again ("
             )
 
     def test_a_file_that_was_cut(self, path: Path) -> None:
-        """By a copy that broke off."""
+        """A file that ends too early is reported as damaged."""
         filled(path, 500)
         os.truncate(path, path.stat().st_size // 2)
         for use in (opened, SqliteReader.open):
             assert "it is damaged" in why(lambda use=use: use(path))  # type: ignore[misc]
 
     def test_a_file_whose_rest_is_in_the_log(self, path: Path) -> None:
-        """A run that is killed while the log is carried over leaves one that is too short, and is not damaged."""
+        """A file that is shorter than its header says is not damaged if the rest is in the write-ahead log.
+
+        A process that is killed while it writes the log to the file leaves such a file.
+        """
         with opened(path) as journal:
-            list(journal.add(rows(500), "mystore"))
+            add(journal, *rows(500))
             short, log = path.read_bytes(), path.with_name("journal.db-wal").read_bytes()
         whole = path.read_bytes()
         path.write_bytes(whole[:4096] + short[4096:])
@@ -539,28 +541,37 @@ class TestFailures:
             ("state = 'pendinh'", read_one),
             ("state = CAST(x'ff' AS TEXT)", SqliteReader.counts),
             ("state = CAST(x'ff' AS TEXT)", read_one),
-            ("state = CAST(x'ff' AS TEXT)", begin_one),
+            ("state = CAST(x'ff' AS TEXT)", read_backlog),
             ("added = 9223372036854775807", read_one),
-            ("added = 9223372036854775807", begin_one),
+            ("added = 9223372036854775807", read_backlog),
             ("added = 'x'", read_all),
             ("event_description = CAST(x'ff' AS TEXT)", read_all),
-            ("event_description = CAST(x'ff' AS TEXT)", begin_one),
+            ("event_description = CAST(x'ff' AS TEXT)", read_backlog),
         ],
     )
-    def test_damage_that_only_we_can_see(self, path: Path, change: str, use: Callable[[SqliteJournal], object]) -> None:
-        """Bytes that make nonsense of an entry, in a database that is sound."""
+    def test_damage_that_sqlite_does_not_detect(
+        self, path: Path, change: str, use: Callable[[SqliteJournal], object]
+    ) -> None:
+        """An entry with an invalid value is reported as damage, although the database is intact."""
         filled(path, 1)
         with closing(sqlite3.connect(path)) as connection:
             connection.execute("PRAGMA ignore_check_constraints = ON")
             connection.execute(f"UPDATE entries SET {change}")
             connection.commit()
         with opened(path) as journal:
-            before = journal._fetch("SELECT attempts FROM entries", {})
             assert why(lambda: use(journal)).startswith(f"The journal file {path}: it is damaged; restore it")
-            assert journal._fetch("SELECT attempts FROM entries", {}) == before
 
-    def test_damaged_definitions_that_cannot_even_be_quoted(self, path: Path) -> None:
-        """Python cannot decode SQLite's message about them."""
+    def test_damaged_account(self, path: Path) -> None:
+        """An account with an invalid time is reported as damage."""
+        filled(path, 1)
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("UPDATE accounts SET quiet_until = 'x'")
+            connection.commit()
+        with opened(path) as journal:
+            assert why(journal.accounts).startswith(f"The journal file {path}: it is damaged; restore it")
+
+    def test_damaged_definitions_that_are_not_text(self, path: Path) -> None:
+        """Damage is reported also if Python cannot decode SQLite's message about it."""
         filled(path)
         data = path.read_bytes()
         path.write_bytes(
@@ -571,44 +582,96 @@ class TestFailures:
 
 
 class TestSpeed:
-    """What keeps a large journal quick."""
+    """What keeps large journals fast."""
 
-    @pytest.mark.parametrize("statement", [QUERIES.open_packages, QUERIES.open_entries_of_package])
-    def test_open_entries_are_found_by_their_index_and_without_sorting(self, path: Path, statement: str) -> None:
-        """However many are settled."""
+    @pytest.mark.parametrize(
+        ("statement", "columns"),
+        [
+            (QUERIES.open_entries_of_account, "account=? AND package>?"),
+            (QUERIES.backlogs, "account=?"),
+        ],
+    )
+    def test_open_entries_are_found_by_their_index_and_without_sorting(
+        self, path: Path, statement: str, columns: str
+    ) -> None:
+        """No table is scanned or sorted to find the open entries, however many are settled."""
         filled(path)
-        values = {**dict.fromkeys(("account", "order_id", "invoice_number", "last")), "states": OPEN_STATES}
+        values = {**dict.fromkeys(("account", "last")), "states": OPEN_STATES}
         with SqliteReader.open(path) as journal:
             steps = [step for *_, step in journal._fetch(f"EXPLAIN QUERY PLAN {statement}", values)]
-        assert any("USING INDEX open_entries (package" in step for step in steps)
-        assert not any("SCAN" in step or "TEMP B-TREE" in step for step in steps)
+        assert any(f"INDEX open_entries ({columns})" in step for step in steps)
+        assert not any("SCAN e" in step for step in steps)
+        assert not any("TEMP B-TREE" in step for step in steps[: -1 if statement == QUERIES.backlogs else None])
 
     def test_open_states_are_those_of_the_index(self) -> None:
-        """Else entries would be left behind."""
+        """The index has exactly the open states, and the queries repeat its condition word for word."""
         settled = [state for state in STATES if state not in OPEN_STATES]
         assert f"WHERE {' AND '.join(f'state <> {state!r}' for state in settled)}" in file.SCHEMA[-1]
         condition = " AND ".join(f"e.state <> {state!r}" for state in settled)
         assert all(
             condition in statement
-            for statement in (QUERIES.open_packages, QUERIES.open_entries_of_package, QUERIES.backlogs)
+            for statement in (QUERIES.open_entries_of_account, QUERIES.open_entries_of_package, QUERIES.backlogs)
         )
         assert all(f"state = '{state}'" in file.SCHEMA[-2] for state in STATES)
 
+    def test_file_shrinks_when_entries_are_pruned(self, path: Path) -> None:
+        """Pruning returns the space to the system, also while another process reads the journal."""
+        filled(path, 2000)
+        with opened(path) as journal, SqliteReader.open(path) as other:
+            journal.withdraw(Selection(), "by hand")
+            before = path.stat().st_size
+            assert journal.prune(dt.timedelta(0), forget=True) == 0
+            journal._clock = lambda: NOW + dt.timedelta(seconds=1)
+            assert journal.prune(dt.timedelta(0), forget=True) == 2000
+            assert path.stat().st_size < before / 3
+            assert other.counts() == {}
+            assert journal._fetch("SELECT count(*) FROM sources UNION ALL SELECT count(*) FROM packages", {}) == [
+                (0,),
+                (0,),
+            ]
 
-def test_a_lock_is_seen_without_being_taken(tmp_path: Path) -> None:
-    """As long as it is held; looking makes no file."""
-    path = tmp_path / "journal.db"
+    def test_ids_are_not_used_again_after_pruning(self, path: Path) -> None:
+        """The number of an entry that was pruned is not given to another one."""
+        filled(path, 3)
+        with opened(path) as journal:
+            journal.withdraw(Selection(), "by hand")
+            journal._clock = lambda: NOW + dt.timedelta(seconds=1)
+            assert journal.prune(dt.timedelta(0), forget=True) == 3
+            add(journal, *rows(1))
+            assert [entry.id for entry in journal.entries()] == [4]
+
+
+def test_lock_is_seen_without_being_taken(tmp_path: Path) -> None:
+    """``is_locked`` says whether a process has the lock, and creates no file."""
+    path = tmp_path / "journal.db-lease-1"
     assert not file.is_locked(path)
     assert list(tmp_path.iterdir()) == []
-    with closing(file.acquire_lock(path, str)):
+    with closing(file.FileLock(path)) as lock:
+        assert not file.is_locked(path)
+        assert lock.try_acquire()
         assert file.is_locked(path)
     assert not file.is_locked(path)
 
 
-def test_a_lock_that_fails_is_neither_held_nor_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is told, with its file."""
-    path = tmp_path / "journal.db"
-    file.acquire_lock(path, str).close()
+def test_looking_at_a_lease_does_not_prevent_taking_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lease can be taken although another process looks at the same moment whether it is taken."""
+    with SqliteJournal.open(tmp_path / "journal.db") as journal:
+        with journal.lease("mystore"):
+            pass
+        path = file.lease_path(journal.path, 1)
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN")
+            other.execute("PRAGMA schema_version").fetchone()
+            monkeypatch.setattr(time, "sleep", lambda _: other.rollback())
+            with journal.lease("mystore") as lease:
+                assert lease is not None
+
+
+def test_lock_that_fails_raises(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error of the disk is neither a lock that is held nor one that is free, and names the lock file."""
+    path = tmp_path / "journal.db-lock"
+    with closing(file.FileLock(path)) as lock:
+        assert lock.try_acquire()
 
     def failing(*_: object) -> int:
         error = sqlite3.OperationalError("disk I/O error")

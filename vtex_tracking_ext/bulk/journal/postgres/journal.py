@@ -15,7 +15,7 @@ from . import schema
 from .add_rows import PostgresRowWriter
 from .address import parse_url
 from .connections import Connections, connect
-from .encoding import decode, encode
+from .encoding import encode
 from .lease import PostgresLease, try_lock
 from .locks import lock_number
 from .reader import PostgresReader
@@ -23,7 +23,6 @@ from .reader import PostgresReader
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Iterator, Mapping, Sequence
-    from collections.abc import Set as AbstractSet
     from typing import Self
 
     from vtex_tracking_ext.bulk.input.rows import Row
@@ -37,7 +36,6 @@ _TAKE_LEASE: Final = """
     VALUES (%(account)s, %(process)s, coalesce(%(now)s::timestamptz, clock_timestamp()))
     ON CONFLICT (name) DO UPDATE SET deliverer = excluded.deliverer, delivers_since = excluded.delivers_since
 """
-_SERVED_ACCOUNTS: Final = "SELECT name FROM accounts WHERE served_until > clock_timestamp()"
 _MOVE: Final = """
     WITH moved AS (
         UPDATE entries e SET state = %(state)s,
@@ -128,14 +126,6 @@ class PostgresJournal(PostgresReader, Journal):
             record = self.account(name)
             assert record is not None  # noqa: S101 - it was added above
             yield PostgresLease(record, connection, self.address, self._now)
-
-    def served_accounts(self) -> AbstractSet[str]:
-        """Return the accounts that workers deliver, so that others leave it to them."""
-        number = lock_number("serving", self.address.schema)
-        with self.connections.connection() as connection:
-            if not schema.lock_holders([number], connection):
-                return frozenset()
-            return {decode(name) for (name,) in connection.execute(_SERVED_ACCOUNTS)}
 
     def _add(self, rows: Sequence[Row]) -> list[Added]:
         # One thread of a process at a time, which takes one connection: in the database, too, one adds at a time.

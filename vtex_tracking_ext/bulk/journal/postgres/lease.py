@@ -135,7 +135,8 @@ class _Commits(GroupCommit[_Changes]):
                 job.error = JournalError(message)
             return
         for job in jobs:
-            job.result = ids
+            job.result = ids & {entry.id for entry in job.work[1]}
+            ids -= job.result  # of threads that begin the same entry, one gets it
             job.is_committed = True
 
     def _execute(self, values: dict[str, Any]) -> set[int]:

@@ -6,17 +6,18 @@ import datetime as dt
 from typing import TYPE_CHECKING, Any, Final
 
 from vtex_tracking_ext.bulk.journal.entries import OPEN_STATES, Meta
-from vtex_tracking_ext.bulk.journal.interface import JournalReader
+from vtex_tracking_ext.bulk.journal.interface import BATCH, JournalReader
 from vtex_tracking_ext.bulk.journal.sql import ENTRIES, queries_for
 
 from . import schema
 from .address import parse_url
 from .connections import Connections, connect
-from .encoding import decode_record, encode
+from .encoding import decode, decode_record, encode
 from .locks import lock_number
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
     from typing import Self
 
     from vtex_tracking_ext.bulk.journal.entries import Clock
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
 _IS_OPEN: Final = f"state IN {OPEN_STATES}"
 _NOW: Final = "coalesce(:now, clock_timestamp())"
 _ENTRIES_BY_ID: Final = f"{ENTRIES} WHERE e.id = ANY(%(ids)s) ORDER BY e.id"
+_PRUNED_KEYS: Final = f"SELECT key FROM pruned_keys WHERE key > %(last)s ORDER BY key LIMIT {BATCH}"  # noqa: S608
 _DELIVERERS: Final = "SELECT name, deliverer FROM accounts WHERE deliverer IS NOT NULL ORDER BY name"
+_SERVED_ACCOUNTS: Final = "SELECT name FROM accounts WHERE served_until > clock_timestamp()"
 
 #: Allows what a session's other statements must not do (see :mod:`.connections`): it is best for a whole table.
 _ALLOW_SCANS: Final = """
@@ -86,6 +89,21 @@ class PostgresReader(JournalReader):
                 return {name: f"{who}, or no longer: this server is a replica" for name, who in names.items()}
             held = schema.lock_holders([*numbers], connection)
         return {numbers[number]: names[numbers[number]] for number, _ in held}
+
+    def served_accounts(self) -> AbstractSet[str]:
+        """Return the accounts that workers deliver, so that others leave it to them."""
+        number = lock_number("serving", self.address.schema)
+        with self.connections.connection() as connection:
+            if not schema.lock_holders([number], connection):
+                return frozenset()
+            return {decode(name) for (name,) in connection.execute(_SERVED_ACCOUNTS)}
+
+    def pruned_keys(self) -> Iterator[bytes]:
+        """Yield the keys of entries that were pruned and must not be sent again."""
+        last = b""
+        while page := self._fetch(_PRUNED_KEYS, {"last": last}):
+            yield from (key for (key,) in page)
+            ((last,),) = page[-1:]
 
     def close(self) -> None:
         """Close all connections."""

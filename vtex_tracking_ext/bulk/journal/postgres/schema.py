@@ -79,7 +79,9 @@ def version_of(address: Address, connection: Connection) -> int:
         ((is_there,),) = connection.execute(_HAS_META, (address.schema,))
         if not is_there:
             return 0
-        found = connection.execute("SELECT value FROM meta WHERE name = 'schema_version'").fetchone()
+        # With the schema's name, because a schema that this user must not use is passed over in the search path.
+        version = f"SELECT value FROM {address.schema}.meta WHERE name = 'schema_version'"  # noqa: S608 - checked
+        found = connection.execute(version).fetchone()
     if found is None or not str(found[0]).isdigit():
         raise JournalError(
             f"The journal {address.name}: its schema {address.schema} belongs to another program; name another schema "

@@ -43,8 +43,8 @@ _EXISTING: Final = """
 _PRUNED: Final = "SELECT key FROM pruned_keys WHERE key IN ({})"
 _INSERT: Final = """
     INSERT INTO entries (package, key, account, event_date, event_city, event_state, event_description, event_id,
-        event_time, delivered_date, source, line, added, id, state, attempts)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        event_time, delivered_date, source, line, added, id, state, attempts, reason)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _RENEW: Final = """
     UPDATE entries SET package = ?, key = ?, account = ?, event_date = ?, event_city = ?, event_state = ?,
@@ -68,11 +68,11 @@ class SqliteRowWriter(RowWriter):
         self._now = now
 
     def copy(self, entries: Sequence[Entry]) -> None:
-        """Add the entries of another journal with their ids and states, without the outcomes of their calls."""
+        """Add the entries of another journal with their ids, states and reasons, without what was answered."""
         self._find_packages(entry.package for entry in entries)
         self._accounts |= self._update_accounts(sorted({entry.package.account for entry in entries}))
         columns = self._columns([draft_of(entry) for entry in entries])
-        values = [((entry.added - EPOCH) // MICROSECOND, entry.id, entry.state, entry.attempts) for entry in entries]
+        values = [((e.added - EPOCH) // MICROSECOND, e.id, e.state, e.attempts, e.reason) for e in entries]
         self._connection.executemany(_INSERT, [a + b for a, b in zip(columns, values, strict=True)])
 
     def _update_accounts(self, names: Sequence[str]) -> dict[str, int]:
@@ -101,7 +101,7 @@ class SqliteRowWriter(RowWriter):
         return [key for (key,) in select_many(self._connection, _PRUNED, keys)]
 
     def _insert(self, columns: Sequence[tuple[Any, ...]]) -> None:
-        values = (self._now, None, "pending", 0)
+        values = (self._now, None, "pending", 0, None)
         self._connection.executemany(_INSERT, [row + values for row in columns])
 
     def _renew(self, columns: Sequence[tuple[Any, ...]], ids: Sequence[int]) -> None:

@@ -77,9 +77,9 @@ class SqliteCommits(GroupCommit[Work]):
             while left and (failed := self._attempt(left)):
                 left.remove(failed)
         except sqlite3.Error as error:
-            _fail(left, self._describe_error(error))
+            _fail(left, JournalError(self._describe_error(error)))
         except JournalError as error:
-            _fail(left, str(error))
+            _fail(left, error)
 
     def _attempt(self, jobs: list[Job[Work]]) -> Job[Work] | None:
         """Run and commit all jobs and return None, or roll back all of them and return the one that failed."""
@@ -109,9 +109,9 @@ class SqliteCommits(GroupCommit[Work]):
             yield
 
 
-def _fail(jobs: list[Job[Work]], message: str) -> None:
+def _fail(jobs: list[Job[Work]], error: JournalError) -> None:
     for job in jobs:
-        job.error = JournalError(message)
+        job.error = type(error)(str(error))  # one for each thread that raises it
 
 
 def _raise_closed() -> None:

@@ -44,7 +44,7 @@ MICROSECOND: Final = dt.timedelta(microseconds=1)
 
 SCHEMA: Final = (
     *tables_for(
-        id="INTEGER PRIMARY KEY",
+        id="INTEGER PRIMARY KEY AUTOINCREMENT",  # the number of a pruned entry is not given to another one
         text="TEXT",
         bytes="BLOB",
         bigint="INTEGER",

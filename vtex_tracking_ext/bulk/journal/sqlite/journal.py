@@ -139,7 +139,7 @@ class SqliteJournal(SqliteReader, Journal):
         """
         with ExitStack() as resources, file.translated_errors(Path("temporary")):
             path = Path(resources.enter_context(TemporaryDirectory(prefix="vtex-tracking-")), "journal.db")
-            file.create(path, clock().isoformat(" "))
+            file.create(path, clock().astimezone(dt.UTC).isoformat(" "))
             connection = resources.enter_context(closing(file.open_to_write(path, is_durable=False)))
             return cls._connected(path, connection, clock, resources, file_guard(path), None)
 
@@ -184,10 +184,12 @@ class SqliteJournal(SqliteReader, Journal):
         """Close the journal. Closing is idempotent."""
         self._resources.close()
 
-    def copy(self, entries: Iterable[Entry]) -> None:
-        """Add the entries of another journal to this one, which is empty, with their ids and states."""
+    def copy(self, entries: Iterable[Entry], pruned_keys: Iterable[bytes]) -> None:
+        """Add what another journal knows to this one, which is empty: entries with ids and states, and pruned keys."""
         for batch in batched(entries, BATCH):
             self._commits.run(partial(_copy, batch))
+        values = ((key, 0) for key in pruned_keys)
+        self._commits.run(lambda connection: connection.executemany("INSERT INTO pruned_keys VALUES (?, ?)", values))
 
     @contextmanager
     def lease(self, account: str) -> Iterator[Lease | None]:

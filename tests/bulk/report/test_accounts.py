@@ -1,0 +1,48 @@
+"""Tests of the lines about accounts. The page's and the command's tests cover what they contain in full."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from vtex_tracking_ext.bulk.journal.entries import AccountRecord
+from vtex_tracking_ext.bulk.report.accounts import account_line, first_resend, learned_rate, problem_lines
+
+from support.entries import ADDED, entry
+
+
+def record(**known: Any) -> AccountRecord:
+    """Return what is known of an account."""
+    return AccountRecord("mystore", 1, ADDED, **known)
+
+
+def test_an_account_of_which_nothing_is_known_has_no_line() -> None:
+    """Without a deliverer, an applied event and a learned rate there is no line, and no problem."""
+    assert account_line(record(), "") == ""
+    assert learned_rate(record()) is None
+    assert list(problem_lines([record()])) == []
+
+
+def test_the_line_says_who_delivers_and_what_was_learned() -> None:
+    """The line names the process, since when it delivers, when something was last applied, and the rate."""
+    known = record(delivers_since=ADDED, last_applied=ADDED + dt.timedelta(minutes=1), pace='{"rate": 12.34}')
+    assert account_line(known, "process 1 on \x1b") == (
+        r"mystore: delivered by process 1 on \x1b since 2026-11-23 12:00 UTC; last applied 2026-11-23 12:01 UTC; "
+        "12.3 calls a second."
+    )
+    assert account_line(record(), "workers") == "mystore: delivered by workers."
+    assert account_line(known, "").startswith("mystore: last applied")
+
+
+def test_a_pause_that_is_over_is_not_reported() -> None:
+    """An account is reported as not called only until the end of its pause, and not while its rate makes it wait."""
+    assert list(problem_lines([record(quiet_until=ADDED, quiet_reason="HTTP 429")])) == []
+    assert list(problem_lines([record(quiet_until=ADDED + dt.timedelta(seconds=0.1))])) == []
+
+
+def test_the_first_unknown_entry_is_due_so_long_after_its_call() -> None:
+    """The earliest call counts; without --resend-after, or without unknown entries, nothing is due."""
+    late = entry(2, "unknown", begun=ADDED + dt.timedelta(minutes=5))
+    assert first_resend(record(resend_after=60.0), [late, entry(1, "unknown")]) == ADDED + dt.timedelta(minutes=1)
+    assert first_resend(record(), [late]) is None
+    assert first_resend(record(resend_after=60.0), []) is None
