@@ -109,7 +109,7 @@ def test_a_new_worker_tries_a_stopped_account(run: Callable[..., Ran], noted: st
 def test_a_worker_sends_lost_events_again(
     run: Callable[..., Ran], noted: str, oms: Oms, label: str, options: tuple[str, ...], seconds: float | None
 ) -> None:
-    """By default it does so one hour after the call; --resend-after changes it."""
+    """By default it does so one hour after the call; the profile or --resend-after change it."""
     with told_to_end(oms, 3):
         run("worker", *options)
     with opened(noted) as journal:
@@ -183,13 +183,14 @@ def test_accounts_without_credentials_are_named(
 def test_a_worker_can_serve_selected_accounts(
     run: Callable[..., Ran], shared: str, oms: Oms, url: str, label: str
 ) -> None:
-    """With --accounts, only the tasks of those accounts are processed; accounts of the profile file are included."""
+    """With --accounts, only those accounts are delivered; accounts of the profile file, and its settings, are used."""
     profiles = f"""
         [other]
         account = "other"
         base_url = "{url}"
         app_key = "{APP_KEY}"
         app_token = "{APP_TOKEN}"
+        resend_after = "2h"
     """
     folder = os.environ["XDG_CONFIG_HOME"]
     os.makedirs(f"{folder}/vtex-tracking", mode=0o700)  # noqa: PTH103 - shorter
@@ -207,6 +208,9 @@ def test_a_worker_can_serve_selected_accounts(
             f"Serving {other}. Ctrl-C or SIGTERM stops the worker after the calls in flight.\nWorker stopped.\n"
         )
         assert states(journal, other) == {"applied": 1}
+        record = journal.account(other)
+        assert record is not None
+        assert record.resend_after == 7200.0
         assert states(journal, label) == {"pending": 1}
     with told_to_end(oms, 2):
         ran = run("worker")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import logging
 import threading
 from typing import TYPE_CHECKING, Any
@@ -10,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from vtex_tracking_ext.bulk.delivery.deliver import DeliveryOptions
-from vtex_tracking_ext.bulk.delivery.doubt import next_look
-from vtex_tracking_ext.bulk.journal.entries import AccountUpdate, utc_now
+from vtex_tracking_ext.bulk.journal.entries import AccountUpdate
 from vtex_tracking_ext.bulk.journal.postgres.locks import lock_number
 from vtex_tracking_ext.fleet.sweep import Sweep
 from vtex_tracking_ext.fleet.tables import REST_SECONDS
@@ -37,7 +35,7 @@ if TYPE_CHECKING:
 
 def sweep_once(journal: PostgresJournal, *accounts: str, sweep: Sweep | None = None, **options: Any) -> list[str]:
     """Sweep once as a worker does, and return the accounts of all tasks."""
-    one = sweep or Sweep(journal.address, accounts or ("mystore",), DeliveryOptions(**options))
+    one = sweep or Sweep(journal.address, dict.fromkeys(accounts or ["mystore"], DeliveryOptions(**options)))
     with journal.connections.connection() as connection:
         one.sweep(connection)
     return [task.account for task in stored_tasks(journal)]
@@ -83,61 +81,41 @@ def test_a_scheduled_task_is_brought_forward(journal: PostgresJournal) -> None:
     assert task.delay is None
 
 
-#: State, seconds from the call to the last look and from that until now, and whether an event was added then.
-CASES = [
-    ("in_flight", None, 1, False),
-    ("in_flight", None, 5000, True),
-    ("unknown", 0, 1, False),
-    ("unknown", 0, 3, False),
-    ("unknown", 10, 11, False),
-    ("unknown", 10, 14, False),
-    ("unknown", 59, 60, False),
-    ("unknown", 59, 63, False),
-    ("unknown", 61, 100, False),
-    ("unknown", 61, 100, True),
-    ("unknown", 61, 3500, False),
-    ("unknown", 61, 3600, False),
-    ("unknown", 3601, 90000, False),
-    ("unknown", 3601, 90000, True),
-]
-
-
-@pytest.mark.parametrize("resend_after", [None, 3600.0])
-@pytest.mark.parametrize(("state", "looked", "since", "is_added"), CASES)
-def test_the_database_decides_like_the_delivery(
-    journal: PostgresJournal,
-    state: Any,
-    looked: float | None,
-    since: float,
-    is_added: bool,
-    resend_after: float | None,
-) -> None:
-    """A task is added when the delivery would read the order of a package in doubt; see :func:`next_look`."""
+def test_what_a_dead_process_left_is_looked_up(journal: PostgresJournal) -> None:
+    """Entries in flight that nobody sends are something to do at once."""
     fill(journal, 1)
-    move(journal, state, package(0))
-    moment = utc_now() - dt.timedelta(seconds=since)
-    began = moment - dt.timedelta(seconds=looked or 0)
-    settled = None if looked is None else moment
-    execute(journal, "UPDATE entries SET begun = %s, settled = %s", began, settled)
+    move(journal, "in_flight", package(0))
+    execute(journal, "SELECT vtex_tracking_add_task('mystore', 3000)")
+    sweep_once(journal)
+    (task,) = stored_tasks(journal)
+    assert task.delay is None
+
+
+def test_an_account_with_doubts_has_a_task(journal: PostgresJournal) -> None:
+    """A lost one is replaced; a scheduled one knows when to read the order."""
+    fill(journal, 1)
+    move(journal, "unknown", package(0))
+    assert sweep_once(journal, resend_after=3600.0) == ["mystore"]
+    clear_tasks(journal)
+    execute(journal, "SELECT vtex_tracking_add_task('mystore', 3000)")
+    sweep_once(journal, resend_after=3600.0)
+    (task,) = stored_tasks(journal)
+    assert task.delay == pytest.approx(3000, abs=10)
+
+
+def test_doubts_can_wait_for_a_person(journal: PostgresJournal) -> None:
+    """Without resend_after, nothing may be left to read: no task is added every minute."""
+    fill(journal, 1)
+    move(journal, "unknown", package(0))
     fill(journal, 1, "later")
-    execute(
-        journal,
-        "UPDATE entries SET added = %s WHERE state = 'pending'",
-        moment + dt.timedelta(seconds=0.5 if is_added else -0.5),
-    )
-    ((entries),) = journal.backlog("mystore")
-    look = next_look(entries, None if resend_after is None else dt.timedelta(seconds=resend_after))
-    assert sweep_once(journal, resend_after=resend_after) == ["mystore"] * (look is not None and look <= utc_now())
+    assert sweep_once(journal) == []
 
 
 def test_events_behind_a_doubt_are_sent_if_the_worker_may(journal: PostgresJournal) -> None:
     """With --send-on, a pending event is something to do whatever its package waits for."""
     fill(journal, 1)
     move(journal, "unknown", package(0))
-    execute(journal, "UPDATE entries SET begun = begun - interval '1 hour'")
     fill(journal, 1, "later")
-    execute(journal, "UPDATE entries SET added = added - interval '1 hour'")
-    assert sweep_once(journal) == []
     assert sweep_once(journal, send_after_unknown=True) == ["mystore"]
 
 
@@ -147,7 +125,7 @@ def test_stopped_accounts_are_tried_once_by_a_new_worker(journal: PostgresJourna
     with journal.lease("mystore") as lease:
         assert lease is not None
         lease.update_account(AccountUpdate(stopped_reason="403"))
-    sweep = Sweep(journal.address, ["mystore"], DeliveryOptions())
+    sweep = Sweep(journal.address, {"mystore": DeliveryOptions()})
     sweep_once(journal, sweep=sweep)
     (task,) = stored_tasks(journal)
     assert task.delay is None
@@ -200,7 +178,7 @@ def test_a_hundred_thousand_packages_of_a_thousand_accounts(journal: PostgresJou
 @pytest.fixture
 def running(journal: PostgresJournal) -> Iterator[Sweep]:
     """Return a sweep that runs every 0.1 seconds."""
-    sweep = Sweep(journal.address, ["mystore"], DeliveryOptions(), seconds=0.1)
+    sweep = Sweep(journal.address, {"mystore": DeliveryOptions()}, seconds=0.1)
     sweep.start()
     yield sweep
     sweep.stop()
@@ -237,7 +215,7 @@ def test_the_sweep_survives_its_database(journal: PostgresJournal, caplog: pytes
 
 def test_a_sweep_that_was_stopped_before_its_start_does_nothing(journal: PostgresJournal) -> None:
     """It ends at once."""
-    sweep = Sweep(journal.address, ["mystore"], DeliveryOptions())
+    sweep = Sweep(journal.address, {"mystore": DeliveryOptions()})
     sweep.stop()
     sweep.start()
     sweep.join(30)

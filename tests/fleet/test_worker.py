@@ -131,8 +131,8 @@ def test_a_thousand_accounts_get_their_turn(journal: PostgresJournal) -> None:
             future.set_result(None)
             return future
 
-    work = Endless(journal, lambda _: None, 1.0, DeliveryOptions(concurrency=2), lambda _: None)  # type: ignore[arg-type, return-value]
-    worker = Worker(journal, work, THOUSAND, LAZY)
+    options = dict.fromkeys(THOUSAND, DeliveryOptions())
+    worker = Worker(journal, Endless(journal, Account, 1.0, options, lambda _: None, concurrency=2), LAZY)  # type: ignore[arg-type]
     asyncio.run(asyncio.wait_for(worker.run(), 4 * PATIENCE))
     assert sorted(turns[:1000]) == sorted(THOUSAND)
     assert len(turns) >= 1100
@@ -153,10 +153,9 @@ def test_a_store_with_one_package_does_not_wait_for_one_with_many(journal: Postg
 
     big.answers(*[wait] * 100)
     small.answers(record)
-    work = Work(
-        journal, clients.__getitem__, 1000.0, DeliveryOptions(concurrency=4, slice_seconds=600.0), lambda _: None
-    )
-    worker = Worker(journal, work, clients, LAZY)
+    options = dict.fromkeys(clients, DeliveryOptions(concurrency=4, slice_seconds=600.0))
+    work = Work(journal, clients.__getitem__, 1000.0, options, lambda _: None, concurrency=4)
+    worker = Worker(journal, work, LAZY)
     fill(journal, 100, account="big")
 
     async def run() -> None:

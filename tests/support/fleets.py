@@ -242,8 +242,10 @@ class Fleet:
         self.client = client_at(url)
         self.label = account_name_of(self.client)
         chosen = DeliveryOptions(**{"concurrency": 4, "slice_seconds": 30.0, **options})
-        self.work = Work(journal, lambda _: self.client, rate, chosen, self.seen)
-        self.worker = Worker(journal, self.work, [self.label], intervals)
+        self.work = Work(
+            journal, lambda _: self.client, rate, {self.label: chosen}, self.seen, concurrency=chosen.concurrency
+        )
+        self.worker = Worker(journal, self.work, intervals)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._began = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="worker")

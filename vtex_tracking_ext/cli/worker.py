@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from vtex_tracking_ext.bulk.delivery.deliver import DeliveryOptions
 from vtex_tracking_ext.bulk.journal.opening import is_postgres
+from vtex_tracking_ext.config.defaults import WORKER_RESEND_AFTER
 from vtex_tracking_ext.errors import ConfigurationError
 from vtex_tracking_ext.text import visible
 
@@ -41,15 +42,18 @@ def worker(parsed: argparse.Namespace) -> ExitCode:
 
         watch = _serve_metrics(parsed.metrics, journal, stack) if parsed.metrics else lambda _: None
         stack.enter_context(_log_to_stderr(quiet=parsed.quiet))
-        options = DeliveryOptions(
-            concurrency=parsed.concurrency,
-            events_per_call=parsed.events_per_call,
-            send_after_unknown=parsed.send_on,
-            resend_after=parsed.resend_after or None,
-            slice_seconds=SLICE_SECONDS,
-        )
-        work = Work(journal, accounts.client_for, parsed.rate, options, watch)
-        asyncio.run(_serve(Worker(journal, work, names), ", ".join(map(visible, names))))
+        options = {
+            name: DeliveryOptions(
+                concurrency=parsed.concurrency,
+                events_per_call=parsed.events_per_call,
+                send_after_unknown=parsed.send_on,
+                resend_after=accounts.resend_after(name.partition("@")[0], default=WORKER_RESEND_AFTER),
+                slice_seconds=SLICE_SECONDS,
+            )
+            for name in names
+        }
+        work = Work(journal, accounts.client_for, parsed.rate, options, watch, parsed.concurrency)
+        asyncio.run(_serve(Worker(journal, work), ", ".join(map(visible, names))))
     warn("Worker stopped.")
     return ExitCode.OK
 

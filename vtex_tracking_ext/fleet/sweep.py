@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import logging
 import threading
 from typing import TYPE_CHECKING, Any, Final
@@ -16,7 +15,8 @@ from vtex_tracking_ext.text import visible
 from .task import DELIVER, queue_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    import datetime as dt
+    from collections.abc import Mapping
 
     from vtex_tracking_ext.bulk.delivery.deliver import DeliveryOptions
     from vtex_tracking_ext.bulk.journal.postgres.address import Address
@@ -53,30 +53,23 @@ _DELETE_DEAD_TASKS: Final = f"""
     RETURNING j.lock
 """  # noqa: S608 - constants
 
-#: Accounts with something to do now and no task that is running or due. A package has something to do if all of its
-#: open entries are pending, or if its order is to be read now, as :func:`next_look` in
-#: :mod:`vtex_tracking_ext.bulk.delivery.doubt` says. Open entries have a time ``settled`` only if they are unknown.
+#: Accounts with something to do and no task that is running or due. A package has something to do now if all of its
+#: open entries are pending, or if a process that died left entries in flight. For other entries in doubt, there must be
+#: a task, which knows when to read their order; without resend_after, it may be that nothing is to be read any more.
 _DUE: Final = f"""
     SELECT a.name FROM accounts a
-    WHERE a.name = ANY(%(accounts)s)
-        AND NOT EXISTS (
-            SELECT FROM procrastinate_jobs
-            -- With the collation of Procrastinate's columns; otherwise the indexes are not used.
-            WHERE queueing_lock = a.name COLLATE "default" AND status = 'todo' AND scheduled_at IS NULL
-        )
+        -- With the collation of Procrastinate's columns; otherwise its indexes are not used.
+        LEFT JOIN procrastinate_jobs task ON task.queueing_lock = a.name COLLATE "default" AND task.status = 'todo'
+    WHERE a.name = ANY(%(accounts)s) AND (task.id IS NULL OR task.scheduled_at IS NOT NULL)
         AND NOT EXISTS (
             SELECT FROM procrastinate_jobs WHERE lock = a.name COLLATE "default" AND status = 'doing'
         )
         AND EXISTS (
             SELECT FROM entries WHERE account = a.id AND state IN {OPEN_STATES} GROUP BY package HAVING
                 bool_and(state = 'pending')
-                OR bool_or(state = 'pending') AND %(send_after_unknown)s
-                OR bool_or(state <> 'pending' AND (begun IS NULL OR settled IS NULL))
-                OR max(added) FILTER (WHERE state = 'pending') > min(settled)
-                OR bool_or(clock_timestamp() >= CASE
-                    WHEN settled - begun < interval '1 minute' THEN settled + (settled - begun) + interval '2 seconds'
-                    WHEN settled - begun < %(resend_after)s::interval THEN begun + %(resend_after)s::interval
-                END)
+                OR bool_or(state = 'pending') AND a.name = ANY(%(sending_on)s)
+                OR bool_or(state = 'in_flight')
+                OR task.id IS NULL AND a.name = ANY(%(resending)s)
         )
     ORDER BY a.name
 """  # noqa: S608 - constants
@@ -92,8 +85,7 @@ class Sweep:
 
     Args:
         address: The journal's address.
-        accounts: The accounts that the worker serves, as the journal names them.
-        options: How the worker delivers.
+        options: The accounts that the worker serves, as the journal names them, and how it delivers each.
         seconds: Seconds between two sweeps.
         dead_seconds: See :data:`DEAD_SECONDS`.
     """
@@ -101,18 +93,16 @@ class Sweep:
     def __init__(
         self,
         address: Address,
-        accounts: Iterable[str],
-        options: DeliveryOptions,
+        options: Mapping[str, DeliveryOptions],
         seconds: float = SWEEP_SECONDS,
         dead_seconds: float = DEAD_SECONDS,
     ) -> None:
         self._address = address
-        names = sorted(set(accounts))
         self._values: dict[str, Any] = {
-            "accounts": names,
-            "queues": [queue_name(name) for name in names],
-            "send_after_unknown": options.send_after_unknown,
-            "resend_after": None if options.resend_after is None else dt.timedelta(seconds=options.resend_after),
+            "accounts": [*options],
+            "queues": [queue_name(account) for account in options],
+            "sending_on": [account for account, each in options.items() if each.send_after_unknown],
+            "resending": [account for account, each in options.items() if each.resend_after is not None],
             "dead_seconds": dead_seconds,
             "seconds": 2.5 * seconds,
         }

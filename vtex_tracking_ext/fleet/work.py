@@ -8,13 +8,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from vtex_tracking_ext.bulk.delivery.deliver import AccountDelivery, AccountPause, DeliveryOptions, DeliveryResult
+from vtex_tracking_ext.config.defaults import WORKER_CONCURRENCY
 from vtex_tracking_ext.errors import VtexTrackingError
 from vtex_tracking_ext.text import visible
 
 from .threads import SharedThreads
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from concurrent.futures import Future
 
     from vtex_tracking_ext.bulk.journal.entries import PackageKey
@@ -40,8 +41,13 @@ class Work:
         journal: The journal, with the fleet's tables.
         client_of: Returns the client of an account as the journal names it.
         rate: Maximum calls a second to one account.
-        options: How to deliver; ``concurrency`` is the number of threads for all accounts together.
+        options: The accounts to deliver, as the journal names them, and how.
         watch: Called with each result and pause, by one thread at a time for each account.
+        concurrency: Number of threads for all accounts together.
+
+    Attributes:
+        options: As given.
+        concurrency: As given.
     """
 
     def __init__(
@@ -49,15 +55,17 @@ class Work:
         journal: PostgresJournal,
         client_of: Callable[[str], TrackingClient],
         rate: float,
-        options: DeliveryOptions,
+        options: Mapping[str, DeliveryOptions],
         watch: Callable[[DeliveryResult | AccountPause], None],
+        concurrency: int = WORKER_CONCURRENCY,
     ) -> None:
         self.options = options
+        self.concurrency = concurrency
         self._journal = journal
         self._client_of = client_of
         self._rate = rate
         self._watch = watch
-        self._threads = SharedThreads(options.concurrency)
+        self._threads = SharedThreads(concurrency)
         self._lock = threading.Lock()
         self._running: set[AccountDelivery] = set()
         self._stopped = False
@@ -99,7 +107,7 @@ class Work:
             self._journal,
             account,
             self._log,
-            self.options,
+            self.options[account],
             rate=self._rate,
             run_threads=self._threads.run_work,
         )

@@ -17,8 +17,6 @@ from .sweep import DEAD_SECONDS, SWEEP_SECONDS, Sweep
 from .task import make_app, queue_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from vtex_tracking_ext.bulk.journal.postgres import PostgresJournal
 
     from .work import Work
@@ -56,21 +54,13 @@ class Worker:
 
     Args:
         journal: The journal, with the fleet's tables.
-        work: Delivers an account.
-        accounts: The accounts to serve, as the journal names them.
+        work: Delivers the accounts to serve.
         intervals: How often it checks for tasks.
     """
 
-    def __init__(
-        self,
-        journal: PostgresJournal,
-        work: Work,
-        accounts: Iterable[str],
-        intervals: WorkerIntervals | None = None,
-    ) -> None:
+    def __init__(self, journal: PostgresJournal, work: Work, intervals: WorkerIntervals | None = None) -> None:
         self._address = journal.address
         self._work = work
-        self._accounts = sorted(set(accounts))
         self._intervals = intervals or WorkerIntervals()
         self._stopped = asyncio.Event()
         self._serving: asyncio.Task[None] | None = None
@@ -87,9 +77,7 @@ class Worker:
     async def run(self) -> None:
         """Process tasks until :meth:`stop`."""
         intervals = self._intervals
-        sweep = Sweep(
-            self._address, self._accounts, self._work.options, intervals.sweep_seconds, intervals.dead_seconds
-        )
+        sweep = Sweep(self._address, self._work.options, intervals.sweep_seconds, intervals.dead_seconds)
         sweep.start()
         try:
             await self._serve_again()
@@ -132,8 +120,8 @@ class Worker:
         try:
             await app.open_async()
             await app.run_worker_async(
-                queues=[queue_name(account) for account in self._accounts],
-                concurrency=min(self._work.options.concurrency, MAX_ACCOUNTS),
+                queues=[queue_name(account) for account in self._work.options],
+                concurrency=min(self._work.concurrency, MAX_ACCOUNTS),
                 fetch_job_polling_interval=self._intervals.poll_seconds,
                 update_heartbeat_interval=self._intervals.dead_seconds / 3,
                 delete_jobs="always",

@@ -12,7 +12,6 @@ from vtex_tracking_ext.config.defaults import (
     EVENTS_PER_CALL,
     STATES,
     WORKER_CONCURRENCY,
-    WORKER_RESEND_AFTER,
 )
 
 from .show_version import ShowVersion
@@ -165,9 +164,9 @@ def _add_worker(commands: Commands) -> None:
     _add_send_on(parser)
     text = (
         "send an event of unknown outcome again if its order does not show it so long after the call: 30m, 12h, or "
-        "off for never (default: 1h)"
+        "off for never (default: the profile's resend_after, else 1h)"
     )
-    parser.add_argument("--resend-after", type=duration, default=WORKER_RESEND_AFTER, metavar="DURATION", help=text)
+    parser.add_argument("--resend-after", type=duration, metavar="DURATION", help=text)
     parser.add_argument("--metrics", type=address, metavar="[HOST:]PORT", help="serve Prometheus metrics there")
     parser.add_argument("--quiet", action="store_true", help="log only problems, not every call")
     _add_connection(parser)
