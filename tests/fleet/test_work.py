@@ -89,7 +89,7 @@ def test_a_slice_ends_and_is_continued_behind_the_others(bench: Bench) -> None:
 
 
 def test_an_account_that_is_delivered_elsewhere_is_left(bench: Bench) -> None:
-    """Whoever holds the lease looks for new entries at its end: the task ends, and adds none."""
+    """The process with the lease looks for new entries at its end: the task ends, and adds none."""
     fill(bench.journal, 1)
     with bench.journal.lease("mystore"):
         bench.deliver()

@@ -99,7 +99,7 @@ class Sweep:
     ) -> None:
         self._address = address
         self._values: dict[str, Any] = {
-            "accounts": [*options],
+            "accounts": sorted(options),  # as the journal locks them
             "queues": [queue_name(account) for account in options],
             "sending_on": [account for account, each in options.items() if each.send_after_unknown],
             "resending": [account for account, each in options.items() if each.resend_after is not None],

@@ -62,7 +62,7 @@ _ADD_TASK: Final = f"""
     END $$
 """  # noqa: S608 - constants
 
-#: Adds the task in the transaction that gives a worker something to do, whoever makes it, and whatever they may do with
+#: Adds the task in the transaction that gives a worker something to do, in any program. Its user needs no privileges for
 #: Procrastinate's tables.
 _TRIGGER: Final = """
     CREATE OR REPLACE FUNCTION vtex_tracking_on_revision() RETURNS trigger

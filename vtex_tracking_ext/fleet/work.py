@@ -99,7 +99,7 @@ class Work:
     def _deliver_slice(self, account: str) -> float | None:
         """Deliver an account for some seconds; return after how many it is to be continued, or None if not known.
 
-        Whoever delivers it instead looks for new entries at its end.
+        A process that delivers it instead looks for new entries at its end.
         """
         client = self._client_of(account).paced()
         delivery = AccountDelivery(
