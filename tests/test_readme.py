@@ -15,7 +15,7 @@ from attrs import fields
 import vtex_tracking_ext
 from vtex_tracking_ext import RetryPolicy, TrackingClient
 from vtex_tracking_ext.bulk.delivery.breaker import MAX_UNKNOWN
-from vtex_tracking_ext.bulk.delivery.deliver import RECHECK_DELAYS
+from vtex_tracking_ext.bulk.delivery.options import RECHECK_DELAYS
 from vtex_tracking_ext.bulk.delivery.pace import INITIAL_RATE, MAX_FREEZES
 from vtex_tracking_ext.bulk.input.columns import COLUMNS
 from vtex_tracking_ext.cli import main, messages, progress

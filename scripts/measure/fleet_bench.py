@@ -20,7 +20,7 @@ from attrs import frozen
 from lib.stub_server import stub_server
 from vtex_tracking_ext import TrackingClient
 from vtex_tracking_ext.bulk import note
-from vtex_tracking_ext.bulk.delivery.deliver import DeliveryOptions
+from vtex_tracking_ext.bulk.delivery.options import DeliveryOptions
 from vtex_tracking_ext.bulk.journal.account_name import account_name_at
 from vtex_tracking_ext.bulk.journal.postgres import PostgresJournal
 from vtex_tracking_ext.config.defaults import DEFAULT_RATE

@@ -12,7 +12,7 @@ from typing import Any
 
 from vtex_tracking_ext import TrackingClient
 from vtex_tracking_ext.bulk import deliver, note
-from vtex_tracking_ext.bulk.delivery.deliver import DeliveryOptions
+from vtex_tracking_ext.bulk.delivery.options import DeliveryOptions
 from vtex_tracking_ext.bulk.journal.opening import open_journal
 from vtex_tracking_ext.sandbox import APP_KEY, APP_TOKEN
 

@@ -18,6 +18,8 @@ from . import note_process
 if TYPE_CHECKING:
     import argparse
 
+    from vtex_tracking_ext.bulk.journal.entries import State
+
 #: Limits of the seconds that a delivery runs before it is killed.
 LIFETIME = (0.3, 2.0)
 
@@ -81,7 +83,7 @@ class NoteTrial:
         command = [sys.executable, "-m", "measure.note_process", action, self.location, url, *arguments]
         return subprocess.Popen(command, cwd=Path(__file__).parents[1], stdout=subprocess.DEVNULL)
 
-    def violations(self, oms: Oms, counts: Counter[str]) -> list[str]:
+    def violations(self, oms: Oms, counts: Counter[State]) -> list[str]:
         """Return a description of each broken promise."""
         total = self.rows * len(self.threads)
         found = [] if counts == {"applied": total} else [f"{total} rows became {dict(counts)}"]

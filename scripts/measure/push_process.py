@@ -57,7 +57,7 @@ def push(job: dict[str, Any]) -> dict[str, Any]:
     from vtex_tracking_ext.bulk import Result
     from vtex_tracking_ext.bulk import push as push_rows
     from vtex_tracking_ext.bulk.delivery import accounts
-    from vtex_tracking_ext.bulk.delivery.deliver import DeliveryOptions
+    from vtex_tracking_ext.bulk.delivery.options import DeliveryOptions
     from vtex_tracking_ext.bulk.delivery.pace import Pace
     from vtex_tracking_ext.bulk.input.reader import read_rows
     from vtex_tracking_ext.bulk.journal.opening import open_journal

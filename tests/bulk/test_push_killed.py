@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 PROGRAM = """
 import datetime, sys
 from vtex_tracking_ext import TrackingClient
-from vtex_tracking_ext.bulk.delivery.deliver import DeliveryOptions
+from vtex_tracking_ext.bulk.delivery.options import DeliveryOptions
 from vtex_tracking_ext.bulk import push
 from vtex_tracking_ext.bulk.input.reader import read_rows
 

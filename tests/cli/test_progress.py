@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from vtex_tracking_ext.bulk.delivery.deliver import AccountPause
+from vtex_tracking_ext.bulk.delivery.calls import AccountPause
 from vtex_tracking_ext.cli.progress import show_progress
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from vtex_tracking_ext.bulk.delivery.deliver import DeliveryOptions
+from vtex_tracking_ext.bulk.delivery.options import DeliveryOptions
 from vtex_tracking_ext.bulk.journal.entries import AccountUpdate
 from vtex_tracking_ext.bulk.journal.postgres.locks import lock_number
 from vtex_tracking_ext.fleet.sweep import Sweep

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from vtex_tracking_ext import ConfigurationError, OutcomeUnknownError
-from vtex_tracking_ext.bulk.delivery.deliver import DeliveryOptions
+from vtex_tracking_ext.bulk.delivery.options import DeliveryOptions
 from vtex_tracking_ext.fleet.work import Work
 
 from support.fleets import PATIENCE, ResultRecorder, clear_tasks, execute, fill, move, package, states, stored_tasks

@@ -18,7 +18,7 @@ import pytest
 from attrs import evolve
 from procrastinate.exceptions import ConnectorException
 
-from vtex_tracking_ext.bulk.delivery.deliver import DeliveryOptions
+from vtex_tracking_ext.bulk.delivery.options import DeliveryOptions
 from vtex_tracking_ext.fleet import sweep
 from vtex_tracking_ext.fleet import worker as module
 from vtex_tracking_ext.fleet.work import Work

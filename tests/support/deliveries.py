@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from vtex_tracking_ext import TrackingEvent, TrackingUpdate
 from vtex_tracking_ext.bulk.delivery import deliver
-from vtex_tracking_ext.bulk.delivery.deliver import AccountDelivery, AccountPause, DeliveryOptions, DeliveryResult
+from vtex_tracking_ext.bulk.delivery.calls import AccountPause, DeliveryResult
+from vtex_tracking_ext.bulk.delivery.deliver import AccountDelivery
+from vtex_tracking_ext.bulk.delivery.options import DeliveryOptions
 from vtex_tracking_ext.bulk.delivery.pace import Pace
 from vtex_tracking_ext.bulk.journal.sqlite import SqliteJournal
 

@@ -42,7 +42,8 @@ if TYPE_CHECKING:
     from vtex_tracking_ext.client import TrackingClient
     from vtex_tracking_ext.errors import VtexTrackingError
 
-    from .delivery.deliver import AccountPause, DeliveryOptions, DeliveryResult
+    from .delivery.calls import AccountPause, DeliveryResult
+    from .delivery.options import DeliveryOptions
     from .input.python_rows import RowInput
     from .input.rows import RowProblem
     from .journal.interface import Journal

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Iterator
 
-    from vtex_tracking_ext.bulk.delivery.deliver import AccountPause
+    from vtex_tracking_ext.bulk.delivery.calls import AccountPause
     from vtex_tracking_ext.bulk.journal.entries import Outcome
 
 #: How many progress lines a run prints.

@@ -7,7 +7,8 @@ from time import sleep
 from typing import TYPE_CHECKING, Final
 
 from vtex_tracking_ext.bulk.delivery.accounts import MultiAccountDelivery, count_states
-from vtex_tracking_ext.bulk.delivery.deliver import IN_DOUBT_STATES, AccountPause, DeliveryResult
+from vtex_tracking_ext.bulk.delivery.calls import AccountPause, DeliveryResult
+from vtex_tracking_ext.bulk.delivery.deliver import IN_DOUBT_STATES
 from vtex_tracking_ext.bulk.input.source import STDIN, STDIN_NAME
 from vtex_tracking_ext.bulk.journal.entries import OPEN_STATES, Selection
 from vtex_tracking_ext.bulk.journal.interface import BATCH, WORKERS
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Mapping
 
-    from vtex_tracking_ext.bulk.delivery.deliver import DeliveryOptions
+    from vtex_tracking_ext.bulk.delivery.options import DeliveryOptions
     from vtex_tracking_ext.bulk.journal.entries import Outcome, State
     from vtex_tracking_ext.bulk.journal.interface import Journal
     from vtex_tracking_ext.client import TrackingClient

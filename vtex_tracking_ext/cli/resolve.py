@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import evolve
 
-from vtex_tracking_ext.bulk.delivery.deliver import IN_DOUBT_STATES, AccountDelivery, AccountPause, DeliveryResult
+from vtex_tracking_ext.bulk.delivery.calls import AccountPause, DeliveryResult
+from vtex_tracking_ext.bulk.delivery.deliver import IN_DOUBT_STATES, AccountDelivery
 from vtex_tracking_ext.bulk.journal.entries import BY_HAND, Selection
 from vtex_tracking_ext.bulk.journal.opening import open_journal
 from vtex_tracking_ext.errors import ConfigurationError, VtexTrackingError

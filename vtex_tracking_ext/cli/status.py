@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections import Counter, defaultdict
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
-from vtex_tracking_ext.bulk.journal.entries import Selection
 from vtex_tracking_ext.bulk.journal.interface import WORKERS
 from vtex_tracking_ext.bulk.report.accounts import (
     account_line,
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from vtex_tracking_ext.bulk.journal.entries import AccountRecord, Entry, State
+    from vtex_tracking_ext.bulk.journal.interface import JournalReader
 
 
 def status(parsed: argparse.Namespace) -> ExitCode:
@@ -42,16 +42,15 @@ def status(parsed: argparse.Namespace) -> ExitCode:
         # A delivery may have begun or ended in between.
         deliverers = {**dict.fromkeys(journal.served_accounts(), WORKERS), **deliverers, **journal.deliverers()}
         name, known = journal.name, journal.accounts()
-        total: Counter[State] = sum(counts.values(), Counter())
-        unknown: dict[str, list[Entry]] = defaultdict(list)
-        for entry in journal.entries(Selection(("unknown",))) if total["unknown"] else ():
-            unknown[entry.package.account].append(entry)
-    counts = {account: counts[account] for account in matching_accounts(parsed.account, counts)}
+        counts = {account: counts[account] for account in matching_accounts(parsed.account, counts)}
+        unknown = {
+            account: _unknown(journal, account) if states["unknown"] else [] for account, states in counts.items()
+        }
     accounts = [
-        _Account(known[account], states, deliverers.get(account, ""), unknown[account])
+        _Account(known[account], states, deliverers.get(account, ""), unknown.get(account, []))
         for account, states in counts.items()
     ]
-    total = sum(counts.values(), Counter())
+    total: Counter[State] = sum(counts.values(), Counter())
     advice = [*_advice(accounts, total, journal_option(parsed))]
     if parsed.json:
         document: dict[str, Any] = {
@@ -119,6 +118,10 @@ class _Account:
             "resend_after": record.resend_after,
             "first_resend": iso(first_resend(record, self.unknown)),
         }
+
+
+def _unknown(journal: JournalReader, account: str) -> list[Entry]:
+    return [entry for package in journal.backlog(account) for entry in package if entry.state == "unknown"]
 
 
 def _exit_code(total: Mapping[State, int], abandoned: int) -> ExitCode:

@@ -9,7 +9,7 @@ import sys
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
-from vtex_tracking_ext.bulk.delivery.deliver import DeliveryOptions
+from vtex_tracking_ext.bulk.delivery.options import DeliveryOptions
 from vtex_tracking_ext.bulk.journal.opening import is_postgres
 from vtex_tracking_ext.config.defaults import WORKER_RESEND_AFTER
 from vtex_tracking_ext.errors import ConfigurationError
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterator
 
-    from vtex_tracking_ext.bulk.delivery.deliver import AccountPause, DeliveryResult
+    from vtex_tracking_ext.bulk.delivery.calls import AccountPause, DeliveryResult
     from vtex_tracking_ext.bulk.journal.postgres import PostgresJournal
     from vtex_tracking_ext.fleet.worker import Worker
 

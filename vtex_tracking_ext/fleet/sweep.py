@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Mapping
 
-    from vtex_tracking_ext.bulk.delivery.deliver import DeliveryOptions
+    from vtex_tracking_ext.bulk.delivery.options import DeliveryOptions
     from vtex_tracking_ext.bulk.journal.postgres.address import Address
     from vtex_tracking_ext.bulk.journal.postgres.schema import Connection
 

@@ -62,8 +62,8 @@ _ADD_TASK: Final = f"""
     END $$
 """  # noqa: S608 - constants
 
-#: Adds the task in the transaction that gives a worker something to do, in any program. Its user needs no privileges for
-#: Procrastinate's tables.
+#: Adds the task in the transaction that gives a worker something to do, whichever program makes it. Its user needs no
+#: privileges for Procrastinate's tables.
 _TRIGGER: Final = """
     CREATE OR REPLACE FUNCTION vtex_tracking_on_revision() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$

@@ -7,7 +7,8 @@ import threading
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from vtex_tracking_ext.bulk.delivery.deliver import AccountDelivery, AccountPause, DeliveryOptions, DeliveryResult
+from vtex_tracking_ext.bulk.delivery.calls import AccountPause, DeliveryResult
+from vtex_tracking_ext.bulk.delivery.deliver import AccountDelivery
 from vtex_tracking_ext.config.defaults import WORKER_CONCURRENCY
 from vtex_tracking_ext.errors import VtexTrackingError
 from vtex_tracking_ext.text import visible
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from concurrent.futures import Future
 
+    from vtex_tracking_ext.bulk.delivery.options import DeliveryOptions
     from vtex_tracking_ext.bulk.journal.entries import PackageKey
     from vtex_tracking_ext.bulk.journal.postgres import PostgresJournal
     from vtex_tracking_ext.client import TrackingClient

@@ -11,14 +11,14 @@ import pytest
 from vtex_tracking_ext import TrackingEvent, TrackingUpdate, errors
 from vtex_tracking_ext.bulk.delivery.accounts import (
     MAX_ACCOUNTS,
-    WORKERS,
     DeliveryPlan,
     MultiAccountDelivery,
     count_states,
     plan_delivery,
 )
-from vtex_tracking_ext.bulk.delivery.deliver import AccountPause, DeliveryOptions, DeliveryResult
-from vtex_tracking_ext.bulk.journal.interface import JournalError
+from vtex_tracking_ext.bulk.delivery.calls import AccountPause, DeliveryResult
+from vtex_tracking_ext.bulk.delivery.options import DeliveryOptions
+from vtex_tracking_ext.bulk.journal.interface import WORKERS, JournalError
 from vtex_tracking_ext.bulk.journal.sqlite import SqliteJournal
 from vtex_tracking_ext.bulk.journal.sqlite.journal import SqliteLease
 
@@ -61,6 +61,15 @@ def test_all_accounts_are_delivered(journal: SqliteJournal) -> None:
     assert (deliveries.calls, deliveries.reads) == (2, 0)
     assert deliveries.outcomes == {"applied": 2, "unknown": 0}
     assert (deliveries.others, deliveries.stop_errors) == ({}, {})
+
+
+def test_each_account_can_have_its_own_options(journal: SqliteJournal) -> None:
+    """Here the number of events in a call."""
+    clients = accounts("store1", "store2")
+    add(journal, *(row(number, text, account=name) for number, text in enumerate("ab") for name in clients))
+    options = {"store1": DeliveryOptions(events_per_call=1), "store2": DeliveryOptions()}
+    MultiAccountDelivery(clients, journal, None, options, 1000).run()
+    assert [client.sent for client in clients.values()] == [["a", "b"], ["a b"]]
 
 
 def test_more_accounts_than_are_delivered_at_once_are_delivered(journal: SqliteJournal) -> None:

@@ -9,7 +9,7 @@ import pytest
 from attrs import evolve
 
 from vtex_tracking_ext import TrackingEvent, errors
-from vtex_tracking_ext.bulk.delivery.doubt import FOUND, NOT_APPLIED, NOT_SHOWN
+from vtex_tracking_ext.bulk.delivery.doubt import FOUND, NOT_SHOWN, SENT_AGAIN
 from vtex_tracking_ext.bulk.journal.entries import Selection
 from vtex_tracking_ext.bulk.journal.sqlite.journal import SqliteLease
 
@@ -244,7 +244,7 @@ def test_an_unknown_event_is_sent_again_long_after_its_call_if_the_order_does_no
 
     monkeypatch.setattr(SqliteLease, "begin", look_and_begin)
     delivery = bench.run(resend_after=HOUR)
-    assert reasons == [NOT_APPLIED, "", ""]
+    assert reasons == [SENT_AGAIN, "", ""]
     assert (delivery.reads, bench.account.sent) == (1, ["a b D"])
     assert set(bench.states().values()) == {"applied"}
     assert bench.attempts() == [2, 1, 1]

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from vtex_tracking_ext.bulk.delivery.deliver import AccountDelivery, DeliveryOptions
+from vtex_tracking_ext.bulk.delivery.deliver import AccountDelivery
+from vtex_tracking_ext.bulk.delivery.options import DeliveryOptions
 from vtex_tracking_ext.bulk.delivery.pace import Pace
 from vtex_tracking_ext.bulk.journal.sqlite import journal as sqlite_journal
 
@@ -69,7 +70,7 @@ import functools, os, sys
 from vtex_tracking_ext import TrackingReceipt
 from vtex_tracking_ext.bulk import deliver
 from vtex_tracking_ext.bulk.delivery import deliver as delivery
-from vtex_tracking_ext.bulk.delivery.deliver import DeliveryOptions
+from vtex_tracking_ext.bulk.delivery.options import DeliveryOptions
 from vtex_tracking_ext.bulk.journal.opening import open_journal
 from vtex_tracking_ext.events import Package, PackageEvent
 

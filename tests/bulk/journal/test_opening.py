@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from attrs import evolve
 
-from vtex_tracking_ext.bulk.delivery.deliver import DeliveryOptions
+from vtex_tracking_ext.bulk.delivery.options import DeliveryOptions
 from vtex_tracking_ext.bulk.journal import opening
 from vtex_tracking_ext.bulk.journal.entries import STATES, Selection
 from vtex_tracking_ext.bulk.journal.interface import JournalError, NoJournalError

@@ -13,7 +13,8 @@ from vtex_tracking_ext.bulk.journal.interface import WORKERS
 from vtex_tracking_ext.config.defaults import DEFAULT_RATE, EVENTS_PER_CALL
 
 from .batches import count_calls
-from .deliver import AccountDelivery, DeliveryResult
+from .calls import DeliveryResult
+from .deliver import AccountDelivery
 from .threads import run_in_threads
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
     from vtex_tracking_ext.client import TrackingClient
     from vtex_tracking_ext.errors import VtexTrackingError
 
-    from .deliver import AccountPause, DeliveryOptions
+    from .calls import AccountPause
+    from .options import DeliveryOptions
 
 
 #: Accounts that are delivered at once at most: each takes several threads, and a connection to a journal in a database.

@@ -14,36 +14,25 @@ import threading
 import time
 from collections import defaultdict
 from contextlib import contextmanager
-from functools import partial
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
-from attrs import evolve, field, frozen, validators
+from attrs import evolve
 
-from vtex_tracking_ext.bulk.journal.entries import AccountUpdate, Selection
-from vtex_tracking_ext.config.defaults import DEFAULT_CONCURRENCY, DEFAULT_RATE, EVENTS_PER_CALL, MAX_CONCURRENCY
-from vtex_tracking_ext.errors import (
-    AuthenticationError,
-    ConfigurationError,
-    InvalidUpdateError,
-    NotSentError,
-    OutcomeUnknownError,
-    PermissionDeniedError,
-    RateLimitedError,
-    ReadFailedError,
-    RefusedError,
-    VtexTrackingError,
-)
+from vtex_tracking_ext.bulk.journal.entries import Selection
+from vtex_tracking_ext.config.defaults import DEFAULT_RATE
+from vtex_tracking_ext.errors import ReadFailedError, VtexTrackingError
 
-from .batches import batches, build_update, halves
-from .doubt import FOUND, MAX_DISPLAY_DELAY, NOT_APPLIED, NOT_SHOWN, Shown, next_look, shown_among
-from .pace import MAX_TURN_AGE, Pace
+from .calls import AccountCalls, AccountPause, DeliveryResult
+from .doubt import FOUND, MAX_DISPLAY_DELAY, NOT_SHOWN, SENT_AGAIN, Shown, next_look, shown_among
+from .options import DeliveryOptions
+from .pace import Pace
 from .threads import run_in_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from vtex_tracking_ext.bulk.journal.entries import Entry, Outcome, PackageKey, State
+    from vtex_tracking_ext.bulk.journal.entries import Entry, PackageKey, State
     from vtex_tracking_ext.bulk.journal.interface import Journal, Lease
     from vtex_tracking_ext.client import TrackingClient
     from vtex_tracking_ext.events import Package
@@ -54,91 +43,15 @@ T = TypeVar("T")
 #: thread calls before each package, and that returns whether the thread is to go on.
 RunThreads: TypeAlias = "Callable[[Callable[..., object], int, Callable[[], object]], None]"
 
-#: Seconds before each of the rechecks, at the end of a run, of what became doubtful in it. VTEX shows an accepted
-#: change after about six seconds (observed).
-RECHECK_DELAYS: Final = (2.0, 5.0, 8.0)
-
 #: Seconds that a thread of a slice waits for its turn at most: other accounts need the thread.
 _LONGEST_WAIT: Final = 2.0
 
 #: The time after which the order of an outcome that has just become unknown is read.
 _FRESH_LOOK: Final = dt.timedelta(seconds=5)
 
-#: Seconds to the next call after which an outcome that was deferred is recorded at once.
-_LONGEST_DEFERRAL: Final = 0.5
-
-#: Seconds after a turn in which the lease may have been lost and taken by another process, without being noticed.
-_MAX_LEASE_AGE: Final = 10.0
-
 #: States of entries that may have been applied.
 IN_DOUBT_STATES: Final[tuple[State, ...]] = ("in_flight", "unknown")
 _IN_DOUBT: Final = Selection(IN_DOUBT_STATES)
-
-#: Seconds of a pause that is worth reporting.
-_REPORTED_PAUSE: Final = 0.5
-
-#: Statuses that can be one event's fault: bad request, content too large, unprocessable. Not 404 and 409, which are
-#: about the order or the invoice, and so about all events.
-_ONE_EVENTS_FAULT: Final = frozenset({400, 413, 422})
-
-#: Errors of a call that was certainly not applied, and whose entries can be sent again later.
-_NOT_APPLIED: Final = (RateLimitedError, AuthenticationError, PermissionDeniedError, NotSentError, ConfigurationError)
-
-
-@frozen
-class DeliveryOptions:
-    """How a run delivers.
-
-    Attributes:
-        concurrency: Packages of one account at the same time, from 1 to :data:`MAX_CONCURRENCY`.
-        events_per_call: Events of a package in one call at most, at least 1; with 1, each is sent alone.
-        send_after_unknown: Send later events of a package although an earlier outcome is unknown. The shopper can
-            then see events in another order.
-        recheck_delays: Seconds before each of the rechecks, at the end, of what became doubtful in the run.
-        resend_after: Seconds after its call after which an entry of unknown outcome is sent again if its order does
-            not show it; None for never. VTEX shows an accepted event after some seconds (6 s were observed).
-        slice_seconds: For a program that delivers many accounts in turn: seconds after which it ends, with the rest
-            left. It then reads orders only when they are due, and does not wait for them. None to deliver everything.
-    """
-
-    concurrency: int = field(default=DEFAULT_CONCURRENCY, validator=[validators.ge(1), validators.le(MAX_CONCURRENCY)])
-    events_per_call: int = field(default=EVENTS_PER_CALL, validator=validators.ge(1))
-    send_after_unknown: bool = False
-    recheck_delays: tuple[float, ...] = field(factory=lambda: RECHECK_DELAYS)
-    resend_after: float | None = field(default=None, validator=validators.optional(validators.gt(0)))
-    slice_seconds: float | None = field(default=None, validator=validators.optional(validators.gt(0)))
-
-
-@frozen
-class DeliveryResult:
-    """The outcome of some entries of one package.
-
-    Attributes:
-        entries: The entries as they were sent or looked up; ``state`` is the state before.
-        outcome: ``applied``, ``refused`` or ``unknown``.
-        reason: The reason, or who says so; empty if VTEX's receipt says everything.
-        is_call: Whether a call with these entries ended; otherwise the order was read.
-    """
-
-    entries: tuple[Entry, ...]
-    outcome: Outcome
-    reason: str
-    is_call: bool
-
-
-@frozen
-class AccountPause:
-    """A pause in which an account is not called.
-
-    Attributes:
-        account: Its name in the journal.
-        seconds: The length of the pause.
-        reason: The reason.
-    """
-
-    account: str
-    seconds: float
-    reason: str
 
 
 class AccountDelivery:
@@ -185,12 +98,9 @@ class AccountDelivery:
         self._stopped = threading.Event()
         self._end = math.inf
         #: The time of the journal's clock at which the monotonic clock was 0.
-        self._epoch: dt.datetime
+        self._epoch = dt.datetime.min.replace(tzinfo=dt.UTC)
         #: The packages in doubt whose order is not read now, and when to read it.
         self._looks: dict[PackageKey, dt.datetime | None] = {}
-        self._stopped_reason = ""
-        self._has_applied = False
-        self._pause_reason = ""
         self.pace = Pace(rate=rate, longest_wait=_LONGEST_WAIT if self._is_slice else math.inf)
         self.taken_by = ""
         self.next_due: float | None = None
@@ -218,10 +128,10 @@ class AccountDelivery:
             record = self._journal.account(self._account)
             if record is None or record.revision == revision:
                 return
-            with self._leased() as lease:
-                if lease is None:
+            with self._leased_calls() as calls:
+                if calls is None:
                     return
-                revision = self._deliver(lease)
+                revision = self._deliver(calls, record.revision)
 
     def resolve_unknown(self, selection: Selection) -> None:
         """Resolve the selected entries in doubt by reading their orders once; nothing is sent.
@@ -230,37 +140,39 @@ class AccountDelivery:
             JournalError: As for :meth:`run`.
         """
         doubtful = evolve(selection, states=IN_DOUBT_STATES)
-        with self._leased() as lease:
-            if lease is not None:
+        with self._leased_calls() as calls:
+            if calls is not None:
                 packages = dict.fromkeys(entry.package for entry in self._journal.entries(doubtful))
-                self._read_orders(lease, packages, doubtful, is_sending=False)
-                lease.flush()
+                self._read_orders(calls, packages, doubtful, is_sending=False)
+                calls.lease.flush()
 
     @contextmanager
-    def _leased(self) -> Iterator[Lease | None]:
-        """Take the lease; None if another process has it, or if this is stopped."""
+    def _leased_calls(self) -> Iterator[AccountCalls | None]:
+        """Take the lease, which allows calls; None if another process has it, or if this is stopped."""
         self.taken_by = ""
         while not (self._stopped.is_set() or self.taken_by):
             with self._journal.lease(self._account) as lease:
                 if lease is not None:
-                    record = lease.record
-                    self._epoch = record.now - dt.timedelta(seconds=time.monotonic())
-                    self._stopped_reason, self._pause_reason = record.stopped_reason, record.quiet_reason
-                    is_probing = bool(record.stopped_reason)
-                    self.pace.resume(record.pace, record.quiet_seconds, is_probing=is_probing)
-                    yield lease
+                    self._epoch = lease.record.now - dt.timedelta(seconds=time.monotonic())
+                    calls = AccountCalls(self._client, lease, self.pace, self._report_safely, self._options)
+                    try:
+                        yield calls
+                    finally:
+                        self.calls += calls.calls
+                        self.reads += calls.reads
                     return
             # Empty if it has been given back since: then it is free.
             self.taken_by = self._journal.deliverers().get(self._account, "")
         yield None
 
-    def _deliver(self, lease: Lease) -> int:
+    def _deliver(self, calls: AccountCalls, revision: int) -> int:
         """Deliver until nothing more can be done now, and return the revision up to which everything was looked at."""
         delays = [] if self._is_slice else [*self._options.recheck_delays]
-        revision = lease.record.revision
         while True:
-            self._read_orders(lease, self._send_pending(lease))
-            self._save(lease)
+            self._read_orders(calls, self._send_pending(calls))
+            calls.save()
+            self._looks |= dict.fromkeys(calls.unknown_packages, self._now() + _FRESH_LOOK)
+            calls.unknown_packages.clear()
             record = self._journal.account(self._account)
             if self._is_over() or record is None:
                 break
@@ -273,7 +185,7 @@ class AccountDelivery:
         self._note_next_due()
         return revision
 
-    def _send_pending(self, lease: Lease) -> list[PackageKey]:
+    def _send_pending(self, calls: AccountCalls) -> list[PackageKey]:
         """Send the pending entries of all packages without doubt; return the others, as far as their order is due."""
         doubtful: list[PackageKey] = []
 
@@ -287,7 +199,7 @@ class AccountDelivery:
                         continue
                 yield pending
 
-        self._for_each(lease, ready_packages(), partial(self._send_package, lease))
+        self._for_each(calls, ready_packages(), calls.send_package)
         return doubtful
 
     def _is_look_due(self, entries: Sequence[Entry]) -> bool:
@@ -300,7 +212,7 @@ class AccountDelivery:
 
     def _read_orders(
         self,
-        lease: Lease,
+        calls: AccountCalls,
         packages: Iterable[PackageKey],
         selection: Selection = _IN_DOUBT,
         *,
@@ -309,7 +221,7 @@ class AccountDelivery:
         """Read the orders of packages in doubt, each once, and send what is pending in packages without doubt now.
 
         Args:
-            lease: The lease.
+            calls: Makes the calls.
             packages: The packages.
             selection: The entries to resolve.
             is_sending: Whether to send what is pending.
@@ -319,17 +231,17 @@ class AccountDelivery:
             by_order[package.order_id].append(package)
 
         def read(order: tuple[str, list[PackageKey]]) -> None:
-            shown = self._read_order(lease, order[0])
+            shown = calls.read_order(order[0])
             if shown is None:
                 return
             # All of them first: what was shown says less and less about the time at which a call ends.
-            resolved = [package for package in order[1] if self._resolve(lease, package, selection, shown)]
+            resolved = [package for package in order[1] if self._resolve(calls.lease, package, selection, shown)]
             for package in resolved if is_sending else ():
-                self._send_package(lease, [*self._journal.entries(Selection(("pending",), package=package))])
+                calls.send_package([*self._journal.entries(Selection(("pending",), package=package))])
 
-        self._for_each(lease, iter(by_order.items()), read)
+        self._for_each(calls, iter(by_order.items()), read)
 
-    def _for_each(self, lease: Lease, items: Iterator[T], act: Callable[[T], object]) -> None:
+    def _for_each(self, calls: AccountCalls, items: Iterator[T], act: Callable[[T], object]) -> None:
         """Call a function for each item, in several threads, until all is done or the delivery is over."""
         first = list(islice(items, self._options.concurrency))  # so that few packages need few threads
         remaining = chain(first, items)
@@ -342,21 +254,12 @@ class AccountDelivery:
                 if item is None:
                     break
                 act(item)
-            lease.flush()  # other threads may wait for an answer for long
+            calls.lease.flush()  # other threads may wait for an answer for long
 
         if len(first) > 1:
             self._run_threads(work, len(first), self.stop)
         else:
             work()
-
-    def _send_package(self, lease: Lease, pending: Sequence[Entry]) -> None:
-        """Send a package's pending entries, in order.
-
-        A refusal does not hold later events; an unknown outcome does, unless the options say otherwise.
-        """
-        for batch in batches(pending, self._options.events_per_call):
-            if not self._send(lease, batch):
-                return
 
     def _resolve(
         self,
@@ -383,7 +286,7 @@ class AccountDelivery:
             if entry.id in result.absent and resend_after and entry.begun and now - entry.begun >= resend_after
         )
         if resent:
-            lease.settle(resent, "pending", reason=NOT_APPLIED)
+            lease.settle(resent, "pending", reason=SENT_AGAIN)
         missing = tuple(entry for entry in doubtful if entry not in applied and entry not in resent)
         for entry in missing:  # also one that is unknown already: this records when it was looked for
             reason = entry.reason if entry.state == "unknown" else f"the process that sent it was killed, and {why}"
@@ -398,102 +301,6 @@ class AccountDelivery:
     def _next_look(self, entries: Iterable[Entry]) -> dt.datetime | None:
         """Return when to read the order of a package in doubt; a run that reads all orders does not wait to resend."""
         return next_look(entries, self._resend_after if self._is_slice else None)
-
-    def _read_order(self, lease: Lease, order_id: str) -> tuple[Package, ...] | VtexTrackingError | None:
-        """Return an order's packages, or why they cannot be read, or None if no call may be made any more."""
-        while self._wait_for_turn(lease):
-            with self._lock:
-                self.reads += 1
-            try:
-                packages = self._client.get_packages(order_id)
-            except (RateLimitedError, AuthenticationError, NotSentError, ConfigurationError) as error:
-                self._record_result(lease, error)
-                if not isinstance(error, RateLimitedError):
-                    return None
-            except VtexTrackingError as error:
-                # A refusal is an answer and no trouble with the account: a key may lack the right to read, and an order
-                # may not exist any more.
-                self._record_result(lease, None if isinstance(error, RefusedError) else error)
-                return error
-            else:
-                self._record_result(lease, None)
-                return packages
-        return None
-
-    def _send(self, lease: Lease, batch: Sequence[Entry]) -> bool:
-        """Send a batch, waiting while the account is over its limit, and return whether to go on with the package."""
-        was_postponed = False
-        while True:
-            if not self._wait_for_turn(lease):
-                return False
-            # On disk before the request leaves: whatever happens from here on, it is known that it may have been sent.
-            batch = lease.begin(batch)
-            if not batch:
-                return True
-            # The journal was slow, also for other threads whose turns have passed; or this process was stopped for a
-            # while and may have lost its lease, which the next begin() shows. With a consistently slow journal, the
-            # calls are spread out anyway: postponing once is enough.
-            age = self.pace.turn_age()
-            if age > MAX_TURN_AGE and (not was_postponed or age > _MAX_LEASE_AGE):
-                lease.settle(batch, "pending")
-                was_postponed = True
-                continue
-            with self._lock:
-                self.calls += 1
-            try:
-                receipt = self._client.send(build_update(batch))
-            except VtexTrackingError as error:
-                goes_on = self._record_failure(lease, batch, error)
-                if goes_on is not None:
-                    return goes_on
-            else:
-                reason = receipt.note or ""
-                lease.settle(batch, "applied", receipt=receipt.receipt, reason=reason, is_deferred=True)
-                self._has_applied = True
-                self._record_result(lease, None)
-                self._report_safely(DeliveryResult(batch, "applied", reason, is_call=True))
-                if self._stopped_reason:
-                    self._stopped_reason = ""
-                    self._save(lease)
-                return True
-
-    def _record_failure(self, lease: Lease, entries: tuple[Entry, ...], error: VtexTrackingError) -> bool | None:
-        """Record a failed call, and return whether to go on with the package; None to send the same batch again."""
-        reason, status = str(error), getattr(error, "status_code", None)
-        is_one_events_fault = status in _ONE_EVENTS_FAULT or isinstance(error, InvalidUpdateError)
-        outcome: Outcome = "refused"
-        if isinstance(error, _NOT_APPLIED) or (is_one_events_fault and len(entries) > 1):
-            outcome = "pending"
-        elif isinstance(error, OutcomeUnknownError):
-            outcome = "unknown"
-        seconds = self.pace.record_result(error)  # first: other threads must not begin a call meanwhile
-        lease.settle(entries, outcome, status_code=status, reason=reason)
-        self._stop_or_save(lease, seconds, error)
-        if isinstance(error, _NOT_APPLIED):
-            return None if isinstance(error, RateLimitedError) else False
-        if outcome == "pending":
-            return all(self._send(lease, half) for half in halves(entries))
-        if outcome == "unknown":
-            self._looks[entries[0].package] = self._now() + _FRESH_LOOK
-        self._report_safely(DeliveryResult(entries, outcome, reason, is_call=True))
-        return outcome == "refused" or self._options.send_after_unknown
-
-    def _save(self, lease: Lease) -> None:
-        """Record what was learned about the account, and deferred outcomes."""
-        lease.flush()
-        quiet = self.pace.delay()  # also a short one: the next call may be made by another process
-        with self._lock:
-            has_applied, self._has_applied = self._has_applied, False
-        lease.update_account(
-            AccountUpdate(
-                stopped_reason=self.pace.stop_reason or self._stopped_reason,
-                quiet_seconds=quiet,
-                quiet_reason=self._pause_reason if quiet > _REPORTED_PAUSE else "",
-                has_applied=has_applied,
-                resend_after=self._options.resend_after,
-                pace=self.pace.learned(),
-            )
-        )
 
     def _note_next_due(self) -> None:
         """Note when there is something to do again."""
@@ -519,25 +326,8 @@ class AccountDelivery:
         return None if seconds is None else dt.timedelta(seconds=seconds)
 
     def _is_over(self) -> bool:
-        return self._stopped.is_set() or bool(self.pace.quiet_seconds) or time.monotonic() >= self._end
-
-    def _wait_for_turn(self, lease: Lease) -> bool:
-        """Wait until a call may be made, and return whether it may; deferred outcomes do not wait for long."""
-        if self.pace.delay() > _LONGEST_DEFERRAL:
-            lease.flush()
-        return self.pace.wait_for_turn()
-
-    def _record_result(self, lease: Lease, error: VtexTrackingError | None) -> None:
-        self._stop_or_save(lease, self.pace.record_result(error), error)
-
-    def _stop_or_save(self, lease: Lease, seconds: float, error: VtexTrackingError | None) -> None:
-        """Stop if the account has ended, or record and report a pause of so many seconds."""
-        if self.pace.stop_reason:
-            self.stop()
-        elif seconds > _REPORTED_PAUSE:
-            self._pause_reason = str(error)
-            self._save(lease)
-            self._report_safely(AccountPause(self._account, seconds, str(error)))
+        is_ended = self._stopped.is_set() or self.pace.stop_reason or self.pace.quiet_seconds
+        return bool(is_ended) or time.monotonic() >= self._end
 
     def _report_safely(self, event: DeliveryResult | AccountPause) -> None:
         with self._lock:

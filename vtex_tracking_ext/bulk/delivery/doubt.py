@@ -23,7 +23,7 @@ FOUND: Final = "found when the order was read"
 NOT_SHOWN: Final = "the order does not show it; VTEX may not have received it, or not show it yet"
 
 #: The reason of an entry that is sent again after it was in doubt.
-NOT_APPLIED: Final = "the order did not show it long after it was sent; sent again"
+SENT_AGAIN: Final = "the order did not show it long after it was sent; sent again"
 
 #: For how long after its call an order may not yet show an entry that was applied. VTEX shows an accepted change after
 #: about six seconds (observed).
