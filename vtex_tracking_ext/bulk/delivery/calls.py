@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import TYPE_CHECKING, Final
 
 from attrs import frozen
@@ -39,6 +40,9 @@ _LONGEST_DEFERRAL: Final = 0.5
 
 #: Seconds after a turn in which the lease may have been lost and taken by another process, without being noticed.
 _MAX_LEASE_AGE: Final = 10.0
+
+#: Seconds after which what was learned is recorded also while calls succeed, for the command status.
+_SAVE_INTERVAL: Final = 10.0
 
 #: Seconds of a pause that is worth reporting.
 _REPORTED_PAUSE: Final = 0.5
@@ -117,6 +121,7 @@ class AccountCalls:
         record = lease.record
         self._stopped_reason, self._pause_reason = record.stopped_reason, record.quiet_reason
         self._has_applied = False
+        self._saved = time.monotonic()
         self.pace = pace
         self.pace.resume(record.pace, record.quiet_seconds, is_probing=bool(record.stopped_reason))
         self.calls = 0
@@ -155,6 +160,7 @@ class AccountCalls:
 
     def save(self) -> None:
         """Record what was learned about the account, and deferred outcomes."""
+        self._saved = time.monotonic()
         self.lease.flush()
         quiet = self.pace.delay()  # also a short one: the next call may be made by another process
         with self._lock:
@@ -202,7 +208,7 @@ class AccountCalls:
                 self._has_applied = True
                 self._record_result(None)
                 self._report(DeliveryResult(batch, "applied", reason, is_call=True))
-                if self._stopped_reason:
+                if self._stopped_reason or time.monotonic() - self._saved > _SAVE_INTERVAL:
                     self._stopped_reason = ""
                     self.save()
                 return True
