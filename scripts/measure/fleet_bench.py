@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import json
 import os
 import re
 import signal
@@ -13,32 +13,39 @@ import tempfile
 import time
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from attrs import frozen
 
 from lib.stub_server import stub_server
-from vtex_tracking_ext.bulk.delivery.pace import Throttle
-from vtex_tracking_ext.bulk.journal.entries import PackageKey
+from vtex_tracking_ext import TrackingClient
+from vtex_tracking_ext.bulk import note
+from vtex_tracking_ext.bulk.delivery.options import DeliveryOptions
+from vtex_tracking_ext.bulk.journal.account_name import account_name_at
 from vtex_tracking_ext.bulk.journal.postgres import PostgresJournal
 from vtex_tracking_ext.config.defaults import DEFAULT_RATE
-from vtex_tracking_ext.fleet.account_pace import Paces
-from vtex_tracking_ext.fleet.enqueue import TaskQueue
+from vtex_tracking_ext.fleet.sweep import Sweep
 from vtex_tracking_ext.fleet.tables import create_or_upgrade
-from vtex_tracking_ext.fleet.task import make_app
 from vtex_tracking_ext.sandbox import APP_KEY, APP_TOKEN, Oms, OmsSettings, running
 
-from support.postgres import Databases, Server
+from support.fleets import clear_tasks, execute, fill_many, stored_tasks
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator, Sequence
+
+    from support.postgres import Databases, Server
 
 CLI = (sys.executable, "-m", "vtex_tracking_ext.cli")
 
 #: Calls per second that no measurement reaches.
 NO_LIMIT = 1000.0
 
-#: Number of fetches that are measured.
-FETCHES = 200
+#: Number of accounts with something to do.
+ACCOUNTS = 1000
+
+#: Number of events that are noted one by one.
+NOTES = 200
 
 TOO_MANY_REQUESTS = 429
 
@@ -46,7 +53,15 @@ TOO_MANY_REQUESTS = 429
 POLL_INTERVAL = 0.05
 
 
-def throughput(arguments: argparse.Namespace, server: Server) -> None:
+@frozen
+class Postgres:
+    """A server, and what creates databases on it."""
+
+    server: Server
+    databases: Databases
+
+
+def throughput(arguments: argparse.Namespace, postgres: Postgres) -> None:
     """Deliver the same events with one worker, with two and so on, and by a push with a SQLite journal."""
     events = arguments.events
     print(f"\nthroughput, {events} events, each a package and a call of its own")
@@ -59,40 +74,71 @@ def throughput(arguments: argparse.Namespace, server: Server) -> None:
         print(f"push, SQLite journal      {per_event(cpu - startup, events)} of the client, {seconds:.1f} s in all")
         print("  (its rate starts at ten calls per second and grows, so the duration is not comparable)")
         for workers in range(1, arguments.workers + 1):
-            database_before = postgres_cpu_seconds(server)
-            fleet = Fleet(server, url, file)
+            database_before = postgres_cpu_seconds(postgres.server)
+            fleet = Fleet(postgres, url, file)
             idle = fleet.idle_worker()
-            enqueue = fleet.enqueue()
+            noting = fleet.note()
             seconds, cpu = fleet.deliver(workers, events)
-            client = per_event(cpu - idle * workers + enqueue, events)
-            database = per_event(postgres_cpu_seconds(server) - database_before, events)
+            client = per_event(cpu - idle * workers + noting, events)
+            database = per_event(postgres_cpu_seconds(postgres.server) - database_before, events)
             print(
                 f"{workers} workers                 {events / seconds:.0f} events per second; {client} of the client "
-                f"(of which push --enqueue {per_event(enqueue, events)}), {database} of PostgreSQL"
+                f"(of which push --no-deliver {per_event(noting, events)}), {database} of PostgreSQL"
             )
 
 
-def fetch(arguments: argparse.Namespace, server: Server) -> None:
-    """Fetch tasks from a short and from a long queue."""
-    print(f"\nmedian of {FETCHES} fetches of a task (Procrastinate's fetch_job, round trip included)")
-    with PostgresJournal.open(Databases(server.url).new()) as journal:
+def tasks(arguments: argparse.Namespace, postgres: Postgres) -> None:
+    """Add the tasks of many accounts: by the database's trigger, and by a worker's sweep."""
+    packages = arguments.packages // ACCOUNTS
+    print(f"\ntasks, {ACCOUNTS} accounts with {packages} waiting packages each")
+    with PostgresJournal.open(postgres.databases.new()) as journal:
+        print(f"noting one event          {note_milliseconds(journal):.2f} ms without the fleet's tables")
         with journal.connections.connection() as connection:
             create_or_upgrade(connection)
-        tasks, queued = TaskQueue(journal.connections), 0
-        for number in (1000, arguments.tasks):
+            print(f"                          {note_milliseconds(journal):.2f} ms with them")
+            names = [f"store{number}" for number in range(ACCOUNTS)]
+            fill_many(journal, names, packages)
+            clear_tasks(journal)
             started = time.monotonic()
-            tasks.add(PackageKey("big", f"{n}-01", "1") for n in range(queued, number))
-            seconds, queued = time.monotonic() - started, number
-            print(f"{number:7} queued            {fetch_milliseconds(journal):.2f} ms; enqueuing took {seconds:.1f} s")
-        with journal.connections.connection() as connection:
-            connection.execute("UPDATE procrastinate_jobs SET scheduled_at = now() + interval '1 hour'")
-            connection.execute("VACUUM ANALYZE procrastinate_jobs")
-        tasks.add(PackageKey("small", f"{n}-01", "1") for n in range(FETCHES + 10))
-        print(f"{number:7} scheduled later, task of another queue {fetch_milliseconds(journal, ['small']):.2f} ms")
-        print(f"{number:7} scheduled later, none due              {fetch_milliseconds(journal, ['big']):.2f} ms")
+            connection.execute("UPDATE accounts SET revision = revision + 1")
+            print(
+                f"trigger                   {time.monotonic() - started:.2f} s for {len(stored_tasks(journal))} tasks"
+            )
+            clear_tasks(journal)
+            sweep = Sweep(journal.address, dict.fromkeys(names, DeliveryOptions()))
+            for when in ("without tasks", "with all tasks"):
+                started = time.monotonic()
+                number = sweep.sweep(connection)
+                print(f"sweep {when:20}{time.monotonic() - started:.2f} s for {number} new tasks")
 
 
-def pace(arguments: argparse.Namespace, server: Server) -> None:
+def turn(arguments: argparse.Namespace, postgres: Postgres) -> None:
+    """Note one event of a store while another one has many packages waiting."""
+    print(f"\nturn, one event of a store beside {arguments.backlog} waiting packages of another, one worker")
+    with stub_server() as url, tempfile.TemporaryDirectory() as folder:
+        profiles = Path(folder, "profiles.toml")
+        profiles.write_text(
+            f'[small]\nbase_url = "{url}"\napp_key = "{APP_KEY}"\napp_token = "{APP_TOKEN}"\n', encoding="utf-8"
+        )
+        profiles.chmod(0o600)
+        fleet = Fleet(postgres, url, profiles, DEFAULT_RATE)
+        fleet.environment["VTEX_PROFILES"] = str(profiles)
+        big, small = account_name_at("sandbox", url), account_name_at("small", url)
+        with PostgresJournal.open(fleet.journal) as journal:
+            fill_many(journal, [big], arguments.backlog)
+            with fleet.workers(1):
+                while journal.counts()[big]["applied"] < DEFAULT_RATE:
+                    time.sleep(POLL_INTERVAL)
+                started = time.monotonic()
+                with TrackingClient("small", app_key=APP_KEY, app_token=APP_TOKEN, base_url=url) as client:
+                    note([event(1)], journal, account=client)
+                while not journal.counts()[small]["applied"]:
+                    time.sleep(POLL_INTERVAL)
+                seconds = time.monotonic() - started
+            print(f"applied after             {seconds:.1f} s; {journal.counts()[big]['pending']} of the other pending")
+
+
+def pace(arguments: argparse.Namespace, postgres: Postgres) -> None:
     """Let workers find a hidden rate limit."""
     limit, workers = arguments.limit, arguments.workers
     print(f"\npace, hidden limit of {limit} calls per second, {workers} workers, {arguments.seconds:.0f} s")
@@ -104,8 +150,8 @@ def pace(arguments: argparse.Namespace, server: Server) -> None:
     with running(oms) as url, tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "events.csv")
         write_events(file, orders)
-        fleet = Fleet(server, url, file, DEFAULT_RATE)
-        fleet.enqueue()
+        fleet = Fleet(postgres, url, file, DEFAULT_RATE)
+        fleet.note()
         with fleet.workers(workers):
             while not oms.received:
                 time.sleep(POLL_INTERVAL)
@@ -122,21 +168,21 @@ class Fleet:
     """Workers on a new database.
 
     Args:
-        server: The PostgreSQL server.
+        postgres: Where to create its database.
         url: Address of the server in VTEX's place.
         file: The events.
         rate: Maximum rate of a worker, calls per second.
     """
 
-    def __init__(self, server: Server, url: str, file: Path, rate: float = NO_LIMIT) -> None:
-        self.journal = Databases(server.url).new()
+    def __init__(self, postgres: Postgres, url: str, file: Path, rate: float = NO_LIMIT) -> None:
+        self.journal = postgres.databases.new()
         self.rate = rate
         self.file = file
         self.environment = environment_of(url, self.journal)
 
-    def enqueue(self) -> float:
-        """Add the events to the journal and enqueue their tasks; return the CPU seconds."""
-        return run([*CLI, "push", "--enqueue", str(self.file)], self.environment)[1]
+    def note(self) -> float:
+        """Note the events in the journal; return the CPU seconds."""
+        return run([*CLI, "push", "--no-deliver", str(self.file)], self.environment)[1]
 
     def idle_worker(self) -> float:
         """Return the CPU seconds of a worker that only starts and ends."""
@@ -146,13 +192,9 @@ class Fleet:
 
     def deliver(self, workers: int, events: int) -> tuple[float, float]:
         """Deliver what is pending; return the seconds from the first to the last call, and the CPU seconds."""
-
-        def set_rate(shared: Any, _: float) -> None:
-            shared.throttle = Throttle(NO_LIMIT, rate=NO_LIMIT)
-
         with PostgresJournal.open(self.journal) as journal:
             (label,) = journal.counts()
-            Paces(journal.connections).update(label, set_rate)
+            execute(journal, "UPDATE accounts SET pace = %s", json.dumps({"rate": NO_LIMIT}))
             with self.workers(workers) as cpu_seconds:
                 while journal.counts()[label]["applied"] < events:
                     time.sleep(POLL_INTERVAL)
@@ -241,24 +283,21 @@ def postgres_cpu_seconds(server: Server) -> float:
     return total / tick
 
 
-def fetch_milliseconds(journal: PostgresJournal, queues: list[str] | None = None) -> float:
-    """Fetch tasks, and return the median duration in milliseconds."""
+def note_milliseconds(journal: PostgresJournal) -> float:
+    """Note events one by one, and return the median duration in milliseconds."""
+    seconds = []
+    for number in range(NOTES):
+        started = time.perf_counter()
+        note([event(number)], journal, account="noted")
+        seconds.append(time.perf_counter() - started)
+    execute(journal, "DELETE FROM entries")
+    execute(journal, "DELETE FROM packages")
+    return statistics.median(seconds) * 1000
 
-    async def do_nothing(*_: object) -> None:
-        """Do nothing."""
 
-    async def measure() -> float:
-        app = make_app(journal.address, do_nothing, do_nothing)
-        seconds = []
-        async with app.open_async():
-            worker = await app.job_manager.register_worker()
-            for _ in range(FETCHES):
-                started = time.perf_counter()
-                await app.job_manager.fetch_job(queues, worker)
-                seconds.append(time.perf_counter() - started)
-        return statistics.median(seconds) * 1000
-
-    return asyncio.run(measure())
+def event(number: int) -> dict[str, str]:
+    """Return a row with an event."""
+    return {"order_id": f"{number}-01", "invoice_number": "1", "date": "2026-10-01", "description": "posted"}
 
 
 def per_event(seconds: float, events: int) -> str:

@@ -1,11 +1,12 @@
-"""The trial behind ``scripts/fleet_trial``: workers that are killed while the database restarts."""
+"""The trial behind ``scripts/fleet_trial``: workers that are killed and stopped while the database restarts."""
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vtex_tracking_ext.bulk.journal.interface import JournalError
 from vtex_tracking_ext.bulk.journal.postgres import PostgresReader
@@ -22,10 +23,23 @@ if TYPE_CHECKING:
     from contextlib import ExitStack
     from pathlib import Path
 
-#: Seconds until the workers must have nothing left to do; far more than they need.
-TIMEOUT = 500.0
+#: Seconds until the workers must have nothing left to do. Each takeover from a dead worker takes about a minute.
+TIMEOUT = 900.0
 
-_QUEUED = "SELECT count(*) FROM procrastinate_jobs WHERE task_name = 'vtex_tracking.drain'"
+#: Whether a task is running or due soon, or a package without doubt waits. Reading an order is due within two minutes
+#: after its call, and then not before an hour.
+_IS_BUSY = """
+    SELECT EXISTS (
+        SELECT FROM procrastinate_jobs
+        WHERE status = 'doing' OR scheduled_at IS NULL OR scheduled_at < now() + interval '5 minutes'
+    ) OR EXISTS (
+        SELECT FROM entries WHERE state IN ('pending', 'in_flight', 'unknown')
+        GROUP BY package HAVING bool_and(state = 'pending') OR bool_or(state = 'in_flight')
+    )
+"""
+
+#: Ends the sessions of a process, as a firewall would that forgets them.
+_END_SESSIONS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE %s"
 
 
 class FleetTrial(Trial):
@@ -40,11 +54,11 @@ class FleetTrial(Trial):
         self.threads = stack.enter_context(ThreadPoolExecutor(100))
         self.workers: list[tuple[Child, Future[Ended]]] = []
         stack.callback(self.terminate_workers)
-        self.started_workers = self.kills = self.restarts = 0
+        self.started_workers = self.kills = self.stops = self.restarts = 0
 
     def run(self) -> int:
         """Run the trial and return the exit status."""
-        self.call("push", "--enqueue", str(self.file))
+        self.call("push", "--no-deliver", str(self.file))
         all_done = self.schedule_faults()
         for _ in range(self.arguments.workers):
             self.start_worker()
@@ -56,14 +70,15 @@ class FleetTrial(Trial):
             f"worker {number}: exit status {status}" for number, status in self.terminate_workers() if status
         ]
         print(
-            f"\nworkers       {self.started_workers}, of which {self.kills} killed; {self.restarts} database restarts"
+            f"\nworkers       {self.started_workers}, of which {self.kills} killed and {self.stops} stopped and woken; "
+            f"{self.restarts} database restarts"
         )
         return self.report(verdict)
 
     def schedule_faults(self) -> threading.Event:
-        """Schedule the kills and one database restart at random requests; the event is set after the last one."""
+        """Schedule kills, a stop and a database restart at random requests; the event is set after the last one."""
         actions: list[Callable[[], None]] = [self.kill_worker] * self.arguments.kills
-        actions.insert(len(actions) // 2, self.restart_database)
+        actions[len(actions) // 2 : len(actions) // 2] = [self.restart_database, self.stop_worker]
         all_done = threading.Event()
         max_distance = max(2, self.arguments.events // 4 // len(actions))  # a call carries several events
 
@@ -100,13 +115,41 @@ class FleetTrial(Trial):
 
         self.workers.append((child, self.threads.submit(wait)))
 
+    def pop_deliverer(self) -> tuple[Child, Future[Ended]]:
+        """Remove the worker that delivers now, the one that made this request, and return it."""
+        with PostgresReader.open(self.journal) as reader:
+            (name,) = reader.deliverers().values()
+        pid = int(name.split()[1])
+        number = next(number for number, (child, _) in enumerate(self.workers) if child.pid == pid)
+        return self.workers.pop(number)
+
     def kill_worker(self) -> None:
-        """Kill a random worker and start another."""
-        child, ended = self.workers.pop(self.random.randrange(len(self.workers)))
+        """Kill the worker that delivers, and start another."""
+        child, ended = self.pop_deliverer()
         child.kill()
         self.kills += 1
         print(f"worker killed, exit status {ended.result().status}", flush=True)
         self.start_worker()
+
+    def stop_worker(self) -> None:
+        """Stop the worker that delivers, end its sessions, and wake it when another one delivers."""
+        child, ended = self.pop_deliverer()
+        child.send_signal(signal.SIGSTOP)
+        with PostgresReader.open(self.journal) as reader, reader.connections.connection() as connection:
+            connection.execute(_END_SESSIONS, (f"vtex-tracking, process {child.pid} on %",))
+        self.stops += 1
+        print("worker stopped, and its sessions ended", flush=True)
+
+        def wake() -> None:
+            with PostgresReader.open(self.journal) as reader:
+                end = time.monotonic() + TIMEOUT
+                while not reader.deliverers() and time.monotonic() < end:
+                    time.sleep(0.2)
+            child.send_signal(signal.SIGCONT)
+            self.workers.append((child, ended))
+            print("stopped worker woken, while another delivers", flush=True)
+
+        self.threads.submit(wake)
 
     def restart_database(self) -> None:
         """Restart the database."""
@@ -123,12 +166,11 @@ class FleetTrial(Trial):
         return [(number, ended.result().status) for number, (_, ended) in enumerate(workers, start=1)]
 
     def send_pending(self) -> None:
-        """Enqueue what is pending, and wait for the workers."""
-        self.call("push", "--enqueue")
+        """Wait for the workers, which send what is pending."""
         self.wait_until_idle()
 
     def wait_until_idle(self) -> None:
-        """Wait until nothing is in flight or queued."""
+        """Wait until the workers have nothing to do."""
         end = time.monotonic() + TIMEOUT
         with PostgresReader.open(self.journal) as reader:
             while self.is_busy(reader):
@@ -137,12 +179,12 @@ class FleetTrial(Trial):
                     return
                 time.sleep(0.5)
 
-    def is_busy(self, reader: Any) -> bool:
-        """Return whether an entry is in flight or a task is queued."""
+    def is_busy(self, reader: PostgresReader) -> bool:
+        """Return whether the workers have something to do."""
         try:
             with reader.connections.connection() as connection:
-                ((queued,),) = connection.execute(_QUEUED)
-            return bool(queued or sum(states["in_flight"] for states in reader.counts().values()))
+                ((is_busy,),) = connection.execute(_IS_BUSY)
+            return bool(is_busy)
         except JournalError:  # the database is restarting
             return True
 

@@ -1,8 +1,7 @@
-"""The command worker, and push --enqueue, which notifies it."""
+"""The command worker, which sends what others note."""
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import socket
@@ -15,18 +14,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from vtex_tracking_ext import AuthenticationError
-from vtex_tracking_ext.bulk.journal.opening import open_reader
-from vtex_tracking_ext.cli import fleet, output
-from vtex_tracking_ext.fleet.account_pace import Paces
+from vtex_tracking_ext.bulk import note
+from vtex_tracking_ext.bulk.journal.entries import AccountUpdate
+from vtex_tracking_ext.bulk.journal.postgres import PostgresJournal
+from vtex_tracking_ext.cli import output
 from vtex_tracking_ext.fleet.task import queue_name
-from vtex_tracking_ext.sandbox import APP_KEY, APP_TOKEN, EXAMPLE_FILE, Oms
+from vtex_tracking_ext.sandbox import APP_KEY, APP_TOKEN, Oms
 
-from support.fleets import PATIENCE, fill, opened, states
+from support.fleets import PATIENCE, client_at, fill, opened, states
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from support.commands import Ran
 
@@ -67,81 +65,76 @@ def told_to_end(oms: Oms, calls: int, before: Callable[[], object] = lambda: Non
         thread.join()
 
 
-@pytest.mark.usefixtures("shared")
-def test_a_worker_sends_enqueued_rows(run: Callable[..., Ran], oms: Oms, label: str) -> None:
-    """Push --enqueue records and notifies but sends nothing; the worker sends all and stops at SIGTERM."""
-    pushed = run("push", "--enqueue", EXAMPLE_FILE)
-    assert pushed == (
-        type(pushed)(
-            0,
-            "26 rows: 26 new, 0 already known, 0 invalid.\nNotified the workers of 6 packages.\n",
-            "",
-        )
-    )
-    assert list(oms.received) == []
-    with told_to_end(oms, 6):
+@pytest.fixture
+def noted(shared: str, oms: Oms, url: str, label: str) -> str:
+    """Return the URL of a journal in which an event of each of three orders was noted."""
+    for number in range(3):
+        oms.add_order(f"{number}-01", ["1"])
+    event = {"invoice_number": "1", "date": "2026-10-01", "description": "posted"}
+    with PostgresJournal.open(shared) as journal, client_at(url) as client:
+        assert note([{"order_id": f"{number}-01", **event} for number in range(3)], journal, account=client).new == 3
+        assert states(journal, label) == {"pending": 3}
+    return shared
+
+
+def test_a_worker_sends_what_was_noted(run: Callable[..., Ran], noted: str, oms: Oms, label: str) -> None:
+    """Nobody notifies it. It stops at SIGTERM, with exit status 0."""
+    with told_to_end(oms, 3):
         ran = run("worker", "--concurrency", 2)
     assert (ran.status, ran.out) == (0, "")
     assert ran.err.startswith(f"Serving {label}. Ctrl-C or SIGTERM stops the worker after the calls in flight.\n")
     assert ran.err.endswith("Worker stopped.\n")
-    assert f"INFO {label}, order 1172452900788-01, invoice 000030711: " in ran.err
-    status = run("status", "--json")
-    assert status.status == 0
-    assert json.loads(status.out)["total"]["applied"] == 28
+    assert f"INFO {label}, order 2-01, invoice 1: 1 applied, attempt 1" in ran.err
+    with opened(noted) as journal:
+        assert states(journal, label) == {"applied": 3}
 
 
-def test_starting_a_worker_ends_the_rest_of_its_accounts(
-    run: Callable[..., Ran], shared: str, oms: Oms, label: str
-) -> None:
-    """An account that rests after a 401 is called at once when a worker starts, because the cause may be fixed."""
-    refused = AuthenticationError("401", status_code=401)
-    with opened(shared) as journal:
-        Paces(journal.connections).update(label, lambda pace, now: pace.report(now, (), now, refused))
-    run("push", "--enqueue", EXAMPLE_FILE)
-    with told_to_end(oms, 6):
+def test_a_new_worker_tries_a_stopped_account(run: Callable[..., Ran], noted: str, oms: Oms, label: str) -> None:
+    """An account that was stopped after a 401 is called at once when a worker starts: the cause may be fixed."""
+    with opened(noted) as journal, journal.lease(label) as lease:
+        assert lease is not None
+        lease.update_account(AccountUpdate(stopped_reason="401"))
+    with told_to_end(oms, 3):
         assert run("worker", "--concurrency", 2).status == 0
-    assert {request.status for request in oms.received} == {200}
-    assert len(oms.received) == 6
+    with opened(noted) as journal:
+        record = journal.account(label)
+        assert record is not None
+        assert record.stopped is None
+        assert states(journal, label) == {"applied": 3}
 
 
-@pytest.mark.usefixtures("shared")
-def test_enqueue_without_files_notifies_for_pending_packages(run: Callable[..., Ran], tmp_path: Path) -> None:
-    """Packages with a task get no second one; --json prints a line, and an invalid row exits with 2."""
-    run("push", "--enqueue", EXAMPLE_FILE)
-    again = run("push", "--enqueue", "--json")
-    assert (again.status, json.loads(again.out)["packages"]) == (0, 0)
-    assert run("push", "--enqueue").out == "Notified the workers of 0 packages.\n"
-    wrong = tmp_path / "wrong.csv"
-    wrong.write_text("order_id,invoice_number,date,description\n1-01,,2026-10-01,x\n")
-    assert run("push", "--enqueue", wrong, "--no-rejects").status == 2
+@pytest.mark.parametrize(
+    ("options", "seconds"), [((), 3600.0), (("--resend-after", "30m"), 1800.0), (("--resend-after", "off"), None)]
+)
+def test_a_worker_sends_lost_events_again(
+    run: Callable[..., Ran], noted: str, oms: Oms, label: str, options: tuple[str, ...], seconds: float | None
+) -> None:
+    """By default it does so one hour after the call; the profile or --resend-after change it."""
+    with told_to_end(oms, 3):
+        run("worker", *options)
+    with opened(noted) as journal:
+        record = journal.account(label)
+        assert record is not None
+        assert record.resend_after == seconds
 
 
-def test_a_dry_run_with_enqueue_notifies_no_worker(run: Callable[..., Ran], shared: str) -> None:
-    """A dry run prints the plan and creates no journal."""
-    assert "To send: 26 events" in run("push", "--enqueue", "--dry-run", EXAMPLE_FILE).out
-    assert "There is no journal" in run("status").err
-    assert "schema=" in shared
-
-
-@pytest.mark.parametrize("arguments", [["worker"], ["push", "--enqueue", EXAMPLE_FILE]])
-def test_a_fleet_needs_a_journal_that_can_be_shared(run: Callable[..., Ran], arguments: list[str]) -> None:
+def test_a_worker_needs_a_journal_that_can_be_shared(run: Callable[..., Ran]) -> None:
     """A journal in a file exits with 3."""
-    ran = run(*arguments, "--journal", "j.db")
+    ran = run("worker", "--journal", "j.db")
     assert ran.status == 3
-    assert "need a journal in PostgreSQL" in ran.err
+    assert "worker needs a journal in PostgreSQL" in ran.err
 
 
-@pytest.mark.parametrize("arguments", [["worker"], ["push", "--enqueue", EXAMPLE_FILE]])
 def test_a_missing_extra_for_postgresql_is_named(
-    run: Callable[..., Ran], arguments: list[str], monkeypatch: pytest.MonkeyPatch, shared: str
+    run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch, shared: str
 ) -> None:
     """The message has the command that installs it."""
     for name in [name for name in sys.modules if name.startswith(("vtex_tracking_ext.fleet", "procrastinate"))]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "procrastinate.schema", None)
-    ran = run(*arguments, "--journal", shared)
+    ran = run("worker", "--journal", shared)
     assert ran.status == 3
-    assert "need an extra (procrastinate.schema is missing): pip install 'vtex-tracking[postgres]'" in ran.err
+    assert "needs an extra (procrastinate.schema is missing): pip install 'vtex-tracking[postgres]'" in ran.err
 
 
 @pytest.mark.usefixtures("shared")
@@ -190,13 +183,14 @@ def test_accounts_without_credentials_are_named(
 def test_a_worker_can_serve_selected_accounts(
     run: Callable[..., Ran], shared: str, oms: Oms, url: str, label: str
 ) -> None:
-    """With --accounts, only the tasks of those accounts are processed; accounts of the profile file are included."""
+    """With --accounts, only those accounts are delivered; accounts of the profile file, and its settings, are used."""
     profiles = f"""
         [other]
         account = "other"
         base_url = "{url}"
         app_key = "{APP_KEY}"
         app_token = "{APP_TOKEN}"
+        resend_after = "2h"
     """
     folder = os.environ["XDG_CONFIG_HOME"]
     os.makedirs(f"{folder}/vtex-tracking", mode=0o700)  # noqa: PTH103 - shorter
@@ -208,13 +202,15 @@ def test_a_worker_can_serve_selected_accounts(
     with opened(shared) as journal:
         fill(journal, 1, account=label)
         fill(journal, 1, account=other)
-        fleet.notify_workers(journal, [label, other])
         with told_to_end(oms, 1):
             ran = run("worker", "--accounts", "OTHER,", "--quiet")
         assert ran.err == (
             f"Serving {other}. Ctrl-C or SIGTERM stops the worker after the calls in flight.\nWorker stopped.\n"
         )
         assert states(journal, other) == {"applied": 1}
+        record = journal.account(other)
+        assert record is not None
+        assert record.resend_after == 7200.0
         assert states(journal, label) == {"pending": 1}
     with told_to_end(oms, 2):
         ran = run("worker")
@@ -222,10 +218,9 @@ def test_a_worker_can_serve_selected_accounts(
     assert queue_name(other) != queue_name(label)
 
 
-@pytest.mark.usefixtures("shared")
+@pytest.mark.usefixtures("noted")
 def test_metrics_are_served(run: Callable[..., Ran], oms: Oms, label: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Prometheus metrics are served at the printed address while the worker runs."""
-    run("push", "--enqueue", EXAMPLE_FILE)
     pages: list[str] = []
     warn = output.warn
     told: list[str] = []
@@ -240,7 +235,7 @@ def test_metrics_are_served(run: Callable[..., Ran], oms: Oms, label: str, monke
             pages.append(answer.read().decode())
 
     monkeypatch.setattr("vtex_tracking_ext.cli.worker.warn", listen)
-    with told_to_end(oms, 6, ask):
+    with told_to_end(oms, 3, ask):
         assert run("worker", "--metrics", "0", "--quiet").status == 0
     assert f'vtex_tracking_calls_total{{account="{label}"}}' in pages[0]
 
@@ -276,45 +271,3 @@ def test_a_signal_stops_an_idle_worker(shared: str, number: signal.Signals) -> N
         child.send_signal(number)
         assert child.wait(PATIENCE) == 0
         assert child.stderr.read().endswith("Worker stopped.\n")
-
-
-def test_status_shows_the_pace_of_a_fleet(run: Callable[..., Ran], shared: str, oms: Oms, label: str) -> None:
-    """Status shows the rate of each selected account, and for how long and why it is paused."""
-    run("push", "--enqueue", EXAMPLE_FILE)
-    assert "calls a second" not in run("status").out  # nobody has called yet
-    assert "paces" not in json.loads(run("status", "--json").out)
-    with told_to_end(oms, 6):
-        run("worker", "--quiet")
-    line = f"{label}: workers make "
-    (told,) = [text for text in run("status").out.splitlines() if text.startswith(line)]
-    assert told.endswith(" calls a second.")
-    with opened(shared) as journal:
-        fill(journal, 1, account="mystore")
-        journal.connections._pool.wait()
-        rest(journal)
-        text = run("status", "--account", "mystore").out
-        document = json.loads(run("status", "--json").out)
-        (at_work,) = [told for told in run("status", "--account", label).out.splitlines() if "are running" in told]
-    assert at_work.endswith(").")  # nothing of it is open, and workers end when they are told to
-    assert line not in text
-    assert "mystore: workers make at most 10.0 calls a second; paused for 600 s: 401 \\x1b.\n" in text
-    assert "Workers or a push are running (" in text
-    assert text.endswith("): check again later.\n")
-    idle = run("status", "--account", "mystore").out
-    assert idle.endswith("Pending: not sent yet; push again or start a worker to continue.\n")
-    assert document["paces"].keys() == {label, "mystore"}
-    assert document["paces"][label]["quiet"] == 0
-    assert document["paces"][label]["reason"] == ""
-    assert 590 < document["paces"]["mystore"]["quiet"] <= 600
-    assert document["paces"]["mystore"]["reason"] == "401 \\x1b"
-    with open_reader(shared) as reader:
-        assert sum(reader.counts()["mystore"].values()) == 1
-
-
-def rest(journal: Any) -> None:
-    """Have an account rest."""
-    from vtex_tracking_ext import AuthenticationError  # noqa: PLC0415 - for this alone
-    from vtex_tracking_ext.fleet.account_pace import Paces  # noqa: PLC0415 - likewise
-
-    error = AuthenticationError("401 \x1b", status_code=401)
-    Paces(journal.connections).update("mystore", lambda shared, now: shared.report(now, (), now, error))

@@ -11,15 +11,12 @@ import pytest
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from vtex_tracking_ext import RateLimitedError
 from vtex_tracking_ext.bulk.delivery.calls import AccountPause, DeliveryResult
-from vtex_tracking_ext.bulk.journal.entries import Selection
+from vtex_tracking_ext.bulk.journal.entries import AccountUpdate, Selection
 from vtex_tracking_ext.bulk.journal.interface import JournalError
-from vtex_tracking_ext.fleet.account_pace import Paces
 from vtex_tracking_ext.fleet.metrics import Metrics, serve
 
 from support.fleets import fill, move, package
-from support.journaled import refused
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -27,7 +24,6 @@ if TYPE_CHECKING:
 
     from vtex_tracking_ext.bulk.journal.entries import State
     from vtex_tracking_ext.bulk.journal.postgres import PostgresJournal
-    from vtex_tracking_ext.fleet.slots import SharedPace
 
 Samples = dict[tuple[str, ...], float]
 
@@ -66,7 +62,7 @@ def clock() -> Clock:
 @pytest.fixture
 def metrics(journal: PostgresJournal, clock: Clock) -> Metrics:
     """Return the metrics of a worker."""
-    return Metrics(journal, Paces(journal.connections).all, clock)
+    return Metrics(journal, clock)
 
 
 def news(journal: PostgresJournal, outcome: str, *, is_call: bool) -> DeliveryResult:
@@ -89,22 +85,23 @@ def test_outcomes_calls_and_pauses_are_counted(journal: PostgresJournal, metrics
     assert found["vtex_tracking_pauses_total", "mystore"] == 1
 
 
-def test_states_and_paces_are_gauges(journal: PostgresJournal, metrics: Metrics, clock: Clock) -> None:
+def test_states_and_accounts_are_gauges(journal: PostgresJournal, metrics: Metrics, clock: Clock) -> None:
     """The gauges are cached for some seconds, so that scraping is cheap for the database."""
     fill(journal, 3)
+    fill(journal, 1, account="other")
     move(journal, "refused", package(0))
-
-    def meet(shared: SharedPace, now: float) -> float:
-        return shared.report(now, (), now, limited)
-
-    limited = refused(429, retry_after=30)
-    assert isinstance(limited, RateLimitedError)
-    Paces(journal.connections).update("mystore", meet)
-    found = told(metrics)
+    with journal.lease("mystore") as lease:
+        assert lease is not None
+        lease.update_account(AccountUpdate(stopped_reason="403", quiet_seconds=30.0, pace='{"rate": 7.5}'))
+        found = told(metrics)
     assert found["vtex_tracking_journal_entries", "mystore", "pending"] == 2
     assert found["vtex_tracking_journal_entries", "mystore", "refused"] == 1
-    assert found["vtex_tracking_rate", "mystore"] == 10
-    assert 29 < found["vtex_tracking_quiet_seconds", "mystore"] <= 30
+    assert found["vtex_tracking_rate", "mystore"] == 7.5
+    assert ("vtex_tracking_rate", "other") not in found  # it was never called
+    assert 25 < found["vtex_tracking_quiet_seconds", "mystore"] <= 30
+    assert found["vtex_tracking_quiet_seconds", "other"] == 0
+    assert (found["vtex_tracking_stopped", "mystore"], found["vtex_tracking_stopped", "other"]) == (1, 0)
+    assert (found["vtex_tracking_delivering", "mystore"], found["vtex_tracking_delivering", "other"]) == (1, 0)
     fill(journal, 1, first=5)
     clock.now = 14.0
     assert told(metrics)["vtex_tracking_journal_entries", "mystore", "pending"] == 2
@@ -193,4 +190,6 @@ def test_metrics_are_served(metrics: Metrics) -> None:
         "vtex_tracking_journal_entries",
         "vtex_tracking_rate",
         "vtex_tracking_quiet_seconds",
+        "vtex_tracking_stopped",
+        "vtex_tracking_delivering",
     }

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from vtex_tracking_ext import ConfigurationError
-from vtex_tracking_ext.bulk.journal.entries import PackageKey
-from vtex_tracking_ext.fleet.enqueue import TaskQueue
+
+from support.fleets import fill
 
 if TYPE_CHECKING:
     from vtex_tracking_ext.bulk.journal.postgres import PostgresJournal
@@ -28,11 +28,11 @@ def procrastinate(*arguments: str, said: str = "", **environment: str) -> subpro
 
 
 def test_procrastinates_shell_lists_the_tasks(journal: PostgresJournal, journal_url: str) -> None:
-    """Procrastinate's own worker fails instead of losing the tasks."""
-    TaskQueue(journal.connections).add([PackageKey("mystore", "o-01", "1")])
+    """Procrastinate's own worker fails and says what to use; the sweep of a worker replaces the task."""
+    fill(journal, 1)
     done = procrastinate("shell", "list_jobs", VTEX_JOURNAL=journal_url)
     assert done.returncode == 0, done.stderr
-    assert "vtex_tracking.drain on mystore - [todo]" in done.stdout
+    assert "vtex_tracking.deliver on mystore - [todo]" in done.stdout
     served = procrastinate("worker", "--one-shot", "--queues=mystore", VTEX_JOURNAL=journal_url)
     assert "use vtex-tracking worker" in served.stderr
 
@@ -44,6 +44,6 @@ def test_the_app_needs_the_journal_and_processes_nothing(monkeypatch: pytest.Mon
     monkeypatch.setenv("VTEX_JOURNAL", "postgresql://user@127.0.0.1/database")
     shell = import_module("vtex_tracking_ext.fleet.procrastinate_app")
     monkeypatch.delitem(sys.modules, "vtex_tracking_ext.fleet.procrastinate_app")
-    assert {"vtex_tracking.drain", "vtex_tracking.sweep"} <= set(shell.app.tasks)
+    assert "vtex_tracking.deliver" in shell.app.tasks
     with pytest.raises(ConfigurationError, match="use vtex-tracking worker"):
-        asyncio.run(shell._refuse())
+        asyncio.run(shell._refuse("mystore"))

@@ -1,29 +1,24 @@
-"""What a worker does for a package, and when the package is retried; VTEX is replaced by a fake client."""
+"""What a worker does for an account, and when it continues; VTEX is replaced by a fake client."""
 
 from __future__ import annotations
 
 import logging
-from concurrent.futures import ThreadPoolExecutor
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from vtex_tracking_ext import ConfigurationError, OutcomeUnknownError
 from vtex_tracking_ext.bulk.delivery.options import DeliveryOptions
-from vtex_tracking_ext.bulk.journal.entries import Selection
-from vtex_tracking_ext.bulk.journal.interface import JournalError
-from vtex_tracking_ext.fleet.account_pace import Paces
-from vtex_tracking_ext.fleet.pace import AccountPaused, RetryLater
-from vtex_tracking_ext.fleet.slots import REST_SECONDS
-from vtex_tracking_ext.fleet.work import RECHECK_SECONDS, Work
+from vtex_tracking_ext.fleet.work import Work
 
-from support.fleets import ResultRecorder, fill, move, states
-from support.journaled import Account, package, refused, row
+from support.fleets import PATIENCE, ResultRecorder, clear_tasks, execute, fill, move, package, states, stored_tasks
+from support.journaled import Account, refused
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
-    from vtex_tracking_ext import TrackingClient, TrackingUpdate
+    from vtex_tracking_ext import TrackingUpdate
     from vtex_tracking_ext.bulk.journal.postgres import PostgresJournal
 
 UNKNOWN = OutcomeUnknownError("no answer")
@@ -36,222 +31,212 @@ class Bench:
         self.journal = journal
         self.account = Account()
         self.seen = ResultRecorder()
-        self.work = self.another()
+        self.made: list[Work] = []
 
-    def another(self, options: DeliveryOptions | None = None, client_of: Callable[[str], Any] | None = None) -> Work:
-        """Return the work of another worker, or of one that was told otherwise."""
+    def work(self, client_of: Callable[[str], Any] | None = None, **options: Any) -> Work:
+        """Return the work of a worker."""
         given: Callable[[str], Any] = client_of or (lambda _: self.account)
-        return Work(
-            self.journal, Paces(self.journal.connections), given, 200.0, options or DeliveryOptions(), self.seen
-        )
+        chosen = DeliveryOptions(**{"concurrency": 4, "slice_seconds": 30.0, **options})
+        work = Work(self.journal, given, 200.0, {"mystore": chosen}, self.seen, chosen.concurrency)
+        self.made.append(work)
+        return self.made[-1]
 
-    def add(self, *texts: str) -> None:
-        """Add events of one package."""
-        rows = [row(line, text) for line, text in enumerate(texts)]
-        assert len(list(self.journal.add(rows, "mystore"))) == len(texts)
+    def deliver(self, work: Work | None = None) -> None:
+        """Start the account's task, as Procrastinate does, deliver, and end the task."""
+        execute(self.journal, "UPDATE procrastinate_jobs SET status = 'doing'")
+        (work or self.work()).start("mystore").result(PATIENCE)
+        execute(self.journal, "DELETE FROM procrastinate_jobs WHERE status = 'doing'")
+
+    def delay(self) -> float:
+        """Return the seconds until the account's one waiting task is due."""
+        (task,) = stored_tasks(self.journal)
+        return task.delay or 0.0
 
 
 @pytest.fixture
-def bench(journal: PostgresJournal) -> Bench:
+def bench(journal: PostgresJournal) -> Iterator[Bench]:
     """Return a bench."""
-    return Bench(journal)
+    bench = Bench(journal)
+    yield bench
+    for work in bench.made:
+        work.close()
 
 
-def test_pending_entries_are_sent(bench: Bench) -> None:
-    """A second task for the same package sends nothing."""
-    bench.add("a", "b")
-    bench.work.process(package())
-    assert bench.account.sent == ["a b"]
-    assert states(bench.journal) == {"applied": 2}
-    bench.work.process(package())
-    assert bench.account.sent == ["a b"]
-    assert bench.seen.entries() == 2
+def test_everything_is_sent(bench: Bench) -> None:
+    """When nothing is left, no task is added."""
+    fill(bench.journal, 20, "a", "b")
+    bench.deliver()
+    assert bench.account.sent == ["a b"] * 20
+    assert states(bench.journal) == {"applied": 40}
+    assert stored_tasks(bench.journal) == []
 
 
-def test_a_locked_package_is_retried_later(bench: Bench) -> None:
-    """The worker with the lock may be about to stop."""
-    bench.add("a")
-
-    def meanwhile(_: TrackingUpdate) -> None:
-        bench.add("b")
-        with pytest.raises(RetryLater, match="entries were added") as caught:
-            other.process(package())
-        assert caught.value.seconds == 1
-
-    other = bench.another()
-    bench.account.answers(elsewhere(meanwhile))
-    with pytest.raises(RetryLater, match="entries were added"):
-        bench.work.process(package())
-    assert bench.account.sent == ["a"]
-    bench.work.process(package())
-    assert bench.account.sent == ["a", "b"]
-
-
-def elsewhere(act: Callable[[TrackingUpdate], None]) -> Callable[[TrackingUpdate], None]:
-    """Do something in another thread, because what a thread holds it may hold twice."""
-
-    def do(update: TrackingUpdate) -> None:
-        with ThreadPoolExecutor(1) as pool:
-            pool.submit(act, update).result(30)
-
-    return do
-
-
-def test_an_unknown_outcome_is_checked_again(bench: Bench) -> None:
-    """The package is retried as long as the order may not show the update yet."""
-    bench.account.shows = False
-    bench.account.answers(UNKNOWN)
-    bench.add("a")
-    for _ in range(2):
-        with pytest.raises(RetryLater, match="may not show the update yet") as caught:
-            bench.work.process(package())
-        assert caught.value.seconds == RECHECK_SECONDS
-    assert states(bench.journal) == {"unknown": 1}
-    bench.add("b")
-    with bench.journal.connections.connection() as connection:
-        connection.execute("UPDATE entries SET begun = begun - interval '2 minutes'")
-    bench.work.process(package())
-    assert states(bench.journal) == {"unknown": 1, "pending": 1}
-    assert len(bench.account.reads) == 2
-
-
-def test_an_unknown_outcome_is_resolved_by_reading(bench: Bench) -> None:
-    """This includes entries of a worker that died."""
-    bench.add("a")
-
-    def apply_and_lose(update: TrackingUpdate) -> None:
-        bench.account.apply(update)
-        raise UNKNOWN
-
-    bench.account.answers(apply_and_lose)
-    with pytest.raises(RetryLater):
-        bench.work.process(package())
-    bench.work.process(package())
-    assert bench.account.applied == {"1": ["a"]}
-    assert states(bench.journal) == {"applied": 1}
-
-
-def test_a_429_pauses_the_account_for_all_workers(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
-    """The pending entries are sent after the pause."""
-    bench.add("a")
-    bench.account.answers(refused(429, retry_after=30))
-    with caplog.at_level(logging.WARNING, "vtex_tracking_ext.fleet"), pytest.raises(AccountPaused) as caught:
-        bench.work.process(package())
-    assert 29 < caught.value.seconds <= 30
-    assert "mystore: paused for 30 s: refused: 429" in caplog.text
-    with pytest.raises(AccountPaused, match="over its limit"):
-        bench.another().process(package())
-    assert states(bench.journal) == {"pending": 1}
-    assert [pause.seconds for pause in bench.seen.pauses] == [pytest.approx(30)]
-
-
-def test_refused_credentials_let_the_account_rest(bench: Bench) -> None:
-    """The entries stay pending, and their task is retried after the rest."""
-    bench.add("a")
-    bench.account.answers(refused(401))
-    with pytest.raises(RetryLater) as caught:
-        bench.work.process(package())
-    assert REST_SECONDS - 5 < caught.value.seconds <= REST_SECONDS
-    assert states(bench.journal) == {"pending": 1}
-
-
-def test_abandoned_entries_of_a_resting_account_are_retried(bench: Bench) -> None:
-    """Their order is read after the rest."""
-    bench.add("a")
-    move(bench.journal, "in_flight", package())
-    bench.account.read_answers(refused(401))
-    with pytest.raises(RetryLater) as caught:
-        bench.work.process(package())
-    assert caught.value.seconds > REST_SECONDS - 5
-    assert states(bench.journal) == {"in_flight": 1}
-
-
-def test_unknown_outcomes_of_a_resting_account_are_retried(bench: Bench) -> None:
-    """Otherwise later events of the package would wait for ever."""
-    bench.add("a")
-    move(bench.journal, "unknown", package(), "20 minutes")
-    bench.add("b")
-    bench.account.read_answers(refused(401))
-    with pytest.raises(RetryLater, match="the account is paused") as caught:
-        bench.work.process(package())
-    assert caught.value.seconds > REST_SECONDS - 5
-    assert states(bench.journal) == {"unknown": 1, "pending": 1}
-
-
-def test_send_on_sends_later_events(bench: Bench) -> None:
-    """The unknown outcome is still checked again."""
-    bench.account.shows = False
-    bench.account.answers(UNKNOWN)
-    bench.add("a", "b")
-    work = bench.another(DeliveryOptions(events_per_call=1, send_after_unknown=True))
-    with pytest.raises(RetryLater, match="may not show the update yet"):
-        work.process(package())
-    assert bench.account.sent == ["a", "b"]
-    assert states(bench.journal) == {"unknown": 1, "applied": 1}
-
-
-@pytest.mark.parametrize("is_known", [True, False])
-def test_a_stopping_worker_starts_no_call(bench: Bench, *, is_known: bool) -> None:
-    """The task is retried by another worker, also for an account that is new to this one."""
-    if is_known:
-        bench.work.process(package())
-    bench.add("a")
-    bench.work.stop()
-    with pytest.raises(RetryLater, match="the worker is stopping"):
-        bench.work.process(package())
-    assert bench.account.sent == []
-    assert states(bench.journal) == {"pending": 1}
-    bench.another().process(package())
-    assert bench.account.sent == ["a"]
-
-
-def test_an_account_without_credentials_is_an_error(bench: Bench) -> None:
-    """Its task is retried, perhaps by a worker that has them."""
-
-    def client_of(_: str) -> TrackingClient:
-        raise ConfigurationError("no credentials")
-
-    with pytest.raises(ConfigurationError, match="no credentials"):
-        bench.another(client_of=client_of).process(package())
-
-
-def test_closing_reports_the_remaining_results(bench: Bench) -> None:
-    """A journal error at that time is ignored."""
-    bench.add("a")
-    bench.work.process(package())
-    paces = Paces(bench.journal.connections)
-    assert paces.all()["mystore"][0].throttle.accepted_since == 0
-    bench.work.close()
-    assert paces.all()["mystore"][0].throttle.accepted_since == 1
-    bench.add("b")
-    bench.work.process(package())
-    bench.journal.close()
-    bench.work.close()
-    with pytest.raises(JournalError):
-        paces.all()
-
-
-def test_each_outcome_is_a_line_of_the_log(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
-    """The line has package and attempt; applied outcomes are logged as information."""
-    bench.add("a")
-    bench.account.answers(refused(400))
-    with caplog.at_level(logging.INFO, "vtex_tracking_ext.fleet"):
-        bench.work.process(package())
-        bench.journal.retry(Selection())
-        bench.work.process(package())
-    assert [(record.levelname, record.message) for record in caplog.records] == [
-        ("WARNING", "mystore, order o-01, invoice 1: 1 refused, attempt 1: refused: 400"),
-        ("INFO", "mystore, order o-01, invoice 1: 1 applied, attempt 2"),
-    ]
-
-
-def test_accounts_have_a_pace_each(bench: Bench) -> None:
-    """A paused account does not delay another one."""
+def test_a_slice_ends_and_is_continued_behind_the_others(bench: Bench) -> None:
+    """The account has another task, behind the waiting one of another account."""
+    fill(bench.journal, 30)
     fill(bench.journal, 1, account="other")
-    bench.add("a")
-    bench.account.answers(refused(429, retry_after=30))
-    with pytest.raises(AccountPaused):
-        bench.work.process(package())
-    (other,) = bench.journal.open_packages("other")
-    bench.work.process(other)
-    assert states(bench.journal, "other") == {"applied": 1}
+    work = bench.work(concurrency=1, slice_seconds=0.05)
+
+    def take_long(_: TrackingUpdate) -> None:
+        threading.Event().wait(0.1)
+
+    bench.account.answers(take_long)
+    execute(bench.journal, "UPDATE procrastinate_jobs SET status = 'doing' WHERE queue_name = 'mystore'")
+    work.start("mystore").result(PATIENCE)
+    assert 0 < states(bench.journal)["applied"] < 30
+    waiting = [task for task in stored_tasks(bench.journal) if task.status == "todo"]
+    assert [(task.account, task.delay) for task in waiting] == [("other", None), ("mystore", None)]
+
+
+def test_an_account_that_is_delivered_elsewhere_is_left(bench: Bench) -> None:
+    """The process with the lease looks for new entries at its end: the task ends, and adds none."""
+    fill(bench.journal, 1)
+    with bench.journal.lease("mystore"):
+        bench.deliver()
+    assert bench.account.sent == []
+    assert stored_tasks(bench.journal) == []
+
+
+def test_entries_noted_meanwhile_are_sent(bench: Bench) -> None:
+    """Their task finds nothing more to do."""
+    fill(bench.journal, 1, "a")
+    bench.account.answers(lambda _: fill(bench.journal, 1, "b", first=1))
+    bench.deliver()
+    assert bench.account.sent == ["a", "b"]
+    bench.deliver()
+    assert bench.account.sent == ["a", "b"]
+    assert stored_tasks(bench.journal) == []
+
+
+def test_an_unknown_outcome_is_looked_at_when_it_is_due(bench: Bench) -> None:
+    """The account has a task for the time at which its order is to be read, and the thread is free until then."""
+    bench.account.shows = False
+    bench.account.answers(UNKNOWN)
+    fill(bench.journal, 1)
+    bench.deliver()
+    assert states(bench.journal) == {"unknown": 1}
+    assert bench.account.reads == []
+    assert bench.delay() == pytest.approx(5, abs=3)
+    execute(bench.journal, "UPDATE entries SET begun = begun - interval '7 s', settled = settled - interval '6 s'")
+    bench.account.shows = True
+    bench.deliver()
+    assert states(bench.journal) == {"unknown": 1}
+    assert len(bench.account.reads) == 1
+    assert bench.delay() == pytest.approx(9, abs=4)
+
+
+def test_what_a_dead_worker_left_is_looked_up(bench: Bench) -> None:
+    """The order is read before anything else of the package is sent."""
+    fill(bench.journal, 1, "a")
+    move(bench.journal, "in_flight", package(0))
+    fill(bench.journal, 1, "b")
+    bench.account.answers()
+    bench.deliver()
+    assert len(bench.account.reads) == 1
+    assert states(bench.journal) == {"unknown": 1, "pending": 1}
+
+
+def test_unknown_outcomes_are_sent_again_after_an_hour(bench: Bench) -> None:
+    """With resend_after, an event that the order does not show so long after its call is sent again."""
+    fill(bench.journal, 1, "a")
+    bench.deliver()
+    fill(bench.journal, 1, "b")
+    move(bench.journal, "unknown", package(0), "61 minutes")
+    execute(bench.journal, "UPDATE entries SET settled = begun + interval '2 minutes' WHERE state = 'unknown'")
+    bench.deliver(bench.work(resend_after=3600.0))
+    assert bench.account.sent == ["a", "b"]
+    assert states(bench.journal) == {"applied": 2}
+
+
+def test_a_stopped_account_is_left_to_the_sweep(bench: Bench) -> None:
+    """After a 403 it has no task; its new entries wait until it has rested."""
+    bench.account.answers(refused(403), refused(403), refused(403), refused(403))
+    fill(bench.journal, 6)
+    bench.deliver()
+    record = bench.journal.account("mystore")
+    assert record is not None
+    assert record.stopped is not None
+    assert stored_tasks(bench.journal) == []
+    fill(bench.journal, 1, "more")
+    assert bench.delay() > 500
+
+
+def test_a_frozen_account_continues_after_the_freeze(bench: Bench) -> None:
+    """After a 429 the slice ends, and the next one is due when the account may be called again."""
+    bench.account.answers(refused(429, retry_after=40))
+    fill(bench.journal, 6)
+    bench.deliver(bench.work(concurrency=1))
+    assert bench.delay() == pytest.approx(40, abs=3)
+    assert len(bench.seen.pauses) == 1
+
+
+def test_stopping_ends_the_slice(bench: Bench) -> None:
+    """The call in flight is finished, and other workers find a task."""
+    work = bench.work(concurrency=1)
+    fill(bench.journal, 6)
+
+    def stop(_: TrackingUpdate) -> None:
+        work.stop()
+
+    bench.account.answers(stop)
+    bench.deliver(work)
+    assert states(bench.journal) == {"applied": 1, "pending": 5}
+    assert bench.delay() == 0
+    bench.deliver(work)
+    assert states(bench.journal) == {"applied": 1, "pending": 5}
+    assert bench.delay() == 0
+
+
+@pytest.mark.parametrize(
+    ("error", "text", "has_traceback"),
+    [
+        (ConfigurationError("no profile\x1b"), r"mystore: failed, will be retried: no profile\x1b", False),
+        (ZeroDivisionError("a mistake"), "mystore: failed, will be retried", True),
+    ],
+)
+def test_failures_are_logged(
+    bench: Bench,
+    error: Exception,
+    text: str,
+    has_traceback: bool,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A known error is a line, an internal one has a traceback. The next sweep adds a task."""
+
+    def fail(_: str) -> Any:
+        raise error
+
+    fill(bench.journal, 1)
+    with caplog.at_level(logging.WARNING, "vtex_tracking_ext.fleet"):
+        bench.deliver(bench.work(fail))
+    (record,) = caplog.records
+    assert record.message == text
+    assert bool(record.exc_info) is has_traceback
+    assert stored_tasks(bench.journal) == []
+
+
+def test_an_error_of_one_thread_ends_the_slice(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    """It is logged once, and the account's lease is free again."""
+    bench.account.answers(ZeroDivisionError("a mistake"))
+    fill(bench.journal, 20)
+    with caplog.at_level(logging.WARNING, "vtex_tracking_ext.fleet"):
+        bench.deliver()
+    assert [record.message for record in caplog.records] == ["mystore: failed, will be retried"]
+    assert bench.journal.deliverers() == {}
+
+
+def test_outcomes_and_pauses_are_logged(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    """A line has account, order, invoice, number of entries, outcome, attempt and reason."""
+    fill(bench.journal, 2, "a", "b")
+    bench.account.answers(refused(404), refused(429, retry_after=30))
+    with caplog.at_level(logging.INFO, "vtex_tracking_ext.fleet"):
+        bench.deliver(bench.work(concurrency=1))
+    execute(bench.journal, "UPDATE accounts SET quiet_until = NULL")
+    clear_tasks(bench.journal)
+    with caplog.at_level(logging.INFO, "vtex_tracking_ext.fleet"):
+        bench.deliver(bench.work(concurrency=1))
+    assert [(record.levelname, record.message) for record in caplog.records] == [
+        ("WARNING", "mystore, order 0-01, invoice 1: 2 refused, attempt 1: refused: 404"),
+        ("WARNING", "mystore: paused for 30 s: refused: 429"),
+        ("INFO", "mystore, order 1-01, invoice 1: 2 applied, attempt 2"),
+    ]

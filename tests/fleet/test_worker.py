@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import signal
 import socket
 import subprocess
 import sys
 import threading
-from typing import TYPE_CHECKING
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
@@ -17,27 +19,36 @@ from attrs import evolve
 from procrastinate.exceptions import ConnectorException
 
 from vtex_tracking_ext.bulk.delivery.options import DeliveryOptions
-from vtex_tracking_ext.bulk.journal.interface import JournalError
-from vtex_tracking_ext.fleet import pace, task
+from vtex_tracking_ext.fleet import sweep
 from vtex_tracking_ext.fleet import worker as module
-from vtex_tracking_ext.fleet.account_pace import Paces
-from vtex_tracking_ext.fleet.pace import RetryLater
-from vtex_tracking_ext.fleet.task import queue_name
-from vtex_tracking_ext.fleet.worker import WorkerIntervals
+from vtex_tracking_ext.fleet.work import Work
+from vtex_tracking_ext.fleet.worker import Worker
 from vtex_tracking_ext.sandbox import APP_KEY, APP_TOKEN, Oms, OmsSettings, running
 
-from support.fleets import HASTY, PATIENCE, Fleet, add_tasks, fill, opened, orders, shown, states, stored_tasks, until
+from support.fleets import (
+    LAZY,
+    PATIENCE,
+    THOUSAND,
+    Fleet,
+    execute,
+    fill,
+    fill_many,
+    opened,
+    orders,
+    shown,
+    states,
+    stored_tasks,
+    until,
+)
+from support.journaled import Account
 from support.killing.vtex import Faults, Strike, Vtex
 from support.postgres import Databases, Server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from vtex_tracking_ext.bulk.journal.entries import PackageKey
+    from vtex_tracking_ext import TrackingUpdate
     from vtex_tracking_ext.bulk.journal.postgres import PostgresJournal
-
-#: A worker that nobody would wait for.
-LAZY = WorkerIntervals(poll_seconds=0.1, sweep_cron="0 0 29 2 *")
 
 
 def vtex_of(oms: Oms) -> Vtex:
@@ -58,65 +69,117 @@ def url(oms: Oms) -> Iterator[str]:
         yield url
 
 
-def test_a_worker_processes_waiting_and_new_tasks(journal: PostgresJournal, oms: Oms, url: str) -> None:
-    """Each package's events are sent in order."""
+def test_a_worker_sends_what_waits_and_what_is_noted_later(journal: PostgresJournal, oms: Oms, url: str) -> None:
+    """Each package's events are sent in order, and nobody has to notify the worker."""
     fleet = Fleet(journal, url, intervals=LAZY)
     fill(journal, 6, "one", "two", account=fleet.label)
-    assert add_tasks(journal) == 6
     with fleet:
         fleet.seen.wait_for(lambda: fleet.seen.entries() == 12)
+        until(lambda: not stored_tasks(journal))
         fill(journal, 6, "one", "two", account=fleet.label, first=6)
-        assert add_tasks(journal) == 6
         fleet.seen.wait_for(lambda: fleet.seen.entries() == 24)
         until(lambda: not stored_tasks(journal))
     assert [shown(oms, number) for number in range(12)] == [["one", "two"]] * 12
 
 
-def test_the_sweep_adds_missing_tasks(
-    journal: PostgresJournal, oms: Oms, url: str, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_the_sweep_adds_missing_tasks(journal: PostgresJournal, oms: Oms, url: str) -> None:
     """A lost task does no harm."""
     fleet = Fleet(journal, url)
     fill(journal, 3, account=fleet.label)
-    with caplog.at_level(logging.INFO, "vtex_tracking_ext.fleet"), fleet:
+    execute(journal, "DELETE FROM procrastinate_jobs")
+    with fleet:
         fleet.seen.wait_for(lambda: fleet.seen.entries() == 3)
     assert [shown(oms, number) for number in range(3)] == [["posted"]] * 3
-    assert "added tasks for 3 packages without one" in caplog.text
 
 
 def test_a_worker_processes_its_accounts_only(journal: PostgresJournal, url: str) -> None:
     """Tasks of other accounts are left for other workers."""
     fleet = Fleet(journal, url)
     fill(journal, 2, account="other")
-    add_tasks(journal)
     fill(journal, 2, account=fleet.label)
     with fleet:
         fleet.seen.wait_for(lambda: fleet.seen.entries() == 2)
+        until(lambda: [task.queue for task in stored_tasks(journal)] == ["other"])
     assert states(journal, "other") == {"pending": 2}
-    assert [task.queue for task in stored_tasks(journal)] == ["other"] * 2
 
 
-def test_two_workers_share_the_work(journal: PostgresJournal, oms: Oms, url: str) -> None:
-    """Nothing is sent twice."""
-    one, other = Fleet(journal, url, concurrency=2), Fleet(journal, url, concurrency=2)
+def test_one_of_two_workers_delivers_an_account(journal: PostgresJournal, oms: Oms, url: str) -> None:
+    """The other does nothing, so that the account's rate is that of one worker."""
+    one, other = Fleet(journal, url), Fleet(journal, url)
     fill(journal, 12, "one", "two", account=one.label)
     with one, other:
-        add_tasks(journal)
-        one.seen.wait_for(lambda: one.seen.news)
-        other.seen.wait_for(lambda: other.seen.news)
         until(lambda: states(journal, one.label) == {"applied": 24})
+        until(lambda: not stored_tasks(journal))
+    assert sorted([one.seen.entries(), other.seen.entries()]) == [0, 24]
     assert [shown(oms, number) for number in range(12)] == [["one", "two"]] * 12
 
 
+def test_a_thousand_accounts_get_their_turn(journal: PostgresJournal) -> None:
+    """Each gets a slice before any of them gets another, although none is ever finished."""
+    fill_many(journal, THOUSAND, packages=1)
+    turns: list[str] = []
+
+    class Endless(Work):
+        """Delivers nothing of an account, and continues later."""
+
+        def start(self, account: str) -> Future[None]:
+            turns.append(account)
+            execute(journal, "SELECT vtex_tracking_add_task(%s)", account)
+            if len(turns) == 1100:
+                worker.stop()
+            future = Future[None]()
+            future.set_result(None)
+            return future
+
+    options = dict.fromkeys(THOUSAND, DeliveryOptions())
+    worker = Worker(journal, Endless(journal, Account, 1.0, options, lambda _: None, concurrency=2), LAZY)  # type: ignore[arg-type]
+    asyncio.run(asyncio.wait_for(worker.run(), 4 * PATIENCE))
+    assert sorted(turns[:1000]) == sorted(THOUSAND)
+    assert len(turns) >= 1100
+
+
+def test_a_store_with_one_package_does_not_wait_for_one_with_many(journal: PostgresJournal) -> None:
+    """It gets a thread in the middle of the other's slice."""
+    big, small = Account("big"), Account("small")
+    clients: dict[str, Any] = {"big": big, "small": small}
+    goes_on, is_sent = threading.Semaphore(0), threading.Event()
+
+    def wait(_: TrackingUpdate) -> None:
+        assert goes_on.acquire(timeout=PATIENCE)
+
+    def record(_: TrackingUpdate) -> None:
+        is_sent.set()
+        goes_on.release(100)
+
+    big.answers(*[wait] * 100)
+    small.answers(record)
+    options = dict.fromkeys(clients, DeliveryOptions(concurrency=4, slice_seconds=600.0))
+    work = Work(journal, clients.__getitem__, 1000.0, options, lambda _: None, concurrency=4)
+    worker = Worker(journal, work, LAZY)
+    fill(journal, 100, account="big")
+
+    async def run() -> None:
+        running = asyncio.create_task(worker.run())
+        await asyncio.to_thread(until, lambda: len(big.sent) == 4)  # it uses all threads
+        await asyncio.to_thread(fill, journal, 1, account="small")
+        await asyncio.to_thread(until, lambda: [task.status for task in stored_tasks(journal)] == ["doing", "doing"])
+        goes_on.release(4)  # each thread finishes its package
+        assert await asyncio.to_thread(is_sent.wait, PATIENCE)
+        assert len(big.sent) < 12
+        await asyncio.to_thread(until, lambda: len(big.sent) == 100)
+        worker.stop()
+        await running
+
+    asyncio.run(asyncio.wait_for(run(), PATIENCE))
+    assert states(journal, "small") == {"applied": 1}
+
+
 def test_stopping_finishes_the_calls_in_flight(journal: PostgresJournal, oms: Oms) -> None:
-    """No entry is left in flight, and the remaining tasks wait for other workers."""
+    """No entry is left in flight, and the account's task waits for other workers."""
     vtex = vtex_of(oms)
     with vtex.server:
-        fleet = Fleet(
-            journal, vtex.server.url, concurrency=3, options=DeliveryOptions(events_per_call=1), intervals=LAZY
-        )
+        fleet = Fleet(journal, vtex.server.url, concurrency=3, events_per_call=1, intervals=LAZY)
         fill(journal, 12, "one", "two", account=fleet.label)
-        add_tasks(journal)
         ends = threading.Event()
 
         def strike() -> None:
@@ -132,9 +195,8 @@ def test_stopping_finishes_the_calls_in_flight(journal: PostgresJournal, oms: Om
     applied = sum(len(shown(oms, number)) for number in range(12))
     assert 5 <= applied <= 7
     assert states(journal, fleet.label) == {"applied": applied, "pending": 24 - applied}
-    assert {task.status for task in stored_tasks(journal)} == {"todo"}
-    assert len(stored_tasks(journal)) >= 12 - applied // 2
-    assert Paces(journal.connections).all()[fleet.label][0].throttle.accepted_since == applied
+    assert [(task.status, task.delay) for task in stored_tasks(journal)] == [("todo", None)]
+    assert journal.served_accounts() == frozenset()
 
 
 def test_a_worker_can_be_stopped_before_it_runs(journal: PostgresJournal, url: str) -> None:
@@ -157,8 +219,9 @@ def test_a_worker_can_be_stopped_without_a_database(
     with socket.create_server(("127.0.0.1", 0)) as listener:
         parameters = {**journal.address.parameters, "port": str(listener.getsockname()[1])}
         silent = evolve(journal.address, parameters=parameters)
-        fleet = Fleet(journal, url, intervals=LAZY)
         monkeypatch.setattr(journal, "address", silent)
+        monkeypatch.setattr(module, "_SWEEP_TIMEOUT", 0.1)
+        fleet = Fleet(journal, url, intervals=LAZY)
         fleet.start()
         peer, _ = listener.accept()
         fleet.stop()
@@ -182,93 +245,33 @@ def test_cancelling_the_task_stops_a_worker(journal: PostgresJournal, url: str) 
     fleet.client.close()
 
 
-def test_tasks_of_a_paused_account_are_not_started(
-    journal: PostgresJournal, oms: Oms, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """They stay unchanged, and are processed after the pause."""
-    monkeypatch.setattr(pace, "MAX_WAIT", 0.5)
-    oms.settings = OmsSettings(rate_limit=2, rate_window=1.0, retry_after=1)
+def test_a_paused_account_continues_after_the_pause(journal: PostgresJournal, oms: Oms) -> None:
+    """Its task is not started before."""
+    oms.settings = OmsSettings(rate_limit=2, rate_window=1.0, retry_after=3)
     vtex = vtex_of(oms)
     with vtex.server:
         fleet = Fleet(journal, vtex.server.url, concurrency=2, intervals=LAZY)
         fill(journal, 12, account=fleet.label)
-        add_tasks(journal)
         with fleet:
             fleet.seen.wait_for(lambda: fleet.seen.pauses)
-            fleet.seen.wait_for(lambda: fleet.seen.entries() == 3)
-            put_off = attempts(journal)
+            until(lambda: [task.status for task in stored_tasks(journal)] == ["todo"])
+            (task,) = stored_tasks(journal)
+            assert task.delay is not None
             oms.settings = OmsSettings()
             fleet.seen.wait_for(lambda: fleet.seen.entries() == 12)
-    assert put_off <= 4
     assert [shown(oms, number) for number in range(12)] == [["posted"]] * 12
-
-
-def attempts(journal: PostgresJournal) -> int:
-    """Return how many tasks were retried so far."""
-    with journal.connections.connection() as connection:
-        ((number,),) = connection.execute("SELECT count(*) FROM procrastinate_jobs WHERE attempts > 0")
-    return int(number)
-
-
-def test_failures_are_logged_and_retried(
-    journal: PostgresJournal, url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Known errors are logged in a line, internal ones with a traceback, and rescheduled tasks not at all."""
-    fleet = Fleet(journal, url, concurrency=1, intervals=LAZY)
-    failures = [JournalError("the disk is\x1b full"), RetryLater(1, "later"), ZeroDivisionError("a mistake")]
-    done = threading.Event()
-    drain = fleet.work.process
-
-    def fail(package: PackageKey) -> None:
-        if failures:
-            raise failures.pop(0)
-        drain(package)
-        done.set()
-
-    monkeypatch.setattr(fleet.work, "process", fail)
-    fill(journal, 4, account=fleet.label)
-    add_tasks(journal)
-    with caplog.at_level(logging.WARNING, "vtex_tracking_ext.fleet"), fleet:
-        assert done.wait(PATIENCE)
-    told = [record for record in caplog.records if record.name == "vtex_tracking_ext.fleet"]
-    assert [record.message.replace(fleet.label, "it") for record in told] == [
-        r"it, order 0-01, invoice 1: failed, will be retried: the disk is\x1b full",
-        "it, order 2-01, invoice 1: failed, will be retried",
-    ]
-    assert told[1].exc_info is not None
-    assert len(stored_tasks(journal)) == 3
-
-
-def test_a_task_that_just_ended_is_not_retried(
-    journal: PostgresJournal, url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Its worker was slow; the sweep continues with the other tasks."""
-    fleet = Fleet(journal, url)
-    asked = threading.Event()
-    swept: list[list[int]] = []
-
-    def stalled() -> list[int]:
-        swept.append([999_999])
-        if len(swept) > 1:
-            asked.set()
-        return [999_999]
-
-    monkeypatch.setattr(fleet.worker, "_stalled_tasks", stalled)
-    with fleet:
-        assert asked.wait(PATIENCE)  # a second sweep: the first did not end the worker
 
 
 def test_a_worker_survives_a_restart_of_the_database(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Nothing is lost, and nothing is sent twice."""
-    monkeypatch.setattr(task, "FAILURE_RETRY_SECONDS", 1)
+    monkeypatch.setattr(sweep, "_RETRY_SECONDS", 0.1)
     oms = orders(30, settings=OmsSettings(show_after=0))
     vtex = vtex_of(oms)
     with Server() as server, opened(Databases(server.url).new()) as journal, vtex.server:
-        fleet = Fleet(journal, vtex.server.url, options=DeliveryOptions(events_per_call=1))
+        fleet = Fleet(journal, vtex.server.url, events_per_call=1)
         fill(journal, 30, "one", "two", account=fleet.label)
-        add_tasks(journal)
         is_time = threading.Event()
         vtex.strike(Strike(9, after=True, act=is_time.set))
         with caplog.at_level(logging.WARNING, "vtex_tracking_ext.fleet"), fleet:
@@ -276,30 +279,72 @@ def test_a_worker_survives_a_restart_of_the_database(
             server.stop()
             server.start()
             until(lambda: states(journal, fleet.label) == {"applied": 60})
-        told = [record.message for record in caplog.records if record.name == "vtex_tracking_ext.fleet"]
-        assert any("the connection to the database was lost" in each or "cannot be used at" in each for each in told)
-        assert "Database error" not in " ".join(told)
+        told = [record for record in caplog.records if record.name == "vtex_tracking_ext.fleet"]
+        assert told
+        assert not any(record.exc_info for record in told)
         assert [shown(oms, number) for number in range(30)] == [["one", "two"]] * 30
 
 
 def test_a_worker_takes_over_from_a_killed_one(journal: PostgresJournal, journal_url: str) -> None:
-    """It retries the stalled task, checks the entries in flight, and sends the rest."""
+    """It replaces the task, looks up the entries in flight, and sends the rest."""
     oms = orders(4)
     vtex = vtex_of(oms)
     with vtex.server:
-        fleet = Fleet(journal, vtex.server.url, options=DeliveryOptions(events_per_call=1))
+        fleet = Fleet(journal, vtex.server.url, events_per_call=1)
         fill(journal, 4, "one", "two", account=fleet.label)
-        add_tasks(journal)
         child = start_worker(journal_url, vtex.server.url)
         vtex.strike(Strike(3, after=True, act=child.kill))
-        assert child.wait(PATIENCE) < 0
+        child.communicate(timeout=PATIENCE)
+        assert child.returncode < 0
         vtex.quiet()
-        assert states(journal, fleet.label) == {"applied": 2, "in_flight": 1, "pending": 5}
-        assert [task.status for task in stored_tasks(journal)].count("doing") == 1
+        assert states(journal, fleet.label)["in_flight"] >= 1
+        assert [task.status for task in stored_tasks(journal)] == ["doing"]
         with fleet:
-            fleet.seen.wait_for(lambda: fleet.seen.entries() == 6)
+            until(lambda: states(journal, fleet.label) == {"applied": 8})
     assert [shown(oms, number) for number in range(4)] == [["one", "two"]] * 4
-    assert states(journal, fleet.label) == {"applied": 8}
+
+
+def test_a_worker_that_was_stopped_for_long_sends_nothing_it_may_not(
+    journal: PostgresJournal, journal_url: str
+) -> None:
+    """Its sessions were ended, others have delivered its account, and then it wakes up: it has lost its lease."""
+    oms = orders(6)
+    vtex = vtex_of(oms)
+    with vtex.server:
+        fleet = Fleet(journal, vtex.server.url, events_per_call=1)
+        fill(journal, 6, "one", "two", account=fleet.label)
+        child = start_worker(journal_url, vtex.server.url)
+        is_stopped = threading.Event()
+
+        def stop() -> None:
+            child.send_signal(signal.SIGSTOP)
+            is_stopped.set()
+
+        vtex.strike(Strike(3, after=True, act=stop))
+        assert is_stopped.wait(PATIENCE)
+        execute(
+            journal,
+            """
+            SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+            WHERE application_name LIKE 'vtex-tracking, %%' AND datname = current_database()
+                AND application_name NOT LIKE %s
+            """,
+            f"vtex-tracking, process {os.getpid()} on %",
+        )
+        with fleet:
+            until(lambda: states(journal, fleet.label) == {"applied": 12})
+            sent = vtex.puts
+            child.send_signal(signal.SIGCONT)
+            assert child.stderr is not None
+            with child.stderr as log:
+                assert any("its server ended the connection" in line for line in log)
+                fill(journal, 6, "three", account=fleet.label)
+                until(lambda: states(journal, fleet.label) == {"applied": 18})
+                child.terminate()
+                log.read()
+            assert child.wait(PATIENCE) == 0
+        assert vtex.puts == sent + 6
+    assert [shown(oms, number) for number in range(6)] == [["one", "two", "three"]] * 6
 
 
 def start_worker(journal_url: str, vtex_url: str) -> subprocess.Popen[str]:
@@ -314,7 +359,7 @@ def start_worker(journal_url: str, vtex_url: str) -> subprocess.Popen[str]:
         "PYTHONPATH": os.pathsep.join(sys.path),
     }
     command = [sys.executable, "-m", "vtex_tracking_ext.cli", "worker", "--concurrency", "1", "--no-coalesce"]
-    return subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL, text=True)
+    return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
 
 
 def test_reconnecting_backs_off(
@@ -328,7 +373,7 @@ def test_reconnecting_backs_off(
     now = 0.0
     password = journal.address.parameters["password"]
 
-    async def serve(_: object) -> None:
+    async def serve() -> None:
         nonlocal now
         now += next(served)
         if len(waited) < 4:
@@ -344,7 +389,7 @@ def test_reconnecting_backs_off(
 
     async def run() -> None:
         monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: now)
-        await fleet.worker.run()
+        await fleet.worker._serve_again()
 
     with caplog.at_level(logging.WARNING, "vtex_tracking_ext.fleet"):
         asyncio.run(run())
@@ -354,10 +399,3 @@ def test_reconnecting_backs_off(
         *["the database is not available: no server for ***"] * 4,
         "the connection to the database was lost",  # Procrastinate ends like this if its listener is lost
     ]
-
-
-def test_queues_are_named_once(journal: PostgresJournal, url: str) -> None:
-    """Duplicate accounts give one queue."""
-    fleet = Fleet(journal, url, intervals=HASTY)
-    fleet.client.close()
-    assert fleet.worker._queues == [queue_name(fleet.label), "@sweep"]

@@ -15,8 +15,6 @@ from vtex_tracking_ext.bulk.delivery.options import DeliveryOptions
 from vtex_tracking_ext.bulk.journal.account_name import account_name_of
 from vtex_tracking_ext.bulk.journal.entries import PackageKey, Selection
 from vtex_tracking_ext.bulk.journal.postgres import PostgresJournal
-from vtex_tracking_ext.fleet.account_pace import Paces
-from vtex_tracking_ext.fleet.enqueue import TaskQueue
 from vtex_tracking_ext.fleet.tables import create_or_upgrade
 from vtex_tracking_ext.fleet.task import make_app
 from vtex_tracking_ext.fleet.work import Work
@@ -26,26 +24,34 @@ from vtex_tracking_ext.sandbox import APP_KEY, APP_TOKEN, Oms
 from support.journaled import row
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from vtex_tracking_ext.bulk.journal.entries import State
 
 #: Seconds that a test waits for something at most.
 PATIENCE = 30.0
 
-#: A worker that sweeps every second and polls often.
-HASTY = WorkerIntervals(poll_seconds=0.1, stalled_seconds=0.5, sweep_cron="* * * * * *")
+#: A worker that sweeps and polls often, and that soon takes over from a dead one.
+HASTY = WorkerIntervals(poll_seconds=0.1, sweep_seconds=0.3, dead_seconds=0.5)
+
+#: A worker that sweeps once, at its start.
+LAZY = WorkerIntervals(poll_seconds=0.1, sweep_seconds=600.0)
 
 
 class StoredTask(NamedTuple):
-    """A task in Procrastinate's table."""
+    """A task in Procrastinate's table.
+
+    Attributes:
+        delay: Seconds until it is due, or None if it is due at once.
+    """
 
     id: int
     queue: str
     lock: str
-    priority: int
+    queueing_lock: str
     status: str
-    order_id: str
+    account: str
+    delay: float | None
 
 
 @contextmanager
@@ -55,6 +61,10 @@ def opened(url: str) -> Iterator[PostgresJournal]:
         with journal.connections.connection() as connection:
             create_or_upgrade(connection)
         yield journal
+
+
+#: Names of a thousand accounts.
+THOUSAND = [f"store{number}" for number in range(1000)]
 
 
 def order(number: int) -> str:
@@ -75,20 +85,54 @@ def fill(journal: PostgresJournal, packages: int, *texts: str, account: str = "m
         for number in range(first, first + packages)
         for line, text in enumerate(texts)
     ]
-    assert len(list(journal.add(rows, account))) == len(rows)
+    assert len(list(journal.add(rows))) == len(rows)
+
+
+def fill_many(journal: PostgresJournal, accounts: Iterable[str], packages: int) -> None:
+    """Add an event for each of so many packages of each account, with a few statements."""
+    names = list(accounts)
+    with journal.connections.connection() as connection, connection.transaction():
+        connection.execute("INSERT INTO sources (name) VALUES ('many.csv')")
+        connection.execute(
+            "INSERT INTO accounts (name, revision) SELECT name, 1 FROM unnest(%s::text[]) AS name", (names,)
+        )
+        connection.execute(
+            """
+            INSERT INTO packages (account, order_id, invoice_number)
+            SELECT name, number || '-01', '1' FROM unnest(%s::text[]) AS name, generate_series(1, %s) AS number
+            """,
+            (names, packages),
+        )
+        connection.execute("""
+            INSERT INTO entries (account, package, key, event_date, event_city, event_state, event_description, source,
+                line, state, added)
+            SELECT a.id, p.id, sha256(p.id::text::bytea), '2026-10-01', '', '', 'posted', s.id, 1, 'pending', now()
+            FROM packages p JOIN accounts a ON a.name = p.account JOIN sources s ON s.name = 'many.csv'
+        """)
 
 
 def move(journal: PostgresJournal, state: State, key: PackageKey, begun: str = "0 seconds") -> None:
-    """Bring a package's pending entries to a state, as if their call had begun a while ago."""
-    ids = [entry.id for entry in journal.entries(Selection(("pending",), package=key))]
-    journal.mark_in_flight(ids)
-    if state != "in_flight":
-        journal.record_outcome(ids, state)
+    """Bring a package's pending entries to a state, as if their call had begun a while ago, and had just ended."""
+    entries = [*journal.entries(Selection(("pending",), package=key))]
+    with journal.lease(key.account) as lease:
+        assert lease is not None
+        lease.begin(entries)
+        if state != "in_flight":
+            lease.settle(entries, state)  # type: ignore[arg-type]
+    execute(
+        journal,
+        "UPDATE entries SET begun = begun - %s::interval, added = added - %s::interval WHERE id = ANY(%s)",
+        begun,
+        begun,
+        [entry.id for entry in entries],
+    )
+
+
+def execute(journal: PostgresJournal, statement: str, *values: object) -> list[tuple[Any, ...]]:
+    """Execute a statement, and return its records."""
     with journal.connections.connection() as connection:
-        connection.execute(
-            "UPDATE entries SET begun = begun - %s::interval, added = added - %s::interval WHERE id = ANY(%s)",
-            (begun, begun, ids),
-        )
+        cursor = connection.execute(statement, values)
+        return cursor.fetchall() if cursor.description else []
 
 
 def states(journal: PostgresJournal, account: str = "mystore") -> Counter[State]:
@@ -97,26 +141,29 @@ def states(journal: PostgresJournal, account: str = "mystore") -> Counter[State]
 
 
 def stored_tasks(journal: PostgresJournal) -> list[StoredTask]:
-    """Return the tasks of packages in the order in which they were added."""
-    with journal.connections.connection() as connection:
-        found = connection.execute(
-            "SELECT id, queue_name, lock, priority, status::text, args ->> 'order_id' FROM procrastinate_jobs "
-            "WHERE task_name = 'vtex_tracking.drain' ORDER BY id"
-        )
-        return [StoredTask(*values) for values in found]
+    """Return the tasks in the order in which they were added."""
+    statement = """
+        SELECT id, queue_name, lock, queueing_lock, status::text, args ->> 'account',
+            extract(epoch FROM scheduled_at - clock_timestamp())::float8
+        FROM procrastinate_jobs WHERE task_name = 'vtex_tracking.deliver' ORDER BY id
+    """
+    return [StoredTask(*values) for values in execute(journal, statement)]
 
 
-def fetch_tasks(journal: PostgresJournal, number: int = 1, queues: Sequence[str] | None = None) -> list[PackageKey]:
-    """Start tasks as a worker that dies at once, and return their packages."""
+def clear_tasks(journal: PostgresJournal) -> None:
+    """Delete all tasks, as if they had been lost."""
+    execute(journal, "DELETE FROM procrastinate_jobs")
 
-    async def fetch() -> list[PackageKey]:
-        app = make_app(journal.address, _nothing, _nothing)
+
+def fetch_tasks(journal: PostgresJournal, number: int = 1, queues: Sequence[str] | None = None) -> list[str]:
+    """Start tasks as a worker that dies at once, and return their accounts."""
+
+    async def fetch() -> list[str]:
+        app = make_app(journal.address, _nothing)
         async with app.open_async():
             worker = await app.job_manager.register_worker()
             jobs = [await app.job_manager.fetch_job(queues, worker) for _ in range(number)]
-        told = [job.task_kwargs for job in jobs if job is not None]
-        names = ("account", "order_id", "invoice_number")
-        return [PackageKey(*(str(one[name]) for name in names)) for one in told]
+        return [str(job.task_kwargs["account"]) for job in jobs if job is not None]
 
     return asyncio.run(fetch())
 
@@ -188,17 +235,18 @@ class Fleet:
         url: str,
         *,
         rate: float = 200.0,
-        options: DeliveryOptions | None = None,
-        concurrency: int = 4,
         intervals: WorkerIntervals = HASTY,
+        **options: Any,
     ) -> None:
         self.journal = journal
         self.seen = ResultRecorder()
         self.client = client_at(url)
         self.label = account_name_of(self.client)
-        store = Paces(journal.connections)
-        self.work = Work(journal, store, lambda _: self.client, rate, options or DeliveryOptions(), self.seen)
-        self.worker = Worker(journal, self.work, [self.label], concurrency, intervals)
+        chosen = DeliveryOptions(**{"concurrency": 4, "slice_seconds": 30.0, **options})
+        self.work = Work(
+            journal, lambda _: self.client, rate, {self.label: chosen}, self.seen, concurrency=chosen.concurrency
+        )
+        self.worker = Worker(journal, self.work, intervals)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._began = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="worker")
@@ -233,11 +281,5 @@ class Fleet:
         await self.worker.run()
 
 
-def add_tasks(journal: PostgresJournal) -> int:
-    """Add a task for each package that needs one."""
-    tasks = TaskQueue(journal.connections)
-    return tasks.add(tasks.packages_without_task())
-
-
-async def _nothing(*_: object) -> None:
+async def _nothing(_: str) -> None:
     """Do nothing."""

@@ -73,16 +73,16 @@ class Accounts:
         """
         return _journal_name(self._settings(account.lower() or self.own))
 
-    def resend_after(self, account: str = "") -> float | None:
+    def resend_after(self, account: str = "", default: float | None = None) -> float | None:
         """Return after how many seconds an account's unknown events are sent again, or None for never.
 
-        ``--resend-after`` comes first, then the account's profile.
+        ``--resend-after`` comes first, then the account's profile, then the default.
         """
         seconds: float | None = self._parsed.resend_after
         if seconds is None:
             settings = self._settings(account.lower() or self.own)
             seconds = settings.resend_after if isinstance(settings, Profile) else None
-        return seconds or None
+        return (default if seconds is None else seconds) or None
 
     def client_for(self, journal_account: str) -> TrackingClient:
         """Return the client of an account as the journal names it.

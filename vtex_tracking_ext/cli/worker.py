@@ -10,12 +10,14 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from vtex_tracking_ext.bulk.delivery.options import DeliveryOptions
+from vtex_tracking_ext.bulk.journal.opening import is_postgres
+from vtex_tracking_ext.config.defaults import WORKER_RESEND_AFTER
 from vtex_tracking_ext.errors import ConfigurationError
 from vtex_tracking_ext.text import visible
 
 from .accounts import Accounts
 from .exit_codes import ExitCode
-from .fleet import open_fleet_journal
+from .journal_location import journal_location
 from .output import warn
 
 if TYPE_CHECKING:
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
 
     from vtex_tracking_ext.bulk.delivery.calls import AccountPause, DeliveryResult
     from vtex_tracking_ext.bulk.journal.postgres import PostgresJournal
-    from vtex_tracking_ext.fleet.account_pace import Paces
     from vtex_tracking_ext.fleet.worker import Worker
 
 
@@ -34,22 +35,57 @@ def worker(parsed: argparse.Namespace) -> ExitCode:
         names = _account_names(parsed, accounts)
         for name in names:
             accounts.client_for(name)  # reports invalid credentials now, not in each task
-        journal = stack.enter_context(open_fleet_journal(parsed))
-        # From an extra, which open_fleet_journal asks for.
-        from vtex_tracking_ext.fleet.account_pace import Paces  # noqa: PLC0415
-        from vtex_tracking_ext.fleet.work import Work  # noqa: PLC0415
+        journal = stack.enter_context(_open_journal(parsed))
+        # From an extra, which _open_journal asks for.
+        from vtex_tracking_ext.fleet.work import SLICE_SECONDS, Work  # noqa: PLC0415
         from vtex_tracking_ext.fleet.worker import Worker  # noqa: PLC0415
 
-        paces = Paces(journal.connections)
-        for name in names:
-            paces.update(name, lambda shared, now: shared.end_rest(now))
-        watch = _serve_metrics(parsed.metrics, journal, paces, stack) if parsed.metrics else lambda _: None
+        watch = _serve_metrics(parsed.metrics, journal, stack) if parsed.metrics else lambda _: None
         stack.enter_context(_log_to_stderr(quiet=parsed.quiet))
-        options = DeliveryOptions(events_per_call=parsed.events_per_call, send_after_unknown=parsed.send_on)
-        work = Work(journal, paces, accounts.client_for, parsed.rate, options, watch)
-        asyncio.run(_serve(Worker(journal, work, names, parsed.concurrency), ", ".join(map(visible, names))))
+        options = {
+            name: DeliveryOptions(
+                concurrency=parsed.concurrency,
+                events_per_call=parsed.events_per_call,
+                send_after_unknown=parsed.send_on,
+                resend_after=accounts.resend_after(name.partition("@")[0], default=WORKER_RESEND_AFTER),
+                slice_seconds=SLICE_SECONDS,
+            )
+            for name in names
+        }
+        work = Work(journal, accounts.client_for, parsed.rate, options, watch, parsed.concurrency)
+        asyncio.run(_serve(Worker(journal, work), ", ".join(map(visible, names))))
     warn("Worker stopped.")
     return ExitCode.OK
+
+
+def _open_journal(parsed: argparse.Namespace) -> PostgresJournal:
+    """Open the journal, and create or upgrade the fleet's tables.
+
+    Raises:
+        ConfigurationError: It is in a file, or an extra is missing.
+        JournalError: It cannot be used.
+    """
+    location = journal_location(parsed)
+    if not is_postgres(location):
+        raise ConfigurationError(
+            "worker needs a journal in PostgreSQL: name it with --journal postgresql://USER@HOST/DATABASE or "
+            "VTEX_JOURNAL."
+        )
+    try:
+        from vtex_tracking_ext.bulk.journal.postgres import PostgresJournal  # noqa: PLC0415 - an extra
+        from vtex_tracking_ext.fleet.tables import create_or_upgrade  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        raise ConfigurationError(
+            f"worker needs an extra ({error.name} is missing): pip install 'vtex-tracking[postgres]'."
+        ) from None
+    journal = PostgresJournal.open(str(location))
+    try:
+        with journal.connections.connection() as connection:
+            create_or_upgrade(connection)
+    except BaseException:
+        journal.close()
+        raise
+    return journal
 
 
 def _account_names(parsed: argparse.Namespace, accounts: Accounts) -> list[str]:
@@ -93,8 +129,9 @@ def _log_to_stderr(*, quiet: bool) -> Iterator[None]:
     logger.addHandler(handler)
     logger.setLevel(logging.WARNING if quiet else logging.INFO)
     logger.propagate = False
-    # The worker logs their errors too, without a traceback for each lost connection.
-    others = [logging.getLogger(name) for name in ("procrastinate", "psycopg.pool")]
+    # The worker logs their errors too, without a traceback for each lost connection. asyncio logs the error of a task
+    # that ended after its worker was taken for dead, and the task was replaced.
+    others = [logging.getLogger(name) for name in ("procrastinate", "psycopg.pool", "asyncio")]
     for other in others:
         other.setLevel(logging.CRITICAL)
     try:
@@ -107,7 +144,7 @@ def _log_to_stderr(*, quiet: bool) -> Iterator[None]:
 
 
 def _serve_metrics(
-    address: tuple[str, int], journal: PostgresJournal, paces: Paces, stack: ExitStack
+    address: tuple[str, int], journal: PostgresJournal, stack: ExitStack
 ) -> Callable[[DeliveryResult | AccountPause], None]:
     try:
         from vtex_tracking_ext.fleet.metrics import Metrics, serve  # noqa: PLC0415 - an extra
@@ -115,7 +152,7 @@ def _serve_metrics(
         raise ConfigurationError(
             f"--metrics needs an extra ({error.name} is missing): pip install 'vtex-tracking[metrics]'."
         ) from None
-    metrics = Metrics(journal, paces.all)
+    metrics = Metrics(journal)
     host, port = address
     try:
         server = serve(metrics, host, port)

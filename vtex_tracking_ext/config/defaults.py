@@ -25,5 +25,8 @@ MAX_CONCURRENCY: Final = MAX_CONNECTIONS
 #: Packages that a worker sends at once, all accounts together.
 WORKER_CONCURRENCY: Final = 16
 
+#: Seconds after its call after which a worker sends an event of unknown outcome again that its order does not show.
+WORKER_RESEND_AFTER: Final = 3600.0
+
 #: The states of a journal entry.
 STATES: Final = ("pending", "in_flight", "applied", "refused", "unknown", "withdrawn")

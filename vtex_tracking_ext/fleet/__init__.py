@@ -1,1 +1,1 @@
-"""A push by workers on several machines: a journal in PostgreSQL, tasks in Procrastinate, one pace per account."""
+"""Delivery by workers on several machines: a journal in PostgreSQL, and a task in Procrastinate for each account."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from typing import TYPE_CHECKING, Final
@@ -13,12 +14,10 @@ from vtex_tracking_ext.bulk.delivery.calls import AccountPause, DeliveryResult
 from vtex_tracking_ext.bulk.journal.interface import JournalError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
     from wsgiref.simple_server import WSGIServer
 
     from vtex_tracking_ext.bulk.journal.interface import JournalReader
-
-    from .slots import SharedPace
 
 #: Seconds for which the counts of the journal are cached.
 _CACHE_SECONDS: Final = 15.0
@@ -32,16 +31,10 @@ class Metrics:
 
     Args:
         journal: The journal, whose states are counted by account.
-        paces: Returns the pace of each account, with the time by their clock.
         clock: A monotonic clock.
     """
 
-    def __init__(
-        self,
-        journal: JournalReader,
-        paces: Callable[[], Mapping[str, tuple[SharedPace, float]]],
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, journal: JournalReader, clock: Callable[[], float] = time.monotonic) -> None:
         self.registry = CollectorRegistry()
         self._outcomes = Counter(
             "vtex_tracking_events",
@@ -54,7 +47,6 @@ class Metrics:
             "vtex_tracking_pauses", "Times that this worker paused an account", ["account"], registry=self.registry
         )
         self._journal = journal
-        self._paces = paces
         self._clock = clock
         self._refreshing = threading.Lock()
         self._fresh_until = float("-inf")
@@ -72,7 +64,7 @@ class Metrics:
             self._calls.labels(account).inc()
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Yield gauges from the journal and the paces, cached for some seconds; none while they cannot be read.
+        """Yield gauges from the journal, cached for some seconds; none while they cannot be read.
 
         One request counts. Concurrent requests get the cached values, so that a database that does not respond does
         not block this worker's own counters.
@@ -104,17 +96,24 @@ class Metrics:
             for state, number in counts.items():
                 entries.add_metric([account, state], number)
         yield entries
-        rates = GaugeMetricFamily(
-            "vtex_tracking_rate", "Current limit of calls a second, all workers together", labels=["account"]
-        )
+        rates = GaugeMetricFamily("vtex_tracking_rate", "Current limit of calls a second", labels=["account"])
         quiet = GaugeMetricFamily(
             "vtex_tracking_quiet_seconds", "Seconds for which the account is paused", labels=["account"]
         )
-        for account, (shared, now) in self._paces().items():
-            rates.add_metric([account], shared.throttle.rate)
-            quiet.add_metric([account], shared.pause_seconds(now))
-        yield rates
-        yield quiet
+        stopped = GaugeMetricFamily(
+            "vtex_tracking_stopped", "Whether delivery was stopped because no call can succeed", labels=["account"]
+        )
+        delivered = GaugeMetricFamily(
+            "vtex_tracking_delivering", "Whether a process delivers the account now", labels=["account"]
+        )
+        deliverers = self._journal.deliverers()
+        for account, record in self._journal.accounts().items():
+            if record.pace:
+                rates.add_metric([account], json.loads(record.pace)["rate"])
+            quiet.add_metric([account], record.quiet_seconds)
+            stopped.add_metric([account], record.stopped is not None)
+            delivered.add_metric([account], account in deliverers)
+        yield from (rates, quiet, stopped, delivered)
 
 
 def serve(metrics: Metrics, host: str, port: int) -> WSGIServer:

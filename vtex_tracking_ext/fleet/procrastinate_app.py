@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from procrastinate import App
 
 
-async def _refuse(*_: object) -> NoReturn:
+async def _refuse(_: str) -> NoReturn:
     raise ConfigurationError("Procrastinate's own worker cannot process these tasks: use vtex-tracking worker.")
 
 
@@ -30,7 +30,7 @@ def _app() -> App:
     where = os.environ.get("VTEX_JOURNAL")
     if not where:
         raise ConfigurationError("VTEX_JOURNAL is not set: it names the journal, postgresql://USER@HOST/DATABASE.")
-    return make_app(parse_url(where), _refuse, _refuse)
+    return make_app(parse_url(where), _refuse)
 
 
 app = _app()

@@ -1,120 +1,134 @@
-"""What a worker does for a package. Independent of Procrastinate and asyncio."""
+"""What a worker does for an account: deliver it for some seconds. Independent of Procrastinate and asyncio."""
 
 from __future__ import annotations
 
 import logging
 import threading
-from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from vtex_tracking_ext.bulk.delivery.calls import AccountPause, DeliveryResult
 from vtex_tracking_ext.bulk.delivery.deliver import AccountDelivery
-from vtex_tracking_ext.bulk.delivery.options import DeliveryOptions
-from vtex_tracking_ext.bulk.journal.entries import OPEN_STATES, Selection
-from vtex_tracking_ext.bulk.journal.interface import JournalError
+from vtex_tracking_ext.config.defaults import WORKER_CONCURRENCY
+from vtex_tracking_ext.errors import VtexTrackingError
 from vtex_tracking_ext.text import visible
 
-from .pace import FleetPace, RetryLater
+from .threads import SharedThreads
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+    from concurrent.futures import Future
 
+    from vtex_tracking_ext.bulk.delivery.options import DeliveryOptions
     from vtex_tracking_ext.bulk.journal.entries import PackageKey
-    from vtex_tracking_ext.bulk.journal.interface import Journal
+    from vtex_tracking_ext.bulk.journal.postgres import PostgresJournal
     from vtex_tracking_ext.client import TrackingClient
-
-    from .pace import PaceStore
 
 #: One line for each outcome of a call or of reading an order, with package and attempt, and for each pause.
 LOG: Final = logging.getLogger("vtex_tracking_ext.fleet")
 
-#: Seconds after which an order is read again that may not show an update yet.
-RECHECK_SECONDS: Final = 5.0
+#: Seconds for which an account is delivered before it gives way to the others.
+SLICE_SECONDS: Final = 30.0
 
-#: Seconds after which a package with entries that could not be sent is retried.
-_RETRY_SECONDS: Final = 1.0
+#: Characters of a reason in the log.
+_REASON_LENGTH: Final = 400
+
+_ADD_TASK: Final = "SELECT vtex_tracking_add_task(%s, %s)"
 
 
 class Work:
-    """Delivers packages, each account at the pace that all workers share. Thread-safe.
+    """Delivers accounts, each for a slice of time, and adds a task if something is left. Thread-safe.
 
     Args:
-        journal: The journal.
-        store: Stores the paces.
+        journal: The journal, with the fleet's tables.
         client_of: Returns the client of an account as the journal names it.
-        rate: Maximum calls a second to one account, all workers together.
-        options: How to deliver.
+        rate: Maximum calls a second to one account.
+        options: The accounts to deliver, as the journal names them, and how.
         watch: Called with each result and pause, by one thread at a time for each account.
+        concurrency: Number of threads for all accounts together.
+
+    Attributes:
+        options: As given.
+        concurrency: As given.
     """
 
     def __init__(
         self,
-        journal: Journal,
-        store: PaceStore,
+        journal: PostgresJournal,
         client_of: Callable[[str], TrackingClient],
         rate: float,
-        options: DeliveryOptions,
+        options: Mapping[str, DeliveryOptions],
         watch: Callable[[DeliveryResult | AccountPause], None],
+        concurrency: int = WORKER_CONCURRENCY,
     ) -> None:
+        self.options = options
+        self.concurrency = concurrency
         self._journal = journal
-        self._store = store
         self._client_of = client_of
         self._rate = rate
-        self._options = options
         self._watch = watch
-        self._making = threading.Lock()
-        self._accounts: dict[str, tuple[AccountDelivery, FleetPace]] = {}
+        self._threads = SharedThreads(concurrency)
+        self._lock = threading.Lock()
+        self._running: set[AccountDelivery] = set()
         self._stopped = False
 
-    def process(self, package: PackageKey) -> None:
-        """Deliver the entries of a package that can be delivered now.
-
-        Raises:
-            RetryLater: Entries remain that can be delivered later, with the seconds until then;
-                :class:`~.pace.AccountPaused` if the whole account is paused.
-            ConfigurationError: The account has no credentials here.
-            JournalError: The journal cannot be used.
-        """
-        delivery, pace = self._account(package.account)
-        delivery.deliver_package(package)
-        looks_again = delivery.pop_recheck(package)
-        left = {entry.state for entry in self._journal.entries(Selection(OPEN_STATES, package=package))}
-        if left and self._stopped:
-            raise RetryLater(0, "the worker is stopping")
-        if left and looks_again:
-            raise RetryLater(RECHECK_SECONDS, "the order may not show the update yet")
-        if left and pace.pause_seconds():  # perhaps an unknown outcome could not be checked
-            raise RetryLater(max(_RETRY_SECONDS, pace.pause_seconds()), "the account is paused")
-        if left == {"pending"} or "in_flight" in left:
-            raise RetryLater(_RETRY_SECONDS, "entries were added, or could not be sent")
+    def start(self, account: str) -> Future[None]:
+        """Start to deliver an account, as soon as there is a thread for it. Errors are logged."""
+        return self._threads.start(partial(self._deliver, account))
 
     def stop(self) -> None:
         """Start no more calls; those in flight are finished."""
-        with self._making:
+        with self._lock:
             self._stopped = True
-            for delivery, _ in self._accounts.values():
+            for delivery in self._running:
                 delivery.stop()
 
     def close(self) -> None:
-        """Report the remaining results to the other workers, if possible."""
-        with suppress(JournalError):
-            for _, pace in self._accounts.values():
-                pace.flush()
+        """Wait until all deliveries have ended."""
+        self._threads.close()
 
-    def _account(self, label: str) -> tuple[AccountDelivery, FleetPace]:
-        with self._making:
-            if label not in self._accounts:
-                client = self._client_of(label).paced()
-                pace = FleetPace(label, self._store, self._rate)
-                delivery = AccountDelivery(client, self._journal, label, pace, self._log, self._options)
-                if self._stopped:
-                    delivery.stop()
-                self._accounts[label] = delivery, pace
-            return self._accounts[label]
+    def _deliver(self, account: str) -> None:
+        try:
+            seconds = self._deliver_slice(account)
+            if seconds is not None:
+                with self._journal.connections.connection() as connection:
+                    connection.execute(_ADD_TASK, (account, seconds))
+        except VtexTrackingError as error:  # the next sweep adds a task
+            LOG.warning("%s: failed, will be retried: %s", account, visible(str(error), _REASON_LENGTH))
+        except Exception:
+            LOG.exception("%s: failed, will be retried", account)
+
+    def _deliver_slice(self, account: str) -> float | None:
+        """Deliver an account for some seconds; return after how many it is to be continued, or None if not known.
+
+        A process that delivers it instead looks for new entries at its end.
+        """
+        client = self._client_of(account).paced()
+        delivery = AccountDelivery(
+            client,
+            self._journal,
+            account,
+            self._log,
+            self.options[account],
+            rate=self._rate,
+            run_threads=self._threads.run_work,
+        )
+        with self._lock:
+            if self._stopped:
+                return 0.0
+            self._running.add(delivery)
+        try:
+            delivery.run()
+        finally:
+            with self._lock:
+                self._running.remove(delivery)
+        if delivery.taken_by:
+            return None
+        return 0.0 if self._stopped else delivery.next_due
 
     def _log(self, news: DeliveryResult | AccountPause) -> None:
         if isinstance(news, AccountPause):
-            LOG.warning("%s: paused for %.0f s: %s", news.account, news.seconds, visible(news.reason, 400))
+            LOG.warning("%s: paused for %.0f s: %s", news.account, news.seconds, visible(news.reason, _REASON_LENGTH))
         else:
             level = logging.INFO if news.outcome == "applied" else logging.WARNING
             LOG.log(
@@ -123,8 +137,8 @@ class Work:
                 package_name(news.entries[0].package),
                 len(news.entries),
                 news.outcome,
-                max(entry.attempts for entry in news.entries),
-                f": {visible(news.reason, 400)}" if news.reason else "",
+                max(entry.attempts for entry in news.entries) + news.is_call,
+                f": {visible(news.reason, _REASON_LENGTH)}" if news.reason else "",
             )
         self._watch(news)
 

@@ -66,6 +66,11 @@ class Child:
         )
         self._interrupt_printed = threading.Event()
 
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
+
     def send_signal(self, number: signal.Signals) -> None:
         """Send a signal."""
         self._process.send_signal(number)

@@ -39,8 +39,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: Runs a function in several threads at once; see :func:`~.threads.run_in_threads`.
-RunThreads: TypeAlias = "Callable[[Callable[[], object], int, Callable[[], object]], None]"
+#: Runs a function in several threads at once; see :func:`~.threads.run_in_threads`. It may pass a function that each
+#: thread calls before each package, and that returns whether the thread is to go on.
+RunThreads: TypeAlias = "Callable[[Callable[..., object], int, Callable[[], object]], None]"
 
 #: Seconds that a thread of a slice waits for its turn at most: other accounts need the thread.
 _LONGEST_WAIT: Final = 2.0
@@ -246,8 +247,8 @@ class AccountDelivery:
         remaining = chain(first, items)
         next_lock = threading.Lock()
 
-        def work() -> None:
-            while not self._is_over():
+        def work(goes_on: Callable[[], bool] = lambda: True) -> None:
+            while goes_on() and not self._is_over():
                 with next_lock:
                     item = next(remaining, None)
                 if item is None:

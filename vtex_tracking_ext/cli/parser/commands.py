@@ -151,16 +151,22 @@ def _add_worker(commands: Commands) -> None:
         commands,
         "worker.worker",
         "send the pending events of a journal in PostgreSQL, together with other workers, until stopped",
-        "Processes the tasks that push --enqueue adds, and those that a check each minute adds for events without a "
-        "task, for the accounts it has credentials for. All workers share one rate limit for each account. Ctrl-C or "
-        "SIGTERM stops it after the calls in flight; if it is killed, other workers take over its events.",
+        "It sends what any machine notes in the journal, by push --no-deliver or a program, for the accounts it has "
+        "credentials for. One worker at a time sends an account's events, each account in turn. Ctrl-C or SIGTERM "
+        "stops it after the calls in flight; if it is killed, other workers take over its accounts.",
     )
     _add_journal(parser)
     parser.add_argument("--accounts", type=non_empty, metavar="A,B", help="default: all accounts with credentials")
-    parser.add_argument("--concurrency", type=positive, default=WORKER_CONCURRENCY, metavar="N", help=_CONCURRENCY_HELP)
-    _add_rate(parser, ", all workers together")
+    text = "packages sent at once, all accounts together (default: %(default)s)"
+    parser.add_argument("--concurrency", type=concurrency, default=WORKER_CONCURRENCY, metavar="N", help=text)
+    _add_rate(parser)
     _add_no_coalesce(parser)
     _add_send_on(parser)
+    text = (
+        "send an event of unknown outcome again if its order does not show it so long after the call: 30m, 12h, or "
+        "off for never (default: the profile's resend_after, else 1h)"
+    )
+    parser.add_argument("--resend-after", type=duration, metavar="DURATION", help=text)
     parser.add_argument("--metrics", type=address, metavar="[HOST:]PORT", help="serve Prometheus metrics there")
     parser.add_argument("--quiet", action="store_true", help="log only problems, not every call")
     _add_connection(parser)
