@@ -339,29 +339,6 @@ def test_push_leaves_the_delivery_to_the_process_that_has_the_lease(journal: Sql
     assert account.sent == ["a", "b"]
 
 
-def test_pushes_of_many_threads_send_every_row_once(tmp_path: Path) -> None:
-    """Threads of a web server push a row each: all are sent, by the thread that pushed them or by another one."""
-    account: Any = Account()
-    start = threading.Barrier(12, timeout=30)
-    results: list[Result] = []
-
-    def work(text: str) -> None:
-        start.wait()
-        results.append(push(given(text), account, tmp_path / "journal.db", options=QUICK, rate=FAST))
-
-    texts = [f"event {number}" for number in range(12)]
-    threads = [threading.Thread(target=work, args=(text,)) for text in texts]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    assert [result.new for result in results] == [1] * 12
-    assert sum(result.applied for result in results) == 12
-    assert sorted(account.applied["1"]) == sorted(texts)
-    with SqliteReader.open(tmp_path / "journal.db") as reader:
-        assert reader.counts() == {account_name_of(account): {"applied": 12}}
-
-
 def test_entries_in_doubt_of_others_are_counted_as_they_are(journal: SqliteJournal) -> None:
     """In an account that another process delivers, entries in flight are pending, because their calls are made now."""
     account: Any = Account("north")
