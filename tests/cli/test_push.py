@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from vtex_tracking_ext.bulk.delivery import breaker, deliver, pace
+from vtex_tracking_ext.bulk.delivery import breaker, options, pace
 from vtex_tracking_ext.bulk.input.reader import read_rows
 from vtex_tracking_ext.bulk.journal.entries import Selection
 from vtex_tracking_ext.bulk.journal.sqlite import SqliteJournal, SqliteReader
@@ -480,7 +480,7 @@ class TestOutcomes:
         def fail(*_: object) -> dict[str, str]:
             raise RuntimeError("made to fail")
 
-        monkeypatch.setattr(deliver, "RECHECK_DELAYS", ())
+        monkeypatch.setattr(options, "RECHECK_DELAYS", ())
         path = write(tmp_path, HEADER + ROW)
         with monkeypatch.context() as patched:
             patched.setattr(Oms, "update_tracking_status", fail)

@@ -145,7 +145,7 @@ def test_whatever_makes_entries_pending_adds_a_task(journal: PostgresJournal) ->
     move(journal, "unknown", package(0))
     move(journal, "refused", package(1))
     clear_tasks(journal)
-    journal.withdraw(Selection(package=package(2)), "by hand")
+    journal.withdraw(Selection(package=package(2)))
     with journal.lease("another") as lease:
         assert lease is not None
         lease.update_account(AccountUpdate(has_applied=True))

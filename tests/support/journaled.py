@@ -10,7 +10,7 @@ from attrs import evolve
 
 from vtex_tracking_ext import TrackingEvent, TrackingReceipt, errors
 from vtex_tracking_ext.bulk.input.rows import Place, Row
-from vtex_tracking_ext.bulk.journal.entries import BY_HAND, PackageKey, Selection
+from vtex_tracking_ext.bulk.journal.entries import PackageKey, Selection
 from vtex_tracking_ext.bulk.journal.interface import ALL
 from vtex_tracking_ext.events import Package, PackageEvent
 
@@ -68,7 +68,7 @@ def to_state(journal: Journal, ids: int | Iterable[int], state: State, **outcome
     selection = Selection(ids=(ids,) if isinstance(ids, int) else ids)
     entries = list(journal.entries(selection))
     if state == "withdrawn":
-        assert journal.withdraw(selection, BY_HAND) == len(entries)
+        assert journal.withdraw(selection) == len(entries)
     elif state != "pending":
         with journal.lease(entries[0].package.account) as lease:
             assert lease is not None

@@ -114,7 +114,7 @@ def _take_back(parsed: argparse.Namespace, journal: Journal, selections: list[Se
         return ExitCode.INTERRUPTED
     selection = Selection(ids=ids)  # not those that were added meanwhile
     if parsed.action == "withdraw":
-        _print_summary(parsed, withdrawn=journal.withdraw(selection, BY_HAND))
+        _print_summary(parsed, withdrawn=journal.withdraw(selection))
     else:
         _print_summary(parsed, dismissed=journal.dismiss(selection))
     return ExitCode.OK

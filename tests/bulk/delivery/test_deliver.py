@@ -150,7 +150,7 @@ def test_an_entry_that_is_withdrawn_during_the_run_is_not_sent(bench: Bench) -> 
     """A person withdraws the first entry of the next batch, then all entries of another batch."""
 
     def withdraw(_: TrackingUpdate) -> None:
-        bench.journal.withdraw(Selection(ids=(3,) if len(bench.account.sent) == 1 else (5, 6)), BY_HAND)
+        bench.journal.withdraw(Selection(ids=(3,) if len(bench.account.sent) == 1 else (5, 6)))
 
     bench.add(*[row(number, text) for number, text in enumerate("abcdef", 1)])
     bench.account.answers(withdraw, withdraw)

@@ -63,8 +63,8 @@ with open_journal(location) as journal:
         print("done", flush=True)
 """
 
-#: Delivers again and again. The account is a file with a line for each event that was sent, which orders show. Prints a
-#: line for each call.
+#: Delivers ``once``, or again and again. The account is a file with a line for each event that was sent, which orders
+#: show. Prints a line for each call.
 DELIVERER = """
 import functools, os, sys
 from vtex_tracking_ext import TrackingReceipt
@@ -74,7 +74,7 @@ from vtex_tracking_ext.bulk.delivery.options import DeliveryOptions
 from vtex_tracking_ext.bulk.journal.opening import open_journal
 from vtex_tracking_ext.events import Package, PackageEvent
 
-location, path, runs = sys.argv[1:]
+location, path, times = sys.argv[1:]
 delivery.Pace = functools.partial(delivery.Pace, initial_rate=1e6)
 log = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
@@ -97,9 +97,8 @@ class Account:
 
 options = DeliveryOptions(recheck_delays=(), resend_after=0.001, events_per_call=3)
 with open_journal(location) as journal:
-    while runs:
-        deliver(Account(), journal, options=options, rate=1e6)
-        runs = runs[1:]
+    while deliver(Account(), journal, options=options, rate=1e6).others or times == "always":
+        pass
 print("end", flush=True)
 """
 
@@ -116,12 +115,12 @@ def test_many_note_while_a_deliverer_is_killed(store: Store, tmp_path: Any) -> N
         for _ in range(ROUNDS):
             for noter in noters:
                 noter.write_line("go")
-            with Program(DELIVERER, store.location, log, "x" * 1000) as deliverer:
+            with Program(DELIVERER, store.location, log, "always") as deliverer:
                 assert [deliverer.read_line() for _ in range(30)] == ["sent"] * 30
                 deliverer.kill()
             assert [noter.read_line() for noter in noters] == ["done"] * PROCESSES
         assert [noter.end() for noter in noters] == [0] * PROCESSES
-        with Program(DELIVERER, store.location, log, "x") as deliverer:
+        with Program(DELIVERER, store.location, log, "once") as deliverer:
             while deliverer.read_line() == "sent":
                 pass
             assert deliverer.end() == 0

@@ -428,7 +428,7 @@ class TestChangesByAPerson:
             (lambda journal: journal.retry(ALL), {"refused": "pending", "withdrawn": "pending"}),
             (lambda journal: journal.retry(Selection(("refused", "applied"))), {"refused": "pending"}),
             (lambda journal: journal.retry(Selection(("applied",))), {}),
-            (lambda journal: journal.withdraw(ALL, BY_HAND), {"pending": "withdrawn"}),
+            (lambda journal: journal.withdraw(ALL), {"pending": "withdrawn"}),
             (lambda journal: journal.dismiss(ALL), {"refused": "withdrawn"}),
         ],
     )
@@ -460,7 +460,7 @@ class TestChangesByAPerson:
         """A pending entry that a person withdrew is pending again when its row is added again."""
         add(journal, row(1, "a"), row(2, "b"))
         clock.now += SECOND
-        assert journal.withdraw(Selection(ids=(2,)), BY_HAND) == 1
+        assert journal.withdraw(Selection(ids=(2,))) == 1
         (withdrawn,) = journal.entries(Selection(("withdrawn",)))
         assert (withdrawn.id, withdrawn.reason, withdrawn.settled) == (2, BY_HAND, START + SECOND)
         assert add(journal, row(9, "b")) == ["renewed"]

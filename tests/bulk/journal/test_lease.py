@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from attrs import evolve
 
-from vtex_tracking_ext.bulk.journal.entries import BY_HAND, STATES, AccountUpdate, Outcome, Selection, State
+from vtex_tracking_ext.bulk.journal.entries import STATES, AccountUpdate, Outcome, Selection, State
 from vtex_tracking_ext.bulk.journal.interface import Journal, JournalError, process_name
 from vtex_tracking_ext.bulk.journal.postgres import PostgresJournal
 from vtex_tracking_ext.bulk.journal.postgres.lease import PostgresLease
@@ -177,7 +177,7 @@ class TestBegin:
         """An entry that is not pending any more is left out; the others of the call are begun."""
         a, b, _ = journal.entries()
         if state == "withdrawn":
-            journal.withdraw(Selection(ids=(2,)), BY_HAND)
+            journal.withdraw(Selection(ids=(2,)))
         else:
             lease.begin([b])
             if state != "in_flight":

@@ -24,7 +24,7 @@ from attrs import asdict, evolve
 from vtex_tracking_ext.errors import VtexTrackingError
 from vtex_tracking_ext.text import visible
 
-from .entries import OPEN_STATES, Backlog, Selection, Settlement
+from .entries import BY_HAND, OPEN_STATES, Backlog, Selection, Settlement
 from .sql import COUNTS, PAGE, STATES_BY_TEXT, account_from_record, entry_from_record
 
 if TYPE_CHECKING:
@@ -268,16 +268,12 @@ class Journal(JournalReader):
             self._move_selected(selection, state, "pending", "") for state in states if state in selection.states
         )
 
-    def withdraw(self, selection: Selection, reason: str) -> int:
+    def withdraw(self, selection: Selection) -> int:
         """Make pending entries withdrawn, so that they are not sent, and return how many; others stay as they are.
 
-        Pushing their rows again renews them, like refused entries.
-
-        Args:
-            selection: Among these entries.
-            reason: Who says so.
+        Pushing their rows again renews them, like refused entries. Their reason tells them from dismissed refusals.
         """
-        return self._move_selected(selection, "pending", "withdrawn", reason)
+        return self._move_selected(selection, "pending", "withdrawn", BY_HAND)
 
     def dismiss(self, selection: Selection) -> int:
         """Make refused entries withdrawn, because a person has seen them, and return how many.

@@ -8,11 +8,12 @@ import threading
 from collections import Counter
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import psycopg
 import pytest
 
-from vtex_tracking_ext.bulk.journal.entries import BY_HAND, Selection
+from vtex_tracking_ext.bulk.journal.entries import Selection
 from vtex_tracking_ext.bulk.journal.interface import ALL, JournalError
 from vtex_tracking_ext.bulk.journal.postgres import PostgresJournal, PostgresReader, connections
 from vtex_tracking_ext.bulk.journal.postgres.lease import PostgresLease
@@ -77,22 +78,20 @@ def run_in_threads(*works: Callable[[], Any]) -> list[Any]:
 def meanwhile(url: str, *statements: str) -> Iterator[Callable[..., Any]]:
     """Change entries in a transaction that is not committed yet, and yield a function that runs a work meanwhile.
 
-    The function begins the work, waits until it waits for the transaction, executes more statements if there are any,
-    commits, and returns what the work returned or raised.
+    The function begins the work, waits until it waits for the transaction, commits, and returns what the work returned
+    or raised.
     """
     base, _, schema = url.partition("&schema=")
-    with psycopg.connect(base, options=f"-c search_path={schema} -c deadlock_timeout=60s") as connection:
+    with psycopg.connect(base, options=f"-c search_path={schema}") as connection:
         for statement in statements:
             connection.execute(statement)
         is_waiting = f"SELECT pid FROM pg_locks WHERE NOT granted AND pid <> {connection.info.backend_pid}"
 
-        def run(work: Callable[[], Any], *more: str) -> Any:
+        def run(work: Callable[[], Any]) -> Any:
             found: list[Any] = []
             thread = threading.Thread(target=lambda: found.extend(run_in_threads(work)))
             thread.start()
             until(lambda: execute(url, is_waiting))
-            for statement in more:
-                connection.execute(statement)
             connection.commit()
             thread.join(30)
             return found[0]
@@ -112,11 +111,31 @@ def test_rows_in_any_order_do_not_deadlock(journal: PostgresJournal, other: Post
     found = run_in_threads(
         lambda: journal.retry(ALL),
         lambda: add(other, *reversed(rows)),
-        lambda: other.withdraw(ALL, BY_HAND),
+        lambda: other.withdraw(ALL),
         lambda: journal.retry(ALL),
     )
     assert not [error for error in found if isinstance(error, JournalError)]
     assert len(list(journal.entries())) == 400
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda journal: add(journal, row(3, "a")),
+        lambda journal: journal.retry(ALL),
+        lambda journal: journal.withdraw(ALL),
+        lambda journal: journal.prune(START - START),
+    ],
+)
+def test_one_session_at_a_time_changes_entries_of_several_accounts(
+    journal_url: str, journal: PostgresJournal, change: Callable[[PostgresJournal], object]
+) -> None:
+    """A change waits for another session that adds rows; otherwise they could wait for each other's accounts."""
+    add(journal, row(1, "a"), row(2, "b", account="other"))
+    journal.withdraw(Selection(account="other"))
+    number = lock_number("adding", journal.address.schema)
+    with meanwhile(journal_url, f"SELECT pg_advisory_xact_lock({number})") as run:
+        assert not isinstance(run(lambda: change(journal)), JournalError)
 
 
 def test_entry_that_is_withdrawn_at_the_same_time_is_not_begun(journal_url: str, lease: PostgresLease) -> None:
@@ -128,15 +147,36 @@ def test_entry_that_is_withdrawn_at_the_same_time_is_not_begun(journal_url: str,
         assert told(reader) == [(1, "a", "withdrawn"), (2, "b", "in_flight")]
 
 
-def test_deadlock_is_resolved_by_beginning_again(
-    journal_url: str, journal: PostgresJournal, lease: PostgresLease
+def test_deadlock_is_resolved_by_beginning_again(journal: PostgresJournal, lease: PostgresLease) -> None:
+    """A statement of the lease that PostgreSQL canceled to resolve a deadlock is executed again."""
+    entries = tuple(journal.entries())
+    execute, calls = lease._connection.execute, []
+
+    def fail_once(*arguments: Any) -> Any:
+        calls.append(arguments)
+        if len(calls) == 1:
+            raise psycopg.errors.DeadlockDetected("deadlock detected")
+        return execute(*arguments)
+
+    with mock.patch.object(lease._connection, "execute", fail_once):
+        assert lease.begin(entries) == entries
+    assert {entry.attempts for entry in journal.entries()} == {1}
+
+
+def test_threads_that_share_a_transaction_begin_different_entries(
+    journal: PostgresJournal, lease: PostgresLease
 ) -> None:
-    """A statement of the lease that PostgreSQL cancels to resolve a deadlock is executed again."""
-    a, b = journal.entries()
-    lease._connection.execute("SET deadlock_timeout = '10ms'")
-    touch = "UPDATE entries SET line = line WHERE id = {}"
-    with meanwhile(journal_url, touch.format(2)) as run:
-        assert run(lambda: lease.begin([a, b]), touch.format(1)) == (a, b)
+    """Of three threads that begin the same entries in one transaction, one gets them."""
+    entries = tuple(journal.entries())
+    begun: list[Any] = []
+    with lease._lock:
+        threads = [threading.Thread(target=lambda: begun.append(lease.begin(entries))) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        until(lambda: len(lease._commits._queue) == len(threads))
+    for thread in threads:
+        thread.join(30)
+    assert sorted(begun, key=len) == [(), (), entries]
     assert {entry.attempts for entry in journal.entries()} == {1}
 
 

@@ -2,16 +2,72 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any, Self
+from unittest import mock
+
+import psycopg
 import pytest
 
 from vtex_tracking_ext.bulk.journal.interface import JournalError
-from vtex_tracking_ext.bulk.journal.postgres import PostgresJournal, PostgresReader
+from vtex_tracking_ext.bulk.journal.postgres import PostgresJournal, PostgresReader, connections, parse_url
 
 from support import pgbouncer
 
-pytestmark = pytest.mark.skipif(pgbouncer.PROGRAM is None, reason="PgBouncer is not installed")
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+needs_pgbouncer = pytest.mark.skipif(pgbouncer.PROGRAM is None, reason="PgBouncer is not installed")
 
 
+class Session:
+    """A fake connection: the process id that was told when it was opened, and those that the server tells in turn."""
+
+    def __init__(self, told: int, *actual: int) -> None:
+        self.info = mock.Mock(backend_pid=told)
+        self.transaction = nullcontext
+        self._actual: Iterator[int] = iter(actual)
+
+    def execute(self, _: str) -> list[tuple[int]]:
+        """Return the process id of the session that executes the statement."""
+        return [(next(self._actual),)]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("own", "other"),
+    [
+        (Session(7, 7), Session(8)),
+        (Session(1, 7, 7, 7, 7), Session(2, 8, 8, 8)),
+    ],
+)
+def test_sessions_that_stay_the_same_are_accepted(own: Any, other: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PostgreSQL itself tells the true process id; a pooler in session mode does not, but keeps the sessions apart."""
+    monkeypatch.setattr(psycopg, "connect", lambda **_: other)
+    connections._refuse_transaction_pooling(parse_url("postgresql://h/d"), own)
+
+
+@pytest.mark.parametrize(
+    ("own", "other"),
+    [
+        (Session(1, 7), Session(2, 7)),
+        (Session(1, 7, 9), Session(2, 8)),
+        (Session(1, 7, 7, 7), Session(2, 8, 8, 7)),
+    ],
+)
+def test_sessions_that_change_are_refused(own: Any, other: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pooler in transaction mode gives this session to another connection, or this connection another session."""
+    monkeypatch.setattr(psycopg, "connect", lambda **_: other)
+    with pytest.raises(JournalError, match=r"in transaction mode, .* set the pooler's pool_mode to session"):
+        connections._refuse_transaction_pooling(parse_url("postgresql://h/d"), own)
+
+
+@needs_pgbouncer
 def test_transaction_mode_is_refused(database: str) -> None:
     """A journal behind PgBouncer in transaction mode cannot be opened, and the error says what to do."""
     with pgbouncer.running(database, "transaction") as url:
@@ -20,6 +76,7 @@ def test_transaction_mode_is_refused(database: str) -> None:
                 use.open(url)
 
 
+@needs_pgbouncer
 def test_session_mode_is_accepted(database: str) -> None:
     """Behind PgBouncer in session mode, one of two leases is granted."""
     with pgbouncer.running(database, "session") as url, PostgresJournal.open(url) as journal:

@@ -13,6 +13,7 @@ from contextlib import closing
 from pathlib import Path
 from tempfile import gettempdir
 from typing import TYPE_CHECKING
+from unittest import mock
 
 import pytest
 
@@ -618,7 +619,7 @@ class TestSpeed:
         """Pruning returns the space to the system, also while another process reads the journal."""
         filled(path, 2000)
         with opened(path) as journal, SqliteReader.open(path) as other:
-            journal.withdraw(Selection(), "by hand")
+            journal.withdraw(Selection())
             before = path.stat().st_size
             assert journal.prune(dt.timedelta(0), forget=True) == 0
             journal._clock = lambda: NOW + dt.timedelta(seconds=1)
@@ -634,7 +635,7 @@ class TestSpeed:
         """The number of an entry that was pruned is not given to another one."""
         filled(path, 3)
         with opened(path) as journal:
-            journal.withdraw(Selection(), "by hand")
+            journal.withdraw(Selection())
             journal._clock = lambda: NOW + dt.timedelta(seconds=1)
             assert journal.prune(dt.timedelta(0), forget=True) == 3
             add(journal, *rows(1))
@@ -681,3 +682,6 @@ def test_lock_that_fails_raises(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(file, "_fetch_int", failing)
     with pytest.raises(JournalError, match=r"journal\.db-lock: the disk failed"):
         file.is_locked(path)
+    monkeypatch.setattr(lock, "_connection", mock.Mock(execute=failing))
+    with pytest.raises(JournalError, match=r"journal\.db-lock: the disk failed"):
+        lock.try_acquire()

@@ -134,15 +134,16 @@ class PostgresJournal(PostgresReader, Journal):
             return PostgresRowWriter(connection, self._now()).add(rows)
 
     def _lock_adding(self, connection: Connection) -> None:
-        """Let one session at a time add rows, until the end of the transaction.
+        """Let one session at a time add, move or delete entries, until the end of the transaction.
 
-        So ids become visible in the order in which they are assigned, no two sessions add the same event, and none
-        waits for another in a circle. Adding is short, compared to sending.
+        So ids become visible in the order in which they are assigned, no two sessions add the same event, and sessions
+        that change several accounts do not deadlock. These transactions are short, compared to sending.
         """
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (lock_number("adding", self.address.schema),))
 
     def _move(self, ids: Sequence[int], change: Mapping[str, Any]) -> int:
-        with self.connections.connection() as connection:
+        with self.connections.connection() as connection, connection.transaction():
+            self._lock_adding(connection)
             ((number,),) = connection.execute(_MOVE, {**change, "ids": ids})
             return int(number)
 

@@ -10,8 +10,8 @@ import hashlib
 from typing import Literal, TypeAlias
 
 #: ``writing``: shared by all sessions that may write; a change of the tables needs it exclusively. ``migrating``: held
-#: while the tables are changed. ``adding``: held while rows are added. ``delivering``: held while an account is
-#: delivered. ``serving``: shared by the workers.
+#: while the tables are changed. ``adding``: held while entries are added, moved or deleted. ``delivering``: held while
+#: an account is delivered. ``serving``: shared by the workers.
 Purpose: TypeAlias = Literal["writing", "migrating", "adding", "delivering", "serving"]
 
 

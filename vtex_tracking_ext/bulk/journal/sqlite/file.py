@@ -303,13 +303,13 @@ class FileLock:
         Raises:
             JournalInUseError: Others keep it for longer than :data:`WRITE_TIMEOUT`.
         """
-        if not self.try_acquire(WRITE_TIMEOUT):
-            raise JournalInUseError(
-                f"{visible(str(self.path))}: another process has kept the journal locked for {WRITE_TIMEOUT:.0f} s. "
-                "Wait for it; if it was stopped or hangs, end it. (An earlier version of vtex-tracking keeps the lock "
-                "until it ends.)"
-            )
-        try:
+        try:  # begins before, because an interrupt can come as soon as the lock is acquired
+            if not self.try_acquire(WRITE_TIMEOUT):
+                raise JournalInUseError(
+                    f"{visible(str(self.path))}: another process has kept the journal locked for {WRITE_TIMEOUT:.0f} "
+                    "s. Wait for it; if it was stopped or hangs, end it. (An earlier version of vtex-tracking keeps "
+                    "the lock until it ends.)"
+                )
             yield
         finally:
             self._connection.rollback()
