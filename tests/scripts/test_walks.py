@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 BOUNDS: Final = {
     "update()": (125, 88, 22, 46),
     "update() answered with 500": (138, 97, 22, 44),
-    "push() of one row": (440, 263, 49, 166),
-    "vtex-tracking push FILE": (780, 423, 65, 273),
+    "push() of one row": (560, 325, 52, 250),
+    "vtex-tracking push FILE": (920, 490, 69, 360),
 }
 
 

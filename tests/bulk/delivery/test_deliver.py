@@ -11,7 +11,7 @@ from vtex_tracking_ext import TrackingReceipt, errors
 from vtex_tracking_ext.bulk.delivery.calls import AccountPause, DeliveryResult
 from vtex_tracking_ext.bulk.delivery.options import DeliveryOptions
 from vtex_tracking_ext.bulk.journal.entries import BY_HAND, Selection
-from vtex_tracking_ext.bulk.journal.interface import JournalError
+from vtex_tracking_ext.bulk.journal.interface import Changes, JournalError
 from vtex_tracking_ext.bulk.journal.sqlite import SqliteReader
 from vtex_tracking_ext.bulk.journal.sqlite.journal import SqliteLease
 
@@ -392,14 +392,14 @@ def test_outcomes_are_on_record_when_the_run_returns(bench: Bench, monkeypatch: 
     commits: list[tuple[int, int]] = []
     commit = SqliteLease._commit
 
-    def count(lease: SqliteLease, settlements: Sequence[Any], begun: Sequence[Entry]) -> Any:
-        commits.append((len(settlements), len(begun)))
-        return commit(lease, settlements, begun)
+    def count(lease: SqliteLease, changes: Changes) -> Any:
+        commits.append((len(changes.settlements), len(changes.begun)))
+        return commit(lease, changes)
 
     monkeypatch.setattr(SqliteLease, "_commit", count)
     bench.add(*(row(number, "a", str(number)) for number in range(1, 4)))
     bench.run()
-    assert commits == [(0, 1), (1, 1), (1, 1), (1, 0)]
+    assert commits == [(0, 1), (1, 1), (1, 1), (1, 0), (0, 0)]
     assert bench.journal.counts() == {"mystore": {"applied": 3}}
 
 

@@ -88,8 +88,9 @@ def test_compared_packages_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not spooled([*rising, *falling])[0]
 
 
-def test_memory_does_not_grow_with_the_rows() -> None:
-    """Writing and reading 12,000 rows holds no more than a few batches in memory."""
+def test_memory_does_not_grow_with_the_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Writing and reading 12,000 rows in batches of 1,000 holds no more than a few batches in memory."""
+    monkeypatch.setattr(module, "_BATCH", 1000)
     tracemalloc.start()
     try:
         with RowSpool() as spool:

@@ -47,6 +47,9 @@ class Held(JournalReader):
         """Return when it was made."""
         return Meta(1, ADDED)
 
+    def _now(self) -> dt.datetime:
+        return ADDED
+
     def deliverers(self) -> Mapping[str, str]:
         """Return nobody."""
         return {}

@@ -236,7 +236,7 @@ class AccountCalls:
 
     def _wait_for_turn(self) -> bool:
         """Wait until a call may be made, and return whether it may; deferred outcomes do not wait for long."""
-        if self.pace.delay() > _LONGEST_DEFERRAL:
+        if self.lease.deferred and self.pace.delay() > _LONGEST_DEFERRAL:
             self.lease.flush()
         return self.pace.wait_for_turn()
 

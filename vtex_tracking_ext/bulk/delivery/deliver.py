@@ -123,15 +123,13 @@ class AccountDelivery:
                 run determines their outcome.
         """
         self._end = time.monotonic() + (self._options.slice_seconds or math.inf)
-        revision = None
-        while not self._is_over():
-            record = self._journal.account(self._account)
-            if record is None or record.revision == revision:
-                return
+        seen, revision = None, self._journal.revision(self._account)
+        while revision != seen and not self._is_over():
             with self._leased_calls() as calls:
                 if calls is None:
                     return
-                revision = self._deliver(calls, record.revision)
+                seen = self._deliver(calls)
+            revision = self._journal.revision(self._account)
 
     def resolve_unknown(self, selection: Selection) -> None:
         """Resolve the selected entries in doubt by reading their orders once; nothing is sent.
@@ -165,25 +163,25 @@ class AccountDelivery:
             self.taken_by = self._journal.deliverers().get(self._account, "")
         yield None
 
-    def _deliver(self, calls: AccountCalls, revision: int) -> int:
+    def _deliver(self, calls: AccountCalls) -> int | None:
         """Deliver until nothing more can be done now, and return the revision up to which everything was looked at."""
         delays = [] if self._is_slice else [*self._options.recheck_delays]
+        revision: int | None = calls.lease.record.revision
         while True:
-            self._read_orders(calls, self._send_pending(calls))
+            if doubtful := self._send_pending(calls):
+                self._read_orders(calls, doubtful)
             calls.save()
             self._looks |= dict.fromkeys(calls.unknown_packages, self._now() + _FRESH_LOOK)
             calls.unknown_packages.clear()
-            record = self._journal.account(self._account)
-            if self._is_over() or record is None:
+            seen, revision = revision, self._journal.revision(self._account)
+            if self._is_over():
                 break
-            if record.revision != revision:
-                revision = record.revision
-            elif not any(self._looks.values()) or not delays or self._stopped.wait(delays.pop(0)):
-                break
-            else:
+            if revision == seen:
+                if not any(self._looks.values()) or not delays or self._stopped.wait(delays.pop(0)):
+                    break
                 self._looks = {package: None for package, look in self._looks.items() if look is None}
         self._note_next_due()
-        return revision
+        return seen
 
     def _send_pending(self, calls: AccountCalls) -> list[PackageKey]:
         """Send the pending entries of all packages without doubt; return the others, as far as their order is due."""
@@ -226,6 +224,7 @@ class AccountDelivery:
             selection: The entries to resolve.
             is_sending: Whether to send what is pending.
         """
+        calls.lease.flush()  # what is deferred must not be taken for an entry in doubt
         by_order: defaultdict[str, list[PackageKey]] = defaultdict(list)
         for package in packages:
             by_order[package.order_id].append(package)
@@ -254,7 +253,8 @@ class AccountDelivery:
                 if item is None:
                     break
                 act(item)
-            calls.lease.flush()  # other threads may wait for an answer for long
+            if len(first) > 1:
+                calls.lease.flush()  # other threads may wait for an answer for long
 
         if len(first) > 1:
             self._run_threads(work, len(first), self.stop)

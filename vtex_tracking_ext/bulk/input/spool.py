@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 #: Rows that are held as they are. More are pickled, a batch of this size at a time.
-_BATCH: Final = 1000
+_BATCH: Final = 10_000
 
 #: Bytes of pickled rows that are held in memory. With more, all of them are written to a temporary file.
 _MEMORY: Final = 1 << 20

@@ -19,7 +19,7 @@ from itertools import groupby, islice
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
-from attrs import asdict, evolve
+from attrs import asdict, evolve, frozen
 
 from vtex_tracking_ext.errors import VtexTrackingError
 from vtex_tracking_ext.text import visible
@@ -118,6 +118,14 @@ class JournalReader(ABC):
         """Return what is known of an account, or None if the journal does not contain it."""
         return next(iter(self._account_records(name.lower())), None)
 
+    def revision(self, account: str) -> int | None:
+        """Return the revision of an account, or None if the journal does not contain it.
+
+        It grows with every change that can give a deliverer something to do.
+        """
+        records = self._fetch(self._queries.revision, {"account": account.lower()})
+        return records[0][0] if records else None
+
     def backlog(self, account: str) -> Iterator[tuple[Entry, ...]]:
         """Yield the open entries of an account, a tuple for each package, in the order of the packages' arrival.
 
@@ -191,6 +199,10 @@ class JournalReader(ABC):
         """Return the records of entries, in the order of their ids."""
 
     @abstractmethod
+    def _now(self) -> Any:
+        """Return the current time as the database stores it."""
+
+    @abstractmethod
     def _to_utc(self, stored: Any) -> dt.datetime:
         """Return a stored time, in UTC."""
 
@@ -209,7 +221,7 @@ class JournalReader(ABC):
             raise self._damage_error(error) from None
 
     def _account_records(self, name: str | None) -> list[AccountRecord]:
-        records = self._fetch(self._queries.account, {"account": name})
+        records = self._fetch(self._queries.account, {"account": name, "now": self._now()})
         try:
             return [account_from_record(record, self._to_utc) for record in records]
         except _INVALID_RECORD as error:
@@ -321,10 +333,6 @@ class Journal(JournalReader):
     def _shrink(self) -> None:
         """Delete what no entry refers to any more, and return free space to the system if the database does not."""
 
-    @abstractmethod
-    def _now(self) -> Any:
-        """Return the current time as the database stores it."""
-
     def _move_selected(self, selection: Selection, origin: State, state: State, reason: str | None) -> int:
         """Change the selected entries that are in a state; None keeps their reason, status and time."""
         change = {
@@ -338,6 +346,21 @@ class Journal(JournalReader):
         return sum(self._move(ids, change) for ids in batched(found, BATCH))
 
 
+@frozen
+class Changes:
+    """What a thread changes under a lease at once.
+
+    Attributes:
+        settlements: Outcomes to record.
+        begun: Entries to begin.
+        update: What was learned about the account, or None.
+    """
+
+    settlements: Sequence[Settlement] = ()
+    begun: Sequence[Entry] = ()
+    update: AccountUpdate | None = None
+
+
 class Lease(ABC):
     """The right to deliver an account's entries, which one process has at a time. Thread-safe.
 
@@ -346,12 +369,13 @@ class Lease(ABC):
     Attributes:
         account: The account's name in the journal.
         record: What the journal knew of the account when the lease was taken.
+        deferred: Outcomes that are recorded with the next changes.
     """
 
     def __init__(self, record: AccountRecord) -> None:
         self.account = record.account
         self.record = record
-        self._deferred: deque[Settlement] = deque()
+        self.deferred: deque[Settlement] = deque()
 
     def begin(self, entries: Sequence[Entry]) -> tuple[Entry, ...]:
         """Record that pending entries are about to be sent: ``in_flight``, with one more attempt.
@@ -363,7 +387,7 @@ class Lease(ABC):
             Those that are in flight now. An entry that was withdrawn or changed since it was read is left out; what it
             became is found when the backlog is read again.
         """
-        begun = self._commit(self._take_deferred(), entries)
+        begun = self._commit(Changes(self._take_deferred(), entries))
         return tuple(entry for entry in entries if entry.id in begun)
 
     def settle(
@@ -391,28 +415,28 @@ class Lease(ABC):
         ids = tuple(entry.id for entry in entries)
         settlement = Settlement(ids, state, status_code, receipt, visible(reason, REASON_LENGTH))
         if is_deferred:
-            self._deferred.append(settlement)
+            self.deferred.append(settlement)
         else:
-            self._commit([*self._take_deferred(), settlement], ())
+            self._commit(Changes([*self._take_deferred(), settlement]))
 
     def flush(self) -> None:
         """Record the outcomes that were deferred."""
         if deferred := self._take_deferred():
-            self._commit(deferred, ())
+            self._commit(Changes(deferred))
 
-    @abstractmethod
     def update_account(self, update: AccountUpdate) -> None:
-        """Record what was learned about the account."""
+        """Record what was learned about the account, and the outcomes that were deferred."""
+        self._commit(Changes(self._take_deferred(), update=update))
 
     @abstractmethod
-    def _commit(self, settlements: Sequence[Settlement], begun: Sequence[Entry]) -> AbstractSet[int]:
-        """Record outcomes, then begin entries, in one transaction; return the ids of those that were begun."""
+    def _commit(self, changes: Changes) -> AbstractSet[int]:
+        """Make changes, together with those of other threads, and return the ids of the entries that were begun."""
 
     def _take_deferred(self) -> list[Settlement]:
         taken = []
         with suppress(IndexError):  # other threads take from it, too
             while True:
-                taken.append(self._deferred.popleft())
+                taken.append(self.deferred.popleft())
         return taken
 
 

@@ -147,6 +147,7 @@ class Queries:
     open_entries_of_account: str
     backlogs: str
     account: str
+    revision: str
 
 
 def queries_for(is_open: str, in_states: str, now: str, join: str, parameter: str) -> Queries:
@@ -167,6 +168,7 @@ def queries_for(is_open: str, in_states: str, now: str, join: str, parameter: st
         _OPEN_ENTRIES.format(join=join, is_open=is_open),
         _BACKLOGS.format(is_open=is_open),
         _ACCOUNTS.format(now=now),
+        "SELECT revision FROM accounts WHERE name = :account",
     )
     return Queries(*(re.sub(r":(\w+)", parameter, statement) for statement in statements))
 

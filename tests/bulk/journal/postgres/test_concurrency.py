@@ -174,7 +174,7 @@ def test_threads_that_share_a_transaction_begin_different_entries(
         threads = [threading.Thread(target=lambda: begun.append(lease.begin(entries))) for _ in range(3)]
         for thread in threads:
             thread.start()
-        until(lambda: len(lease._commits._queue) == len(threads))
+        until(lambda: len(lease._queue) == len(threads))
     for thread in threads:
         thread.join(30)
     assert sorted(begun, key=len) == [(), (), entries]

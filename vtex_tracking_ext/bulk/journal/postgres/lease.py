@@ -4,29 +4,26 @@ from __future__ import annotations
 
 import threading
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
 from attrs import asdict
 
 from vtex_tracking_ext.bulk.journal.group_commit import GroupCommit, Job
-from vtex_tracking_ext.bulk.journal.interface import JournalError, Lease
+from vtex_tracking_ext.bulk.journal.interface import Changes, JournalError, Lease
 
 from .encoding import encode
-from .errors import describe_error, translated_errors
+from .errors import describe_error
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Callable, Iterator, Sequence
     from collections.abc import Set as AbstractSet
 
-    from vtex_tracking_ext.bulk.journal.entries import AccountRecord, AccountUpdate, Entry, Settlement
+    from vtex_tracking_ext.bulk.journal.entries import AccountRecord, Entry, Settlement
 
     from .address import Address
     from .schema import Connection
-
-#: Outcomes to record, and entries to begin.
-_Changes: TypeAlias = "tuple[Sequence[Settlement], Sequence[Entry]]"
 
 #: Records outcomes, and begins entries that were not changed since they were read. An entry is in one of the two.
 _COMMIT: Final = """
@@ -76,7 +73,7 @@ def try_lock(connection: Connection, number: int) -> Iterator[bool]:
                 connection.close()  # which ends the session and its locks
 
 
-class PostgresLease(Lease):
+class PostgresLease(GroupCommit[Changes], Lease):
     """A lease of a journal on PostgreSQL.
 
     Everything is recorded in the session that holds the lock, so that nothing is begun once that session is lost.
@@ -89,61 +86,43 @@ class PostgresLease(Lease):
     """
 
     def __init__(
-        self,
-        record: AccountRecord,
-        connection: Connection,
-        address: Address,
-        now: Callable[[], dt.datetime | None],
+        self, record: AccountRecord, connection: Connection, address: Address, now: Callable[[], dt.datetime | None]
     ) -> None:
-        super().__init__(record)
+        Lease.__init__(self, record)
+        GroupCommit.__init__(self, threading.Lock())
         self._connection = connection
         self._address = address
         self._now = now
-        self._lock = threading.Lock()
-        self._commits = _Commits(self._lock, connection, address, now)
 
-    def update_account(self, update: AccountUpdate) -> None:
-        """Record what was learned about the account."""
-        values = {**asdict(update), "account": encode(self.account), "now": self._now()}
-        with self._lock, translated_errors(self._address):
-            self._connection.execute(_UPDATE_ACCOUNT, values)
-
-    def _commit(self, settlements: Sequence[Settlement], begun: Sequence[Entry]) -> AbstractSet[int]:
-        ids: set[int] = self._commits.run((settlements, begun))
+    def _commit(self, changes: Changes) -> AbstractSet[int]:
+        ids: set[int] = self.run(changes)
         return ids
 
-
-class _Commits(GroupCommit[_Changes]):
-    """Records the changes of several threads in one statement."""
-
-    def __init__(
-        self, lock: threading.Lock, connection: Connection, address: Address, now: Callable[[], dt.datetime | None]
-    ) -> None:
-        super().__init__(lock)
-        self._connection = connection
-        self._address = address
-        self._now = now
-
-    def _transact(self, jobs: list[Job[_Changes]]) -> None:
-        settlements = [each for job in jobs for each in job.work[0]]
-        begun = [entry for job in jobs for entry in job.work[1]]
+    def _transact(self, jobs: list[Job[Changes]]) -> None:
         try:
-            ids = self._execute({**_columns(settlements, begun), "now": self._now()})
+            ids = self._execute([job.work for job in jobs])
         except psycopg.Error as error:
             message = describe_error(self._address, error)
             for job in jobs:
                 job.error = JournalError(message)
             return
         for job in jobs:
-            job.result = ids & {entry.id for entry in job.work[1]}
+            job.result = ids & {entry.id for entry in job.work.begun}
             ids -= job.result  # of threads that begin the same entry, one gets it
             job.is_committed = True
 
-    def _execute(self, values: dict[str, Any]) -> set[int]:
-        while True:
+    def _execute(self, changes: Sequence[Changes]) -> set[int]:
+        now = self._now()
+        for update in filter(None, (each.update for each in changes)):
+            self._connection.execute(_UPDATE_ACCOUNT, {**asdict(update), "account": encode(self.account), "now": now})
+        settlements = [settlement for each in changes for settlement in each.settlements]
+        begun = [entry for each in changes for entry in each.begun]
+        while settlements or begun:
             # Adding rows locks entries in the order of their ids, this statement in that of both lists.
             with suppress(psycopg.errors.DeadlockDetected):
-                return {id_ for (id_,) in self._connection.execute(_COMMIT, values)}
+                found = self._connection.execute(_COMMIT, {**_columns(settlements, begun), "now": now})
+                return {id_ for (id_,) in found}
+        return set()
 
 
 def _columns(settlements: Sequence[Settlement], begun: Sequence[Entry]) -> dict[str, Any]:

@@ -29,7 +29,7 @@ _IS_OPEN: Final = f"state IN {OPEN_STATES}"
 _NOW: Final = "coalesce(:now, clock_timestamp())"
 _ENTRIES_BY_ID: Final = f"{ENTRIES} WHERE e.id = ANY(%(ids)s) ORDER BY e.id"
 _PRUNED_KEYS: Final = f"SELECT key FROM pruned_keys WHERE key > %(last)s ORDER BY key LIMIT {BATCH}"  # noqa: S608
-_DELIVERERS: Final = "SELECT name, deliverer FROM accounts WHERE deliverer IS NOT NULL ORDER BY name"
+_DELIVERERS: Final = "SELECT name, deliverer FROM accounts ORDER BY name"
 _SERVED_ACCOUNTS: Final = "SELECT name FROM accounts WHERE served_until > clock_timestamp()"
 
 #: Allows what a session's other statements must not do (see :mod:`.connections`): it is best for a whole table.
@@ -81,14 +81,14 @@ class PostgresReader(JournalReader):
 
         A replica does not know; it returns every account that was ever delivered.
         """
-        names: dict[str, str] = dict(self._fetch(_DELIVERERS, {}))
+        names: dict[str, str | None] = dict(self._fetch(_DELIVERERS, {}))
         numbers = {lock_number("delivering", self.address.schema, name): name for name in names}
         with self.connections.connection() as connection:
             ((is_replica,),) = connection.execute("SELECT pg_is_in_recovery()")
             if is_replica:
-                return {name: f"{who}, or no longer: this server is a replica" for name, who in names.items()}
+                return {name: f"{who}, or no longer: this server is a replica" for name, who in names.items() if who}
             held = schema.lock_holders([*numbers], connection)
-        return {numbers[number]: names[numbers[number]] for number, _ in held}
+        return {numbers[number]: names[numbers[number]] or "another process" for number, _ in held}
 
     def served_accounts(self) -> AbstractSet[str]:
         """Return the accounts that workers deliver, so that others leave it to them."""
@@ -111,7 +111,7 @@ class PostgresReader(JournalReader):
 
     def _fetch(self, sql: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         with self.connections.connection() as connection:
-            return fetch(connection, sql, {**values, "now": self._now()})
+            return fetch(connection, sql, values)
 
     def _fetch_by_id(self, ids: Sequence[int]) -> list[tuple[Any, ...]]:
         return self._fetch(_ENTRIES_BY_ID, {"ids": ids})

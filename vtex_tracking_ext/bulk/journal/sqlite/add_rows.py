@@ -98,6 +98,8 @@ class SqliteRowWriter(RowWriter):
         return select_many(self._connection, _EXISTING, keys)
 
     def _select_pruned(self, keys: Sequence[bytes]) -> Iterable[bytes]:
+        if not self._connection.execute("SELECT EXISTS (SELECT 1 FROM pruned_keys)").fetchone()[0]:
+            return []  # fast for most journals
         return [key for (key,) in select_many(self._connection, _PRUNED, keys)]
 
     def _insert(self, columns: Sequence[tuple[Any, ...]]) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from vtex_tracking_ext.bulk.journal.group_commit import GroupCommit, Job
@@ -19,7 +19,8 @@ from vtex_tracking_ext.text import visible
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from .file import FileLock
@@ -50,14 +51,16 @@ class SqliteCommits(GroupCommit[Work]):
         super().__init__(lock)
         self._connection = connection
         self._check = check
-        self._write_lock = write_lock
+        self._write_lock: AbstractContextManager[object] = write_lock or nullcontext()
         self._describe_error = describe_error
 
     def run_alone(self, work: Work) -> None:
         """Run ``work`` outside of a transaction, while no other process writes. Raises like :meth:`run`."""
-        with self._lock, self._locked():
+        with self._lock:
+            self._check()
             try:
-                work(self._connection)
+                with self._write_lock:
+                    work(self._connection)
             except sqlite3.Error as error:
                 raise JournalError(self._describe_error(error)) from None
 
@@ -66,8 +69,6 @@ class SqliteCommits(GroupCommit[Work]):
         with self._lock:
             self._check = _raise_closed
             self._connection.close()
-            if self._write_lock is not None:
-                self._write_lock.close()
 
     def _transact(self, jobs: list[Job[Work]]) -> None:
         """Run all jobs in one transaction, except those that fail."""
@@ -83,7 +84,8 @@ class SqliteCommits(GroupCommit[Work]):
 
     def _attempt(self, jobs: list[Job[Work]]) -> Job[Work] | None:
         """Run and commit all jobs and return None, or roll back all of them and return the one that failed."""
-        with self._locked():
+        self._check()
+        with self._write_lock:
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
                 for job in jobs:
@@ -101,12 +103,6 @@ class SqliteCommits(GroupCommit[Work]):
             finally:
                 with suppress(sqlite3.Error):
                     self._connection.rollback()  # without effect after a commit
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        self._check()
-        with nullcontext() if self._write_lock is None else self._write_lock.held():
-            yield
 
 
 def _fail(jobs: list[Job[Work]], error: JournalError) -> None:

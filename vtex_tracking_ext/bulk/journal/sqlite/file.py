@@ -14,7 +14,7 @@ import sqlite3
 import stat
 import time
 from contextlib import ExitStack, closing, contextmanager, suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
 from vtex_tracking_ext.bulk.journal.entries import STATES
 from vtex_tracking_ext.bulk.journal.interface import JournalError, JournalInUseError
@@ -281,38 +281,41 @@ class FileLock:
     def try_acquire(self, seconds: float = 0.0) -> bool:
         """Acquire the lock within some seconds, and return whether it succeeded."""
         end = time.monotonic() + seconds
-        with translated_errors(self.path):
-            while True:
-                try:
-                    for statement in self._statements:
-                        self._connection.execute(statement)
-                except sqlite3.OperationalError as error:
-                    if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
-                        raise
-                else:
-                    del self._statements[:-1]
-                    return True
-                if time.monotonic() >= end:
-                    return False
-                time.sleep(_LOCK_INTERVAL * random.random())  # noqa: S311 - so that two processes do not keep in step
+        while True:
+            try:
+                for statement in self._statements:
+                    self._connection.execute(statement)
+            except ERRORS as error:
+                if getattr(error, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_BUSY:
+                    raise journal_error(self.path, error) from None
+            else:
+                del self._statements[:-1]
+                return True
+            if time.monotonic() >= end:
+                return False
+            time.sleep(_LOCK_INTERVAL * random.random())  # noqa: S311 - so that two processes do not keep in step
 
-    @contextmanager
-    def held(self) -> Iterator[None]:
-        """Hold the lock while the context lasts.
+    def __enter__(self) -> Self:
+        """Acquire the lock.
 
         Raises:
             JournalInUseError: Others keep it for longer than :data:`WRITE_TIMEOUT`.
         """
-        try:  # begins before, because an interrupt can come as soon as the lock is acquired
-            if not self.try_acquire(WRITE_TIMEOUT):
-                raise JournalInUseError(
-                    f"{visible(str(self.path))}: another process has kept the journal locked for {WRITE_TIMEOUT:.0f} "
-                    "s. Wait for it; if it was stopped or hangs, end it. (An earlier version of vtex-tracking keeps "
-                    "the lock until it ends.)"
-                )
-            yield
-        finally:
+        try:
+            if self.try_acquire(WRITE_TIMEOUT):
+                return self
+            raise JournalInUseError(  # noqa: TRY301
+                f"{visible(str(self.path))}: another process has kept the journal locked for {WRITE_TIMEOUT:.0f} s. "
+                "Wait for it; if it was stopped or hangs, end it. (An earlier version of vtex-tracking keeps the lock "
+                "until it ends.)"
+            )
+        except BaseException:  # an interrupt can come as soon as the lock is acquired
             self._connection.rollback()
+            raise
+
+    def __exit__(self, *_: object) -> None:
+        """Release the lock."""
+        self._connection.rollback()
 
     def close(self) -> None:
         """Release the lock, and close the file."""

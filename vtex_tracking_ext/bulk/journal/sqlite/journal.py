@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from attrs import asdict
 
 from vtex_tracking_ext.bulk.journal.entries import utc_now
-from vtex_tracking_ext.bulk.journal.interface import BATCH, Journal, Lease, batched, process_name
+from vtex_tracking_ext.bulk.journal.interface import BATCH, Changes, Journal, Lease, batched, process_name
 from vtex_tracking_ext.bulk.journal.sql import IS_KEPT_KEY
 
 from . import file
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from vtex_tracking_ext.bulk.input.rows import Row
-    from vtex_tracking_ext.bulk.journal.entries import AccountRecord, AccountUpdate, Added, Clock, Entry, Settlement
+    from vtex_tracking_ext.bulk.journal.entries import AccountRecord, Added, Clock, Entry
 
 #: Seconds to wait for a lease: long enough for another process that only checks whether it is taken.
 _LEASE_TIMEOUT: Final = 0.1
@@ -125,7 +125,7 @@ class SqliteJournal(SqliteReader, Journal):
         lock_path = file.write_lock_path(real)
         with ExitStack() as resources:
             write_lock = resources.enter_context(closing(file.FileLock(lock_path)))
-            with write_lock.held():
+            with write_lock:
                 if not file.is_journal(real):  # checked again, now that no other process can create it
                     file.create(real, created)
                 connection = resources.enter_context(closing(file.open_to_write(real)))
@@ -195,21 +195,21 @@ class SqliteJournal(SqliteReader, Journal):
     def lease(self, account: str) -> Iterator[Lease | None]:
         """Take the lease of an account while the context lasts; None if another process or thread has it."""
         name = account.lower()
-        if not self._account_ids(name):
-            self._commits.run(lambda connection: connection.execute(_ADD_ACCOUNT, (name,)))
-        (account_id,) = self._account_ids(name)
+        account_id = self._account_id(name)
         with closing(file.FileLock(file.lease_path(self.path, account_id))) as lock:
             if not lock.try_acquire(_LEASE_TIMEOUT):
                 yield None
                 return
-            values = (process_name(), self._now(), account_id)
-            self._commits.run(lambda connection: connection.execute(_TAKE_LEASE, values))
+            self._commits.run(partial(_execute, _TAKE_LEASE, (process_name(), self._now(), account_id)))
             record = self.account(name)
             assert record is not None  # noqa: S101 - it was added above
             yield SqliteLease(record, account_id, self._commits, self._now)
 
-    def _account_ids(self, name: str) -> list[int]:
-        return [id_ for (id_,) in self._fetch("SELECT id FROM accounts WHERE name = :name", {"name": name})]
+    def _account_id(self, name: str) -> int:
+        """Return the id of an account, which is added if the journal does not contain it."""
+        while not (ids := self._fetch("SELECT id FROM accounts WHERE name = :name", {"name": name})):
+            self._commits.run(partial(_execute, _ADD_ACCOUNT, (name,)))
+        return int(ids[0][0])
 
     def _add(self, rows: Sequence[Row]) -> list[Added]:
         now = self._now()
@@ -254,29 +254,29 @@ class SqliteLease(Lease):
         self._commits = commits
         self._now = now
 
-    def update_account(self, update: AccountUpdate) -> None:
-        """Record what was learned about the account."""
-        quiet = int(update.quiet_seconds * 1_000_000)
-        values = {**asdict(update), "quiet": quiet, "account": self._account_id, "now": self._now()}
-        self._commits.run(lambda connection: connection.execute(_UPDATE_ACCOUNT, values))
-
-    def _commit(self, settlements: Sequence[Settlement], begun: Sequence[Entry]) -> AbstractSet[int]:
-        now = self._now()
-
-        def commit(connection: sqlite3.Connection) -> set[int]:
-            for each in settlements:
-                values = (each.state, each.status_code, each.receipt, each.reason or None)
-                settled = None if each.state == "pending" else now
-                connection.executemany(_SETTLE, [(*values, settled, id_) for id_ in each.ids])
-            return {entry.id for entry in begun if connection.execute(_BEGIN, _begin_values(entry, now)).rowcount}
-
-        ids: set[int] = self._commits.run(commit)
+    def _commit(self, changes: Changes) -> AbstractSet[int]:
+        ids: set[int] = self._commits.run(partial(_commit, changes, self._account_id, self._now()))
         return ids
+
+
+def _commit(changes: Changes, account_id: int, now: int, connection: sqlite3.Connection) -> set[int]:
+    for each in changes.settlements:
+        values = (each.state, each.status_code, each.receipt, each.reason or None)
+        settled = None if each.state == "pending" else now
+        connection.executemany(_SETTLE, [(*values, settled, id_) for id_ in each.ids])
+    if (update := changes.update) is not None:
+        quiet = int(update.quiet_seconds * 1_000_000)
+        connection.execute(_UPDATE_ACCOUNT, {**asdict(update), "quiet": quiet, "account": account_id, "now": now})
+    return {entry.id for entry in changes.begun if connection.execute(_BEGIN, _begin_values(entry, now)).rowcount}
 
 
 def _begin_values(entry: Entry, now: int) -> tuple[Any, ...]:
     date, description = (None, None) if entry.event is None else (str(entry.event.date), entry.event.description)
     return now, entry.id, entry.delivered_date, date, description
+
+
+def _execute(sql: str, values: tuple[Any, ...], connection: sqlite3.Connection) -> None:
+    connection.execute(sql, values)
 
 
 def _copy(entries: Sequence[Entry], connection: sqlite3.Connection) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _IS_OPEN: Final = "e.state <> 'applied' AND e.state <> 'refused' AND e.state <> 'withdrawn'"
 ENTRIES_BY_ID: Final = f"{ENTRIES} WHERE e.id IN ({{}}) ORDER BY e.id"
-_DELIVERERS: Final = "SELECT id, name, deliverer FROM accounts WHERE deliverer IS NOT NULL ORDER BY name"
+_DELIVERERS: Final = "SELECT id, name, coalesce(deliverer, 'another process') FROM accounts ORDER BY name"
 
 
 class SqliteReader(JournalReader):
@@ -70,9 +70,8 @@ class SqliteReader(JournalReader):
             self._connection.close()
 
     def _fetch(self, sql: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        values = {**values, "now": self._now()}
         if "states" in values:  # SQLite has no lists
-            values["states"] = f"/{'/'.join(values['states'])}/"
+            values = {**values, "states": f"/{'/'.join(values['states'])}/"}
         with self._lock:
             try:
                 return self._connection.execute(sql, values).fetchall()
