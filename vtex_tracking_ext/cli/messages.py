@@ -147,11 +147,11 @@ class Console:
     def summary(self, rows: RowCounts, delivery: PushDelivery, left_out: int) -> None:
         """Print what a push did, and what remains."""
         applied, refused = delivery.outcomes["applied"], delivery.outcomes["refused"]
-        remaining = delivery.remaining
+        remaining, calls, reads = delivery.remaining, delivery.delivery.calls, delivery.delivery.reads
         unknown, pending = remaining["unknown"] + remaining["in_flight"], remaining["pending"] + left_out
         if self.as_json:
             document = {"applied": applied, "refused": refused, "unknown": unknown, "pending": pending}
-            say_json("summary", {**_row_counts(rows), **document, "calls": delivery.calls, "reads": delivery.reads})
+            say_json("summary", {**_row_counts(rows), **document, "calls": calls, "reads": reads})
             return
         if rows.rows:
             say(_rows_line(rows))
@@ -159,7 +159,7 @@ class Console:
             return
         say(
             f"Events and deliveries: {applied} applied, {refused} refused, {unknown} unknown, {pending} pending; "
-            f"{counted(delivery.calls, 'call')}, {counted(delivery.reads, 'order')} read."
+            f"{counted(calls, 'call')}, {counted(reads, 'order')} read."
         )
         if refused:
             say("Fix the refused rows and push them again.")

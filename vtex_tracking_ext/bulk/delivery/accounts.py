@@ -87,8 +87,16 @@ class MultiAccountDelivery:
         found = {account: delivery.pace.stop_error for account, delivery in self.accounts.items()}
         return {account: error for account, error in found.items() if error is not None}
 
+    @property
+    def stop_reasons(self) -> dict[str, str]:
+        """The accounts that were stopped early, with the reason."""
+        reasons = {account: delivery.pace.stop_reason for account, delivery in self.accounts.items()}
+        return {account: reason for account, reason in reasons.items() if reason}
+
     def run(self) -> None:
         """Deliver until nothing more can be done now. Accounts that others deliver are left to them.
+
+        If it is called again, it delivers only those accounts that were left to others.
 
         Raises:
             JournalError: The journal can no longer be used; every account was stopped.
@@ -96,8 +104,10 @@ class MultiAccountDelivery:
                 user interrupted again.
         """
         served = self._journal.served_accounts()
-        self.others = {account: WORKERS for account in self.accounts if account in served}
-        remaining = iter([each for account, each in self.accounts.items() if account not in served])
+        accounts = [*(self.others or self.accounts)]
+        self.others = {account: WORKERS for account in accounts if account in served}
+        own = {account: self.accounts[account] for account in accounts if account not in served}
+        remaining = iter(own.values())
         next_lock = threading.Lock()
 
         def deliver() -> None:
@@ -108,8 +118,8 @@ class MultiAccountDelivery:
                     return
                 delivery.run()
 
-        run_in_threads(deliver, min(len(self.accounts), MAX_ACCOUNTS), self.stop)
-        self.others |= {account: each.taken_by for account, each in self.accounts.items() if each.taken_by}
+        run_in_threads(deliver, min(len(own), MAX_ACCOUNTS), self.stop)
+        self.others |= {account: each.taken_by for account, each in own.items() if each.taken_by}
 
     def stop(self) -> None:
         """Start no further calls; those in progress are finished."""
