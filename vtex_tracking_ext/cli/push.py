@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +15,8 @@ from vtex_tracking_ext.bulk.input.rejects import RejectsFile
 from vtex_tracking_ext.bulk.input.rows import InputFileError
 from vtex_tracking_ext.bulk.journal.account_name import account_name_of
 from vtex_tracking_ext.bulk.journal.entries import OPEN_STATES, Selection
-from vtex_tracking_ext.bulk.journal.opening import open_journal, open_temporary_copy
+from vtex_tracking_ext.bulk.journal.interface import NoJournalError
+from vtex_tracking_ext.bulk.journal.opening import open_journal
 from vtex_tracking_ext.bulk.journal.sqlite import SqliteJournal
 from vtex_tracking_ext.bulk.recorder import RowCounts, RowRecorder
 from vtex_tracking_ext.config.credentials import server_url
@@ -24,7 +26,7 @@ from vtex_tracking_ext.text import quoted
 from .accounts import Accounts, read_settings
 from .exit_codes import ExitCode, exit_code_of
 from .interrupts import sigterm_as_interrupt
-from .journal_location import journal_location, journal_location_for_writing, journal_option
+from .journal_location import journal_location_for_writing, journal_option, open_journal_reader
 from .messages import Console
 from .push_delivery import PushDelivery
 
@@ -92,9 +94,15 @@ def push(parsed: argparse.Namespace) -> ExitCode:
 
 
 def _open_journal(parsed: argparse.Namespace) -> Journal:
-    if parsed.dry_run:
-        return open_temporary_copy(journal_location(parsed))
-    return open_journal(journal_location_for_writing(parsed))
+    """Open the journal, or for a dry run a temporary copy of it, which is empty if there is no journal."""
+    if not parsed.dry_run:
+        return open_journal(journal_location_for_writing(parsed))
+    with ExitStack() as stack:
+        copy = stack.enter_context(SqliteJournal.temporary())
+        with suppress(NoJournalError), open_journal_reader(parsed) as journal:
+            copy.copy(journal)
+        stack.pop_all()
+    return copy
 
 
 def _read_files(parsed: argparse.Namespace, recorder: RowRecorder, console: Console, *, write_rejects: bool) -> None:

@@ -173,6 +173,11 @@ class JournalReader(ABC):
         for page in self._pages(sql, values):
             yield from self._parsed(page)
 
+    def pruned_keys(self) -> Iterator[bytes]:
+        """Yield the keys of entries that were pruned and must not be sent again."""
+        for page in self._pages(self._queries.pruned_keys, {}, b""):
+            yield from (key for (key,) in page)
+
     def counts(self) -> Mapping[str, Counter[State]]:
         """Return how many entries of each account are in each state."""
         counts: defaultdict[str, Counter[State]] = defaultdict(Counter)
@@ -227,9 +232,8 @@ class JournalReader(ABC):
         except _INVALID_RECORD as error:
             raise self._damage_error(error) from None
 
-    def _pages(self, sql: str, values: Mapping[str, Any]) -> Iterator[list[tuple[Any, ...]]]:
+    def _pages(self, sql: str, values: Mapping[str, Any], last: Any = 0) -> Iterator[list[tuple[Any, ...]]]:
         """Yield the records of a query whose first column grows, by page; no transaction stays open in between."""
-        last = 0
         while True:
             page = self._fetch(sql, {**values, "last": last})
             yield page

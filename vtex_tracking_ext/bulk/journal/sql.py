@@ -148,6 +148,7 @@ class Queries:
     backlogs: str
     account: str
     revision: str
+    pruned_keys: str
 
 
 def queries_for(is_open: str, in_states: str, now: str, join: str, parameter: str) -> Queries:
@@ -169,6 +170,7 @@ def queries_for(is_open: str, in_states: str, now: str, join: str, parameter: st
         _BACKLOGS.format(is_open=is_open),
         _ACCOUNTS.format(now=now),
         "SELECT revision FROM accounts WHERE name = :account",
+        f"SELECT key FROM pruned_keys WHERE key > :last ORDER BY key LIMIT {PAGE}",  # noqa: S608 - a constant
     )
     return Queries(*(re.sub(r":(\w+)", parameter, statement) for statement in statements))
 

@@ -183,7 +183,8 @@ class TestTemporary:
         """Changes of the copy do not change the journal, and no file is created beside it."""
         filled(path, 5)
         before = contents(path.parent)
-        with SqliteJournal.temporary_copy(path, lambda: NOW) as copy:
+        with SqliteReader.open(path) as reader, SqliteJournal.temporary(lambda: NOW) as copy:
+            copy.copy(reader)
             assert add(copy, *rows(6)) == ["known"] * 5 + ["new"]
             with copy.lease("mystore") as lease:
                 assert lease is not None
@@ -195,25 +196,9 @@ class TestTemporary:
         """The copy has what was committed before."""
         with opened(path) as journal:
             add(journal, *rows(2))
-            with SqliteJournal.temporary_copy(path) as copy:
+            with SqliteReader.open(path) as reader, SqliteJournal.temporary() as copy:
+                copy.copy(reader)
                 assert copy.counts() == {"mystore": {"pending": 2}}
-
-    def test_copy_of_a_missing_journal_is_empty(self, path: Path) -> None:
-        """The copy is empty also if the folder does not exist, and nothing is created there."""
-        for place in (path, path.parent / "none" / "journal.db"):
-            with SqliteJournal.temporary_copy(place) as copy:
-                assert copy.counts() == {}
-        assert contents(path.parent) == {}
-
-    def test_copy_of_another_file_is_refused(self, path: Path) -> None:
-        """A file that is not a journal, and a damaged journal, raise JournalError with the name of the file."""
-        path.write_bytes(b"something else")
-        assert "it is not a journal" in why(lambda: SqliteJournal.temporary_copy(path))
-        path.unlink()
-        filled(path)
-        data = path.read_bytes()
-        path.write_bytes(data[: len(data) // 2 // 4096 * 4096])
-        assert str(path) in why(lambda: SqliteJournal.temporary_copy(path))
 
 
 #: Takes the write lock of a journal, and keeps it for a transaction that does not end.

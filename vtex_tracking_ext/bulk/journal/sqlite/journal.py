@@ -24,12 +24,13 @@ from .reader import SqliteReader, missing_journal_error
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from collections.abc import Set as AbstractSet
     from typing import Self
 
     from vtex_tracking_ext.bulk.input.rows import Row
     from vtex_tracking_ext.bulk.journal.entries import AccountRecord, Added, Clock, Entry
+    from vtex_tracking_ext.bulk.journal.interface import JournalReader
 
 #: Seconds to wait for a lease: long enough for another process that only checks whether it is taken.
 _LEASE_TIMEOUT: Final = 0.1
@@ -144,27 +145,6 @@ class SqliteJournal(SqliteReader, Journal):
             return cls._connected(path, connection, clock, resources, file_guard(path), None)
 
     @classmethod
-    def temporary_copy(cls, path: str | os.PathLike[str], clock: Clock = utc_now) -> Self:
-        """Create a temporary copy of a journal, to see what a push would do; the journal itself is only read.
-
-        Args:
-            path: The journal's file; if it does not exist, the copy is empty.
-            clock: Returns the current time.
-
-        Raises:
-            JournalError: There is something else, or it cannot be read.
-        """
-        real = Path(os.path.realpath(path))
-        with ExitStack() as stack:
-            copy = cls.temporary(clock)
-            stack.callback(copy.close)
-            if real.parent.is_dir() and file.is_journal(real):
-                with file.translated_errors(real), closing(file.open_to_read(real)) as source:
-                    source.backup(copy._connection)  # noqa: SLF001 - of the same class
-            stack.pop_all()
-        return copy
-
-    @classmethod
     def _connected(
         cls,
         path: Path,
@@ -184,11 +164,14 @@ class SqliteJournal(SqliteReader, Journal):
         """Close the journal. Closing is idempotent."""
         self._resources.close()
 
-    def copy(self, entries: Iterable[Entry], pruned_keys: Iterable[bytes]) -> None:
-        """Add what another journal knows to this one, which is empty: entries with ids and states, and pruned keys."""
-        for batch in batched(entries, BATCH):
+    def copy(self, journal: JournalReader) -> None:
+        """Copy another journal into this one, which is empty: entries with ids and states, and pruned keys."""
+        if isinstance(journal, SqliteReader):
+            journal.backup(self._connection)
+            return
+        for batch in batched(journal.entries(), BATCH):
             self._commits.run(partial(_copy, batch))
-        values = ((key, 0) for key in pruned_keys)
+        values = ((key, 0) for key in journal.pruned_keys())
         self._commits.run(lambda connection: connection.executemany("INSERT INTO pruned_keys VALUES (?, ?)", values))
 
     @contextmanager

@@ -69,6 +69,11 @@ class SqliteReader(JournalReader):
         with self._lock:
             self._connection.close()
 
+    def backup(self, target: sqlite3.Connection) -> None:
+        """Copy the whole journal into another database."""
+        with self._lock, file.translated_errors(self.path):
+            self._connection.backup(target)
+
     def _fetch(self, sql: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         if "states" in values:  # SQLite has no lists
             values = {**values, "states": f"/{'/'.join(values['states'])}/"}
