@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from vtex_tracking_ext.bulk.input.rows import Row
 
 NOW = dt.datetime(2026, 11, 23, 12, tzinfo=dt.UTC)
-QUERIES = SqliteReader._queries
+SQL = SqliteReader._sql
 needs_permissions = pytest.mark.skipif(os.geteuid() == 0, reason="root has every permission")
 
 
@@ -573,8 +573,8 @@ class TestSpeed:
     @pytest.mark.parametrize(
         ("statement", "columns"),
         [
-            (QUERIES.open_entries_of_account, "account=? AND package>?"),
-            (QUERIES.backlogs, "account=?"),
+            (SQL["open_entries_of_account"], "account=? AND package>?"),
+            (SQL["backlogs"], "account=?"),
         ],
     )
     def test_open_entries_are_found_by_their_index_and_without_sorting(
@@ -587,7 +587,7 @@ class TestSpeed:
             steps = [step for *_, step in journal._fetch(f"EXPLAIN QUERY PLAN {statement}", values)]
         assert any(f"INDEX open_entries ({columns})" in step for step in steps)
         assert not any("SCAN e" in step for step in steps)
-        assert not any("TEMP B-TREE" in step for step in steps[: -1 if statement == QUERIES.backlogs else None])
+        assert not any("TEMP B-TREE" in step for step in steps[: -1 if statement == SQL["backlogs"] else None])
 
     def test_open_states_are_those_of_the_index(self) -> None:
         """The index has exactly the open states, and the queries repeat its condition word for word."""
@@ -596,7 +596,7 @@ class TestSpeed:
         condition = " AND ".join(f"e.state <> {state!r}" for state in settled)
         assert all(
             condition in statement
-            for statement in (QUERIES.open_entries_of_account, QUERIES.open_entries_of_package, QUERIES.backlogs)
+            for statement in (SQL["open_entries_of_account"], SQL["open_entries_of_package"], SQL["backlogs"])
         )
         assert all(f"state = '{state}'" in file.SCHEMA[-2] for state in STATES)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from vtex_tracking_ext.bulk.journal.entries import OPEN_STATES, Meta
 from vtex_tracking_ext.bulk.journal.interface import JournalReader
-from vtex_tracking_ext.bulk.journal.sql import ENTRIES, queries_for
+from vtex_tracking_ext.bulk.journal.sql import ENTRIES, statements_for
 
 from . import schema
 from .address import parse_url
@@ -25,8 +25,15 @@ if TYPE_CHECKING:
     from .address import Address
     from .schema import Connection
 
-_IS_OPEN: Final = f"state IN {OPEN_STATES}"
 _NOW: Final = "coalesce(:now, clock_timestamp())"
+SQL: Final = statements_for(
+    is_open=f"e.state IN {OPEN_STATES}",
+    in_states="e.state = ANY(:states)",
+    now=_NOW,
+    quiet_until=f"{_NOW} + :quiet_seconds * interval '1 second'",
+    join="JOIN",
+    parameter=r"%(\1)s",
+)
 _ENTRIES_BY_ID: Final = f"{ENTRIES} WHERE e.id = ANY(%(ids)s) ORDER BY e.id"
 _DELIVERERS: Final = "SELECT name, deliverer FROM accounts ORDER BY name"
 _SERVED_ACCOUNTS: Final = "SELECT name FROM accounts WHERE served_until > clock_timestamp()"
@@ -46,7 +53,7 @@ class PostgresReader(JournalReader):
         connections: Also for other tables beside the journal's, in its schema.
     """
 
-    _queries = queries_for(f"e.{_IS_OPEN}", "e.state = ANY(:states)", _NOW, "JOIN", r"%(\1)s")
+    _sql = SQL
 
     def __init__(self, address: Address, connections: Connections, clock: Clock | None = None) -> None:
         self.name = address.name
