@@ -210,21 +210,8 @@ def entry_from_record(record: tuple[Any, ...], to_utc: Callable[[Any], dt.dateti
         to_utc: Converts a time from how the database stores it.
     """
     id_, account, order_id, invoice_number, date, description, city, event_state, *rest = record
-    (
-        delivered_date,
-        source,
-        line,
-        state,
-        attempts,
-        status_code,
-        receipt,
-        reason,
-        added,
-        begun,
-        settled,
-        event_id,
-        time,
-    ) = rest
+    delivered_date, source, line, state, attempts, status_code, receipt, reason, *rest = rest
+    added, begun, settled, event_id, time = rest
     return Entry(
         id=id_,
         package=PackageKey(account, order_id, invoice_number),
