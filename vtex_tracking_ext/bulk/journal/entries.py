@@ -321,12 +321,9 @@ def drafts_from_row(row: Row) -> tuple[Draft, ...]:
     if row.event is not None:
         date = row.event.date
         event = row.event if isinstance(date, str) else evolve(row.event, date=format_event_date(date))
-        plain_key = entry_key(package, event)
-        if row.event_id or row.time:
-            key = entry_key(package, event, row.event_id, row.time)
-            drafts.append(Draft(package, key, event, None, row.place, row.event_id, row.time, plain_key))
-        else:
-            drafts.append(Draft(package, plain_key, event, None, row.place))
+        key = entry_key(package, event, row.event_id, row.time)
+        plain_key = entry_key(package, event) if row.event_id or row.time else None
+        drafts.append(Draft(package, key, event, None, row.place, row.event_id, row.time, plain_key))
     if row.is_delivered:
         moment = None if row.delivered_date is None else format_delivered_date(row.delivered_date)
         drafts.append(Draft(package, entry_key(package, None), None, moment, row.place))
