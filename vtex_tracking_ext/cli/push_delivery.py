@@ -33,8 +33,8 @@ _INTERVAL: Final = 1.0
 class PushDelivery:
     """Delivers the accounts of one push, and collects what is to be printed.
 
-    With ``--wait`` the outcomes are those of the entries that were open when it began, whoever delivered them.
-    Otherwise they are what this process delivered.
+    With ``--wait`` the outcomes are those of the entries that were open when it began, also of those that another
+    process delivered. Otherwise they are those of what this process delivered.
 
     Args:
         parsed: The command's options.

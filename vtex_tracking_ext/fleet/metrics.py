@@ -53,14 +53,14 @@ class Metrics:
         self._families: list[GaugeMetricFamily] = []
         self.registry.register(self)
 
-    def record(self, news: DeliveryResult | AccountPause) -> None:
+    def record(self, result: DeliveryResult | AccountPause) -> None:
         """Count what happened."""
-        if isinstance(news, AccountPause):
-            self._pauses.labels(news.account).inc()
+        if isinstance(result, AccountPause):
+            self._pauses.labels(result.account).inc()
             return
-        account = news.entries[0].package.account
-        self._outcomes.labels(account, news.outcome).inc(len(news.entries))
-        if news.is_call:
+        account = result.entries[0].package.account
+        self._outcomes.labels(account, result.outcome).inc(len(result.entries))
+        if result.is_call:
             self._calls.labels(account).inc()
 
     def collect(self) -> Iterator[GaugeMetricFamily]:

@@ -123,21 +123,18 @@ class Work:
             return None
         return 0.0 if self._stopped else delivery.next_due
 
-    def _log(self, news: DeliveryResult | AccountPause) -> None:
-        if isinstance(news, AccountPause):
-            LOG.warning("%s: paused for %.0f s: %s", news.account, news.seconds, visible(news.reason, REASON_LENGTH))
+    def _log(self, result: DeliveryResult | AccountPause) -> None:
+        reason = visible(result.reason, REASON_LENGTH)
+        if isinstance(result, AccountPause):
+            LOG.warning("%s: paused for %.0f s: %s", result.account, result.seconds, reason)
         else:
-            level = logging.INFO if news.outcome == "applied" else logging.WARNING
-            LOG.log(
-                level,
-                "%s: %d %s, attempt %d%s",
-                package_name(news.entries[0].package),
-                len(news.entries),
-                news.outcome,
-                max(entry.attempts for entry in news.entries) + news.is_call,
-                f": {visible(news.reason, REASON_LENGTH)}" if news.reason else "",
+            attempt = max(entry.attempts for entry in result.entries) + result.is_call
+            text = (
+                f"{package_name(result.entries[0].package)}: {len(result.entries)} {result.outcome}, attempt {attempt}"
             )
-        self._watch(news)
+            level = logging.INFO if result.outcome == "applied" else logging.WARNING
+            LOG.log(level, "%s%s", text, f": {reason}" if reason else "")
+        self._watch(result)
 
 
 def package_name(package: PackageKey) -> str:

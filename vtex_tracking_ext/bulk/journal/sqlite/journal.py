@@ -205,18 +205,21 @@ class SqliteLease(Lease):
         self._now = now
 
     def _commit(self, changes: Changes) -> AbstractSet[int]:
-        ids: set[int] = self._commits.run(partial(_commit, changes, self.account, self._now()))
+        now = self._now()
+
+        def commit(connection: sqlite3.Connection) -> set[int]:
+            for each in changes.settlements:
+                values = (each.state, each.status_code, each.receipt, each.reason or None)
+                settled = None if each.state == "pending" else now
+                connection.executemany(_SETTLE, [(*values, settled, id_) for id_ in each.ids])
+            if changes.update is not None:
+                update = {**asdict(changes.update), "account": self.account, "now": now}
+                connection.execute(SQL["update_account"], update)
+            begun = ((entry.id, connection.execute(_BEGIN, _begin_values(entry, now))) for entry in changes.begun)
+            return {id_ for id_, cursor in begun if cursor.rowcount}
+
+        ids: set[int] = self._commits.run(commit)
         return ids
-
-
-def _commit(changes: Changes, account: str, now: int, connection: sqlite3.Connection) -> set[int]:
-    for each in changes.settlements:
-        values = (each.state, each.status_code, each.receipt, each.reason or None)
-        settled = None if each.state == "pending" else now
-        connection.executemany(_SETTLE, [(*values, settled, id_) for id_ in each.ids])
-    if (update := changes.update) is not None:
-        connection.execute(SQL["update_account"], {**asdict(update), "account": account, "now": now})
-    return {entry.id for entry in changes.begun if connection.execute(_BEGIN, _begin_values(entry, now)).rowcount}
 
 
 def _begin_values(entry: Entry, now: int) -> tuple[Any, ...]:
