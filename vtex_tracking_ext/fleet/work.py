@@ -129,11 +129,9 @@ class Work:
             LOG.warning("%s: paused for %.0f s: %s", result.account, result.seconds, reason)
         else:
             attempt = max(entry.attempts for entry in result.entries) + result.is_call
-            text = (
-                f"{package_name(result.entries[0].package)}: {len(result.entries)} {result.outcome}, attempt {attempt}"
-            )
+            what = f"{len(result.entries)} {result.outcome}, attempt {attempt}{reason and f': {reason}'}"
             level = logging.INFO if result.outcome == "applied" else logging.WARNING
-            LOG.log(level, "%s%s", text, f": {reason}" if reason else "")
+            LOG.log(level, "%s: %s", package_name(result.entries[0].package), what)
         self._watch(result)
 
 

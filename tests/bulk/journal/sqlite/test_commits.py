@@ -40,13 +40,7 @@ class Database:
         self.connection.set_trace_callback(self.statements.append)
         self.faults: list[Exception] = []
         self.lock_path = path.with_name("lock")
-        self.commits = SqliteCommits(
-            self.connection,
-            threading.Lock(),
-            self.check,
-            FileLock(self.lock_path),
-            lambda error: f"explained: {error}",
-        )
+        self.commits = SqliteCommits(path, self.connection, threading.Lock(), self.check, FileLock(self.lock_path))
         self.queue = _Queue()
         self.commits._queue = self.queue
 
@@ -150,7 +144,8 @@ def test_the_other_jobs_are_committed_once_however_many_fail(database: Database)
 def test_an_error_of_the_database_rolls_back_the_transaction(database: Database) -> None:
     """Every job of the transaction fails with JournalError, and nothing of it is committed."""
     errors = database.together(insert(1), insert(2, 2), insert(3))
-    assert [str(error) for error in errors] == ["explained: UNIQUE constraint failed: t.n"] * 3
+    expected = "it cannot be used (UNIQUE constraint failed: t.n)."
+    assert [str(error).partition(": ")[2] for error in errors] == [expected] * 3
     assert {type(error) for error in errors} == {JournalError}
     assert database.numbers() == []
     assert database.commits.run(insert(2)) == 1
@@ -187,7 +182,7 @@ def test_write_lock_is_held_while_the_database_is_used(database: Database) -> No
 
     database.commits.run(work)
     for use in (database.commits.run, database.commits.run_alone):
-        with pytest.raises(JournalError, match=r"explained: UNIQUE constraint failed: t\.n"):
+        with pytest.raises(JournalError, match=r": it cannot be used \(UNIQUE constraint failed: t\.n\)"):
             use(work)
     assert held == [True] * 3
     assert not is_locked(database.lock_path)

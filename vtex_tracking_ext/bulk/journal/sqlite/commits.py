@@ -17,6 +17,8 @@ from vtex_tracking_ext.bulk.journal.group_commit import GroupCommit, Job
 from vtex_tracking_ext.bulk.journal.interface import JournalError
 from vtex_tracking_ext.text import visible
 
+from .file import journal_error
+
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable
@@ -33,26 +35,26 @@ class SqliteCommits(GroupCommit[Work]):
     """Runs work of several threads in shared transactions.
 
     Args:
+        path: The journal's file, for messages.
         connection: In autocommit mode, and usable from any thread; this object closes it.
         lock: Held while the connection is used. Reading with it outside of the transactions takes the lock, too.
         check: Called before each transaction; raises JournalError to prevent it.
         write_lock: Held during each transaction; None for a file that no other process knows.
-        describe_error: Describes an error of the database.
     """
 
     def __init__(
         self,
+        path: Path,
         connection: sqlite3.Connection,
         lock: threading.Lock,
         check: Callable[[], None],
         write_lock: FileLock | None,
-        describe_error: Callable[[sqlite3.Error], str],
     ) -> None:
         super().__init__(lock)
+        self._path = path
         self._connection = connection
         self._check = check
         self._write_lock: AbstractContextManager[object] = write_lock or nullcontext()
-        self._describe_error = describe_error
 
     def run_alone(self, work: Work) -> None:
         """Run ``work`` outside of a transaction, while no other process writes. Raises like :meth:`run`."""
@@ -62,7 +64,7 @@ class SqliteCommits(GroupCommit[Work]):
                 with self._write_lock:
                     work(self._connection)
             except sqlite3.Error as error:
-                raise JournalError(self._describe_error(error)) from None
+                raise journal_error(self._path, error) from None
 
     def close(self) -> None:
         """Close the connection, after the work that has been begun. Closing is idempotent."""
@@ -78,7 +80,7 @@ class SqliteCommits(GroupCommit[Work]):
             while left and (failed := self._attempt(left)):
                 left.remove(failed)
         except sqlite3.Error as error:
-            _fail(left, JournalError(self._describe_error(error)))
+            _fail(left, journal_error(self._path, error))
         except JournalError as error:
             _fail(left, error)
 

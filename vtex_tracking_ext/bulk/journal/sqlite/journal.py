@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-import threading
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
@@ -62,14 +61,15 @@ class SqliteJournal(SqliteReader, Journal):
         self,
         path: Path,
         connection: sqlite3.Connection,
-        lock: threading.Lock,
-        commits: SqliteCommits,
         clock: Clock,
         resources: ExitStack,
+        check: Callable[[], None],
+        write_lock: file.FileLock | None,
     ) -> None:
-        super().__init__(path, connection, lock, clock)
-        self._commits = commits
+        super().__init__(path, connection, clock)
+        self._commits = SqliteCommits(path, connection, self._lock, check, write_lock)
         self._resources = resources
+        resources.callback(self._commits.close)
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], clock: Clock = utc_now, *, create: bool = True) -> Self:
@@ -94,7 +94,7 @@ class SqliteJournal(SqliteReader, Journal):
                 if not file.is_journal(real):  # checked again, now that no other process can create it
                     file.create(real, created)
                 connection = resources.enter_context(closing(file.open_to_write(real)))
-            return cls._connected(real, connection, clock, resources, file_guard(real, lock_path), write_lock)
+            return cls(real, connection, clock, resources.pop_all(), file_guard(real, lock_path), write_lock)
 
     @classmethod
     def temporary(cls, clock: Clock = utc_now) -> Self:
@@ -106,23 +106,7 @@ class SqliteJournal(SqliteReader, Journal):
             path = Path(resources.enter_context(TemporaryDirectory(prefix="vtex-tracking-")), "journal.db")
             file.create(path, clock().astimezone(dt.UTC).isoformat(" "))
             connection = resources.enter_context(closing(file.open_to_write(path, is_durable=False)))
-            return cls._connected(path, connection, clock, resources, file_guard(path), None)
-
-    @classmethod
-    def _connected(
-        cls,
-        path: Path,
-        connection: sqlite3.Connection,
-        clock: Clock,
-        resources: ExitStack,
-        check: Callable[[], None],
-        write_lock: file.FileLock | None,
-    ) -> Self:
-        """Return the journal, which takes over ``resources``; they are closed in reverse order."""
-        lock = threading.Lock()
-        commits = SqliteCommits(connection, lock, check, write_lock, partial(file.describe_error, path))
-        resources.callback(commits.close)
-        return cls(path, connection, lock, commits, clock, resources.pop_all())
+            return cls(path, connection, clock, resources.pop_all(), file_guard(path), None)
 
     def close(self) -> None:
         """Close the journal. Closing is idempotent."""

@@ -40,12 +40,12 @@ class SqliteReader(JournalReader):
 
     _sql = SQL
 
-    def __init__(self, path: Path, connection: sqlite3.Connection, lock: threading.Lock, clock: Clock) -> None:
+    def __init__(self, path: Path, connection: sqlite3.Connection, clock: Clock) -> None:
         self.path = path
         self.name = str(path)
         self._clock = clock
         self._connection = connection
-        self._lock = lock
+        self._lock = threading.Lock()
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], clock: Clock = utc_now) -> Self:
@@ -57,7 +57,7 @@ class SqliteReader(JournalReader):
         real = Path(os.path.realpath(path))
         if not file.is_journal(real):
             raise missing_journal_error(real)
-        return cls(real, file.open_to_read(real), threading.Lock(), clock)
+        return cls(real, file.open_to_read(real), clock)
 
     def meta(self) -> Meta:
         """Return what the journal says of itself."""
