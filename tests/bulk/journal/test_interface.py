@@ -148,6 +148,12 @@ class TestAdd:
         assert [(e.place.line, e.event_id, e.time) for e in journal.entries()] == [(2, "", ""), (5, "2", "09:10")]
         assert add(journal, *rows, row(6, "a"), row(7, "b")) == ["known"] * 4
 
+    def test_event_with_id_is_known_under_the_key_of_its_time(self, journal: Journal) -> None:
+        """The event was noted with its time, before the source had event ids."""
+        assert add(journal, row(2, "a", time="09:05"), row(3, "a", time="10:00")) == ["new", "new"]
+        rows = [row(4, "a", event_id="1", time="09:05"), row(5, "a", event_id="2", time="10:00")]
+        assert add(journal, *rows) == ["known", "known"]
+
     def test_more_precise_date_replaces_the_date_of_a_pending_delivery(self, journal: Journal) -> None:
         """The revision grows, and an entry that was read before is not begun, because its date has changed."""
         add(journal, delivery(2))
