@@ -151,3 +151,16 @@ def test_the_time_of_the_last_applied_event_is_on_record(bench: Bench) -> None:
     bench.account.answers(refused(404))
     bench.run()
     assert bench.record().last_applied == applied
+
+
+def test_what_was_applied_is_recorded_if_reporting_it_fails(bench: Bench) -> None:
+    """For instance because the program that reads the output has ended."""
+    bench.add(row(1, "a"))
+
+    def fail(_: object) -> None:
+        raise BrokenPipeError
+
+    bench.report = fail
+    with pytest.raises(BrokenPipeError):
+        bench.run()
+    assert bench.states() == {"a": "applied"}
