@@ -200,10 +200,11 @@ class SqliteJournal(SqliteReader, Journal):
             if not lock.try_acquire(_LEASE_TIMEOUT):
                 yield None
                 return
+            check = file_guard(lock.path)
             self._commits.run(partial(_execute, _TAKE_LEASE, (process_name(), self._now(), account_id)))
             record = self.account(name)
             assert record is not None  # noqa: S101 - it was added above
-            yield SqliteLease(record, account_id, self._commits, self._now)
+            yield SqliteLease(record, account_id, self._commits, self._now, check)
 
     def _account_id(self, name: str) -> int:
         """Return the id of an account, which is added if the journal does not contain it."""
@@ -248,13 +249,22 @@ class SqliteJournal(SqliteReader, Journal):
 class SqliteLease(Lease):
     """A lease of a journal in a file. The process holds its lock file; see :meth:`SqliteJournal.lease`."""
 
-    def __init__(self, record: AccountRecord, account_id: int, commits: SqliteCommits, now: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        record: AccountRecord,
+        account_id: int,
+        commits: SqliteCommits,
+        now: Callable[[], int],
+        check: Callable[[], None],
+    ) -> None:
         super().__init__(record)
         self._account_id = account_id
         self._commits = commits
         self._now = now
+        self._check = check
 
     def _commit(self, changes: Changes) -> AbstractSet[int]:
+        self._check()  # another process could lock another file of that name
         ids: set[int] = self._commits.run(partial(_commit, changes, self._account_id, self._now()))
         return ids
 
