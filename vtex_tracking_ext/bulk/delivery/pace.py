@@ -315,7 +315,7 @@ class Pace:
             Seconds for which the account is not called because of this result, or 0.
         """
         with self._changed:
-            now, before = self._clock(), self._paused_until()
+            now, before, was_paused = self._clock(), self._paused_until(), self._breaker.paused
             started = self._started(now)
             if isinstance(error, RateLimitedError):
                 goes_on = self._throttle.record_rate_limited(now, started, error.retry_after)
@@ -327,7 +327,8 @@ class Pace:
                 reason = self._breaker.reason
             if reason and not self.stop_reason:
                 self.stop_reason, self.stop_error = reason, error
-            self._changed.notify_all()
+            if reason or was_paused:  # nothing else ends the wait of the next thread earlier
+                self._changed.notify_all()
             after = self._paused_until()
             return after - now if after > max(before, now) else 0.0
 
