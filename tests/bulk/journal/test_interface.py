@@ -154,6 +154,18 @@ class TestAdd:
         rows = [row(4, "a", event_id="1", time="09:05"), row(5, "a", event_id="2", time="10:00")]
         assert add(journal, *rows) == ["known", "known"]
 
+    def test_event_that_was_corrected_since_it_was_read_is_not_begun(self, journal: Journal) -> None:
+        """A person withdraws an event, and pushes it with its event id and another city; what was read is not sent."""
+        add(journal, row(2, "a", event_id="1"))
+        read = list(journal.entries())
+        assert journal.withdraw(Selection(ids=[1])) == 1
+        assert read[0].event is not None
+        assert add(journal, row(3, event=evolve(read[0].event, city="Recife"), event_id="1")) == ["renewed"]
+        with journal.lease("mystore") as lease:
+            assert lease is not None
+            assert lease.begin(read) == ()
+            assert len(lease.begin(list(journal.entries()))) == 1
+
     def test_more_precise_date_replaces_the_date_of_a_pending_delivery(self, journal: Journal) -> None:
         """The revision grows, and an entry that was read before is not begun, because its date has changed."""
         add(journal, delivery(2))

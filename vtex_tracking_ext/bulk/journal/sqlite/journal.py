@@ -48,10 +48,11 @@ _UPDATE_ACCOUNT: Final = """
         pace = :pace
     WHERE id = :account
 """
-#: An entry that was changed since it was read is not in flight: a row may have dated its delivery.
+#: An entry that was changed since it was read is not in flight: a row may have dated or renewed it.
 _BEGIN: Final = """
     UPDATE entries SET state = 'in_flight', attempts = attempts + 1, begun = ?
-    WHERE id = ? AND state = 'pending' AND delivered_date IS ? AND event_date IS ? AND event_description IS ?
+    WHERE id = ? AND state = 'pending' AND delivered_date IS ?
+        AND event_date IS ? AND event_description IS ? AND event_city IS ? AND event_state IS ?
 """
 _SETTLE: Final = """
     UPDATE entries SET state = ?, status_code = ?, receipt = ?, reason = ?, settled = ?
@@ -281,8 +282,9 @@ def _commit(changes: Changes, account_id: int, now: int, connection: sqlite3.Con
 
 
 def _begin_values(entry: Entry, now: int) -> tuple[Any, ...]:
-    date, description = (None, None) if entry.event is None else (str(entry.event.date), entry.event.description)
-    return now, entry.id, entry.delivered_date, date, description
+    event = entry.event
+    texts = (None,) * 4 if event is None else (str(event.date), event.description, event.city, event.state)
+    return now, entry.id, entry.delivered_date, *texts
 
 
 def _execute(sql: str, values: tuple[Any, ...], connection: sqlite3.Connection) -> None:
