@@ -147,6 +147,24 @@ class TestAdd:
         assert [(e.place.line, e.event_id, e.time) for e in journal.entries()] == [(2, "", ""), (5, "2", "09:10")]
         assert add(journal, *rows, row(6, "a"), row(7, "b")) == ["known"] * 4
 
+    def test_event_with_id_is_known_under_the_key_of_its_time(self, journal: Journal) -> None:
+        """The event was noted with its time, before the source had event ids."""
+        assert add(journal, row(2, "a", time="09:05"), row(3, "a", time="10:00")) == ["new", "new"]
+        rows = [row(4, "a", event_id="1", time="09:05"), row(5, "a", event_id="2", time="10:00")]
+        assert add(journal, *rows) == ["known", "known"]
+
+    def test_event_that_was_corrected_since_it_was_read_is_not_begun(self, journal: Journal) -> None:
+        """A person withdraws an event, and pushes it with its event id and another city; what was read is not sent."""
+        add(journal, row(2, "a", event_id="1"))
+        read = list(journal.entries())
+        assert journal.withdraw(Selection(ids=[1])) == 1
+        assert read[0].event is not None
+        assert add(journal, row(3, event=evolve(read[0].event, city="Recife"), event_id="1")) == ["renewed"]
+        with journal.lease("mystore") as lease:
+            assert lease is not None
+            assert lease.begin(read) == ()
+            assert len(lease.begin(list(journal.entries()))) == 1
+
     def test_more_precise_date_replaces_the_date_of_a_pending_delivery(self, journal: Journal) -> None:
         """The revision grows, and an entry that was read before is not begun, because its date has changed."""
         add(journal, delivery(2))

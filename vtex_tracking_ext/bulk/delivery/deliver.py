@@ -13,13 +13,14 @@ import math
 import threading
 import time
 from collections import defaultdict
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
 from attrs import evolve
 
 from vtex_tracking_ext.bulk.journal.entries import Selection
+from vtex_tracking_ext.bulk.journal.interface import JournalError
 from vtex_tracking_ext.config.defaults import DEFAULT_RATE
 from vtex_tracking_ext.errors import ReadFailedError, VtexTrackingError
 
@@ -156,6 +157,8 @@ class AccountDelivery:
                     try:
                         yield calls
                     finally:
+                        with suppress(JournalError):  # after an error; otherwise nothing is deferred any more
+                            lease.flush()
                         self.calls += calls.calls
                         self.reads += calls.reads
                     return
@@ -230,11 +233,11 @@ class AccountDelivery:
             by_order[package.order_id].append(package)
 
         def read(order: tuple[str, list[PackageKey]]) -> None:
+            now = self._now_at_most()  # what is shown says nothing about the time after the order was read
             shown = calls.read_order(order[0])
             if shown is None:
                 return
-            # All of them first: what was shown says less and less about the time at which a call ends.
-            resolved = [package for package in order[1] if self._resolve(calls.lease, package, selection, shown)]
+            resolved = [package for package in order[1] if self._resolve(calls.lease, package, selection, shown, now)]
             for package in resolved if is_sending else ():
                 calls.send_package([*self._journal.entries(Selection(("pending",), package=package))])
 
@@ -267,11 +270,12 @@ class AccountDelivery:
         package: PackageKey,
         selection: Selection,
         shown: tuple[Package, ...] | VtexTrackingError,
+        now: dt.datetime,
     ) -> bool:
         """Resolve entries in doubt by what their order shows, and return whether none is in doubt any more."""
         entries = tuple(self._journal.entries(Selection(("applied", *IN_DOUBT_STATES), package=package)))
         doubtful = tuple(entry for entry in entries if selection.matches(entry))
-        now, has_failed = self._now(), isinstance(shown, ReadFailedError)
+        has_failed = isinstance(shown, ReadFailedError)
         if isinstance(shown, VtexTrackingError):
             result, why = Comparison(), f"the order cannot be read: {shown}"
         else:
@@ -315,6 +319,12 @@ class AccountDelivery:
     def _now(self) -> dt.datetime:
         """Return the time of the journal's clock, which all times of entries are of; this machine's may differ."""
         return self._epoch + dt.timedelta(seconds=time.monotonic())
+
+    def _now_at_most(self) -> dt.datetime:
+        """Return a time that is not too late for entries begun at any time, even if the journal's clock was changed."""
+        record = self._journal.account(self._account)
+        assert record is not None  # noqa: S101 - its lease was taken
+        return min(self._now(), record.now)
 
     @property
     def _is_slice(self) -> bool:

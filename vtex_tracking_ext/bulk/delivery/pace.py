@@ -300,6 +300,8 @@ class Pace:
             for name in kept.keys() & set(names):
                 setattr(part, name, kept[name])
         self._throttle.rate = min(self._throttle.ceiling, max(MIN_RATE, self._throttle.rate))
+        # No pause is longer; but the clock that measures this one may have been set back.
+        quiet_seconds = min(quiet_seconds, MAX_FREEZE)
         self._throttle.frozen_until = self._clock() + quiet_seconds if quiet_seconds else 0.0
         if is_probing:
             self._throttle.freezes = 0

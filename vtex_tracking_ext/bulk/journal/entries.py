@@ -101,8 +101,8 @@ class Draft:
         place: The place of the row.
         event_id: The source's own identity of the event, or an empty text.
         time: The time of day of the event, ``hh:mm`` or ``hh:mm:ss``, or an empty text.
-        plain_key: The key of the same event without event id and time, under which an earlier run may have noted it;
-            None if it is the same key.
+        earlier_keys: The keys of the same event without event id, and without event id and time, under which an earlier
+            run may have noted it.
     """
 
     package: PackageKey
@@ -112,7 +112,7 @@ class Draft:
     place: Place
     event_id: str = ""
     time: str = ""
-    plain_key: bytes | None = None
+    earlier_keys: tuple[bytes, ...] = ()
 
 
 @frozen
@@ -307,8 +307,12 @@ def drafts_from_row(row: Row) -> tuple[Draft, ...]:
         date = row.event.date
         event = row.event if isinstance(date, str) else evolve(row.event, date=format_event_date(date))
         key = entry_key(package, event, row.event_id, row.time)
-        plain_key = entry_key(package, event) if row.event_id or row.time else None
-        drafts.append(Draft(package, key, event, None, row.place, row.event_id, row.time, plain_key))
+        earlier_keys: tuple[bytes, ...] = ()
+        if row.event_id and row.time:
+            earlier_keys = (entry_key(package, event, time=row.time),)
+        if row.event_id or row.time:
+            earlier_keys = (*earlier_keys, entry_key(package, event))
+        drafts.append(Draft(package, key, event, None, row.place, row.event_id, row.time, earlier_keys))
     if row.is_delivered:
         moment = None if row.delivered_date is None else format_delivered_date(row.delivered_date)
         drafts.append(Draft(package, entry_key(package, None), None, moment, row.place))

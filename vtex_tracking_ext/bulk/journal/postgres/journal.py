@@ -14,7 +14,7 @@ from vtex_tracking_ext.bulk.journal.sql import PRUNED_PACKAGES
 from . import schema
 from .add_rows import PostgresRowWriter
 from .address import parse_url
-from .connections import Connections, connect
+from .connections import MAX_CONNECTIONS, Connections, connect
 from .encoding import encode
 from .lease import PostgresLease, try_lock
 from .locks import lock_number
@@ -55,6 +55,8 @@ class PostgresJournal(PostgresReader, Journal):
     def __init__(self, address: Address, connections: Connections, clock: Clock | None) -> None:
         super().__init__(address, connections, clock)
         self._adding = threading.Lock()
+        # Who has a lease needs other connections, too: with all of them taken by leases, nobody would go on.
+        self._leases = threading.Semaphore(MAX_CONNECTIONS // 2)
 
     @classmethod
     def open(cls, url: str, clock: Clock | None = None, *, create: bool = True) -> Self:
@@ -100,7 +102,11 @@ class PostgresJournal(PostgresReader, Journal):
         """Take the lease of an account while the context lasts; None if another session has it."""
         name = account.lower()
         number = lock_number("delivering", self.address.schema, name)
-        with self.connections.connection() as connection, try_lock(connection, number) as is_acquired:
+        with (
+            self._leases,
+            self.connections.connection() as connection,
+            try_lock(connection, number) as is_acquired,
+        ):
             if not is_acquired:
                 yield None
                 return

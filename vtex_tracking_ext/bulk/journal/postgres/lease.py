@@ -38,11 +38,12 @@ _COMMIT: Final = """
         WHERE e.id = s.id AND e.state IN ('in_flight', 'unknown')
     )
     UPDATE entries e SET state = 'in_flight', attempts = e.attempts + 1, begun = moment.now
-    FROM moment, unnest(%(begun)s::bigint[], %(delivered)s::text[], %(dates)s::text[], %(descriptions)s::text[])
-        AS b(id, delivered_date, event_date, event_description)
+    FROM moment, unnest(%(begun)s::bigint[], %(delivered)s::text[], %(dates)s::text[], %(descriptions)s::text[],
+        %(cities)s::text[], %(event_states)s::text[])
+        AS b(id, delivered_date, event_date, event_description, event_city, event_state)
     WHERE e.id = b.id AND e.state = 'pending'
-        AND (e.delivered_date, e.event_date, e.event_description)
-            IS NOT DISTINCT FROM (b.delivered_date, b.event_date, b.event_description)
+        AND (e.delivered_date, e.event_date, e.event_description, e.event_city, e.event_state)
+            IS NOT DISTINCT FROM (b.delivered_date, b.event_date, b.event_description, b.event_city, b.event_state)
     RETURNING e.id
 """
 
@@ -129,4 +130,6 @@ def _columns(settlements: Sequence[Settlement], begun: Sequence[Entry]) -> dict[
         "delivered": [entry.delivered_date for entry in entries],
         "dates": [event and encode(str(event.date)) for event in events],
         "descriptions": [event and encode(event.description) for event in events],
+        "cities": [event and encode(event.city) for event in events],
+        "event_states": [event and encode(event.state) for event in events],
     }

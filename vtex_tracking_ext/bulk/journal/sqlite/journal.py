@@ -36,10 +36,11 @@ _LEASE_TIMEOUT: Final = 0.1
 
 _ADD_ACCOUNT: Final = "INSERT INTO accounts (name) VALUES (?) ON CONFLICT DO NOTHING"
 _TAKE_LEASE: Final = "UPDATE accounts SET deliverer = ?, delivers_since = ? WHERE id = ?"
-#: An entry that was changed since it was read is not in flight: a row may have dated its delivery.
+#: An entry that was changed since it was read is not in flight: a row may have dated or renewed it.
 _BEGIN: Final = """
     UPDATE entries SET state = 'in_flight', attempts = attempts + 1, begun = ?
-    WHERE id = ? AND state = 'pending' AND delivered_date IS ? AND event_date IS ? AND event_description IS ?
+    WHERE id = ? AND state = 'pending' AND delivered_date IS ?
+        AND event_date IS ? AND event_description IS ? AND event_city IS ? AND event_state IS ?
 """
 _SETTLE: Final = """
     UPDATE entries SET state = ?, status_code = ?, receipt = ?, reason = ?, settled = ?
@@ -131,10 +132,11 @@ class SqliteJournal(SqliteReader, Journal):
             if not lock.try_acquire(_LEASE_TIMEOUT):
                 yield None
                 return
+            check = file_guard(lock.path)
             self._commits.run(partial(_execute, _TAKE_LEASE, (process_name(), self._now(), account_id)))
             record = self.account(name)
             assert record is not None  # noqa: S101 - it was added above
-            yield SqliteLease(record, self._commits, self._now)
+            yield SqliteLease(record, self._commits, self._now, check)
 
     def _account_id(self, name: str) -> int:
         """Return the id of an account, which is added if the journal does not contain it."""
@@ -183,12 +185,16 @@ class SqliteJournal(SqliteReader, Journal):
 class SqliteLease(Lease):
     """A lease of a journal in a file. The process holds its lock file; see :meth:`SqliteJournal.lease`."""
 
-    def __init__(self, record: AccountRecord, commits: SqliteCommits, now: Callable[[], int]) -> None:
+    def __init__(
+        self, record: AccountRecord, commits: SqliteCommits, now: Callable[[], int], check: Callable[[], None]
+    ) -> None:
         super().__init__(record)
         self._commits = commits
         self._now = now
+        self._check = check
 
     def _commit(self, changes: Changes) -> AbstractSet[int]:
+        self._check()  # another process could lock another file of that name
         now = self._now()
 
         def commit(connection: sqlite3.Connection) -> set[int]:
@@ -207,8 +213,9 @@ class SqliteLease(Lease):
 
 
 def _begin_values(entry: Entry, now: int) -> tuple[Any, ...]:
-    date, description = (None, None) if entry.event is None else (str(entry.event.date), entry.event.description)
-    return now, entry.id, entry.delivered_date, date, description
+    event = entry.event
+    texts = (None,) * 4 if event is None else (str(event.date), event.description, event.city, event.state)
+    return now, entry.id, entry.delivered_date, *texts
 
 
 def _execute(sql: str, values: tuple[Any, ...], connection: sqlite3.Connection) -> None:
