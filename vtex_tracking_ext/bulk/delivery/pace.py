@@ -91,9 +91,9 @@ _LATENESS: Final = 0.02
 
 @define(on_setattr=setters.NO_OP)  # validates arguments only: each call sets half of the attributes
 class Throttle:
-    """The state of one account's rate. Holds only numbers, so that it can be stored and shared as JSON.
+    """The state of one account's rate.
 
-    Times are seconds of any monotonic clock above 0; all users of a shared state share the clock.
+    Times are seconds of any monotonic clock above 0.
     Usage: ask :meth:`delay`; at 0 call :meth:`start` and make the call; then :meth:`record_accepted` or
     :meth:`record_rate_limited`.
 

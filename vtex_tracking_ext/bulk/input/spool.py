@@ -9,16 +9,15 @@ from __future__ import annotations
 import pickle
 import tempfile
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from vtex_tracking_ext.call.validation import format_event_date
 from vtex_tracking_ext.errors import ConfigurationError
-from vtex_tracking_ext.events import TrackingEvent
-
-from .rows import Place, RawRow, Row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from .rows import Place, Row
 
 #: Rows that are held as they are. More are pickled, a batch of this size at a time, each day by itself.
 _BATCH: Final = 10_000
@@ -105,7 +104,7 @@ class RowSpool:
         try:
             for day, rows in self._rows.items():
                 self._offsets[day].append(self._file.tell())
-                pickle.dump([_pack(row) for row in rows], self._file)
+                pickle.dump(rows, self._file, pickle.HIGHEST_PROTOCOL)
             self._file.flush()
         except OSError as error:
             raise ConfigurationError(
@@ -117,21 +116,5 @@ class RowSpool:
 
     def _read(self, offset: int) -> list[Row]:
         self._file.seek(offset)
-        return [_unpack(packed) for packed in pickle.load(self._file)]  # noqa: S301 - this process wrote it
-
-
-def _pack(row: Row) -> tuple[Any, ...]:
-    """Return what a row contains as plain values, which are pickled several times as fast."""
-    event, raw = row.event, row.raw
-    texts = None if event is None else (format_event_date(event.date), event.description, event.city, event.state)
-    place, ids = (row.place.source, row.place.line), (row.account, row.order_id, row.invoice_number)
-    rest = row.is_delivered, row.delivered_date, raw and (raw.layout, raw.content), row.event_id, row.time
-    return (*place, *ids, texts, *rest)
-
-
-def _unpack(packed: tuple[Any, ...]) -> Row:
-    source, line, account, order_id, invoice, texts, is_delivered, delivered_date, raw, event_id, time = packed
-    event = None if texts is None else TrackingEvent(*texts)
-    raw = raw and RawRow(*raw)
-    place = Place(source, line)
-    return Row(place, account, order_id, invoice, event, is_delivered, delivered_date, raw, event_id, time)
+        rows: list[Row] = pickle.load(self._file)  # noqa: S301 - this process wrote it
+        return rows
