@@ -20,6 +20,7 @@ from vtex_tracking_ext import (
     errors,
 )
 from vtex_tracking_ext.bulk import Result, deliver, note, push
+from vtex_tracking_ext.bulk.delivery import threads
 from vtex_tracking_ext.bulk.delivery.accounts import DeliveryPlan, MultiAccountDelivery, count_states, plan_delivery
 from vtex_tracking_ext.bulk.delivery.calls import AccountPause, DeliveryResult
 from vtex_tracking_ext.bulk.delivery.options import DeliveryOptions
@@ -297,17 +298,16 @@ def test_interrupt_finishes_calls_in_progress(journal: SqliteJournal, monkeypatc
         interrupted.set()
 
     monkeypatch.setattr(deliveries, "stop", stop_and_let_go)
-    join = threading.Thread.join
-    joined: list[threading.Thread] = []
+    wait_for = threads._wait
+    waited: list[bool] = []
 
-    def interrupt_the_first(thread: threading.Thread, timeout: float | None = None) -> None:
-        if not joined:
-            joined.append(thread)
-            on_its_way.wait(10)
+    def interrupt_the_first(running: Any) -> None:
+        if threading.current_thread() is threading.main_thread() and not waited:
+            waited.append(on_its_way.wait(10))
             raise KeyboardInterrupt
-        join(thread, timeout)
+        wait_for(running)
 
-    monkeypatch.setattr(threading.Thread, "join", interrupt_the_first)
+    monkeypatch.setattr(threads, "_wait", interrupt_the_first)
     with pytest.raises(KeyboardInterrupt):
         deliveries.run()
     assert told(journal) == [(1, "a", "applied"), (2, "b", "pending")]

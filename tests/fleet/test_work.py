@@ -75,10 +75,10 @@ def test_a_slice_ends_and_is_continued_behind_the_others(bench: Bench) -> None:
     """The account has another task, behind the waiting one of another account."""
     fill(bench.journal, 30)
     fill(bench.journal, 1, account="other")
-    work = bench.work(concurrency=1, slice_seconds=0.05)
+    work = bench.work(concurrency=1, slice_seconds=0.5)
 
     def take_long(_: TrackingUpdate) -> None:
-        threading.Event().wait(0.1)
+        threading.Event().wait(0.6)
 
     bench.account.answers(take_long)
     execute(bench.journal, "UPDATE procrastinate_jobs SET status = 'doing' WHERE queue_name = 'mystore'")

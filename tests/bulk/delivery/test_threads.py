@@ -8,7 +8,8 @@ import threading
 
 import pytest
 
-from vtex_tracking_ext.bulk.delivery.threads import _join, run_in_threads
+from vtex_tracking_ext.bulk.delivery import threads
+from vtex_tracking_ext.bulk.delivery.threads import _wait, run_in_threads
 
 
 def test_the_function_has_run_in_each_thread_when_it_returns() -> None:
@@ -36,24 +37,42 @@ def test_the_first_error_stops_the_other_threads_and_is_raised() -> None:
 
 
 def test_waiting_does_not_block_interrupts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Threads are joined with a timeout, because on Windows joining without one blocks Ctrl-C."""
-    go_on = threading.Event()
+    """Waiting has a timeout, because on Windows waiting without one blocks Ctrl-C."""
+    has_ended = threading.Event()
+    thread = threading.Thread(target=has_ended.wait, args=(10,))
+    thread.start()
     times: list[float | None] = []
-    join = threading.Thread.join
 
-    def note(thread: threading.Thread, timeout: float | None = None) -> None:
+    def note(event: threading.Event, timeout: float | None = None) -> bool:
         times.append(timeout)
-        go_on.set()
-        join(thread, timeout)
+        event.set()
+        return True
 
-    monkeypatch.setattr(threading.Thread, "join", note)
-    run_in_threads(lambda: go_on.wait(10), 1, go_on.set)
+    monkeypatch.setattr(threading.Event, "wait", note)
+    _wait([(thread, has_ended)])
     assert times
     assert None not in times
 
 
+def test_an_interrupt_waits_for_the_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The interrupt is raised once the thread has ended, which takes a while after it was stopped."""
+    monkeypatch.setattr(threads, "_TIMEOUT", 0.01)
+    stopped, ended = threading.Event(), threading.Event()
+
+    def work() -> None:
+        threading.Event().wait(0.1)  # until the other thread waits for this one
+        os.kill(os.getpid(), signal.SIGINT)
+        stopped.wait(10)
+        threading.Event().wait(0.1)
+        ended.set()
+
+    with pytest.raises(KeyboardInterrupt):
+        run_in_threads(work, 1, stopped.set)
+    assert ended.is_set()
+
+
 def test_a_thread_that_cannot_start_leaves_no_other_running(monkeypatch: pytest.MonkeyPatch) -> None:
-    """If a thread cannot start, or an interrupt comes at that moment, the started threads are stopped and joined."""
+    """If a thread cannot start, or an interrupt comes at that moment, the started threads are stopped and end."""
     stopped = threading.Event()
     ended: list[bool] = []
     started: list[threading.Thread] = []
@@ -73,13 +92,14 @@ def test_a_thread_that_cannot_start_leaves_no_other_running(monkeypatch: pytest.
 
 def test_a_signal_that_another_thread_received_is_handled() -> None:
     """Such a signal does not wake the main thread, which must poll: Ctrl-C must not wait for a long call to end."""
-    ready, heard = threading.Event(), threading.Event()
+    ready, heard, has_ended = threading.Event(), threading.Event(), threading.Event()
     answers: list[bool] = []
 
     def work() -> None:
         ready.wait(20)
         os.kill(os.getpid(), signal.SIGUSR1)
         answers.append(heard.wait(20))
+        has_ended.set()
 
     before = signal.signal(signal.SIGUSR1, lambda *_: heard.set())
     mask = signal.pthread_sigmask(signal.SIG_SETMASK, set())
@@ -89,7 +109,7 @@ def test_a_signal_that_another_thread_received_is_handled() -> None:
         # The thread inherited a mask that lets the signal pass; this one's does not.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
         ready.set()
-        _join([thread])
+        _wait([(thread, has_ended)])
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         signal.signal(signal.SIGUSR1, before)

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 #: Seconds after which waiting starts again: on Windows, Ctrl-C does not interrupt waiting without a timeout.
-_JOIN_TIMEOUT: Final = 0.5
+_TIMEOUT: Final = 0.5
 
 
 def run_in_threads(work: Callable[[], object], number: int, stop: Callable[[], object]) -> None:
@@ -25,29 +25,34 @@ def run_in_threads(work: Callable[[], object], number: int, stop: Callable[[], o
             waiting for them was interrupted, too.
     """
     errors: list[BaseException] = []
-    threads: list[threading.Thread] = []
+    threads: list[tuple[threading.Thread, threading.Event]] = []
 
-    def run() -> None:
+    def run(has_ended: threading.Event) -> None:
         try:
             work()
         except BaseException as error:  # noqa: BLE001 - raised in the calling thread
             errors.append(error)
             stop()
+        finally:
+            has_ended.set()
 
     try:
         for _ in range(number):
-            threads.append(threading.Thread(target=run, name="vtex-tracking", daemon=True))
-            threads[-1].start()
-        _join(threads)
+            has_ended = threading.Event()
+            thread = threading.Thread(target=run, args=(has_ended,), name="vtex-tracking", daemon=True)
+            threads.append((thread, has_ended))
+            thread.start()
+        _wait(threads)
     except BaseException:
         stop()
-        _join(threads)
+        _wait(threads)
         raise
     if errors:
         raise errors[0]
 
 
-def _join(threads: Iterable[threading.Thread]) -> None:
-    for thread in threads:
-        while thread.is_alive():
-            thread.join(_JOIN_TIMEOUT)
+def _wait(threads: Iterable[tuple[threading.Thread, threading.Event]]) -> None:
+    # Not join(): before Python 3.13 a thread counts as ended once an interrupt has ended its join().
+    for thread, has_ended in threads:
+        while thread.ident is not None and not has_ended.wait(_TIMEOUT):
+            pass
