@@ -214,6 +214,7 @@ class TestWaiting:
         ran = run("push", "--wait", write(tmp_path, "a"))
         assert ran.status == 5
         assert ran.out.startswith(f"noted 1 row; workers deliver {label}\n")
+        assert ran.out.endswith("\nOnce that is fixed, the workers send the pending events.\n")
         assert ran.err.endswith(f"{label}: stopped; pending events were not sent: HTTP 403\n")
 
     @pytest.mark.usefixtures("usual")

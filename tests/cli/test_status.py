@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 ADVICE: Mapping[State, str] = {
     "unknown": "Unknown: may have been applied; `vtex-tracking resolve` lists them and shows how to resolve them.",
-    "in_flight": "In flight: the last push was killed; push again to find out the outcome.",
+    "in_flight": "In flight: the process that sent them was killed; push again to find out the outcome.",
     "pending": "Pending: not sent yet; push again to continue.",
     "refused": (
         "Refused: `vtex-tracking report --state refused` shows why; fix those rows and push them again, or close them "

@@ -178,6 +178,8 @@ class Console:
                 "Unknown events may have been applied; later events of their packages are not sent. To resolve them: "
                 f"vtex-tracking resolve{self._option}"
             )
+        elif any(delivery.others.get(account) == WORKERS for account in delivery.stop_reasons):
+            say("Once that is fixed, the workers send the pending events.")
         elif remaining["pending"]:
             when = "Once that is fixed, send" if delivery.stop_reasons else "To send"
             say(f"{when} the pending events: vtex-tracking push{self._option}")

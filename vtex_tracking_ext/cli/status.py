@@ -165,7 +165,7 @@ def _advice(accounts: Sequence[_Account], total: Counter[State], option: str) ->
                 "show them an hour after their calls."
             )
     if any(account.abandoned for account in accounts):
-        yield "In flight: the last push was killed; push again to find out the outcome."
+        yield "In flight: the process that sent them was killed; push again to find out the outcome."
     pending = [account for account in accounts if account.states["pending"] and not account.deliverer]
     if pending:
         held = " Events after an unknown one of their package wait until it is resolved."
