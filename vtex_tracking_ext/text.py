@@ -9,6 +9,9 @@ T = TypeVar("T")
 #: Characters that a message quotes of one value.
 MAX_QUOTED: Final = 300
 
+#: Characters that a message quotes of an error's message, or of another reason.
+REASON_LENGTH: Final = 600
+
 #: Ends a truncated text, followed by its full length.
 TRUNCATED: Final = "... ("
 

@@ -209,14 +209,14 @@ def test_contradicting_delivery_date_is_a_problem(journal: SqliteJournal) -> Non
     account: Any = Account()
     wrong = RowProblem(Place("f.csv", 3), "date", "wrong")
     rows: list[Any] = [
-        delivery(1, "2026-10-02"),
+        delivery(1, "2026-10-02", "a"),
         delivery(2, "2026-10-03", "b"),
         wrong,
         evolve(wrong, column="city"),
         row(4, "d"),
     ]
     result = push(rows, account, journal, options=QUICK)
-    assert account.sent == ["d D"]
+    assert account.sent == ["a d D"]
     assert [problem.place.line for problem in result.problems] == [3, 3, 2]
     assert "a package has one delivery" in result.problems[2].message
     assert (result.rows, result.new) == (4, 2)

@@ -137,13 +137,13 @@ def test_newest_first_is_recorded_oldest_first() -> None:
 
 
 def test_each_input_has_its_own_order() -> None:
-    """Inputs are judged one by one: an input in the usual or in a mixed order stays as it is, without a note."""
+    """Inputs are judged one by one: an input in a mixed order is sorted by day, without a note."""
     made = Recording()
     made.recorder.record([day(2, 3), day(3, 2)])
     made.recorder.record([day(4, 1), day(5, 2)])
     made.recorder.record([day(6, 2), day(7, 1), day(8, 3)])
     made.recorder.record([])
-    assert made.journal.lines == [3, 2, 4, 5, 6, 7, 8]
+    assert made.journal.lines == [3, 2, 4, 5, 7, 6, 8]
     assert len(made.notes) == 1
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import socket
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -87,22 +86,6 @@ def test_unknown_outcomes_are_resolved_by_hand_while_others_deliver(run: Callabl
         assert unseen(run("resolve", "--withdraw", "4")).out == "1 withdrawn\n"
         states = [state for _, _, state in told(journal)]
         assert states == ["in_flight", "applied", "applied", "withdrawn"]
-
-
-def test_noting_creates_the_tables_of_the_fleet(
-    run: Callable[..., Ran], urls: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Workers are woken by a trigger of these tables; without their extra the rows are noted all the same."""
-    with monkeypatch.context() as patched:
-        patched.setitem(sys.modules, "vtex_tracking_ext.fleet.tables", None)
-        assert unseen(run("push", "--no-deliver", EXAMPLE_FILE)).status == 0
-    jobs = "SELECT to_regclass('procrastinate_jobs') IS NOT NULL"
-    with PostgresJournal.open(urls) as journal, journal.connections.connection() as connection:
-        assert connection.execute(jobs).fetchone() == (False,)
-    ran = unseen(run("push", "--no-deliver", EXAMPLE_FILE))
-    assert (ran.status, ran.out.splitlines()[0]) == (0, "Noted 26 rows: 0 new, 26 already known, 0 invalid.")
-    with PostgresJournal.open(urls) as journal, journal.connections.connection() as connection:
-        assert connection.execute(jobs).fetchone() == (True,)
 
 
 def test_a_database_has_no_size_to_print(run: Callable[..., Ran], urls: str) -> None:

@@ -246,6 +246,18 @@ class TestPush:
         assert "1 unknown outcome will be checked first, by reading the orders." in ran.out
         assert list(tmp_path.glob("*rejects*")) == []
 
+    def test_a_dry_run_with_a_file_that_is_no_journal_leaves_no_copy(
+        self, run: Callable[..., Ran], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The file is reported, and the folder of temporary files stays empty."""
+        folder = tmp_path / "temporary"
+        folder.mkdir()
+        monkeypatch.setattr("tempfile.tempdir", str(folder))
+        other = write(tmp_path, HEADER)
+        ran = run("push", "--dry-run", EXAMPLE_FILE, "--journal", other)
+        assert (ran.status, "it is not a journal" in ran.err) == (3, True)
+        assert list(folder.iterdir()) == []
+
     def test_the_journal_is_where_it_is_named(
         self, run: Callable[..., Ran], journal: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

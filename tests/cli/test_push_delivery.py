@@ -146,18 +146,18 @@ class TestWaiting:
     def test_the_outcomes_of_the_other_process_are_reported(
         self, run: Callable[..., Ran], oms: Oms, deliverer: Deliverer, label: str, tmp_path: Path
     ) -> None:
-        """The push waits while entries of its file are pending or in flight, and exits with 1 if one was refused."""
+        """The push waits for what was open when it began, not for later rows, and exits with 1 if one was refused."""
         add(deliverer.journal, row(8, "earlier", account=label))
-        (earlier,) = deliverer.begin()
+        deliverer.begin()
         later = row(9, "later", account=label)
         deliverer.steps = [
             lambda: add(deliverer.journal, later) and deliverer.begin(),
-            lambda: deliverer.settle("applied", "refused", but=(earlier.id, 4)),
+            lambda: deliverer.settle("applied", "applied", "refused", but=(4,)),
         ]
         ran = run("push", "--wait", write(tmp_path, "a", "b"))
         assert ran.status == 1
         assert f"refused: {label}, order {ORDER}, invoice {INVOICE}, 2026-10-05 b (" in ran.out
-        assert "1 applied, 1 refused, 0 unknown, 0 pending; 0 calls, 0 orders read." in ran.out
+        assert "2 applied, 1 refused, 0 unknown, 0 pending; 0 calls, 0 orders read." in ran.out
         assert deliverer.steps == []
         assert len(oms.received) == 0
 

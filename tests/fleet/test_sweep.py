@@ -81,7 +81,7 @@ def test_a_scheduled_task_is_brought_forward(journal: PostgresJournal) -> None:
     assert task.delay is None
 
 
-def test_what_a_dead_process_left_is_looked_up(journal: PostgresJournal) -> None:
+def test_what_a_dead_process_left_is_read(journal: PostgresJournal) -> None:
     """Entries in flight that nobody sends are something to do at once."""
     fill(journal, 1)
     move(journal, "in_flight", package(0))

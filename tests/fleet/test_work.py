@@ -108,7 +108,7 @@ def test_entries_noted_meanwhile_are_sent(bench: Bench) -> None:
     assert stored_tasks(bench.journal) == []
 
 
-def test_an_unknown_outcome_is_looked_at_when_it_is_due(bench: Bench) -> None:
+def test_an_unknown_outcome_is_read_when_it_is_due(bench: Bench) -> None:
     """The account has a task for the time at which its order is to be read, and the thread is free until then."""
     bench.account.shows = False
     bench.account.answers(UNKNOWN)
@@ -125,7 +125,7 @@ def test_an_unknown_outcome_is_looked_at_when_it_is_due(bench: Bench) -> None:
     assert bench.delay() == pytest.approx(9, abs=4)
 
 
-def test_what_a_dead_worker_left_is_looked_up(bench: Bench) -> None:
+def test_what_a_dead_worker_left_is_read(bench: Bench) -> None:
     """The order is read before anything else of the package is sent."""
     fill(bench.journal, 1, "a")
     move(bench.journal, "in_flight", package(0))

@@ -9,7 +9,7 @@ from attrs import asdict
 
 from vtex_tracking_ext.bulk.journal.interface import WORKERS
 from vtex_tracking_ext.bulk.report.accounts import problem_lines
-from vtex_tracking_ext.text import visible
+from vtex_tracking_ext.text import REASON_LENGTH, visible
 
 from .output import say, say_json, warn
 
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 #: Lines about problems, and about outcomes, that are printed for people at most. The rejects file and the journal have
 #: all of them.
 MAX_LINES: Final = 100
-
-_REASON_LENGTH: Final = 600
 
 
 class Console:
@@ -55,7 +53,7 @@ class Console:
             document = {"source": place.source, "line": place.line, "column": problem.column}
             say_json("problem", {**document, "message": problem.message})
         elif self._problems <= MAX_LINES:
-            warn(visible(str(problem), _REASON_LENGTH))
+            warn(visible(str(problem), REASON_LENGTH))
 
     def omitted_lines(self) -> None:
         """Print how many problems and notes were not printed."""
@@ -69,7 +67,7 @@ class Console:
         if self.as_json:
             say_json("note", {"source": place.source, "line": place.line, "message": note})
         elif self._notes <= MAX_LINES:
-            warn(visible(f"{place}: {note}", _REASON_LENGTH))
+            warn(visible(f"{place}: {note}", REASON_LENGTH))
 
     def rejects(self, path: Path, rows: int) -> None:
         """Print where the invalid rows of a file were written."""
@@ -93,7 +91,7 @@ class Console:
         else:
             name = visible(account)
             warn(
-                f"{name}: {entries} pending, not sent: {visible(reason, _REASON_LENGTH)}. To withdraw them instead: "
+                f"{name}: {entries} pending, not sent: {visible(reason, REASON_LENGTH)}. To withdraw them instead: "
                 f"vtex-tracking resolve --withdraw --all --account {shlex.quote(name)}{self._option}"
             )
 
@@ -113,7 +111,7 @@ class Console:
         if self.as_json:
             say_json("ended", {"account": account, "reason": reason})
         else:
-            warn(f"{account}: stopped; pending events were not sent: {visible(reason, _REASON_LENGTH)}")
+            warn(f"{account}: stopped; pending events were not sent: {visible(reason, REASON_LENGTH)}")
 
     def plan(self, rows: RowCounts, plan: DeliveryPlan) -> None:
         """Print what a push would do."""
@@ -157,11 +155,11 @@ class Console:
     def summary(self, rows: RowCounts, delivery: PushDelivery, left_out: int) -> None:
         """Print what a push did, and what remains."""
         applied, refused = delivery.outcomes["applied"], delivery.outcomes["refused"]
-        remaining = delivery.remaining
+        remaining, calls, reads = delivery.remaining, delivery.delivery.calls, delivery.delivery.reads
         unknown, pending = remaining["unknown"] + remaining["in_flight"], remaining["pending"] + left_out
         if self.as_json:
             document = {"applied": applied, "refused": refused, "unknown": unknown, "pending": pending}
-            say_json("summary", {**_row_counts(rows), **document, "calls": delivery.calls, "reads": delivery.reads})
+            say_json("summary", {**_row_counts(rows), **document, "calls": calls, "reads": reads})
             return
         if rows.rows:
             say(_rows_line(rows))
@@ -169,7 +167,7 @@ class Console:
             return
         say(
             f"Events and deliveries: {applied} applied, {refused} refused, {unknown} unknown, {pending} pending; "
-            f"{counted(delivery.calls, 'call')}, {counted(delivery.reads, 'order')} read."
+            f"{counted(calls, 'call')}, {counted(reads, 'order')} read."
         )
         if refused:
             say("Fix the refused rows and push them again.")
@@ -178,7 +176,7 @@ class Console:
                 "Unknown events may have been applied; later events of their packages are not sent. To resolve them: "
                 f"vtex-tracking resolve{self._option}"
             )
-        elif any(delivery.others.get(account) == WORKERS for account in delivery.stop_reasons):
+        elif any(delivery.delivery.others.get(account) == WORKERS for account in delivery.stop_reasons):
             say("Once that is fixed, the workers send the pending events.")
         elif remaining["pending"]:
             when = "Once that is fixed, send" if delivery.stop_reasons else "To send"
@@ -202,7 +200,7 @@ def entry_line(entry: Entry) -> str:
     what = "the delivery" if event is None else f"{event.date} {visible(event.description, 60)}"
     if event is None and entry.delivered_date:
         what += f" on {entry.delivered_date}"
-    reason = f": {visible(entry.reason, _REASON_LENGTH)}" if entry.reason else ""
+    reason = f": {visible(entry.reason, REASON_LENGTH)}" if entry.reason else ""
     where = f"{package.account}, order {package.order_id}, invoice {package.invoice_number}"
     return f"{where}, {what} ({visible(str(entry.place))}){reason}"
 

@@ -6,7 +6,7 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from vtex_tracking_ext.text import visible
+from vtex_tracking_ext.text import REASON_LENGTH, visible
 
 from .output import say_json, warn
 
@@ -83,7 +83,7 @@ def show_progress(total: int, *, as_json: bool) -> Iterator[ProgressLines | Prog
 
 def pause_line(pause: AccountPause) -> str:
     """Return a line about an account that is paused."""
-    return f"{pause.account}: paused for {pause.seconds:.0f} s: {visible(pause.reason, 400)}"
+    return f"{pause.account}: paused for {pause.seconds:.0f} s: {visible(pause.reason, REASON_LENGTH)}"
 
 
 def _done(outcomes: Counter[Outcome]) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,8 +15,8 @@ from vtex_tracking_ext.bulk.input.rejects import RejectsFile
 from vtex_tracking_ext.bulk.input.rows import InputFileError
 from vtex_tracking_ext.bulk.journal.account_name import account_name_of
 from vtex_tracking_ext.bulk.journal.entries import OPEN_STATES, Selection
-from vtex_tracking_ext.bulk.journal.interface import WORKERS
-from vtex_tracking_ext.bulk.journal.opening import is_postgres, open_journal, open_temporary_copy
+from vtex_tracking_ext.bulk.journal.interface import WORKERS, NoJournalError
+from vtex_tracking_ext.bulk.journal.opening import open_journal
 from vtex_tracking_ext.bulk.journal.sqlite import SqliteJournal
 from vtex_tracking_ext.bulk.recorder import RowCounts, RowRecorder
 from vtex_tracking_ext.config.credentials import server_url
@@ -26,7 +26,7 @@ from vtex_tracking_ext.text import quoted
 from .accounts import Accounts, read_settings
 from .exit_codes import ExitCode, exit_code_of
 from .interrupts import sigterm_as_interrupt
-from .journal_location import journal_location, journal_location_for_writing, journal_option
+from .journal_location import journal_location_for_writing, journal_option, open_journal_reader
 from .messages import Console
 from .push_delivery import PushDelivery
 
@@ -63,8 +63,6 @@ def push(parsed: argparse.Namespace) -> ExitCode:
         raise VtexTrackingError("--no-deliver needs files to note.")
     console = Console(as_json=parsed.json, journal_option=journal_option(parsed), has_mapping=bool(parsed.map))
     with sigterm_as_interrupt(), Accounts(parsed) as accounts, _open_journal(parsed) as journal:
-        if parsed.no_deliver:
-            _create_fleet_tables(journal)
         counts, left_out = RowCounts(), 0
         noted: set[str] = set()
 
@@ -96,23 +94,15 @@ def push(parsed: argparse.Namespace) -> ExitCode:
 
 
 def _open_journal(parsed: argparse.Namespace) -> Journal:
-    if parsed.dry_run:
-        return open_temporary_copy(journal_location(parsed))
-    return open_journal(journal_location_for_writing(parsed))
-
-
-def _create_fleet_tables(journal: Journal) -> None:
-    """Create the workers' tables beside a journal in PostgreSQL: their trigger wakes the workers."""
-    if not is_postgres(journal.name):
-        return
-    from vtex_tracking_ext.bulk.journal.postgres import PostgresJournal  # noqa: PLC0415 - an extra
-
-    assert isinstance(journal, PostgresJournal)  # noqa: S101 - see is_postgres
-    with suppress(ImportError):  # without their extra there are no workers
-        from vtex_tracking_ext.fleet.tables import create_or_upgrade  # noqa: PLC0415 - an extra
-
-        with journal.connections.connection() as connection:
-            create_or_upgrade(connection)
+    """Open the journal, or for a dry run a temporary copy of it, which is empty if there is no journal."""
+    if not parsed.dry_run:
+        return open_journal(journal_location_for_writing(parsed))
+    with ExitStack() as stack:
+        copy = stack.enter_context(SqliteJournal.temporary())
+        with suppress(NoJournalError), open_journal_reader(parsed) as journal:
+            copy.copy(journal)
+        stack.pop_all()
+    return copy
 
 
 def _read_files(parsed: argparse.Namespace, recorder: RowRecorder, console: Console, *, write_rejects: bool) -> None:
@@ -220,7 +210,7 @@ def _deliver(
 
 def _exit_code(counts: RowCounts, delivery: PushDelivery, left_out: int) -> ExitCode:
     """Return the most severe status."""
-    stopped = {exit_code_of(error) for error in delivery.stop_errors.values()}
+    stopped = {exit_code_of(error) for error in delivery.delivery.stop_errors.values()}
     if ExitCode.CONFIGURATION in stopped:
         return ExitCode.CONFIGURATION
     if delivery.remaining["unknown"] or delivery.remaining["in_flight"]:

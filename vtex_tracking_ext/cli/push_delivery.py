@@ -3,39 +3,38 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 from time import sleep
 from typing import TYPE_CHECKING, Final
 
 from vtex_tracking_ext.bulk.delivery.accounts import MultiAccountDelivery, count_states
 from vtex_tracking_ext.bulk.delivery.calls import AccountPause, DeliveryResult
 from vtex_tracking_ext.bulk.delivery.deliver import IN_DOUBT_STATES
-from vtex_tracking_ext.bulk.input.source import STDIN, STDIN_NAME
 from vtex_tracking_ext.bulk.journal.entries import OPEN_STATES, Selection
-from vtex_tracking_ext.bulk.journal.interface import BATCH, WORKERS
+from vtex_tracking_ext.bulk.journal.interface import WORKERS
 
 from .interrupts import stop_on_signal
-from .progress import ProgressLines, show_progress
+from .progress import show_progress
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Set as AbstractSet
 
     from vtex_tracking_ext.bulk.delivery.options import DeliveryOptions
-    from vtex_tracking_ext.bulk.journal.entries import Outcome, State
+    from vtex_tracking_ext.bulk.journal.entries import Entry, State
     from vtex_tracking_ext.bulk.journal.interface import Journal
     from vtex_tracking_ext.client import TrackingClient
-    from vtex_tracking_ext.errors import VtexTrackingError
 
-    from .progress import ProgressBar
-
-#: Seconds between two attempts to take over an account that another process delivers.
+#: Seconds between two attempts to deliver accounts that others deliver.
 _INTERVAL: Final = 1.0
-
-_WAITING: Final[tuple[State, ...]] = ("pending", "in_flight")
 
 
 class PushDelivery:
     """Delivers the accounts of one push, and collects what is to be printed.
+
+    With ``--wait`` the outcomes are those of the entries that were open when it began, also of those that another
+    process delivered. Otherwise they are those of what this process delivered.
 
     Args:
         parsed: The command's options.
@@ -44,14 +43,10 @@ class PushDelivery:
         options: How to deliver each account.
 
     Attributes:
-        outcomes: Counts of the entries that were applied or refused.
+        delivery: What this process delivered, and which accounts others deliver.
+        outcomes: How many entries became applied or refused.
         remaining: How many entries are in which state.
-        calls: Updates that were sent.
-        reads: Orders that were read.
-        others: The accounts that others deliver, and which process does. Their entries are counted only with
-            ``--wait``, and only those of the files that were pushed.
         stop_reasons: Why accounts were stopped early.
-        stop_errors: The errors that stopped them, as far as this process met them.
         refused: Ids of entries that were refused.
         unknown: Ids of entries whose outcome is unknown.
         applied_with_note: Ids of entries that were applied with an unusual receipt.
@@ -65,22 +60,12 @@ class PushDelivery:
         clients: Mapping[str, TrackingClient],
         options: Mapping[str, DeliveryOptions],
     ) -> None:
+        self._parsed = parsed
         self._journal = journal
-        self._clients = clients
-        self._options = options
-        self._rate: float = parsed.rate
-        self._is_waiting: bool = parsed.wait
-        self._sources = {STDIN_NAME if name == STDIN else name for name in parsed.files}
-        self._as_json: bool = parsed.json
-        self._progress: ProgressLines | ProgressBar = ProgressLines(0, as_json=parsed.json)
-        self._delivery = self._delivery_of(clients)
-        self.outcomes: Counter[Outcome] = Counter()
+        self.delivery = MultiAccountDelivery(clients, journal, self._report, options, parsed.rate)
+        self.outcomes: Counter[State] = Counter()
         self.remaining: Counter[State] = Counter()
-        self.calls = 0
-        self.reads = 0
-        self.others: dict[str, str] = {}
         self.stop_reasons: dict[str, str] = {}
-        self.stop_errors: dict[str, VtexTrackingError] = {}
         self.refused: list[int] = []
         self.unknown: list[int] = []
         self.applied_with_note: list[int] = []
@@ -88,8 +73,8 @@ class PushDelivery:
 
     @property
     def has_counted(self) -> bool:
-        """Whether the entries of the accounts are counted, unless others deliver all of them."""
-        return self._is_waiting or not self.others or len(self.others) < len(self._clients)
+        """Whether any entries are counted: those of accounts that others deliver are counted only with ``--wait``."""
+        return self._parsed.wait or not self.delivery.others or len(self.delivery.others) < len(self.delivery.accounts)
 
     def run(self, on_others: Callable[[Mapping[str, str]], None]) -> None:
         """Deliver until nothing more can be done now.
@@ -97,81 +82,49 @@ class PushDelivery:
         Args:
             on_others: Called with the accounts that others deliver, if there are any, before it waits for them.
         """
-        before = count_states(self._journal, self._clients)
-        noted = {account: self._open_ids(account) for account in self._clients} if self._is_waiting else {}
-        with stop_on_signal(self._stop):
-            with show_progress(sum(before[state] for state in OPEN_STATES), as_json=self._as_json) as self._progress:
-                self._run()
-            self.outcomes, self.others = self._delivery.outcomes, self._delivery.others
-            if self.others:
-                on_others(self.others)
-            if self._is_waiting:
-                self._progress = ProgressLines(0, as_json=self._as_json)
-                self._wait({account: [*noted[account]] for account in self.others})
-        self.remaining = count_states(self._journal, self._clients.keys() - self.others.keys())
-        for account in self._clients.keys() - self.others.keys():
-            doubtful = self._journal.entries(Selection(IN_DOUBT_STATES, account))
-            self.unknown.extend(entry.id for entry in doubtful)
-        ids = [id_ for account in self.others if self._is_waiting for id_ in noted[account]]
-        for entry in self._journal.entries(Selection(ids=ids)):
-            self.remaining[entry.state] += 1
-            if entry.state in {"applied", "refused"}:
-                self.outcomes[entry.state] += 1
-            if entry.state == "refused":
-                self.refused.append(entry.id)
-            elif entry.state in IN_DOUBT_STATES:
-                self.unknown.append(entry.id)
+        accounts = self.delivery.accounts
+        before = count_states(self._journal, accounts)
+        awaited = {id_ for account in accounts for id_ in self._open_ids(account)} if self._parsed.wait else set()
+        with (
+            stop_on_signal(self.delivery.stop) as signals,
+            show_progress(sum(before[state] for state in OPEN_STATES), as_json=self._parsed.json) as self._progress,
+        ):
+            self.delivery.run()
+            if self.delivery.others:
+                on_others(self.delivery.others)
+            while self._is_waiting(awaited) and not signals.interrupted:
+                sleep(_INTERVAL)
+                self.delivery.run()
+        self.is_interrupted = signals.interrupted
+        self.stop_reasons |= self.delivery.stop_reasons
+        if self._parsed.wait:
+            entries = [*self._journal.entries(Selection(ids=tuple(awaited)))]
+            self.outcomes = self.remaining = Counter(entry.state for entry in entries)
+            self.refused = [entry.id for entry in entries if entry.state == "refused"]
+            self.unknown = [entry.id for entry in entries if entry.state in IN_DOUBT_STATES]
+            return
+        self.outcomes.update(self.delivery.outcomes)
+        own = accounts.keys() - self.delivery.others.keys()
+        self.remaining = count_states(self._journal, own)
+        for account in own:
+            self.unknown += [entry.id for entry in self._journal.entries(Selection(IN_DOUBT_STATES, account))]
 
-    def _delivery_of(self, clients: Mapping[str, TrackingClient]) -> MultiAccountDelivery:
-        return MultiAccountDelivery(clients, self._journal, self._report, self._options, self._rate)
+    def _open_ids(self, account: str) -> Iterator[int]:
+        return (entry.id for package in self._journal.backlog(account) for entry in package)
 
-    def _run(self) -> None:
-        if self.is_interrupted:
-            self._delivery.stop()
-        self._delivery.run()
-        self.calls += self._delivery.calls
-        self.reads += self._delivery.reads
-        self.stop_errors |= self._delivery.stop_errors
-        self.stop_reasons |= {
-            account: each.pace.stop_reason for account, each in self._delivery.accounts.items() if each.pace.stop_reason
-        }
+    def _is_waiting(self, awaited: AbstractSet[int]) -> bool:
+        """Return whether others still have to deliver any of the awaited entries.
 
-    def _stop(self) -> None:
-        self.is_interrupted = True
-        self._delivery.stop()
-
-    def _wait(self, noted: Mapping[str, list[int]]) -> None:
-        """Wait until others have delivered what was noted, or until their accounts can be taken over."""
-        others = self.others
-        while not self.is_interrupted:
-            others = {account: who for account, who in others.items() if self._is_open(account, who, noted[account])}
-            if not others:
-                return
-            sleep(_INTERVAL)
-            self._delivery = self._delivery_of({account: self._clients[account] for account in others})
-            self._run()
-            others = self._delivery.others
-
-    def _is_open(self, account: str, who: str, noted: list[int]) -> bool:
-        """Return whether any of the noted entries still awaits its outcome; those that do not are removed first."""
-        record = self._journal.account(account)
-        if who == WORKERS and record is not None and record.stopped is not None:
-            self.stop_reasons[account] = record.stopped_reason
-            return False
-        while noted:
-            for entry in self._journal.entries(Selection(_WAITING, ids=noted[:BATCH])):
-                # What an unknown outcome holds may wait until a person resolves it.
-                if entry.state == "in_flight" or not any(
-                    self._journal.entries(Selection(("unknown",), package=entry.package))
-                ):
-                    return True
-            del noted[:BATCH]
+        What an unknown outcome holds may wait until a person resolves it, and workers do not call an account for a
+        while after they stopped: neither is waited for.
+        """
+        for account, who in self.delivery.others.items() if awaited else ():
+            record = self._journal.accounts()[account]
+            if who == WORKERS and record.stopped is not None:
+                self.stop_reasons[account] = record.stopped_reason
+            elif any(map(partial(_is_awaited, awaited), self._journal.backlog(account))):
+                return True
         return False
-
-    def _open_ids(self, account: str) -> tuple[int, ...]:
-        """Return the open entries of the files that were pushed; without files, all of them."""
-        entries = (entry for package in self._journal.backlog(account) for entry in package)
-        return tuple(entry.id for entry in entries if not self._sources or entry.place.source in self._sources)
 
     def _report(self, result: DeliveryResult | AccountPause) -> None:
         if isinstance(result, AccountPause):
@@ -179,7 +132,14 @@ class PushDelivery:
             return
         ids = [entry.id for entry in result.entries]
         if result.outcome == "refused":
-            self.refused.extend(ids)
+            self.refused += ids
         elif result.outcome == "applied" and result.is_call and result.reason:
-            self.applied_with_note.extend(ids)
-        self._progress.update(self._delivery.outcomes)
+            self.applied_with_note += ids
+        self._progress.update(self.delivery.outcomes)
+
+
+def _is_awaited(awaited: AbstractSet[int], package: Iterable[Entry]) -> bool:
+    """Return whether a package has awaited entries that can be delivered without a person."""
+    states = {entry.state for entry in package}
+    can_be_delivered = "in_flight" in states or "unknown" not in states
+    return can_be_delivered and not awaited.isdisjoint(entry.id for entry in package)

@@ -15,7 +15,7 @@ from vtex_tracking_ext.bulk.delivery.deliver import IN_DOUBT_STATES, AccountDeli
 from vtex_tracking_ext.bulk.journal.entries import BY_HAND, Selection
 from vtex_tracking_ext.bulk.journal.opening import open_journal
 from vtex_tracking_ext.errors import ConfigurationError, VtexTrackingError
-from vtex_tracking_ext.text import visible
+from vtex_tracking_ext.text import REASON_LENGTH, visible
 
 from .accounts import Accounts
 from .confirm import confirm
@@ -168,7 +168,7 @@ def _read(parsed: argparse.Namespace, journal: Journal, selections: list[Selecti
             try:
                 client = accounts.client_for(name)
             except ConfigurationError as error:
-                warn(f"{name}: not read: {visible(str(error), 600)}")
+                warn(f"{name}: not read: {visible(str(error), REASON_LENGTH)}")
                 errors.append(ExitCode.CONFIGURATION)
                 continue
             delivery = AccountDelivery(client.paced(), journal, name, report, rate=parsed.rate)
@@ -182,7 +182,7 @@ def _read(parsed: argparse.Namespace, journal: Journal, selections: list[Selecti
             if signals.interrupted:
                 return ExitCode.INTERRUPTED
             if delivery.pace.stop_error is not None:
-                warn(f"{name}: stopped: {visible(delivery.pace.stop_reason, 600)}")
+                warn(f"{name}: stopped: {visible(delivery.pace.stop_reason, REASON_LENGTH)}")
                 errors.append(exit_code_of(delivery.pace.stop_error))
     exit_code = _finish(parsed, journal, applied=applied)
     return ExitCode.CONFIGURATION if ExitCode.CONFIGURATION in errors else max([exit_code, *errors])

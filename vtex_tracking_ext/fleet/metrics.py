@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from typing import TYPE_CHECKING, Final
@@ -12,6 +11,7 @@ from prometheus_client.core import GaugeMetricFamily
 
 from vtex_tracking_ext.bulk.delivery.calls import AccountPause, DeliveryResult
 from vtex_tracking_ext.bulk.journal.interface import JournalError
+from vtex_tracking_ext.bulk.report.accounts import learned_rate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -53,14 +53,14 @@ class Metrics:
         self._families: list[GaugeMetricFamily] = []
         self.registry.register(self)
 
-    def record(self, news: DeliveryResult | AccountPause) -> None:
+    def record(self, result: DeliveryResult | AccountPause) -> None:
         """Count what happened."""
-        if isinstance(news, AccountPause):
-            self._pauses.labels(news.account).inc()
+        if isinstance(result, AccountPause):
+            self._pauses.labels(result.account).inc()
             return
-        account = news.entries[0].package.account
-        self._outcomes.labels(account, news.outcome).inc(len(news.entries))
-        if news.is_call:
+        account = result.entries[0].package.account
+        self._outcomes.labels(account, result.outcome).inc(len(result.entries))
+        if result.is_call:
             self._calls.labels(account).inc()
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
@@ -108,8 +108,9 @@ class Metrics:
         )
         deliverers = self._journal.deliverers()
         for account, record in self._journal.accounts().items():
-            if record.pace:
-                rates.add_metric([account], json.loads(record.pace)["rate"])
+            rate = learned_rate(record)
+            if rate is not None:
+                rates.add_metric([account], rate)
             quiet.add_metric([account], record.quiet_seconds)
             stopped.add_metric([account], record.stopped is not None)
             delivered.add_metric([account], account in deliverers)

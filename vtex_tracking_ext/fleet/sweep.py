@@ -10,7 +10,7 @@ from vtex_tracking_ext.bulk.journal.entries import OPEN_STATES
 from vtex_tracking_ext.bulk.journal.interface import JournalError
 from vtex_tracking_ext.bulk.journal.postgres.connections import connect
 from vtex_tracking_ext.bulk.journal.postgres.locks import lock_number
-from vtex_tracking_ext.text import visible
+from vtex_tracking_ext.text import REASON_LENGTH, visible
 
 from .task import DELIVER, queue_name
 
@@ -32,9 +32,6 @@ DEAD_SECONDS: Final = 30.0
 
 #: Seconds until the next attempt after the database was not available.
 _RETRY_SECONDS: Final = 5.0
-
-#: Characters of a reason in the log.
-_REASON_LENGTH: Final = 400
 
 #: Says for 150 seconds, two sweeps and a half, that a worker delivers these accounts; null: no longer.
 _SERVE: Final = """
@@ -129,7 +126,7 @@ class Sweep:
                 with connect(self._address) as connection:
                     self._sweep_regularly(connection)
             except JournalError as error:
-                LOG.warning("the sweep failed, will be retried: %s", visible(str(error), _REASON_LENGTH))
+                LOG.warning("the sweep failed, will be retried: %s", visible(str(error), REASON_LENGTH))
             self._stopped.wait(min(_RETRY_SECONDS, self._seconds))
 
     def _sweep_regularly(self, connection: Connection) -> None:

@@ -11,7 +11,7 @@ from vtex_tracking_ext.bulk.delivery.calls import AccountPause, DeliveryResult
 from vtex_tracking_ext.bulk.delivery.deliver import AccountDelivery
 from vtex_tracking_ext.config.defaults import WORKER_CONCURRENCY
 from vtex_tracking_ext.errors import VtexTrackingError
-from vtex_tracking_ext.text import visible
+from vtex_tracking_ext.text import REASON_LENGTH, visible
 
 from .threads import SharedThreads
 
@@ -29,9 +29,6 @@ LOG: Final = logging.getLogger("vtex_tracking_ext.fleet")
 
 #: Seconds for which an account is delivered before it gives way to the others.
 SLICE_SECONDS: Final = 30.0
-
-#: Characters of a reason in the log.
-_REASON_LENGTH: Final = 400
 
 _ADD_TASK: Final = "SELECT vtex_tracking_add_task(%s, %s)"
 
@@ -94,7 +91,7 @@ class Work:
                 with self._journal.connections.connection() as connection:
                     connection.execute(_ADD_TASK, (account, seconds))
         except VtexTrackingError as error:  # the next sweep adds a task
-            LOG.warning("%s: failed, will be retried: %s", account, visible(str(error), _REASON_LENGTH))
+            LOG.warning("%s: failed, will be retried: %s", account, visible(str(error), REASON_LENGTH))
         except Exception:
             LOG.exception("%s: failed, will be retried", account)
 
@@ -125,24 +122,21 @@ class Work:
         if delivery.taken_by:
             return None
         if delivery.pace.stop_reason:
-            LOG.warning("%s: stopped: %s", account, visible(delivery.pace.stop_reason, _REASON_LENGTH))
+            LOG.warning("%s: stopped: %s", account, visible(delivery.pace.stop_reason, REASON_LENGTH))
         return 0.0 if self._stopped else delivery.next_due
 
-    def _log(self, news: DeliveryResult | AccountPause) -> None:
-        if isinstance(news, AccountPause):
-            LOG.warning("%s: paused for %.0f s: %s", news.account, news.seconds, visible(news.reason, _REASON_LENGTH))
+    def _log(self, result: DeliveryResult | AccountPause) -> None:
+        reason = visible(result.reason, REASON_LENGTH)
+        if isinstance(result, AccountPause):
+            LOG.warning("%s: paused for %.0f s: %s", result.account, result.seconds, reason)
         else:
-            level = logging.INFO if news.outcome == "applied" else logging.WARNING
-            LOG.log(
-                level,
-                "%s: %d %s, attempt %d%s",
-                package_name(news.entries[0].package),
-                len(news.entries),
-                news.outcome,
-                max(entry.attempts for entry in news.entries) + news.is_call,
-                f": {visible(news.reason, _REASON_LENGTH)}" if news.reason else "",
+            attempt = max(entry.attempts for entry in result.entries) + result.is_call
+            text = (
+                f"{package_name(result.entries[0].package)}: {len(result.entries)} {result.outcome}, attempt {attempt}"
             )
-        self._watch(news)
+            level = logging.INFO if result.outcome == "applied" else logging.WARNING
+            LOG.log(level, "%s%s", text, f": {reason}" if reason else "")
+        self._watch(result)
 
 
 def package_name(package: PackageKey) -> str:

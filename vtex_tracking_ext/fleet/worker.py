@@ -11,7 +11,7 @@ from attrs import frozen
 from procrastinate.exceptions import ProcrastinateException
 
 from vtex_tracking_ext.bulk.delivery.accounts import MAX_ACCOUNTS
-from vtex_tracking_ext.text import visible
+from vtex_tracking_ext.text import REASON_LENGTH, visible
 
 from .sweep import DEAD_SECONDS, SWEEP_SECONDS, Sweep
 from .task import make_app, queue_name
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     from .work import Work
 
 LOG: Final = logging.getLogger("vtex_tracking_ext.fleet")
-
-#: Characters of a reason in the log.
-_REASON_LENGTH: Final = 400
 
 #: Seconds before the worker restarts after it lost its database: the first delay, doubled up to the longest.
 _FIRST_PAUSE: Final = 0.5
@@ -131,4 +128,4 @@ class Worker:
             await app.close_async()
 
     def _error_text(self, error: Exception) -> str:
-        return visible(self._address.redact(str(error.__cause__ or error)), _REASON_LENGTH)
+        return visible(self._address.redact(str(error.__cause__ or error)), REASON_LENGTH)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import attrs
 import pytest
 
@@ -172,12 +170,6 @@ def test_an_outage_costs_few_unknown_outcomes() -> None:
     assert unknown == MAX_UNKNOWN + 1
     assert applied > 8000
     assert breaker.reason == ""
-
-
-def test_the_state_can_be_stored_as_json() -> None:
-    """It contains only numbers and a text."""
-    breaker = tripped()
-    assert Breaker(**json.loads(json.dumps(attrs.asdict(breaker)))) == breaker
 
 
 def test_a_limit_of_no_unknown_outcome_is_refused() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -303,6 +304,39 @@ def test_what_an_order_shows_counts_for_the_time_at_which_it_was_read(bench: Ben
     assert bench.run(resend_after=HOUR).reads == 1
     assert bench.account.sent == ["b"]
     assert bench.states() == {"a": "applied", "b": "applied", "x": "unknown"}
+
+
+def test_an_order_that_was_read_long_ago_is_no_evidence(bench: Bench) -> None:
+    """The process was stopped for an hour after it had read the order, seconds after the call."""
+    bench.add(row(1, "a"))
+    bench.leave_in_flight(1)
+    bench.show()
+    read = bench.account.get_packages
+
+    def read_and_stop(order_id: str) -> tuple[Package, ...]:
+        shown = read(order_id)
+        bench.advance(HOUR)
+        return shown
+
+    bench.account.get_packages = read_and_stop  # type: ignore[method-assign]
+    bench.run(resend_after=HOUR)
+    assert (bench.account.sent, bench.states()) == ([], {"a": "unknown"})
+
+
+def test_a_clock_that_is_set_back_does_not_send_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The call seems to have been made an hour ago, because the clock was set back just before it."""
+    bench.add(row(1, "a"))
+    bench.show()
+    bench.account.answers(UNKNOWN)
+    begin = SqliteLease.begin
+
+    def set_back_and_begin(lease: SqliteLease, entries: Sequence[Entry]) -> tuple[Entry, ...]:
+        bench.clock.now -= dt.timedelta(seconds=HOUR)
+        return begin(lease, entries)
+
+    monkeypatch.setattr(SqliteLease, "begin", set_back_and_begin)
+    bench.run(resend_after=HOUR, recheck_delays=ONCE)
+    assert (bench.account.sent, bench.states()) == (["a"], {"a": "unknown"})
 
 
 def test_an_entry_that_is_sent_again_waits_for_another_one_in_doubt(bench: Bench) -> None:

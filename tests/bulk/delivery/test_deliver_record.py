@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import threading
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,8 @@ import pytest
 
 from vtex_tracking_ext import errors
 from vtex_tracking_ext.bulk.delivery.breaker import FIRST_PAUSE, MAX_UNKNOWN
-from vtex_tracking_ext.bulk.delivery.pace import Pace
+from vtex_tracking_ext.bulk.delivery.pace import MAX_FREEZE, Pace
+from vtex_tracking_ext.bulk.journal.entries import AccountUpdate
 
 from support.journaled import START, refused, row
 
@@ -151,3 +153,28 @@ def test_the_time_of_the_last_applied_event_is_on_record(bench: Bench) -> None:
     bench.account.answers(refused(404))
     bench.run()
     assert bench.record().last_applied == applied
+
+
+def test_a_clock_that_was_set_back_does_not_prolong_a_pause(bench: Bench) -> None:
+    """No pause is longer than ten minutes, whatever the clock says when it is resumed."""
+    bench.add(row(1, "a"))
+    with bench.journal.lease("mystore") as lease:
+        assert lease is not None
+        lease.update_account(AccountUpdate(quiet_seconds=30.0, quiet_reason="refused: 429"))
+    bench.clock.now -= dt.timedelta(days=1)
+    bench.run()
+    assert bench.states() == {"a": "applied"}
+    assert bench.time.waited == [MAX_FREEZE]
+
+
+def test_what_was_applied_is_recorded_if_reporting_it_fails(bench: Bench) -> None:
+    """For instance because the program that reads the output has ended."""
+    bench.add(row(1, "a"))
+
+    def fail(_: object) -> None:
+        raise BrokenPipeError
+
+    bench.report = fail
+    with pytest.raises(BrokenPipeError):
+        bench.run()
+    assert bench.states() == {"a": "applied"}

@@ -129,7 +129,7 @@ def test_an_order_that_does_not_prove_anything_is_read_ever_less_often(bench: Be
 
 
 def test_an_order_that_cannot_be_read_is_read_again_after_a_minute(bench: Bench) -> None:
-    """A failed read does not count as a look at the order."""
+    """A failed read does not count as reading the order."""
     bench.add(row(1, "a"))
     to_state(bench.journal, 1, "unknown")
     bench.advance(HOUR)
@@ -154,7 +154,7 @@ def test_the_order_is_read_if_an_entry_is_added_to_a_package_in_doubt(bench: Ben
     assert bench.states() == {"a": "unknown", "b": "pending"}
 
 
-def test_the_earliest_look_decides_when_the_account_is_due(bench: Bench) -> None:
+def test_the_earliest_read_decides_when_the_account_is_due(bench: Bench) -> None:
     """Some packages are in doubt since different times, and one never is due again."""
     bench.add(row(1, "a"), row(2, "x", "2"), row(3, "y", "3"))
     bench.leave_in_flight(1)
@@ -166,7 +166,7 @@ def test_the_earliest_look_decides_when_the_account_is_due(bench: Bench) -> None
     assert slice_of(bench) == (12.0, 1)
 
 
-def test_a_look_that_became_due_in_the_slice_is_due_at_once(bench: Bench) -> None:
+def test_a_read_that_became_due_in_the_slice_is_due_at_once(bench: Bench) -> None:
     """It becomes due while another package is sent."""
     bench.add(row(1, "a"), row(2, "x", "2"))
     to_state(bench.journal, 1, "unknown")

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vtex_tracking_ext import Package, PackageEvent, TrackingEvent
-from vtex_tracking_ext.bulk.delivery.doubt import MAX_DISPLAY_DELAY, Shown, next_look, shown_among
+from vtex_tracking_ext.bulk.delivery.doubt import MAX_DISPLAY_DELAY, Comparison, compare_with_order, next_read
 
 from support.entries import entry
 
@@ -49,7 +49,7 @@ def shown(*recorded: Days, finished: bool = False, delivered_date: str | None = 
 
 def ids(packages: list[Package], entries: Iterable[Entry]) -> tuple[list[int], list[int]]:
     """Return the ids of the entries that are found, and of those that are absent."""
-    result = shown_among(packages, "1", entries, NOW)
+    result = compare_with_order(packages, "1", entries, NOW)
     return sorted(result.found), sorted(result.absent)
 
 
@@ -59,15 +59,15 @@ def unknown(begun: float, settled: float) -> Entry:
     return event(1, "unknown", begun=moments[0], settled=moments[1], added=BEGUN)
 
 
-def look(*entries: Entry, resend_after: float | None = None) -> float | None:
+def read_after(*entries: Entry, resend_after: float | None = None) -> float | None:
     """Return in how many seconds after ``BEGUN`` the order is read next."""
-    moment = next_look(entries, None if resend_after is None else dt.timedelta(seconds=resend_after))
+    moment = next_read(entries, None if resend_after is None else dt.timedelta(seconds=resend_after))
     return None if moment is None else (moment - BEGUN).total_seconds()
 
 
 def test_an_order_is_read_at_once_if_a_killed_process_left_an_entry_in_flight() -> None:
     """Whatever else is in doubt in the package."""
-    moment = next_look([unknown(0, 1), event(2, "in_flight")], None)
+    moment = next_read([unknown(0, 1), event(2, "in_flight")], None)
     assert moment is not None
     assert moment < BEGUN
 
@@ -75,35 +75,35 @@ def test_an_order_is_read_at_once_if_a_killed_process_left_an_entry_in_flight() 
 def test_an_order_is_read_at_once_if_an_entry_was_added_since_it_was_read() -> None:
     """The new entry waits for the one in doubt. An entry that was added earlier changes nothing."""
     added = BEGUN + dt.timedelta(hours=2)
-    moment = next_look([unknown(0, 3600), event(2, "pending", added=added)], None)
+    moment = next_read([unknown(0, 3600), event(2, "pending", added=added)], None)
     assert moment is not None
     assert moment < BEGUN
-    assert look(unknown(0, 7200), event(2, "pending", added=added)) is None
+    assert read_after(unknown(0, 7200), event(2, "pending", added=added)) is None
 
 
 @pytest.mark.parametrize(("age", "seconds"), [(0.0, 2.0), (2.0, 6.0), (6.0, 14.0), (14.0, 30.0), (59.0, 120.0)])
 def test_an_order_is_read_ever_less_often_in_the_first_minute(age: float, seconds: float) -> None:
     """The times are counted from the call; the age is that at which the outcome was last found to be unknown."""
-    assert look(unknown(100, 100 + age)) == 100 + seconds
-    assert look(unknown(100, 100 + age), resend_after=HOUR) == 100 + seconds
+    assert read_after(unknown(100, 100 + age)) == 100 + seconds
+    assert read_after(unknown(100, 100 + age), resend_after=HOUR) == 100 + seconds
 
 
 def test_an_order_is_not_read_again_after_the_first_minute() -> None:
     """VTEX shows an accepted event by then, so nothing changes unless a person or a row changes it."""
-    assert look(unknown(0, 60)) is None
-    assert look() is None
+    assert read_after(unknown(0, 60)) is None
+    assert read_after() is None
 
 
 def test_an_order_is_read_again_when_its_entries_may_be_sent_again() -> None:
     """And ever less often after that, because the order may not have been read whole."""
-    assert look(unknown(0, 60), resend_after=HOUR) == HOUR
-    assert look(unknown(0, HOUR - 1), resend_after=HOUR) == 2 * (HOUR - 1)
-    assert look(unknown(0, 2 * HOUR), resend_after=HOUR) == 4 * HOUR
+    assert read_after(unknown(0, 60), resend_after=HOUR) == HOUR
+    assert read_after(unknown(0, HOUR - 1), resend_after=HOUR) == 2 * (HOUR - 1)
+    assert read_after(unknown(0, 2 * HOUR), resend_after=HOUR) == 4 * HOUR
 
 
-def test_the_earliest_look_of_a_package_counts() -> None:
+def test_the_earliest_read_of_a_package_counts() -> None:
     """Its entries may have become unknown at different times."""
-    assert look(unknown(0, 60), unknown(50, 51), resend_after=HOUR) == 54
+    assert read_after(unknown(0, 60), unknown(50, 51), resend_after=HOUR) == 54
 
 
 def found(packages: list[Package], applied: list[str], doubtful: list[str]) -> list[str]:
@@ -112,7 +112,7 @@ def found(packages: list[Package], applied: list[str], doubtful: list[str]) -> l
     answers = set()
     for order in permutations(range(len(events))):
         entries = [event(id_, events[id_][1], events[id_][0]) for id_ in order]
-        answers.add(shown_among(packages, "1", entries, NOW).found)
+        answers.add(compare_with_order(packages, "1", entries, NOW).found)
     (numbers,) = answers
     return [events[number][0] for number in sorted(numbers)]
 
@@ -155,7 +155,7 @@ def test_events_that_were_applied_are_found_and_no_others() -> None:
         is_shown = chance.random() < 1 / 2
         recorded = list(zip(given_days, made, strict=True))[: 4 if is_shown else 3]
         entries = [event(number, "unknown" if number == 3 else "applied", day) for number, day in enumerate(given_days)]
-        result = shown_among(shown(*recorded), "1", entries, NOW)
+        result = compare_with_order(shown(*recorded), "1", entries, NOW)
         assert result.found == ({3} if is_shown else set())
         assert not (is_shown and result.absent)
 
@@ -211,7 +211,7 @@ def test_a_delivery_that_is_shown_with_another_date_stays_in_doubt() -> None:
 
 def test_by_default_nothing_is_found_and_nothing_is_absent() -> None:
     """As for an order that cannot be read."""
-    assert Shown() == Shown(frozenset(), frozenset())
+    assert Comparison() == Comparison(frozenset(), frozenset())
 
 
 @st.composite
@@ -237,7 +237,7 @@ def orders(draw: st.DrawFn) -> tuple[list[Package], list[Entry], set[int]]:
 def test_an_entry_that_was_applied_is_never_absent(case: tuple[list[Package], list[Entry], set[int]]) -> None:
     """An entry is found, absent, or stays in doubt; whatever else is shown, a shown entry is not absent."""
     packages, entries, applied = case
-    result = shown_among(packages, "1", entries, NOW)
+    result = compare_with_order(packages, "1", entries, NOW)
     doubtful = {each.id for each in entries if each.state == "unknown"}
     assert result.found | result.absent <= doubtful
     assert not result.found & result.absent

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from itertools import accumulate
@@ -247,14 +246,6 @@ def test_the_rate_climbs_back_on_a_cubic_curve(freeze: float, scale: float) -> N
     assert expected == pytest.approx(times, abs=0.01)
     call(throttle, now, 10_000)
     assert throttle.rate == 30
-
-
-def test_the_state_can_be_stored_as_json() -> None:
-    """It contains only numbers."""
-    throttle = Throttle()
-    now = at(throttle, 20)
-    throttle.record_rate_limited(now, now, 5.0)
-    assert Throttle(**json.loads(json.dumps(attrs.asdict(throttle)))) == throttle
 
 
 def test_a_rate_of_zero_is_refused() -> None:

@@ -49,14 +49,14 @@ def test_rows_come_back_in_either_order(monkeypatch: pytest.MonkeyPatch, count: 
 
 
 def test_rows_of_every_kind_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A delivery and a row without its raw form come back as they were; the date of an event comes back as text."""
+    """A delivery and a row without its raw form come back as they were."""
     monkeypatch.setattr(module, "_BATCH", 1)
     delivery = row(1, "", is_delivered=True, delivered_date="2026-10-02 10:00")
     event = TrackingEvent(dt.date(2026, 10, 1), "x")
     given = Row(Place("rows", 2), "mystore", "o-01", "1", event, is_delivered=True, delivered_date=None)
-    _, (one, two, _) = spooled([delivery, given, row(3)])
+    _, (two, _, one) = spooled([delivery, given, row(3)])
     assert one == delivery
-    assert (two.event, two.raw) == (TrackingEvent("2026-10-01", "x"), None)
+    assert (two.event, two.raw) == (event, None)
 
 
 @pytest.mark.parametrize(
@@ -77,6 +77,16 @@ def test_newest_first_is_recognised_by_the_days_of_packages(days: list[tuple[str
     """An input is newest first if the days of a package fall in at least one package, and rise in none."""
     rows = [row(line, f"2026-10-0{day}", invoice) for line, (invoice, day) in enumerate(days)]
     assert spooled([*rows, row(9, "", is_delivered=True)])[0] is is_newest_first
+
+
+@pytest.mark.parametrize("batch", [2, 100])
+def test_rows_are_sorted_by_day(monkeypatch: pytest.MonkeyPatch, batch: int) -> None:
+    """The rows of a day stay in their order; a delivery without an event comes last."""
+    monkeypatch.setattr(module, "_BATCH", batch)
+    days = ["2026-10-03", "2026-10-01", "", "2026-10-03", "2026-10-02", "2026-10-01"]
+    rows = [row(line, day, f"{line}", is_delivered=not day) for line, day in enumerate(days)]
+    is_newest_first, found = spooled(rows)
+    assert (is_newest_first, [each.place.line for each in found]) == (False, [1, 5, 4, 0, 3, 2])
 
 
 def test_compared_packages_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -55,12 +55,20 @@ def test_event_is_found_under_its_plain_key(existing: Existing, status: AddStatu
     assert classified.renewed == renewed
 
 
+def test_event_with_id_is_found_under_the_key_of_its_time() -> None:
+    """A file may have had times before it had event ids."""
+    (timed,) = drafts_from_row(row(1, "a", time="09:05"))
+    both = row(2, "a", event_id="BDE-01", time="09:05")
+    classified = classify_rows([(both, drafts_from_row(both))], {timed.key: Existing("applied", None, OLD)})
+    assert [added.status for added in classified.added] == ["known"]
+
+
 def test_own_key_is_preferred_to_the_plain_key() -> None:
     """A row whose own key is known is compared with that entry, whatever is known under its plain key."""
     timed = row(2, "a", time="09:05")
     (draft,) = drafts_from_row(timed)
-    assert draft.plain_key is not None
-    existing = {draft.key: Existing("applied", None, OLD), draft.plain_key: Existing("refused", None, OLD)}
+    (plain_key,) = draft.earlier_keys
+    existing = {draft.key: Existing("applied", None, OLD), plain_key: Existing("refused", None, OLD)}
     classified = classify_rows([(timed, (draft,))], existing)
     assert [added.status for added in classified.added] == ["known"]
     assert classified.renewed == {}

@@ -163,9 +163,10 @@ def test_an_event_id_identifies_an_event_alone() -> None:
 
 
 @pytest.mark.parametrize(("event_id", "time"), [("BDE-01", ""), ("", "09:05"), ("BDE-01", "09:05")])
-def test_a_draft_has_the_key_that_an_earlier_version_noted(event_id: str, time: str) -> None:
-    """An event with an event id or a time also has the key without them; its delivery has one key."""
+def test_a_draft_has_the_keys_under_which_an_earlier_run_noted_it(event_id: str, time: str) -> None:
+    """An event with an event id or a time also has the keys without them; its delivery has one key."""
     event, delivered = drafts_from_row(row(event_id=event_id, time=time, is_delivered=True))
+    earlier_times = (time, "") if event_id else ("",)
     assert event == Draft(
         PACKAGE,
         entry_key(PACKAGE, EVENT, event_id, time),
@@ -174,7 +175,7 @@ def test_a_draft_has_the_key_that_an_earlier_version_noted(event_id: str, time: 
         PLACE,
         event_id,
         time,
-        plain_key=entry_key(PACKAGE, EVENT),
+        earlier_keys=tuple(dict.fromkeys(entry_key(PACKAGE, EVENT, time=each) for each in earlier_times)),
     )
     assert delivered == Draft(PACKAGE, entry_key(PACKAGE, None), None, None, PLACE)
 
@@ -183,7 +184,7 @@ def test_an_entry_makes_the_draft_that_made_it() -> None:
     """An entry of an event or of a delivery makes the draft of its row, without the key of an earlier version."""
     for made in drafts_from_row(row(event_id="BDE-01", time="09:05", is_delivered=True, delivered_date="2026-10-01")):
         copied = entry(event=made.event, delivered_date=made.delivered_date, event_id=made.event_id, time=made.time)
-        assert draft_of(copied) == evolve(made, plain_key=None)
+        assert draft_of(copied) == evolve(made, earlier_keys=())
 
 
 @pytest.mark.parametrize(

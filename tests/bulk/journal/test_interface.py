@@ -20,7 +20,6 @@ from vtex_tracking_ext.bulk.journal.entries import (
     OPEN_STATES,
     STATES,
     Added,
-    Backlog,
     Entry,
     Meta,
     Selection,
@@ -147,6 +146,24 @@ class TestAdd:
         assert add(journal, *rows) == ["known", "renewed"]
         assert [(e.place.line, e.event_id, e.time) for e in journal.entries()] == [(2, "", ""), (5, "2", "09:10")]
         assert add(journal, *rows, row(6, "a"), row(7, "b")) == ["known"] * 4
+
+    def test_event_with_id_is_known_under_the_key_of_its_time(self, journal: Journal) -> None:
+        """The event was noted with its time, before the source had event ids."""
+        assert add(journal, row(2, "a", time="09:05"), row(3, "a", time="10:00")) == ["new", "new"]
+        rows = [row(4, "a", event_id="1", time="09:05"), row(5, "a", event_id="2", time="10:00")]
+        assert add(journal, *rows) == ["known", "known"]
+
+    def test_event_that_was_corrected_since_it_was_read_is_not_begun(self, journal: Journal) -> None:
+        """A person withdraws an event, and pushes it with its event id and another city; what was read is not sent."""
+        add(journal, row(2, "a", event_id="1"))
+        read = list(journal.entries())
+        assert journal.withdraw(Selection(ids=[1])) == 1
+        assert read[0].event is not None
+        assert add(journal, row(3, event=evolve(read[0].event, city="Recife"), event_id="1")) == ["renewed"]
+        with journal.lease("mystore") as lease:
+            assert lease is not None
+            assert lease.begin(read) == ()
+            assert len(lease.begin(list(journal.entries()))) == 1
 
     def test_more_precise_date_replaces_the_date_of_a_pending_delivery(self, journal: Journal) -> None:
         """The revision grows, and an entry that was read before is not begun, because its date has changed."""
@@ -281,20 +298,6 @@ class TestRead:
         add(journal, row(10, "b", invoice="3"))
         assert [[e.id for e in entries] for entries in journal.backlog("mystore")] == [[1], [2], [8], [5]]
 
-    def test_backlogs_are_counted_by_package(self, journal: Journal) -> None:
-        """The counts say how many packages have how many pending events and deliveries, and how many in doubt."""
-        in_each_state(journal)
-        add(journal, *[row(number, "b", invoice="1") for number in (6, 7)], delivery(8, invoice="1"))
-        add(journal, row(9, "b", invoice="2"), delivery(10, invoice="7"), row(11, "b", account="other"))
-        assert journal.count_backlogs("mystore") == {
-            Backlog(0, 0, 1): 1,
-            Backlog(1, 0, 1): 1,
-            Backlog(2, 1, 0): 1,
-            Backlog(0, 1, 0): 1,
-        }
-        assert journal.count_backlogs("OTHER") == {Backlog(1, 0, 0): 1}
-        assert journal.count_backlogs("nobody") == {}
-
     def test_backlog_can_be_delivered_while_it_is_iterated_over(self, journal: Journal) -> None:
         """Each package is yielded once, although entries are settled and added in between."""
         add(journal, *[row(n, "a", invoice=str(n)) for n in range(1200)])
@@ -381,7 +384,6 @@ class TestRead:
             journal.counts,
             journal.accounts,
             journal.deliverers,
-            lambda: journal.count_backlogs("mystore"),
             lambda: list(journal.entries()),
             lambda: list(journal.backlog("mystore")),
             lambda: add(journal, row(3, "b")),

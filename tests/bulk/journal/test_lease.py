@@ -13,7 +13,8 @@ from attrs import evolve
 
 from vtex_tracking_ext.bulk.journal.entries import STATES, AccountUpdate, Outcome, Selection, State
 from vtex_tracking_ext.bulk.journal.interface import Journal, JournalError, process_name
-from vtex_tracking_ext.bulk.journal.postgres import PostgresJournal
+from vtex_tracking_ext.bulk.journal.postgres import PostgresJournal, connections
+from vtex_tracking_ext.bulk.journal.postgres import journal as postgres_journal
 from vtex_tracking_ext.bulk.journal.postgres.lease import PostgresLease
 from vtex_tracking_ext.bulk.journal.sqlite import SqliteJournal
 
@@ -370,6 +371,39 @@ def test_nothing_is_begun_once_the_session_is_lost(server_journal: PostgresJourn
         assert is_free(other)
         assert told(other) == [(1, "a", "in_flight"), (2, "b", "pending")]
     assert is_free(server_journal)
+
+
+def test_leases_leave_connections_for_other_use(journal_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many threads want a lease, half of the connections are left: who has a lease needs them, too."""
+    for module in (connections, postgres_journal):
+        monkeypatch.setattr(module, "MAX_CONNECTIONS", 4)
+    monkeypatch.setattr(connections, "CONNECTION_TIMEOUT", 3.0)
+    names = iter(range(8))
+    with PostgresJournal.open(journal_url) as journal:
+
+        def deliver() -> None:
+            account = f"store{next(names)}"
+            with journal.lease(account) as lease:
+                assert lease is not None
+                held.wait(0.05)
+                assert journal.revision(account) == 0
+
+        held = threading.Event()
+        in_threads(8, deliver)
+        assert len(journal.accounts()) == 8
+
+
+def test_nothing_is_begun_after_the_lock_file_was_deleted(tmp_path: Path) -> None:
+    """Another process can lock a new file of that name, so the lease is lost."""
+    with SqliteJournal.open(tmp_path / "journal.db") as journal:
+        add(journal, row(1, "a"))
+        with journal.lease("mystore") as lease:
+            assert lease is not None
+            (tmp_path / "journal.db-lease-1").unlink()
+            assert is_free(journal)
+            with pytest.raises(JournalError, match=r"journal\.db-lease-1 was moved or deleted during the run"):
+                lease.begin([*journal.entries()])
+        assert told(journal) == [(1, "a", "pending")]
 
 
 def test_forked_child_does_not_keep_a_lease(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from attrs import frozen
 from vtex_tracking_ext.bulk.journal.interface import WORKERS
 from vtex_tracking_ext.config.defaults import DEFAULT_RATE, EVENTS_PER_CALL
 
-from .batches import count_calls
+from .batches import batches
 from .calls import DeliveryResult
 from .deliver import AccountDelivery
 from .threads import run_in_threads
@@ -20,7 +20,7 @@ from .threads import run_in_threads
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from vtex_tracking_ext.bulk.journal.entries import Backlog, Outcome, State
+    from vtex_tracking_ext.bulk.journal.entries import Outcome, State
     from vtex_tracking_ext.bulk.journal.interface import Journal, JournalReader
     from vtex_tracking_ext.client import TrackingClient
     from vtex_tracking_ext.errors import VtexTrackingError
@@ -87,8 +87,16 @@ class MultiAccountDelivery:
         found = {account: delivery.pace.stop_error for account, delivery in self.accounts.items()}
         return {account: error for account, error in found.items() if error is not None}
 
+    @property
+    def stop_reasons(self) -> dict[str, str]:
+        """The accounts that were stopped early, with the reason."""
+        reasons = {account: delivery.pace.stop_reason for account, delivery in self.accounts.items()}
+        return {account: reason for account, reason in reasons.items() if reason}
+
     def run(self) -> None:
         """Deliver until nothing more can be done now. Accounts that others deliver are left to them.
+
+        If it is called again, it delivers only those accounts that were left to others.
 
         Raises:
             JournalError: The journal can no longer be used; every account was stopped.
@@ -96,8 +104,10 @@ class MultiAccountDelivery:
                 user interrupted again.
         """
         served = self._journal.served_accounts()
-        self.others = {account: WORKERS for account in self.accounts if account in served}
-        remaining = iter([each for account, each in self.accounts.items() if account not in served])
+        accounts = [*(self.others or self.accounts)]
+        self.others = {account: WORKERS for account in accounts if account in served}
+        own = {account: self.accounts[account] for account in accounts if account not in served}
+        remaining = iter(own.values())
         next_lock = threading.Lock()
 
         def deliver() -> None:
@@ -108,8 +118,8 @@ class MultiAccountDelivery:
                     return
                 delivery.run()
 
-        run_in_threads(deliver, min(len(self.accounts), MAX_ACCOUNTS), self.stop)
-        self.others |= {account: each.taken_by for account, each in self.accounts.items() if each.taken_by}
+        run_in_threads(deliver, min(len(own), MAX_ACCOUNTS), self.stop)
+        self.others |= {account: each.taken_by for account, each in own.items() if each.taken_by}
 
     def stop(self) -> None:
         """Start no further calls; those in progress are finished."""
@@ -153,16 +163,16 @@ def plan_delivery(
     journal: JournalReader, accounts: Iterable[str], events_per_call: int = EVENTS_PER_CALL
 ) -> DeliveryPlan:
     """Return what a delivery of some accounts would send, provided that no outcome stays unknown."""
-    backlogs: Counter[Backlog] = Counter()
+    packages = events = deliveries = calls = in_doubt = 0
     for account in set(accounts):
-        backlogs.update(journal.count_backlogs(account))
-    return DeliveryPlan(
-        packages=backlogs.total(),
-        events=sum(backlog.events * packages for backlog, packages in backlogs.items()),
-        deliveries=sum(backlog.deliveries * packages for backlog, packages in backlogs.items()),
-        calls=sum(count_calls(backlog, events_per_call) * packages for backlog, packages in backlogs.items()),
-        in_doubt=sum(backlog.in_doubt * packages for backlog, packages in backlogs.items()),
-    )
+        for entries in journal.backlog(account):
+            pending = [entry for entry in entries if entry.state == "pending"]
+            packages += 1
+            events += sum(entry.event is not None for entry in pending)
+            deliveries += sum(entry.event is None for entry in pending)
+            calls += len([*batches(pending, events_per_call)])
+            in_doubt += len(entries) - len(pending)
+    return DeliveryPlan(packages, events, deliveries, calls, in_doubt)
 
 
 def count_states(journal: JournalReader, accounts: Iterable[str]) -> Counter[State]:

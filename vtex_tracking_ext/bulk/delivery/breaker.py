@@ -50,9 +50,9 @@ _ENDS: Final = (AuthenticationError, PermissionDeniedError, NotSentError, Config
 
 @define(on_setattr=setters.NO_OP)  # validates arguments only: each call sets some of the attributes
 class Breaker:
-    """The state of one account. Holds only numbers and a text, so that it can be stored and shared as JSON.
+    """The state of one account.
 
-    Times are seconds of any monotonic clock above 0; all users of a shared state share the clock.
+    Times are seconds of any monotonic clock above 0.
     Usage: ask :meth:`delay`; at 0 call :meth:`start` and make the call; then call :meth:`record_result`, and check
     ``reason``.
 

@@ -13,18 +13,19 @@ import math
 import threading
 import time
 from collections import defaultdict
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
 from attrs import evolve
 
 from vtex_tracking_ext.bulk.journal.entries import Selection
+from vtex_tracking_ext.bulk.journal.interface import JournalError
 from vtex_tracking_ext.config.defaults import DEFAULT_RATE
 from vtex_tracking_ext.errors import ReadFailedError, VtexTrackingError
 
 from .calls import AccountCalls, AccountPause, DeliveryResult
-from .doubt import FOUND, MAX_DISPLAY_DELAY, NOT_SHOWN, SENT_AGAIN, Shown, next_look, shown_among
+from .doubt import FOUND, MAX_DISPLAY_DELAY, NOT_SHOWN, SENT_AGAIN, Comparison, compare_with_order, next_read
 from .options import DeliveryOptions
 from .pace import Pace
 from .threads import run_in_threads
@@ -47,7 +48,7 @@ RunThreads: TypeAlias = "Callable[[Callable[..., object], int, Callable[[], obje
 _LONGEST_WAIT: Final = 2.0
 
 #: The time after which the order of an outcome that has just become unknown is read.
-_FRESH_LOOK: Final = dt.timedelta(seconds=5)
+_FIRST_READ_DELAY: Final = dt.timedelta(seconds=5)
 
 #: States of entries that may have been applied.
 IN_DOUBT_STATES: Final[tuple[State, ...]] = ("in_flight", "unknown")
@@ -100,7 +101,7 @@ class AccountDelivery:
         #: The time of the journal's clock at which the monotonic clock was 0.
         self._epoch = dt.datetime.min.replace(tzinfo=dt.UTC)
         #: The packages in doubt whose order is not read now, and when to read it.
-        self._looks: dict[PackageKey, dt.datetime | None] = {}
+        self._read_times: dict[PackageKey, dt.datetime | None] = {}
         self.pace = Pace(rate=rate, longest_wait=_LONGEST_WAIT if self._is_slice else math.inf)
         self.taken_by = ""
         self.next_due: float | None = None
@@ -116,7 +117,7 @@ class AccountDelivery:
         """Deliver what is pending; returns when nothing more can be done now, or if another process delivers.
 
         What is added at any time is delivered by this process, or by the one that adds it: after the lease was given
-        back, this process looks once more whether something was added while it had the lease.
+        back, this process checks once more whether something was added while it had the lease.
 
         Raises:
             JournalError: The journal cannot be used any more. Entries of calls in progress stay in flight, and the next
@@ -156,6 +157,8 @@ class AccountDelivery:
                     try:
                         yield calls
                     finally:
+                        with suppress(JournalError):  # after an error; otherwise nothing is deferred any more
+                            lease.flush()
                         self.calls += calls.calls
                         self.reads += calls.reads
                     return
@@ -164,22 +167,22 @@ class AccountDelivery:
         yield None
 
     def _deliver(self, calls: AccountCalls) -> int | None:
-        """Deliver until nothing more can be done now, and return the revision up to which everything was looked at."""
+        """Deliver until nothing more can be done now, and return the revision up to which everything was seen."""
         delays = [] if self._is_slice else [*self._options.recheck_delays]
         revision: int | None = calls.lease.record.revision
         while True:
             if doubtful := self._send_pending(calls):
                 self._read_orders(calls, doubtful)
             calls.save()
-            self._looks |= dict.fromkeys(calls.unknown_packages, self._now() + _FRESH_LOOK)
+            self._read_times |= dict.fromkeys(calls.unknown_packages, self._now() + _FIRST_READ_DELAY)
             calls.unknown_packages.clear()
             seen, revision = revision, self._journal.revision(self._account)
             if self._is_over():
                 break
             if revision == seen:
-                if not any(self._looks.values()) or not delays or self._stopped.wait(delays.pop(0)):
+                if not any(self._read_times.values()) or not delays or self._stopped.wait(delays.pop(0)):
                     break
-                self._looks = {package: None for package, look in self._looks.items() if look is None}
+                self._read_times = {package: None for package, due in self._read_times.items() if due is None}
         self._note_next_due()
         return seen
 
@@ -191,7 +194,7 @@ class AccountDelivery:
             for entries in self._journal.backlog(self._account):
                 pending = [entry for entry in entries if entry.state == "pending"]
                 if len(pending) < len(entries):
-                    if self._is_look_due(entries):
+                    if self._is_read_due(entries):
                         doubtful.append(entries[0].package)
                     if not self._options.send_after_unknown:
                         continue
@@ -200,12 +203,12 @@ class AccountDelivery:
         self._for_each(calls, ready_packages(), calls.send_package)
         return doubtful
 
-    def _is_look_due(self, entries: Sequence[Entry]) -> bool:
+    def _is_read_due(self, entries: Sequence[Entry]) -> bool:
         """Return whether to read the order of a package with entries in doubt now; otherwise note when."""
-        package, look = entries[0].package, self._next_look(entries)
-        is_due = look is not None and look <= self._now() if self._is_slice else package not in self._looks
+        package, due = entries[0].package, self._next_read(entries)
+        is_due = due is not None and due <= self._now() if self._is_slice else package not in self._read_times
         if not is_due:
-            self._looks[package] = look
+            self._read_times[package] = due
         return is_due
 
     def _read_orders(
@@ -230,11 +233,11 @@ class AccountDelivery:
             by_order[package.order_id].append(package)
 
         def read(order: tuple[str, list[PackageKey]]) -> None:
+            now = self._now_at_most()  # what is shown says nothing about the time after the order was read
             shown = calls.read_order(order[0])
             if shown is None:
                 return
-            # All of them first: what was shown says less and less about the time at which a call ends.
-            resolved = [package for package in order[1] if self._resolve(calls.lease, package, selection, shown)]
+            resolved = [package for package in order[1] if self._resolve(calls.lease, package, selection, shown, now)]
             for package in resolved if is_sending else ():
                 calls.send_package([*self._journal.entries(Selection(("pending",), package=package))])
 
@@ -267,15 +270,16 @@ class AccountDelivery:
         package: PackageKey,
         selection: Selection,
         shown: tuple[Package, ...] | VtexTrackingError,
+        now: dt.datetime,
     ) -> bool:
         """Resolve entries in doubt by what their order shows, and return whether none is in doubt any more."""
         entries = tuple(self._journal.entries(Selection(("applied", *IN_DOUBT_STATES), package=package)))
         doubtful = tuple(entry for entry in entries if selection.matches(entry))
-        now, has_failed = self._now(), isinstance(shown, ReadFailedError)
+        has_failed = isinstance(shown, ReadFailedError)
         if isinstance(shown, VtexTrackingError):
-            result, why = Shown(), f"the order cannot be read: {shown}"
+            result, why = Comparison(), f"the order cannot be read: {shown}"
         else:
-            result, why = shown_among(shown, package.invoice_number, entries, now), NOT_SHOWN
+            result, why = compare_with_order(shown, package.invoice_number, entries, now), NOT_SHOWN
         if applied := tuple(entry for entry in doubtful if entry.id in result.found):
             lease.settle(applied, "applied", reason=FOUND)
             self._report_safely(DeliveryResult(applied, "applied", FOUND, is_call=False))
@@ -288,19 +292,19 @@ class AccountDelivery:
         if resent:
             lease.settle(resent, "pending", reason=SENT_AGAIN)
         missing = tuple(entry for entry in doubtful if entry not in applied and entry not in resent)
-        for entry in missing:  # also one that is unknown already: this records when it was looked for
+        for entry in missing:  # also one that is unknown already: this records when the order was read
             reason = entry.reason if entry.state == "unknown" else f"the process that sent it was killed, and {why}"
             if not has_failed or entry.state == "in_flight":
                 lease.settle([entry], "unknown", status_code=entry.status_code, reason=reason, is_deferred=True)
         if missing:
             self._report_safely(DeliveryResult(missing, "unknown", why, is_call=False))
-        looked_for = [evolve(entry, state="unknown", settled=now) for entry in missing]
-        self._looks[package] = now + MAX_DISPLAY_DELAY if has_failed else self._next_look(looked_for)
+        still_unknown = [evolve(entry, state="unknown", settled=now) for entry in missing]
+        self._read_times[package] = now + MAX_DISPLAY_DELAY if has_failed else self._next_read(still_unknown)
         return not missing and len(doubtful) == sum(entry.state != "applied" for entry in entries)
 
-    def _next_look(self, entries: Iterable[Entry]) -> dt.datetime | None:
+    def _next_read(self, entries: Iterable[Entry]) -> dt.datetime | None:
         """Return when to read the order of a package in doubt; a run that reads all orders does not wait to resend."""
-        return next_look(entries, self._resend_after if self._is_slice else None)
+        return next_read(entries, self._resend_after if self._is_slice else None)
 
     def _note_next_due(self) -> None:
         """Note when there is something to do again."""
@@ -309,12 +313,18 @@ class AccountDelivery:
         elif self._is_over():
             self.next_due = self.pace.quiet_seconds
         else:
-            look = min(filter(None, self._looks.values()), default=None)
-            self.next_due = None if look is None else max(0.0, (look - self._now()).total_seconds())
+            due = min(filter(None, self._read_times.values()), default=None)
+            self.next_due = None if due is None else max(0.0, (due - self._now()).total_seconds())
 
     def _now(self) -> dt.datetime:
         """Return the time of the journal's clock, which all times of entries are of; this machine's may differ."""
         return self._epoch + dt.timedelta(seconds=time.monotonic())
+
+    def _now_at_most(self) -> dt.datetime:
+        """Return a time that is not too late for entries begun at any time, even if the journal's clock was changed."""
+        record = self._journal.account(self._account)
+        assert record is not None  # noqa: S101 - its lease was taken
+        return min(self._now(), record.now)
 
     @property
     def _is_slice(self) -> bool:

@@ -29,16 +29,16 @@ SENT_AGAIN: Final = "the order did not show it long after it was sent; sent agai
 #: about six seconds (observed).
 MAX_DISPLAY_DELAY: Final = dt.timedelta(seconds=60)
 
-#: The shortest time between a call and the first look at its order.
-_FIRST_LOOK: Final = dt.timedelta(seconds=2)
+#: The shortest time between a call and the first time that its order is read.
+_SHORTEST_READ_DELAY: Final = dt.timedelta(seconds=2)
 
 _AT_ONCE: Final = dt.datetime.min.replace(tzinfo=dt.UTC)
 
 
-def next_look(entries: Iterable[Entry], resend_after: dt.timedelta | None) -> dt.datetime | None:
+def next_read(entries: Iterable[Entry], resend_after: dt.timedelta | None) -> dt.datetime | None:
     """Return when to read the order of a package with entries in doubt, or None for not before anything changes.
 
-    - At once, if a killed process left an entry in flight, or if a pending entry was added since the last look.
+    - At once, if a killed process left an entry in flight, or if a pending entry was added since the last read.
     - After an entry became unknown, ever less often, until VTEX must have shown it.
     - When ``resend_after`` has passed since its call, and ever less often after that: the order may not have been read
       whole.
@@ -49,7 +49,7 @@ def next_look(entries: Iterable[Entry], resend_after: dt.timedelta | None) -> dt
     """
     entries = tuple(entries)
     last_added = max((entry.added for entry in entries if entry.state == "pending"), default=_AT_ONCE)
-    looks = []
+    times = []
     for entry in entries:
         if entry.state == "pending":
             continue
@@ -57,14 +57,14 @@ def next_look(entries: Iterable[Entry], resend_after: dt.timedelta | None) -> dt
             return _AT_ONCE
         age = entry.settled - entry.begun
         if age < MAX_DISPLAY_DELAY:
-            looks.append(entry.begun + 2 * age + _FIRST_LOOK)
+            times.append(entry.begun + 2 * age + _SHORTEST_READ_DELAY)
         elif resend_after is not None:
-            looks.append(entry.begun + max(resend_after, 2 * age))
-    return min(looks, default=None)
+            times.append(entry.begun + max(resend_after, 2 * age))
+    return min(times, default=None)
 
 
 @frozen
-class Shown:
+class Comparison:
     """Which entries in doubt an order certainly shows, and which it certainly does not show.
 
     An order shows two dates of an event without saying which one was sent, so a shown event may match two entries that
@@ -75,15 +75,17 @@ class Shown:
 
     Attributes:
         found: The ids of the entries that it shows.
-        absent: The ids of those that it does not show. None is absent if the order was not read whole: it lacks the
-            invoice, or an entry that was applied a while ago.
+        absent: The ids of those that it does not show. None is absent if the order was not read completely: it lacks
+            the invoice, or an entry that was applied a while ago.
     """
 
     found: frozenset[int] = frozenset()
     absent: frozenset[int] = frozenset()
 
 
-def shown_among(packages: Iterable[Package], invoice_number: str, entries: Iterable[Entry], now: dt.datetime) -> Shown:
+def compare_with_order(
+    packages: Iterable[Package], invoice_number: str, entries: Iterable[Entry], now: dt.datetime
+) -> Comparison:
     """Return which entries in doubt an order shows.
 
     Args:
@@ -104,10 +106,10 @@ def shown_among(packages: Iterable[Package], invoice_number: str, entries: Itera
     def is_long_applied(entry: Entry) -> bool:
         return entry.state == "applied" and (entry.begun is None or now - entry.begun > MAX_DISPLAY_DELAY)
 
-    found, absent, is_whole = set[int](), set[int](), shown.exists
+    found, absent, is_complete = set[int](), set[int](), shown.exists
     for group in groups.values():
         old = [entry for entry in group if is_long_applied(entry)]
-        is_whole = is_whole and count_matched(old) == len(old)
+        is_complete = is_complete and count_matched(old) == len(old)
         for entry in group:
             if entry.state == "applied":
                 continue
@@ -117,9 +119,9 @@ def shown_among(packages: Iterable[Package], invoice_number: str, entries: Itera
                 absent.add(entry.id)
     for delivery in deliveries:
         if delivery.state == "applied":
-            is_whole = is_whole and (shown.is_delivered(None) or not is_long_applied(delivery))
+            is_complete = is_complete and (shown.is_delivered(None) or not is_long_applied(delivery))
         elif shown.is_delivered(delivery.delivered_date):
             found.add(delivery.id)
         elif not shown.is_delivered(None):
             absent.add(delivery.id)
-    return Shown(frozenset(found), frozenset(absent) if is_whole else frozenset())
+    return Comparison(frozenset(found), frozenset(absent) if is_complete else frozenset())

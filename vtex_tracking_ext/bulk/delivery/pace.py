@@ -91,9 +91,9 @@ _LATENESS: Final = 0.02
 
 @define(on_setattr=setters.NO_OP)  # validates arguments only: each call sets half of the attributes
 class Throttle:
-    """The state of one account's rate. Holds only numbers, so that it can be stored and shared as JSON.
+    """The state of one account's rate.
 
-    Times are seconds of any monotonic clock above 0; all users of a shared state share the clock.
+    Times are seconds of any monotonic clock above 0.
     Usage: ask :meth:`delay`; at 0 call :meth:`start` and make the call; then :meth:`record_accepted` or
     :meth:`record_rate_limited`.
 
@@ -300,6 +300,8 @@ class Pace:
             for name in kept.keys() & set(names):
                 setattr(part, name, kept[name])
         self._throttle.rate = min(self._throttle.ceiling, max(MIN_RATE, self._throttle.rate))
+        # No pause is longer; but the clock that measures this one may have been set back.
+        quiet_seconds = min(quiet_seconds, MAX_FREEZE)
         self._throttle.frozen_until = self._clock() + quiet_seconds if quiet_seconds else 0.0
         if is_probing:
             self._throttle.freezes = 0

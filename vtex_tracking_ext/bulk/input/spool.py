@@ -1,25 +1,32 @@
-"""Hold the rows of an input until all of it was read, and recognise an input that lists its newest events first."""
+"""Hold the rows of an input until all of it was read, sort them by day, and recognise one with the newest events first.
+
+Rows are noted in several transactions, and another process may send what it finds after each of them. So the days of a
+package must be noted in their order.
+"""
 
 from __future__ import annotations
 
 import pickle
 import tempfile
-from typing import TYPE_CHECKING, Any, Final, Self
+from collections import defaultdict
+from typing import TYPE_CHECKING, Final, Self
 
 from vtex_tracking_ext.call.validation import format_event_date
 from vtex_tracking_ext.errors import ConfigurationError
-from vtex_tracking_ext.events import TrackingEvent
-
-from .rows import Place, RawRow, Row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: Rows that are held as they are. More are pickled, a batch of this size at a time.
+    from .rows import Place, Row
+
+#: Rows that are held as they are. More are pickled, a batch of this size at a time, each day by itself.
 _BATCH: Final = 10_000
 
 #: Bytes of pickled rows that are held in memory. With more, all of them are written to a temporary file.
 _MEMORY: Final = 1 << 20
+
+#: Sorts after every day. A delivery without an event is sent last.
+_LAST: Final = "~"
 
 #: Most packages whose days are compared. They are enough to tell how an input is ordered, and bound the memory.
 _MAX_PACKAGES: Final = 100_000
@@ -36,9 +43,10 @@ class RowSpool:
 
     def __init__(self) -> None:
         self.first_place: Place | None = None
-        self._batch: list[Row] = []
+        self._rows: defaultdict[str, list[Row]] = defaultdict(list)  # by day
+        self._held = 0
         self._file = tempfile.SpooledTemporaryFile(_MEMORY)  # noqa: SIM115 - closed by __exit__
-        self._offsets: list[int] = []
+        self._offsets: defaultdict[str, list[int]] = defaultdict(list)
         self._days: dict[int, str] = {}
         self._has_fallen = self._has_risen = False
 
@@ -60,23 +68,26 @@ class RowSpool:
             ConfigurationError: The temporary file cannot be written.
         """
         self.first_place = self.first_place or row.place
-        if len(self._batch) == _BATCH:
+        if self._held == _BATCH:
             self._write_batch()
-        self._batch.append(row)
+        day = _LAST if row.event is None else format_event_date(row.event.date)
+        self._rows[day].append(row)
+        self._held += 1
         if row.event is not None and not self._has_risen:
-            package = hash((row.account, row.order_id, row.invoice_number))
-            self._compare_days(package, format_event_date(row.event.date))
+            self._compare_days(hash((row.account, row.order_id, row.invoice_number)), day)
 
     def rows(self) -> Iterator[Row]:
-        """Yield the rows, the oldest events first: in the order in which they were added, or in the reverse order."""
-        if not self.is_newest_first:
-            for offset in self._offsets:
-                yield from self._read_batch(offset)
-            yield from self._batch
-            return
-        yield from reversed(self._batch)
-        for offset in reversed(self._offsets):
-            yield from reversed(self._read_batch(offset))
+        """Yield the rows by day; those of one day in the order in which they were added, or in the reverse order."""
+        for day in sorted({*self._offsets, *self._rows}):
+            offsets, rows = self._offsets[day], self._rows[day]
+            if not self.is_newest_first:
+                for offset in offsets:
+                    yield from self._read(offset)
+                yield from rows
+                continue
+            yield from reversed(rows)
+            for offset in reversed(offsets):
+                yield from reversed(self._read(offset))
 
     def _compare_days(self, package: int, day: str) -> None:
         last = self._days.get(package)
@@ -90,35 +101,20 @@ class RowSpool:
             self._days.clear()
 
     def _write_batch(self) -> None:
-        packed = [_pack(row) for row in self._batch]
         try:
-            self._offsets.append(self._file.tell())
-            pickle.dump(packed, self._file)
+            for day, rows in self._rows.items():
+                self._offsets[day].append(self._file.tell())
+                pickle.dump(rows, self._file, pickle.HIGHEST_PROTOCOL)
             self._file.flush()
         except OSError as error:
             raise ConfigurationError(
                 f"A temporary file cannot be written: {error.strerror or error}. Free space in the folder of temporary "
                 "files, or name another folder with the environment variable TMPDIR."
             ) from None
-        self._batch = []
+        self._rows.clear()
+        self._held = 0
 
-    def _read_batch(self, offset: int) -> list[Row]:
+    def _read(self, offset: int) -> list[Row]:
         self._file.seek(offset)
-        return [_unpack(packed) for packed in pickle.load(self._file)]  # noqa: S301 - this process wrote it
-
-
-def _pack(row: Row) -> tuple[Any, ...]:
-    """Return what a row contains as plain values, which are pickled several times as fast."""
-    event, raw = row.event, row.raw
-    texts = None if event is None else (format_event_date(event.date), event.description, event.city, event.state)
-    place, ids = (row.place.source, row.place.line), (row.account, row.order_id, row.invoice_number)
-    rest = row.is_delivered, row.delivered_date, raw and (raw.layout, raw.content), row.event_id, row.time
-    return (*place, *ids, texts, *rest)
-
-
-def _unpack(packed: tuple[Any, ...]) -> Row:
-    source, line, account, order_id, invoice, texts, is_delivered, delivered_date, raw, event_id, time = packed
-    event = None if texts is None else TrackingEvent(*texts)
-    raw = raw and RawRow(*raw)
-    place = Place(source, line)
-    return Row(place, account, order_id, invoice, event, is_delivered, delivered_date, raw, event_id, time)
+        rows: list[Row] = pickle.load(self._file)  # noqa: S301 - this process wrote it
+        return rows

@@ -54,13 +54,11 @@ class RowWriter(ABC):
             key: (package, key)
             for draft in drafts
             if (package := self._packages.get(draft.package))
-            for key in filter(None, (draft.key, draft.plain_key))
+            for key in (draft.key, *draft.earlier_keys)
         }
         if keys:
             self._read_existing(self._select_existing([*keys.values()]))
-        missing = {
-            key for draft in drafts for key in filter(None, (draft.key, draft.plain_key))
-        } - self._existing.keys()
+        missing = {key for draft in drafts for key in (draft.key, *draft.earlier_keys)} - self._existing.keys()
         for key in self._select_pruned([*missing]):
             self._existing[key] = PRUNED
         return self._existing

@@ -75,10 +75,9 @@ def classify_rows(rows: Iterable[tuple[Row, tuple[Draft, ...]]], existing: Mappi
 
 
 def _under_known_key(draft: Draft, known: Mapping[bytes, Existing]) -> Draft:
-    """Return a draft with its plain key, if only that is known: the entry was noted without event id and time."""
-    if draft.plain_key is None or draft.key in known or draft.plain_key not in known:
-        return draft
-    return evolve(draft, key=draft.plain_key)
+    """Return a draft with an earlier key, if only that is known: the entry was noted without event id or time."""
+    key = next((key for key in (draft.key, *draft.earlier_keys) if key in known), draft.key)
+    return draft if key == draft.key else evolve(draft, key=key)
 
 
 def classify_draft(draft: Draft, existing: Existing | None) -> tuple[AddStatus, str]:

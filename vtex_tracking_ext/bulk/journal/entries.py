@@ -101,8 +101,8 @@ class Draft:
         place: The place of the row.
         event_id: The source's own identity of the event, or an empty text.
         time: The time of day of the event, ``hh:mm`` or ``hh:mm:ss``, or an empty text.
-        plain_key: The key of the same event without event id and time, under which an earlier run may have noted it;
-            None if it is the same key.
+        earlier_keys: The keys of the same event without event id, and without event id and time, under which an earlier
+            run may have noted it.
     """
 
     package: PackageKey
@@ -112,7 +112,7 @@ class Draft:
     place: Place
     event_id: str = ""
     time: str = ""
-    plain_key: bytes | None = None
+    earlier_keys: tuple[bytes, ...] = ()
 
 
 @frozen
@@ -201,21 +201,6 @@ class Selection:
             and self.package in {None, entry.package}
             and (self.ids is None or entry.id in self.ids)
         )
-
-
-@frozen
-class Backlog:
-    """What is open in a package, by number of entries.
-
-    Attributes:
-        events: Pending events.
-        deliveries: Pending deliveries: one or none.
-        in_doubt: Events and deliveries that are in flight or unknown.
-    """
-
-    events: int
-    deliveries: int
-    in_doubt: int
 
 
 @frozen
@@ -324,7 +309,9 @@ def drafts_from_row(row: Row) -> tuple[Draft, ...]:
         plain_key = entry_key(package, event)
         if row.event_id or row.time:
             key = entry_key(package, event, row.event_id, row.time)
-            drafts.append(Draft(package, key, event, None, row.place, row.event_id, row.time, plain_key))
+            timed_keys = (entry_key(package, event, time=row.time),) if row.event_id and row.time else ()
+            earlier_keys = (*timed_keys, plain_key)
+            drafts.append(Draft(package, key, event, None, row.place, row.event_id, row.time, earlier_keys))
         else:
             drafts.append(Draft(package, plain_key, event, None, row.place))
     if row.is_delivered:

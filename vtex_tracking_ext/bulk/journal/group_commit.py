@@ -16,7 +16,6 @@ from .interface import JournalError
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Iterable
 
 W = TypeVar("W")
 
@@ -60,19 +59,15 @@ class GroupCommit(ABC, Generic[W]):
                     jobs.append(self._queue.popleft())
                 try:
                     self._transact(jobs)
-                finally:  # after an interrupt, too: no thread may wait forever, or believe that its work was committed
-                    _finish(jobs)
+                finally:
+                    for each in jobs:
+                        each.is_done = True
         if job.error is not None:
             raise job.error
+        if not job.is_committed:  # the thread that took it from the queue was interrupted
+            raise JournalError("The journal's transaction was interrupted.")
         return job.result
 
     @abstractmethod
     def _transact(self, jobs: list[Job[W]]) -> None:
         """Run jobs in one transaction; each is committed, or gets an error."""
-
-
-def _finish(jobs: Iterable[Job[Any]]) -> None:
-    for job in jobs:
-        if not job.is_committed and job.error is None:
-            job.error = JournalError("The journal's transaction was interrupted.")
-        job.is_done = True

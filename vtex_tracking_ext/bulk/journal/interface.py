@@ -24,7 +24,7 @@ from attrs import asdict, evolve, frozen
 from vtex_tracking_ext.errors import VtexTrackingError
 from vtex_tracking_ext.text import visible
 
-from .entries import BY_HAND, OPEN_STATES, Backlog, Selection, Settlement
+from .entries import BY_HAND, OPEN_STATES, Selection, Settlement
 from .sql import COUNTS, PAGE, STATES_BY_TEXT, account_from_record, entry_from_record
 
 if TYPE_CHECKING:
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from vtex_tracking_ext.bulk.input.rows import Row
 
     from .entries import AccountRecord, AccountUpdate, Added, Entry, Meta, Outcome, Resolution, State
-    from .sql import Queries
 
 T = TypeVar("T")
 
@@ -89,7 +88,7 @@ class JournalReader(ABC):
     """
 
     name: str
-    _queries: ClassVar[Queries]
+    _sql: ClassVar[Mapping[str, str]]
 
     @abstractmethod
     def meta(self) -> Meta:
@@ -123,7 +122,7 @@ class JournalReader(ABC):
 
         It grows with every change that can give a deliverer something to do.
         """
-        records = self._fetch(self._queries.revision, {"account": account.lower()})
+        records = self._fetch(self._sql["revision"], {"account": account.lower()})
         return records[0][0] if records else None
 
     def backlog(self, account: str) -> Iterator[tuple[Entry, ...]]:
@@ -134,7 +133,7 @@ class JournalReader(ABC):
         """
         last = 0
         while True:
-            records = self._fetch(self._queries.open_entries_of_account, {"account": account.lower(), "last": last})
+            records = self._fetch(self._sql["open_entries_of_account"], {"account": account.lower(), "last": last})
             packages = [tuple(group) for _, group in groupby(records, itemgetter(0))]
             is_last_page = len(records) < PAGE
             if not is_last_page and len(packages) > 1:
@@ -148,11 +147,6 @@ class JournalReader(ABC):
             if is_last_page:
                 return
 
-    def count_backlogs(self, account: str) -> Mapping[Backlog, int]:
-        """Return how many packages of an account have which backlog; packages without one are left out."""
-        records = self._scan(self._queries.backlogs, {"account": account.lower()})
-        return {Backlog(*backlog): number for *backlog, number in records}
-
     def entries(self, selection: Selection = ALL) -> Iterator[Entry]:
         """Yield the selected entries, in the order of their arrival."""
         package = selection.package
@@ -163,15 +157,20 @@ class JournalReader(ABC):
             return
         values: dict[str, Any] = {"states": list(selection.states), "account": selection.account}
         if package is None:
-            sql = self._queries.entries
+            sql = self._sql["entries"]
         elif selection.account not in {None, package.account}:
             return
         else:
             is_open = set(selection.states) <= set(OPEN_STATES)
-            sql = self._queries.open_entries_of_package if is_open else self._queries.entries_of_package
+            sql = self._sql["open_entries_of_package"] if is_open else self._sql["entries_of_package"]
             values |= asdict(package)
         for page in self._pages(sql, values):
             yield from self._parsed(page)
+
+    def pruned_keys(self) -> Iterator[bytes]:
+        """Yield the keys of entries that were pruned and must not be sent again."""
+        for page in self._pages(self._sql["pruned_keys"], {}, b""):
+            yield from (key for (key,) in page)
 
     def counts(self) -> Mapping[str, Counter[State]]:
         """Return how many entries of each account are in each state."""
@@ -221,15 +220,14 @@ class JournalReader(ABC):
             raise self._damage_error(error) from None
 
     def _account_records(self, name: str | None) -> list[AccountRecord]:
-        records = self._fetch(self._queries.account, {"account": name, "now": self._now()})
+        records = self._fetch(self._sql["account"], {"account": name, "now": self._now()})
         try:
             return [account_from_record(record, self._to_utc) for record in records]
         except _INVALID_RECORD as error:
             raise self._damage_error(error) from None
 
-    def _pages(self, sql: str, values: Mapping[str, Any]) -> Iterator[list[tuple[Any, ...]]]:
+    def _pages(self, sql: str, values: Mapping[str, Any], last: Any = 0) -> Iterator[list[tuple[Any, ...]]]:
         """Yield the records of a query whose first column grows, by page; no transaction stays open in between."""
-        last = 0
         while True:
             page = self._fetch(sql, {**values, "last": last})
             yield page

@@ -6,7 +6,6 @@ Each kind is imported when it is opened, so that importing this module is cheap.
 from __future__ import annotations
 
 import os
-from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -62,26 +61,6 @@ def open_reader(location: Location) -> JournalReader:
     from .sqlite import SqliteReader  # noqa: PLC0415
 
     return SqliteReader.open(location)
-
-
-def open_temporary_copy(location: Location) -> Journal:
-    """Create a temporary copy of a journal, empty if it does not exist, to see what a push would do.
-
-    The journal itself is only read. Raises like :func:`open_journal`.
-    """
-    from .sqlite import SqliteJournal  # noqa: PLC0415
-
-    if not is_postgres(location):
-        return SqliteJournal.temporary_copy(location)
-    from .interface import NoJournalError  # noqa: PLC0415
-    from .postgres import PostgresReader  # noqa: PLC0415
-
-    with ExitStack() as stack:
-        copy = stack.enter_context(SqliteJournal.temporary())
-        with suppress(NoJournalError), PostgresReader.open(str(location)) as journal:
-            copy.copy(journal.entries(), journal.pruned_keys())
-        stack.pop_all()
-    return copy
 
 
 def migrate(location: Location) -> str:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from attrs import frozen
-
 from vtex_tracking_ext.bulk.input.rows import Place
 from vtex_tracking_ext.events import TrackingEvent
 
@@ -20,6 +18,9 @@ if TYPE_CHECKING:
 
 #: Entries, or packages, that one statement reads at most.
 PAGE: Final = 500
+
+#: Packages that one transaction prunes at most.
+PRUNED_PACKAGES: Final = 1000
 
 #: The tables, with placeholders for what each database writes in its own way; see :func:`tables_for`. Together with the
 #: package in one index, the keys of new entries are close to each other, and the entries of a package can be found by
@@ -111,19 +112,37 @@ _OPEN_ENTRIES: Final = f"""
 _OF_PACKAGE: Final = """e.package = (
     SELECT id FROM packages WHERE account = :account AND order_id = :order_id AND invoice_number = :invoice_number
 )"""
-_BACKLOGS: Final = """
-    SELECT events, deliveries, in_doubt, count(*) FROM (
-        SELECT
-            count(CASE WHEN e.state = 'pending' AND e.event_date IS NOT NULL THEN 1 END) AS events,
-            count(CASE WHEN e.state = 'pending' AND e.event_date IS NULL THEN 1 END) AS deliveries,
-            count(CASE WHEN e.state <> 'pending' THEN 1 END) AS in_doubt
-        FROM entries e WHERE {is_open} AND e.account = (SELECT id FROM accounts WHERE name = :account)
-        GROUP BY e.package
-    ) AS backlogs
-    GROUP BY events, deliveries, in_doubt
+_UPDATE_ACCOUNT: Final = """
+    UPDATE accounts SET
+        stopped = CASE WHEN :stopped_reason = '' THEN NULL WHEN stopped_reason = :stopped_reason THEN stopped
+            ELSE {now} END,
+        stopped_reason = :stopped_reason,
+        quiet_until = CASE WHEN :quiet_seconds > 0 THEN {quiet_until} END,
+        quiet_reason = :quiet_reason,
+        last_applied = CASE WHEN :has_applied THEN {now} ELSE last_applied END,
+        resend_after = :resend_after,
+        pace = :pace
+    WHERE name = :account
 """
-#: Is true of an entry that must not be sent again if its row is pushed again after it was pruned.
-IS_KEPT_KEY: Final = f"(state = 'applied' OR (state = 'withdrawn' AND coalesce(reason, '') <> '{BY_HAND}'))"
+_MOVE: Final = """
+    UPDATE entries SET state = :state,
+        status_code = CASE WHEN :keeps THEN status_code END,
+        receipt = CASE WHEN :keeps THEN receipt END,
+        reason = CASE WHEN :keeps THEN reason ELSE :reason END,
+        settled = CASE WHEN :state <> 'pending' THEN {now} END
+"""
+_PRUNED_KEYS: Final = f"SELECT key FROM pruned_keys WHERE key > :last ORDER BY key LIMIT {PAGE}"  # noqa: S608 - a constant
+_PRUNABLE: Final = f"""
+    SELECT package FROM entries WHERE package > :last GROUP BY package
+    HAVING min(CASE WHEN state IN ('applied', 'refused', 'withdrawn') AND settled < :before THEN 1 ELSE 0 END) = 1
+    ORDER BY package LIMIT {PRUNED_PACKAGES}
+"""  # noqa: S608 - a constant
+#: An applied or dismissed entry must not be sent again if its row is pushed again.
+_KEEP_KEYS: Final = f"""
+    INSERT INTO pruned_keys SELECT key, settled FROM entries WHERE package = :package
+        AND (state = 'applied' OR (state = 'withdrawn' AND coalesce(reason, '') <> '{BY_HAND}'))
+    ON CONFLICT DO NOTHING
+"""  # noqa: S608 - a constant
 
 #: The state of an entry in the tables of an earlier version, which had no withdrawn entries.
 WITHDRAWN_IF_BY_HAND: Final = f"CASE WHEN state = 'refused' AND reason = '{BY_HAND}' THEN 'withdrawn' ELSE state END"
@@ -137,40 +156,38 @@ def tables_for(**placeholders: str) -> tuple[str, ...]:
     return tuple(statement.format(**placeholders) for statement in _TABLES)
 
 
-@frozen
-class Queries:
-    """What a :class:`~.interface.JournalReader` asks its database, each a page after the id ``last``."""
-
-    entries: str
-    entries_of_package: str
-    open_entries_of_package: str
-    open_entries_of_account: str
-    backlogs: str
-    account: str
-    revision: str
-
-
-def queries_for(is_open: str, in_states: str, now: str, join: str, parameter: str) -> Queries:
-    """Return the queries in the dialect of a database.
+def statements_for(
+    is_open: str, in_states: str, now: str, quiet_until: str, join: str, parameter: str
+) -> Mapping[str, str]:
+    """Return the statements that both databases have, in the dialect of one of them. Pages begin after ``last``.
 
     Args:
         is_open: The condition of the index of open entries, word for word: otherwise the index is not used.
         in_states: The condition that the state of an entry ``e`` is among ``:states``.
         now: The current time, or the parameter with it.
+        quiet_until: The time in ``:quiet_seconds``.
         join: How other tables are joined to the entries, entries first.
         parameter: How the database writes the parameter that :func:`re.sub` calls group 1.
     """
     page = f"AND {in_states} AND e.id > :last ORDER BY e.id LIMIT {PAGE}"
-    statements = (
-        f"{ENTRIES} WHERE {OF_ACCOUNT} {page}",
-        f"{ENTRIES} WHERE {_OF_PACKAGE} {page}",
-        f"{ENTRIES} WHERE {_OF_PACKAGE} AND {is_open} {page}",
-        _OPEN_ENTRIES.format(join=join, is_open=is_open),
-        _BACKLOGS.format(is_open=is_open),
-        _ACCOUNTS.format(now=now),
-        "SELECT revision FROM accounts WHERE name = :account",
-    )
-    return Queries(*(re.sub(r":(\w+)", parameter, statement) for statement in statements))
+    statements = {
+        "entries": f"{ENTRIES} WHERE {OF_ACCOUNT} {page}",
+        "entries_of_package": f"{ENTRIES} WHERE {_OF_PACKAGE} {page}",
+        "open_entries_of_package": f"{ENTRIES} WHERE {_OF_PACKAGE} AND {is_open} {page}",
+        "open_entries_of_account": _OPEN_ENTRIES.format(join=join, is_open=is_open),
+        "account": _ACCOUNTS.format(now=now),
+        "revision": "SELECT revision FROM accounts WHERE name = :account",
+        "update_account": _UPDATE_ACCOUNT.format(now=now, quiet_until=quiet_until),
+        "move": _MOVE.format(now=now),
+        "pruned_keys": _PRUNED_KEYS,
+        "prunable_packages": _PRUNABLE,
+        "keep_keys": _KEEP_KEYS,
+        "forget": "DELETE FROM pruned_keys WHERE settled < :before",
+        "prune_entries": "DELETE FROM entries WHERE package = :package",
+        "prune_package": "DELETE FROM packages WHERE id = :package",
+        "prune_sources": "DELETE FROM sources WHERE NOT EXISTS (SELECT 1 FROM entries WHERE source = sources.id)",
+    }
+    return {name: re.sub(r":(\w+)", parameter, statement) for name, statement in statements.items()}
 
 
 def entry_from_record(record: tuple[Any, ...], to_utc: Callable[[Any], dt.datetime]) -> Entry:
@@ -181,21 +198,8 @@ def entry_from_record(record: tuple[Any, ...], to_utc: Callable[[Any], dt.dateti
         to_utc: Converts a time from how the database stores it.
     """
     id_, account, order_id, invoice_number, date, description, city, event_state, *rest = record
-    (
-        delivered_date,
-        source,
-        line,
-        state,
-        attempts,
-        status_code,
-        receipt,
-        reason,
-        added,
-        begun,
-        settled,
-        event_id,
-        time,
-    ) = rest
+    delivered_date, source, line, state, attempts, status_code, receipt, reason, *rest = rest
+    added, begun, settled, event_id, time = rest
     return Entry(
         id=id_,
         package=PackageKey(account, order_id, invoice_number),

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from vtex_tracking_ext.text import visible
+from vtex_tracking_ext.text import REASON_LENGTH, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from vtex_tracking_ext.bulk.journal.entries import AccountRecord, Entry
-
-#: Characters of the reason why an account is not called.
-_REASON_LENGTH: Final = 600
 
 
 def problem_lines(records: Iterable[AccountRecord]) -> Iterator[str]:
@@ -78,4 +75,4 @@ def time_text(moment: dt.datetime) -> str:
 
 
 def _sentence(reason: str) -> str:
-    return f"{visible(reason, _REASON_LENGTH).removesuffix('.')}."
+    return f"{visible(reason, REASON_LENGTH).removesuffix('.')}."

@@ -393,9 +393,9 @@ def _add_json(parser: argparse.ArgumentParser, what: str = "JSON lines") -> None
     parser.add_argument("--json", action="store_true", help=f"print {what} on standard output, for programs")
 
 
-def _add_rate(parser: argparse.ArgumentParser, scope: str = "") -> None:
+def _add_rate(parser: argparse.ArgumentParser) -> None:
     """Add the option for the pace."""
-    text = f"maximum calls a second to an account{scope} (default: %(default)g)"
+    text = "maximum calls a second to an account (default: %(default)g)"
     parser.add_argument("--rate", type=rate, default=DEFAULT_RATE, metavar="N", help=text)
 
 

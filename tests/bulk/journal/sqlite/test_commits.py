@@ -39,6 +39,7 @@ class Database:
         self.statements: list[str] = []
         self.connection.set_trace_callback(self.statements.append)
         self.faults: list[Exception] = []
+        self.errors: list[BaseException] = []
         self.lock_path = path.with_name("lock")
         self.commits = SqliteCommits(
             self.connection,
@@ -54,6 +55,13 @@ class Database:
         """Raise an error that a test has prepared."""
         if self.faults:
             raise self.faults.pop()
+
+    def attempt(self, work: Callable[[sqlite3.Connection], object]) -> None:
+        """Run work, and keep its error."""
+        try:
+            self.commits.run(work)
+        except BaseException as error:  # noqa: BLE001 - the test looks at it
+            self.errors.append(error)
 
     def numbers(self) -> list[int]:
         """Return the committed numbers."""
@@ -165,6 +173,33 @@ def test_an_interrupt_rolls_back_the_transaction(database: Database) -> None:
     }
     assert database.numbers() == []
     assert database.commits.run(insert(4)) == 1
+
+
+def test_no_thread_believes_in_a_commit_after_an_interrupt(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread was interrupted after it took another one's job from the queue: neither is done, nor runs later."""
+    taken: list[Any] = []
+
+    def take(_: _Queue) -> Any:
+        taken.append(deque.popleft(database.queue))
+        if len(taken) == 2:
+            raise KeyboardInterrupt
+        return taken[-1]
+
+    database.commits.run(insert(1))
+    monkeypatch.setattr(_Queue, "popleft", take, raising=False)
+    with database.commits._lock:
+        threads = [threading.Thread(target=database.attempt, args=(insert(n),)) for n in (2, 3)]
+        for thread in threads:
+            thread.start()
+        while len(database.queue) < 2:
+            threading.Event().wait(0.001)
+    for thread in threads:
+        thread.join(30)
+    assert sorted(map(repr, database.errors)) == [
+        'JournalError("The journal\'s transaction was interrupted.")',
+        "KeyboardInterrupt()",
+    ]
+    assert database.numbers() == [1]
 
 
 def test_no_transaction_begins_if_the_check_fails(database: Database) -> None:

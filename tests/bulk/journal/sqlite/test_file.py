@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from vtex_tracking_ext.bulk.input.rows import Row
 
 NOW = dt.datetime(2026, 11, 23, 12, tzinfo=dt.UTC)
-QUERIES = SqliteReader._queries
+SQL = SqliteReader._sql
 needs_permissions = pytest.mark.skipif(os.geteuid() == 0, reason="root has every permission")
 
 
@@ -184,7 +184,8 @@ class TestTemporary:
         """Changes of the copy do not change the journal, and no file is created beside it."""
         filled(path, 5)
         before = contents(path.parent)
-        with SqliteJournal.temporary_copy(path, lambda: NOW) as copy:
+        with SqliteReader.open(path) as reader, SqliteJournal.temporary(lambda: NOW) as copy:
+            copy.copy(reader)
             assert add(copy, *rows(6)) == ["known"] * 5 + ["new"]
             with copy.lease("mystore") as lease:
                 assert lease is not None
@@ -196,25 +197,9 @@ class TestTemporary:
         """The copy has what was committed before."""
         with opened(path) as journal:
             add(journal, *rows(2))
-            with SqliteJournal.temporary_copy(path) as copy:
+            with SqliteReader.open(path) as reader, SqliteJournal.temporary() as copy:
+                copy.copy(reader)
                 assert copy.counts() == {"mystore": {"pending": 2}}
-
-    def test_copy_of_a_missing_journal_is_empty(self, path: Path) -> None:
-        """The copy is empty also if the folder does not exist, and nothing is created there."""
-        for place in (path, path.parent / "none" / "journal.db"):
-            with SqliteJournal.temporary_copy(place) as copy:
-                assert copy.counts() == {}
-        assert contents(path.parent) == {}
-
-    def test_copy_of_another_file_is_refused(self, path: Path) -> None:
-        """A file that is not a journal, and a damaged journal, raise JournalError with the name of the file."""
-        path.write_bytes(b"something else")
-        assert "it is not a journal" in why(lambda: SqliteJournal.temporary_copy(path))
-        path.unlink()
-        filled(path)
-        data = path.read_bytes()
-        path.write_bytes(data[: len(data) // 2 // 4096 * 4096])
-        assert str(path) in why(lambda: SqliteJournal.temporary_copy(path))
 
 
 #: Takes the write lock of a journal, and keeps it for a transaction that does not end.
@@ -587,24 +572,17 @@ class TestFailures:
 class TestSpeed:
     """What keeps large journals fast."""
 
-    @pytest.mark.parametrize(
-        ("statement", "columns"),
-        [
-            (QUERIES.open_entries_of_account, "account=? AND package>?"),
-            (QUERIES.backlogs, "account=?"),
-        ],
-    )
-    def test_open_entries_are_found_by_their_index_and_without_sorting(
-        self, path: Path, statement: str, columns: str
-    ) -> None:
+    def test_open_entries_are_found_by_their_index_and_without_sorting(self, path: Path) -> None:
         """No table is scanned or sorted to find the open entries, however many are settled."""
         filled(path)
         values = {**dict.fromkeys(("account", "last")), "states": OPEN_STATES}
         with SqliteReader.open(path) as journal:
-            steps = [step for *_, step in journal._fetch(f"EXPLAIN QUERY PLAN {statement}", values)]
-        assert any(f"INDEX open_entries ({columns})" in step for step in steps)
+            steps = [
+                step for *_, step in journal._fetch(f"EXPLAIN QUERY PLAN {SQL['open_entries_of_account']}", values)
+            ]
+        assert any("INDEX open_entries (account=? AND package>?)" in step for step in steps)
         assert not any("SCAN e" in step for step in steps)
-        assert not any("TEMP B-TREE" in step for step in steps[: -1 if statement == QUERIES.backlogs else None])
+        assert not any("TEMP B-TREE" in step for step in steps)
 
     def test_open_states_are_those_of_the_index(self) -> None:
         """The index has exactly the open states, and the queries repeat its condition word for word."""
@@ -612,8 +590,7 @@ class TestSpeed:
         assert f"WHERE {' AND '.join(f'state <> {state!r}' for state in settled)}" in file.SCHEMA[-1]
         condition = " AND ".join(f"e.state <> {state!r}" for state in settled)
         assert all(
-            condition in statement
-            for statement in (QUERIES.open_entries_of_account, QUERIES.open_entries_of_package, QUERIES.backlogs)
+            condition in statement for statement in (SQL["open_entries_of_account"], SQL["open_entries_of_package"])
         )
         assert all(f"state = '{state}'" in file.SCHEMA[-2] for state in STATES)
 

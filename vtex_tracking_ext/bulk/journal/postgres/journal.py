@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
 
-from vtex_tracking_ext.bulk.journal.interface import BATCH, Journal, Lease, process_name
-from vtex_tracking_ext.bulk.journal.sql import IS_KEPT_KEY
+from vtex_tracking_ext.bulk.journal.interface import Journal, Lease, process_name
+from vtex_tracking_ext.bulk.journal.sql import PRUNED_PACKAGES
 
 from . import schema
 from .add_rows import PostgresRowWriter
 from .address import parse_url
-from .connections import Connections, connect
+from .connections import MAX_CONNECTIONS, Connections, connect
 from .encoding import encode
 from .lease import PostgresLease, try_lock
 from .locks import lock_number
-from .reader import PostgresReader
+from .reader import SQL, PostgresReader
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -36,34 +36,17 @@ _TAKE_LEASE: Final = """
     VALUES (%(account)s, %(process)s, coalesce(%(now)s::timestamptz, clock_timestamp()))
     ON CONFLICT (name) DO UPDATE SET deliverer = excluded.deliverer, delivers_since = excluded.delivers_since
 """
-_MOVE: Final = """
+_MOVE: Final = f"""
     WITH moved AS (
-        UPDATE entries e SET state = %(state)s,
-            status_code = CASE WHEN %(keeps)s THEN e.status_code END,
-            receipt = CASE WHEN %(keeps)s THEN e.receipt END,
-            reason = CASE WHEN %(keeps)s THEN e.reason ELSE %(reason)s END,
-            settled = CASE WHEN %(state)s <> 'pending' THEN coalesce(%(now)s::timestamptz, clock_timestamp()) END
+        {SQL["move"]}
         -- Locked in the order of their ids. One that another session changes now is judged by its new state.
         FROM (SELECT id FROM entries WHERE id = ANY(%(ids)s) AND state = %(from)s ORDER BY id FOR UPDATE) AS matching
-        WHERE e.id = matching.id RETURNING e.account
+        WHERE entries.id = matching.id RETURNING account
     ), revised AS (
         UPDATE accounts SET revision = revision + 1 WHERE %(state)s = 'pending' AND id IN (SELECT account FROM moved)
     )
     SELECT count(*) FROM moved
-"""
-_PRUNABLE: Final = """
-    SELECT package FROM entries WHERE package > %(last)s GROUP BY package
-    HAVING bool_and(state IN ('applied', 'refused', 'withdrawn') AND settled < %(before)s)
-    ORDER BY package LIMIT %(size)s
-"""
-_FORGET: Final = "DELETE FROM pruned_keys WHERE settled < %(before)s"
-_KEEP_KEYS: Final = f"""
-    INSERT INTO pruned_keys SELECT key, settled FROM entries WHERE package = ANY(%(packages)s) AND {IS_KEPT_KEY}
-    ON CONFLICT DO NOTHING
 """  # noqa: S608 - constants
-_PRUNE: Final = "DELETE FROM entries WHERE package = ANY(%(packages)s)"
-_PRUNE_PACKAGES: Final = "DELETE FROM packages WHERE id = ANY(%(packages)s)"
-_PRUNE_SOURCES: Final = "DELETE FROM sources s WHERE NOT EXISTS (SELECT FROM entries WHERE source = s.id)"
 
 
 class PostgresJournal(PostgresReader, Journal):
@@ -72,6 +55,8 @@ class PostgresJournal(PostgresReader, Journal):
     def __init__(self, address: Address, connections: Connections, clock: Clock | None) -> None:
         super().__init__(address, connections, clock)
         self._adding = threading.Lock()
+        # Who has a lease needs other connections, too: with all of them taken by leases, nobody would go on.
+        self._leases = threading.Semaphore(MAX_CONNECTIONS // 2)
 
     @classmethod
     def open(cls, url: str, clock: Clock | None = None, *, create: bool = True) -> Self:
@@ -117,7 +102,11 @@ class PostgresJournal(PostgresReader, Journal):
         """Take the lease of an account while the context lasts; None if another session has it."""
         name = account.lower()
         number = lock_number("delivering", self.address.schema, name)
-        with self.connections.connection() as connection, try_lock(connection, number) as is_acquired:
+        with (
+            self._leases,
+            self.connections.connection() as connection,
+            try_lock(connection, number) as is_acquired,
+        ):
             if not is_acquired:
                 yield None
                 return
@@ -151,19 +140,22 @@ class PostgresJournal(PostgresReader, Journal):
         with self.connections.connection() as connection, connection.transaction():
             self._lock_adding(connection)
             now = self._now() or connection.execute("SELECT clock_timestamp()").fetchall()[0][0]
-            values = {"last": last, "before": now - older_than, "size": BATCH}
-            packages = [id_ for (id_,) in connection.execute(_PRUNABLE, values)]
-            values["packages"] = packages
-            connection.execute(_FORGET if forget else _KEEP_KEYS, values)
-            number = connection.execute(_PRUNE, values).rowcount
-            connection.execute(_PRUNE_PACKAGES, values)
-            return number, packages[-1] if len(packages) == BATCH else None
+            cursor, values = connection.cursor(), {"last": last, "before": now - older_than}
+            packages = [{"package": id_} for (id_,) in cursor.execute(self._sql["prunable_packages"], values)]
+            if forget:
+                cursor.execute(self._sql["forget"], values)
+            else:
+                cursor.executemany(self._sql["keep_keys"], packages)
+            cursor.executemany(self._sql["prune_entries"], packages)
+            number = max(0, cursor.rowcount)
+            cursor.executemany(self._sql["prune_package"], packages)
+            return number, packages[-1]["package"] if len(packages) == PRUNED_PACKAGES else None
 
     def _shrink(self) -> None:
         """Delete sources without entries. PostgreSQL reuses the space of deleted entries."""
         with self.connections.connection() as connection, connection.transaction():
             self._lock_adding(connection)
-            connection.execute(_PRUNE_SOURCES)
+            connection.execute(self._sql["prune_sources"])
 
 
 def _check_writable(connection: Connection) -> None:

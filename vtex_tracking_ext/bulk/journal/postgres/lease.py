@@ -14,6 +14,7 @@ from vtex_tracking_ext.bulk.journal.interface import Changes, JournalError, Leas
 
 from .encoding import encode
 from .errors import describe_error
+from .reader import SQL
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -37,25 +38,13 @@ _COMMIT: Final = """
         WHERE e.id = s.id AND e.state IN ('in_flight', 'unknown')
     )
     UPDATE entries e SET state = 'in_flight', attempts = e.attempts + 1, begun = moment.now
-    FROM moment, unnest(%(begun)s::bigint[], %(delivered)s::text[], %(dates)s::text[], %(descriptions)s::text[])
-        AS b(id, delivered_date, event_date, event_description)
+    FROM moment, unnest(%(begun)s::bigint[], %(delivered)s::text[], %(dates)s::text[], %(descriptions)s::text[],
+        %(cities)s::text[], %(event_states)s::text[])
+        AS b(id, delivered_date, event_date, event_description, event_city, event_state)
     WHERE e.id = b.id AND e.state = 'pending'
-        AND (e.delivered_date, e.event_date, e.event_description)
-            IS NOT DISTINCT FROM (b.delivered_date, b.event_date, b.event_description)
+        AND (e.delivered_date, e.event_date, e.event_description, e.event_city, e.event_state)
+            IS NOT DISTINCT FROM (b.delivered_date, b.event_date, b.event_description, b.event_city, b.event_state)
     RETURNING e.id
-"""
-_UPDATE_ACCOUNT: Final = """
-    UPDATE accounts SET
-        stopped = CASE WHEN %(stopped_reason)s = '' THEN NULL WHEN stopped_reason = %(stopped_reason)s THEN stopped
-            ELSE moment.now END,
-        stopped_reason = %(stopped_reason)s,
-        quiet_until = CASE WHEN %(quiet_seconds)s > 0 THEN moment.now + %(quiet_seconds)s * interval '1 second' END,
-        quiet_reason = %(quiet_reason)s,
-        last_applied = CASE WHEN %(has_applied)s THEN moment.now ELSE last_applied END,
-        resend_after = %(resend_after)s,
-        pace = %(pace)s
-    FROM (SELECT coalesce(%(now)s::timestamptz, clock_timestamp()) AS now) AS moment
-    WHERE name = %(account)s
 """
 
 
@@ -114,7 +103,8 @@ class PostgresLease(GroupCommit[Changes], Lease):
     def _execute(self, changes: Sequence[Changes]) -> set[int]:
         now = self._now()
         for update in filter(None, (each.update for each in changes)):
-            self._connection.execute(_UPDATE_ACCOUNT, {**asdict(update), "account": encode(self.account), "now": now})
+            values = {**asdict(update), "account": encode(self.account), "now": now}
+            self._connection.execute(SQL["update_account"], values)
         settlements = [settlement for each in changes for settlement in each.settlements]
         begun = [entry for each in changes for entry in each.begun]
         while settlements or begun:
@@ -140,4 +130,6 @@ def _columns(settlements: Sequence[Settlement], begun: Sequence[Entry]) -> dict[
         "delivered": [entry.delivered_date for entry in entries],
         "dates": [event and encode(str(event.date)) for event in events],
         "descriptions": [event and encode(event.description) for event in events],
+        "cities": [event and encode(event.city) for event in events],
+        "event_states": [event and encode(event.state) for event in events],
     }

@@ -6,8 +6,8 @@ import datetime as dt
 from typing import TYPE_CHECKING, Any, Final
 
 from vtex_tracking_ext.bulk.journal.entries import OPEN_STATES, Meta
-from vtex_tracking_ext.bulk.journal.interface import BATCH, JournalReader
-from vtex_tracking_ext.bulk.journal.sql import ENTRIES, queries_for
+from vtex_tracking_ext.bulk.journal.interface import JournalReader
+from vtex_tracking_ext.bulk.journal.sql import ENTRIES, statements_for
 
 from . import schema
 from .address import parse_url
@@ -16,7 +16,7 @@ from .encoding import decode, decode_record, encode
 from .locks import lock_number
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from collections.abc import Set as AbstractSet
     from typing import Self
 
@@ -25,10 +25,16 @@ if TYPE_CHECKING:
     from .address import Address
     from .schema import Connection
 
-_IS_OPEN: Final = f"state IN {OPEN_STATES}"
 _NOW: Final = "coalesce(:now, clock_timestamp())"
+SQL: Final = statements_for(
+    is_open=f"e.state IN {OPEN_STATES}",
+    in_states="e.state = ANY(:states)",
+    now=_NOW,
+    quiet_until=f"{_NOW} + :quiet_seconds * interval '1 second'",
+    join="JOIN",
+    parameter=r"%(\1)s",
+)
 _ENTRIES_BY_ID: Final = f"{ENTRIES} WHERE e.id = ANY(%(ids)s) ORDER BY e.id"
-_PRUNED_KEYS: Final = f"SELECT key FROM pruned_keys WHERE key > %(last)s ORDER BY key LIMIT {BATCH}"  # noqa: S608
 _DELIVERERS: Final = "SELECT name, deliverer FROM accounts ORDER BY name"
 _SERVED_ACCOUNTS: Final = "SELECT name FROM accounts WHERE served_until > clock_timestamp()"
 
@@ -47,7 +53,7 @@ class PostgresReader(JournalReader):
         connections: Also for other tables beside the journal's, in its schema.
     """
 
-    _queries = queries_for(f"e.{_IS_OPEN}", "e.state = ANY(:states)", _NOW, "JOIN", r"%(\1)s")
+    _sql = SQL
 
     def __init__(self, address: Address, connections: Connections, clock: Clock | None = None) -> None:
         self.name = address.name
@@ -97,13 +103,6 @@ class PostgresReader(JournalReader):
             if not schema.lock_holders([number], connection):
                 return frozenset()
             return {decode(name) for (name,) in connection.execute(_SERVED_ACCOUNTS)}
-
-    def pruned_keys(self) -> Iterator[bytes]:
-        """Yield the keys of entries that were pruned and must not be sent again."""
-        last = b""
-        while page := self._fetch(_PRUNED_KEYS, {"last": last}):
-            yield from (key for (key,) in page)
-            ((last,),) = page[-1:]
 
     def close(self) -> None:
         """Close all connections."""

@@ -15,75 +15,41 @@ from attrs import asdict
 
 from vtex_tracking_ext.bulk.journal.entries import utc_now
 from vtex_tracking_ext.bulk.journal.interface import BATCH, Changes, Journal, Lease, batched, process_name
-from vtex_tracking_ext.bulk.journal.sql import IS_KEPT_KEY
+from vtex_tracking_ext.bulk.journal.sql import PRUNED_PACKAGES
 
 from . import file
 from .add_rows import SqliteRowWriter
 from .commits import SqliteCommits, file_guard
-from .reader import SqliteReader, missing_journal_error
+from .reader import SQL, SqliteReader, missing_journal_error
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from collections.abc import Set as AbstractSet
     from typing import Self
 
     from vtex_tracking_ext.bulk.input.rows import Row
     from vtex_tracking_ext.bulk.journal.entries import AccountRecord, Added, Clock, Entry
+    from vtex_tracking_ext.bulk.journal.interface import JournalReader
 
 #: Seconds to wait for a lease: long enough for another process that only checks whether it is taken.
 _LEASE_TIMEOUT: Final = 0.1
 
 _ADD_ACCOUNT: Final = "INSERT INTO accounts (name) VALUES (?) ON CONFLICT DO NOTHING"
 _TAKE_LEASE: Final = "UPDATE accounts SET deliverer = ?, delivers_since = ? WHERE id = ?"
-_UPDATE_ACCOUNT: Final = """
-    UPDATE accounts SET
-        stopped = CASE WHEN :stopped_reason = '' THEN NULL WHEN stopped_reason = :stopped_reason THEN stopped
-            ELSE :now END,
-        stopped_reason = :stopped_reason,
-        quiet_until = CASE WHEN :quiet > 0 THEN :now + :quiet END,
-        quiet_reason = :quiet_reason,
-        last_applied = CASE WHEN :has_applied THEN :now ELSE last_applied END,
-        resend_after = :resend_after,
-        pace = :pace
-    WHERE id = :account
-"""
-#: An entry that was changed since it was read is not in flight: a row may have dated its delivery.
+#: An entry that was changed since it was read is not in flight: a row may have dated or renewed it.
 _BEGIN: Final = """
     UPDATE entries SET state = 'in_flight', attempts = attempts + 1, begun = ?
-    WHERE id = ? AND state = 'pending' AND delivered_date IS ? AND event_date IS ? AND event_description IS ?
+    WHERE id = ? AND state = 'pending' AND delivered_date IS ?
+        AND event_date IS ? AND event_description IS ? AND event_city IS ? AND event_state IS ?
 """
 _SETTLE: Final = """
     UPDATE entries SET state = ?, status_code = ?, receipt = ?, reason = ?, settled = ?
     WHERE id = ? AND (state = 'in_flight' OR state = 'unknown')
 """
-_MOVE: Final = """
-    UPDATE entries SET state = :state,
-        status_code = CASE WHEN :keeps THEN status_code END,
-        receipt = CASE WHEN :keeps THEN receipt END,
-        reason = CASE WHEN :keeps THEN reason ELSE :reason END,
-        settled = CASE WHEN :state <> 'pending' THEN :now END
-    WHERE id = :id AND state = :from
-"""
 _UPDATE_REVISION: Final = """
     UPDATE accounts SET revision = revision + 1 WHERE id = (SELECT account FROM entries WHERE id = ?)
 """
-_PRUNABLE: Final = """
-    SELECT package FROM entries WHERE package > ? GROUP BY package
-    HAVING sum(state NOT IN ('applied', 'refused', 'withdrawn') OR settled >= ?) = 0
-    ORDER BY package LIMIT ?
-"""
-_KEEP_KEYS: Final = f"""
-    INSERT INTO pruned_keys SELECT key, settled FROM entries WHERE package = ? AND {IS_KEPT_KEY} ON CONFLICT DO NOTHING
-"""  # noqa: S608 - constants
-#: Statements that prune a package, and statements that delete what no entry refers to any more.
-_PRUNE: Final = ("DELETE FROM entries WHERE package = ?", "DELETE FROM packages WHERE id = ?")
-_FORGET: Final = "DELETE FROM pruned_keys WHERE settled < ?"
-_SHRINK: Final = (
-    "DELETE FROM sources WHERE id NOT IN (SELECT source FROM entries)",
-    "VACUUM",
-    "PRAGMA wal_checkpoint(TRUNCATE)",
-)
 
 
 class SqliteJournal(SqliteReader, Journal):
@@ -144,27 +110,6 @@ class SqliteJournal(SqliteReader, Journal):
             return cls._connected(path, connection, clock, resources, file_guard(path), None)
 
     @classmethod
-    def temporary_copy(cls, path: str | os.PathLike[str], clock: Clock = utc_now) -> Self:
-        """Create a temporary copy of a journal, to see what a push would do; the journal itself is only read.
-
-        Args:
-            path: The journal's file; if it does not exist, the copy is empty.
-            clock: Returns the current time.
-
-        Raises:
-            JournalError: There is something else, or it cannot be read.
-        """
-        real = Path(os.path.realpath(path))
-        with ExitStack() as stack:
-            copy = cls.temporary(clock)
-            stack.callback(copy.close)
-            if real.parent.is_dir() and file.is_journal(real):
-                with file.translated_errors(real), closing(file.open_to_read(real)) as source:
-                    source.backup(copy._connection)  # noqa: SLF001 - of the same class
-            stack.pop_all()
-        return copy
-
-    @classmethod
     def _connected(
         cls,
         path: Path,
@@ -184,11 +129,14 @@ class SqliteJournal(SqliteReader, Journal):
         """Close the journal. Closing is idempotent."""
         self._resources.close()
 
-    def copy(self, entries: Iterable[Entry], pruned_keys: Iterable[bytes]) -> None:
-        """Add what another journal knows to this one, which is empty: entries with ids and states, and pruned keys."""
-        for batch in batched(entries, BATCH):
+    def copy(self, journal: JournalReader) -> None:
+        """Copy another journal into this one, which is empty: entries with ids and states, and pruned keys."""
+        if isinstance(journal, SqliteReader):
+            journal.backup(self._connection)
+            return
+        for batch in batched(journal.entries(), BATCH):
             self._commits.run(partial(_copy, batch))
-        values = ((key, 0) for key in pruned_keys)
+        values = ((key, 0) for key in journal.pruned_keys())
         self._commits.run(lambda connection: connection.executemany("INSERT INTO pruned_keys VALUES (?, ?)", values))
 
     @contextmanager
@@ -200,10 +148,11 @@ class SqliteJournal(SqliteReader, Journal):
             if not lock.try_acquire(_LEASE_TIMEOUT):
                 yield None
                 return
+            check = file_guard(lock.path)
             self._commits.run(partial(_execute, _TAKE_LEASE, (process_name(), self._now(), account_id)))
             record = self.account(name)
             assert record is not None  # noqa: S101 - it was added above
-            yield SqliteLease(record, account_id, self._commits, self._now)
+            yield SqliteLease(record, self._commits, self._now, check)
 
     def _account_id(self, name: str) -> int:
         """Return the id of an account, which is added if the journal does not contain it."""
@@ -218,7 +167,8 @@ class SqliteJournal(SqliteReader, Journal):
 
     def _move(self, ids: Sequence[int], change: Mapping[str, Any]) -> int:
         def move(connection: sqlite3.Connection) -> int:
-            moved = [id_ for id_ in ids if connection.execute(_MOVE, {**change, "id": id_}).rowcount]
+            sql = f"{self._sql['move']} WHERE id = :id AND state = :from"
+            moved = [id_ for id_ in ids if connection.execute(sql, {**change, "id": id_}).rowcount]
             if change["state"] == "pending":
                 connection.executemany(_UPDATE_REVISION, [(id_,) for id_ in moved])
             return len(moved)
@@ -230,49 +180,58 @@ class SqliteJournal(SqliteReader, Journal):
         before = self._now() - older_than // file.MICROSECOND
 
         def prune(connection: sqlite3.Connection) -> tuple[int, int | None]:
-            packages = connection.execute(_PRUNABLE, (last, before, BATCH)).fetchall()
+            values = {"last": last, "before": before}
+            packages = [{"package": id_} for (id_,) in connection.execute(self._sql["prunable_packages"], values)]
             if forget:
-                connection.execute(_FORGET, (before,))
+                connection.execute(self._sql["forget"], values)
             else:
-                connection.executemany(_KEEP_KEYS, packages)
-            number, _ = (connection.executemany(statement, packages).rowcount for statement in _PRUNE)
-            return max(0, number), packages[-1][0] if len(packages) == BATCH else None
+                connection.executemany(self._sql["keep_keys"], packages)
+            number = connection.executemany(self._sql["prune_entries"], packages).rowcount
+            connection.executemany(self._sql["prune_package"], packages)
+            return max(0, number), packages[-1]["package"] if len(packages) == PRUNED_PACKAGES else None
 
         pruned: tuple[int, int | None] = self._commits.run(prune)
         return pruned
 
     def _shrink(self) -> None:
-        self._commits.run_alone(lambda connection: [connection.execute(statement) for statement in _SHRINK])
+        statements = (self._sql["prune_sources"], "VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)")
+        self._commits.run_alone(lambda connection: [connection.execute(statement) for statement in statements])
 
 
 class SqliteLease(Lease):
     """A lease of a journal in a file. The process holds its lock file; see :meth:`SqliteJournal.lease`."""
 
-    def __init__(self, record: AccountRecord, account_id: int, commits: SqliteCommits, now: Callable[[], int]) -> None:
+    def __init__(
+        self, record: AccountRecord, commits: SqliteCommits, now: Callable[[], int], check: Callable[[], None]
+    ) -> None:
         super().__init__(record)
-        self._account_id = account_id
         self._commits = commits
         self._now = now
+        self._check = check
 
     def _commit(self, changes: Changes) -> AbstractSet[int]:
-        ids: set[int] = self._commits.run(partial(_commit, changes, self._account_id, self._now()))
+        self._check()  # another process could lock another file of that name
+        now = self._now()
+
+        def commit(connection: sqlite3.Connection) -> set[int]:
+            for each in changes.settlements:
+                values = (each.state, each.status_code, each.receipt, each.reason or None)
+                settled = None if each.state == "pending" else now
+                connection.executemany(_SETTLE, [(*values, settled, id_) for id_ in each.ids])
+            if changes.update is not None:
+                update = {**asdict(changes.update), "account": self.account, "now": now}
+                connection.execute(SQL["update_account"], update)
+            begun = ((entry.id, connection.execute(_BEGIN, _begin_values(entry, now))) for entry in changes.begun)
+            return {id_ for id_, cursor in begun if cursor.rowcount}
+
+        ids: set[int] = self._commits.run(commit)
         return ids
 
 
-def _commit(changes: Changes, account_id: int, now: int, connection: sqlite3.Connection) -> set[int]:
-    for each in changes.settlements:
-        values = (each.state, each.status_code, each.receipt, each.reason or None)
-        settled = None if each.state == "pending" else now
-        connection.executemany(_SETTLE, [(*values, settled, id_) for id_ in each.ids])
-    if (update := changes.update) is not None:
-        quiet = int(update.quiet_seconds * 1_000_000)
-        connection.execute(_UPDATE_ACCOUNT, {**asdict(update), "quiet": quiet, "account": account_id, "now": now})
-    return {entry.id for entry in changes.begun if connection.execute(_BEGIN, _begin_values(entry, now)).rowcount}
-
-
 def _begin_values(entry: Entry, now: int) -> tuple[Any, ...]:
-    date, description = (None, None) if entry.event is None else (str(entry.event.date), entry.event.description)
-    return now, entry.id, entry.delivered_date, date, description
+    event = entry.event
+    texts = (None,) * 4 if event is None else (str(event.date), event.description, event.city, event.state)
+    return now, entry.id, entry.delivered_date, *texts
 
 
 def _execute(sql: str, values: tuple[Any, ...], connection: sqlite3.Connection) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from vtex_tracking_ext.bulk.journal.entries import Meta, utc_now
 from vtex_tracking_ext.bulk.journal.interface import JournalError, JournalReader, NoJournalError
-from vtex_tracking_ext.bulk.journal.sql import ENTRIES, queries_for
+from vtex_tracking_ext.bulk.journal.sql import ENTRIES, statements_for
 from vtex_tracking_ext.text import visible
 
 from . import file
@@ -23,7 +23,14 @@ if TYPE_CHECKING:
 
     from vtex_tracking_ext.bulk.journal.entries import Clock
 
-_IS_OPEN: Final = "e.state <> 'applied' AND e.state <> 'refused' AND e.state <> 'withdrawn'"
+SQL: Final = statements_for(
+    is_open="e.state <> 'applied' AND e.state <> 'refused' AND e.state <> 'withdrawn'",
+    in_states="instr(:states, '/' || e.state || '/')",
+    now=":now",
+    quiet_until="CAST(:now + :quiet_seconds * 1000000 AS INTEGER)",
+    join="CROSS JOIN",  # which keeps SQLite from reading the packages first
+    parameter=r":\1",
+)
 ENTRIES_BY_ID: Final = f"{ENTRIES} WHERE e.id IN ({{}}) ORDER BY e.id"
 _DELIVERERS: Final = "SELECT id, name, coalesce(deliverer, 'another process') FROM accounts ORDER BY name"
 
@@ -31,8 +38,7 @@ _DELIVERERS: Final = "SELECT id, name, coalesce(deliverer, 'another process') FR
 class SqliteReader(JournalReader):
     """A journal in a file, opened for reading."""
 
-    # CROSS JOIN keeps SQLite from reading the packages first.
-    _queries = queries_for(_IS_OPEN, "instr(:states, '/' || e.state || '/')", ":now", "CROSS JOIN", r":\1")
+    _sql = SQL
 
     def __init__(self, path: Path, connection: sqlite3.Connection, lock: threading.Lock, clock: Clock) -> None:
         self.path = path
@@ -68,6 +74,11 @@ class SqliteReader(JournalReader):
         """Close the connection."""
         with self._lock:
             self._connection.close()
+
+    def backup(self, target: sqlite3.Connection) -> None:
+        """Copy the whole journal into another database."""
+        with self._lock, file.translated_errors(self.path):
+            self._connection.backup(target)
 
     def _fetch(self, sql: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         if "states" in values:  # SQLite has no lists
