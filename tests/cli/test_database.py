@@ -93,14 +93,18 @@ def test_a_database_has_no_size_to_print(run: Callable[..., Ran], urls: str) -> 
     with PostgresJournal.open(urls) as journal:
         add(journal, row(1, "a"))
         to_state(journal, 1, "applied")
-    assert unseen(run("prune", "--older-than", "1d")).out == "0 events deleted. Rows of them are still known.\n"
+    assert (
+        unseen(run("prune", "--older-than", "1d")).out
+        == "0 events deleted. Their keys are kept: their rows are not sent again.\n"
+    )
 
 
 def test_migrate_says_what_it_did(run: Callable[..., Ran], urls: str, tmp_path: Path) -> None:
-    """Migrate prints the version of a journal in PostgreSQL and of one in a file."""
+    """Migrate prints what it did to a journal in PostgreSQL, and to one in a file."""
     assert unseen(run("migrate")).out.endswith(" was created with version 2.\n")
     assert unseen(run("migrate", "--journal", urls)).out.endswith(" is up to date (version 2).\n")
     path = tmp_path / "j.db"
+    assert run("migrate", "--journal", path).out == f"The journal {path} was created with version 3.\n"
     assert run("migrate", "--journal", path).out == f"The journal {path} is up to date (version 3).\n"
 
 

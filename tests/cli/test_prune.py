@@ -42,7 +42,7 @@ def test_keys_are_kept_and_the_file_shrinks(run: Callable[..., Ran], old: Path) 
     ran = run("prune", "--older-than", "90d")
     assert (ran.status, ran.err) == (0, "")
     deleted, shrunk = ran.out.splitlines()
-    assert deleted == f"{EVENTS + 1} events deleted. Rows of them are still known."
+    assert deleted == f"{EVENTS + 1} events deleted. Their keys are kept: their rows are not sent again."
     assert shrunk.startswith(f"The journal's file had {size:,} bytes, and now has {old.stat().st_size:,}")
     assert old.stat().st_size < size / 2
     assert json.loads(run("status", "--json").out)["total"]["pending"] == 1
@@ -60,7 +60,7 @@ def test_forgotten_events_are_new_again(run: Callable[..., Ran], old: Path) -> N
         assert add(journal, row(1, "e0", "0")) == ["new"]
     ran = run("prune", "--older-than", "90d", "--forget", "--yes")
     assert ran.out.startswith(
-        "0 events deleted. Rows of them are forgotten, and would be sent again if they are pushed"
+        "0 events deleted. Their keys and those kept by earlier runs are deleted: their rows are sent again"
     )
 
 
@@ -69,7 +69,7 @@ def test_forgetting_needs_a_confirmation(run: Callable[..., Ran], old: Path, mon
     ran = run("prune", "--older-than", "36h", "--forget")
     assert (ran.status, ran.out) == (2, "")
     assert ran.err == (
-        f"vtex-tracking prune: Forget what was settled more than 1.5 days ago in {old}, so that its rows are sent "
+        f"vtex-tracking prune: Forget what was settled more than 36h ago in {old}, so that its rows are sent "
         "again if they are pushed again? Nothing was changed: add --yes to confirm.\n"
     )
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: True, readline=lambda: "no\n"))

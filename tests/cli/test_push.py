@@ -353,6 +353,14 @@ class TestMistakes:
         assert (ran.err.count("column date"), "... and 3 more problems." in ran.err) == (2, True)
         assert len(lines(run("check", "--json", path).out)) == 6
 
+    def test_notes_above_the_maximum_are_counted(
+        self, run: Callable[..., Ran], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Notes about valid rows, such as the dismissed ones of a history that is pushed daily, are counted, too."""
+        monkeypatch.setattr(messages, "MAX_LINES", 0)
+        path = write(tmp_path, HEADER + ROW + ROW.replace("2026-10-05", "2026-10-04"))
+        assert run("check", path).err == "... and 1 more note.\n"
+
     def test_a_file_that_cannot_be_used_sends_nothing(self, run: Callable[..., Ran], oms: Oms, tmp_path: Path) -> None:
         """One unusable file stops the push, so that the good file beside it is not sent."""
         good = write(tmp_path, HEADER + ROW)
@@ -471,7 +479,7 @@ class TestOutcomes:
         assert "0 applied, 0 refused, 0 unknown, 28 pending; 1 call, 0 orders read." in ran.out
         assert ran.out.endswith("Once that is fixed, send the pending events: vtex-tracking push\n")
         reason = ran.err.partition("were not sent: ")[2].strip()
-        assert f" UTC: {reason} Each push and worker tries one call" in run("status").out.splitlines()[0]
+        assert f" UTC: {reason} The next push tries one call" in run("status").out.splitlines()[0]
         assert "28 applied" in run("push").out
         assert run("status").out.startswith("account ")
         assert len(oms.applied(ORDER, INVOICE)) > 0

@@ -190,6 +190,21 @@ class TestWaiting:
         assert ran.status == 130
         assert "0 applied, 0 refused, 0 unknown, 1 pending" in ran.out
 
+    def test_a_push_says_that_the_workers_do_not_call_the_account(
+        self, run: Callable[..., Ran], label: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The rows of an account that was stopped are noted, and a line says why they wait."""
+        path = tmp_path / "journal.db"
+        with SqliteJournal.open(path) as journal, journal.lease(label) as lease:
+            assert lease is not None
+            lease.update_account(AccountUpdate("HTTP 403"))
+        monkeypatch.setattr(SqliteJournal, "served_accounts", lambda _: {label})
+        ran = run("push", write(tmp_path, "a"), "--journal", path)
+        assert ran.status == 0
+        assert ran.out.startswith(f"noted 1 row; workers deliver {label}\n")
+        assert ran.err.startswith(f"{label}: stopped since ")
+        assert run("push", write(tmp_path, "a"), "--journal", path, "--json").err == ""
+
     def test_workers_that_stopped_the_account_are_not_waited_for(
         self, run: Callable[..., Ran], deliverer: Deliverer, label: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -199,6 +214,7 @@ class TestWaiting:
         ran = run("push", "--wait", write(tmp_path, "a"))
         assert ran.status == 5
         assert ran.out.startswith(f"noted 1 row; workers deliver {label}\n")
+        assert ran.out.endswith("\nOnce that is fixed, the workers send the pending events.\n")
         assert ran.err.endswith(f"{label}: stopped; pending events were not sent: HTTP 403\n")
 
     @pytest.mark.usefixtures("usual")

@@ -35,13 +35,14 @@ if TYPE_CHECKING:
 
 ADVICE: Mapping[State, str] = {
     "unknown": "Unknown: may have been applied; `vtex-tracking resolve` lists them and shows how to resolve them.",
-    "in_flight": "In flight: the last push was killed; push again to find out the outcome.",
+    "in_flight": "In flight: the process that sent them was killed; push again to find out the outcome.",
     "pending": "Pending: not sent yet; push again to continue.",
     "refused": (
         "Refused: `vtex-tracking report --state refused` shows why; fix those rows and push them again, or close them "
         "with `vtex-tracking resolve --dismiss`."
     ),
 }
+HELD = "Events after an unknown one of their package wait until it is resolved."
 RESEND = (
     "`vtex-tracking push --resend-after 1h` sends unknown events again if their orders do not show them an hour after "
     "their calls."
@@ -170,7 +171,7 @@ def test_status_prints_a_table_and_advice(run: Callable[..., Ran], usual: Path) 
         ADVICE["unknown"],
         RESEND,
         ADVICE["in_flight"],
-        ADVICE["pending"],
+        f"{ADVICE['pending']} {HELD}",
         ADVICE["refused"],
     ]
     assert ran.err == ""
@@ -181,11 +182,11 @@ def test_status_prints_a_table_and_advice(run: Callable[..., Ran], usual: Path) 
     [
         ({"applied": 1}, 0, ["Nothing left to do."]),
         ({"applied": 1, "withdrawn": 1}, 0, ["Nothing left to do."]),
-        ({}, 0, ["Nothing has been pushed yet."]),
+        ({}, 0, ["The journal has no events."]),
         ({"applied": 1, "refused": 1}, 1, [ADVICE["refused"]]),
         ({"pending": 1}, 5, [ADVICE["pending"]]),
         ({"pending": 1, "refused": 1}, 5, [ADVICE["pending"], ADVICE["refused"]]),
-        ({"unknown": 1, "pending": 1}, 4, [ADVICE["unknown"], RESEND, ADVICE["pending"]]),
+        ({"unknown": 1, "pending": 1}, 4, [ADVICE["unknown"], RESEND, f"{ADVICE['pending']} {HELD}"]),
         ({"in_flight": 1, "applied": 1}, 4, [ADVICE["in_flight"]]),
     ],
 )
@@ -243,6 +244,20 @@ def test_workers_deliver_the_accounts_that_they_serve(
     ]
 
 
+def test_a_stopped_account_is_left_to_the_workers(
+    run: Callable[..., Ran], usual: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its events are not being delivered, and a push leaves them to the workers: the advice says when those try."""
+    fill(usual, {"mystore": {"pending": 1}})
+    learn(usual, "mystore", AccountUpdate("HTTP 403"))
+    monkeypatch.setattr(SqliteReader, "served_accounts", lambda _: {"mystore"})
+    ran = run("status")
+    assert ran.status == 5
+    assert ran.out.splitlines()[4:] == [
+        "Pending: not sent yet; once the reason is fixed, the workers continue within ten minutes, or when one starts."
+    ]
+
+
 def test_reading_does_not_lock_the_journal(usual: Path) -> None:
     """A reader creates no lock file and does not stop a push from opening the journal."""
     fill(usual, {"mystore": {"applied": 1}})
@@ -276,7 +291,10 @@ def test_accounts_that_are_not_called_come_first(run: Callable[..., Ran], usual:
     learn(usual, "mystore", update)
     before, line, pause, *_ = (text.split(" UTC: ") for text in run("status").out.splitlines())
     assert before[0].startswith("mystore: stopped since 2")
-    assert before[1] == f"{stop}. Each push and worker tries one call; once it succeeds, the pending events are sent."
+    assert before[1] == (
+        f"{stop}. The next push tries one call, or a worker within ten minutes; once it succeeds, the pending events "
+        "are sent."
+    )
     assert line[0].startswith("mystore: not called until 2")
     assert line[1] == "HTTP 429."
     assert pause[0].startswith("account ")
@@ -292,7 +310,7 @@ def test_status_says_when_unknown_events_are_sent_again(run: Callable[..., Ran],
     fill(usual, {"mystore": {"unknown": 2}})
     learn(usual, "mystore", AccountUpdate(has_applied=True, resend_after=60.0, pace='{"rate": 12.5}'))
     known, due, *advice = run("status").out.splitlines()[2:]
-    assert re.fullmatch(r"mystore: last applied [0-9-]+ [0-9:]+ UTC; 12\.5 calls a second\.", known)
+    assert re.fullmatch(r"mystore: last applied [0-9-]+ [0-9:]+ UTC; up to 12\.5 calls a second\.", known)
     assert re.fullmatch(
         r"mystore: to be sent again if their orders do not show them: 2 unknown events, the first at .* UTC\.", due
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from vtex_tracking_ext.config.duration import duration_seconds
+from vtex_tracking_ext.config.duration import duration_seconds, duration_text
 
 
 @pytest.mark.parametrize(
@@ -14,6 +14,12 @@ from vtex_tracking_ext.config.duration import duration_seconds
 def test_a_duration_is_a_number_with_a_unit(text: str, seconds: float) -> None:
     """A whole number with s, m, h or d is that many seconds; off is 0."""
     assert duration_seconds(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["1s", "90s", "30m", "36h", "90d"])
+def test_a_duration_is_shown_as_it_is_written(text: str) -> None:
+    """A duration is shown as a whole number with the largest unit that divides it."""
+    assert duration_text(duration_seconds(text)) == text
 
 
 @pytest.mark.parametrize("text", ["", "1", "h", "1w", "1.5h", "-1h", "0s", " 1h", "1H", "36501d", "1h30m", "\u0661h"])

@@ -148,11 +148,12 @@ def test_unknown_outcomes_are_sent_again_after_an_hour(bench: Bench) -> None:
     assert states(bench.journal) == {"applied": 2}
 
 
-def test_a_stopped_account_is_left_to_the_sweep(bench: Bench) -> None:
-    """After a 403 it has no task; its new entries wait until it has rested."""
+def test_a_stopped_account_is_left_to_the_sweep(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    """After a 403 the log says why, and it has no task; its new entries wait until it has rested."""
     bench.account.answers(refused(403), refused(403), refused(403), refused(403))
     fill(bench.journal, 6)
     bench.deliver()
+    assert "mystore: stopped: refused: 403" in caplog.messages
     record = bench.journal.account("mystore")
     assert record is not None
     assert record.stopped is not None

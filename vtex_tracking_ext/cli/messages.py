@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from attrs import asdict
 
 from vtex_tracking_ext.bulk.journal.interface import WORKERS
+from vtex_tracking_ext.bulk.report.accounts import problem_lines
 from vtex_tracking_ext.text import REASON_LENGTH, visible
 
 from .output import say, say_json, warn
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from vtex_tracking_ext.bulk.delivery.accounts import DeliveryPlan
     from vtex_tracking_ext.bulk.input.rows import Place, RowProblem
-    from vtex_tracking_ext.bulk.journal.entries import Entry
+    from vtex_tracking_ext.bulk.journal.entries import AccountRecord, Entry
     from vtex_tracking_ext.bulk.recorder import RowCounts
 
     from .push_delivery import PushDelivery
@@ -42,6 +43,7 @@ class Console:
         self._option = journal_option
         self._has_mapping = has_mapping
         self._problems = 0
+        self._notes = 0
 
     def problem(self, problem: RowProblem) -> None:
         """Print why a row is invalid."""
@@ -53,16 +55,18 @@ class Console:
         elif self._problems <= MAX_LINES:
             warn(visible(str(problem), REASON_LENGTH))
 
-    def omitted_problems(self) -> None:
-        """Print how many problems were not printed."""
-        if not self.as_json and self._problems > MAX_LINES:
-            warn(f"... and {self._problems - MAX_LINES} more problems.")
+    def omitted_lines(self) -> None:
+        """Print how many problems and notes were not printed."""
+        for number, what in ((self._problems, "problem"), (self._notes, "note")):
+            if not self.as_json and number > MAX_LINES:
+                warn(f"... and {counted(number - MAX_LINES, f'more {what}')}.")
 
     def note(self, place: Place, note: str) -> None:
         """Print a note about a valid row."""
+        self._notes += 1
         if self.as_json:
             say_json("note", {"source": place.source, "line": place.line, "message": note})
-        else:
+        elif self._notes <= MAX_LINES:
             warn(visible(f"{place}: {note}", REASON_LENGTH))
 
     def rejects(self, path: Path, rows: int) -> None:
@@ -142,6 +146,12 @@ class Console:
         ]
         say("; ".join([*([f"noted {counted(rows.rows - rows.invalid, 'row')}"] if rows.rows else []), *whose]))
 
+    def workers_stopped(self, records: Iterable[AccountRecord]) -> None:
+        """Print why workers do not call some of the accounts that they serve now."""
+        if not self.as_json:
+            for line in problem_lines(records):
+                warn(line)
+
     def summary(self, rows: RowCounts, delivery: PushDelivery, left_out: int) -> None:
         """Print what a push did, and what remains."""
         applied, refused = delivery.outcomes["applied"], delivery.outcomes["refused"]
@@ -166,6 +176,8 @@ class Console:
                 "Unknown events may have been applied; later events of their packages are not sent. To resolve them: "
                 f"vtex-tracking resolve{self._option}"
             )
+        elif any(delivery.delivery.others.get(account) == WORKERS for account in delivery.stop_reasons):
+            say("Once that is fixed, the workers send the pending events.")
         elif remaining["pending"]:
             when = "Once that is fixed, send" if delivery.stop_reasons else "To send"
             say(f"{when} the pending events: vtex-tracking push{self._option}")

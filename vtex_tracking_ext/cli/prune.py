@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from vtex_tracking_ext.bulk.journal.opening import is_postgres, open_journal
+from vtex_tracking_ext.config.duration import duration_text
 from vtex_tracking_ext.text import visible
 
 from .confirm import confirm
@@ -20,14 +21,12 @@ if TYPE_CHECKING:
 
     from vtex_tracking_ext.bulk.journal.interface import Journal
 
-_DAY: Final = 24 * 60 * 60
-
 
 def prune(parsed: argparse.Namespace) -> ExitCode:
     """Delete the entries, and print how many they were, and how the file shrank."""
     with open_journal(journal_location(parsed), create=False) as journal:
         question = (
-            f"Forget what was settled more than {parsed.older_than / _DAY:g} days ago in {visible(journal.name)}, so "
+            f"Forget what was settled more than {duration_text(parsed.older_than)} ago in {visible(journal.name)}, so "
             "that its rows are sent again if they are pushed again?"
         )
         if parsed.forget and not confirm(question, is_confirmed=parsed.yes):
@@ -39,8 +38,11 @@ def prune(parsed: argparse.Namespace) -> ExitCode:
         numbers = {"deleted": deleted, "forgotten": parsed.forget, "size_before": before, "size_after": after}
         say_json("summary", numbers)
         return ExitCode.OK
-    kept = "are forgotten, and would be sent again if they are pushed again" if parsed.forget else "are still known"
-    say(f"{counted(deleted, 'event')} deleted. Rows of them {kept}.")
+    if parsed.forget:
+        kept = "Their keys and those kept by earlier runs are deleted: their rows are sent again if pushed again."
+    else:
+        kept = "Their keys are kept: their rows are not sent again."
+    say(f"{counted(deleted, 'event')} deleted. {kept}")
     if before is not None:
         say(f"The journal's file had {before:,} bytes, and now has {after:,}.")
     return ExitCode.OK

@@ -15,7 +15,7 @@ from vtex_tracking_ext.bulk.input.rejects import RejectsFile
 from vtex_tracking_ext.bulk.input.rows import InputFileError
 from vtex_tracking_ext.bulk.journal.account_name import account_name_of
 from vtex_tracking_ext.bulk.journal.entries import OPEN_STATES, Selection
-from vtex_tracking_ext.bulk.journal.interface import NoJournalError
+from vtex_tracking_ext.bulk.journal.interface import WORKERS, NoJournalError
 from vtex_tracking_ext.bulk.journal.opening import open_journal
 from vtex_tracking_ext.bulk.journal.sqlite import SqliteJournal
 from vtex_tracking_ext.bulk.recorder import RowCounts, RowRecorder
@@ -134,7 +134,7 @@ def _read_files(parsed: argparse.Namespace, recorder: RowRecorder, console: Cons
             path = rejects.close()
         if path is not None:
             console.rejects(path, rejects.rows)
-    console.omitted_problems()
+    console.omitted_lines()
 
 
 def _print_and_reject(console: Console, rejects: RejectsFile, problem: RowProblem) -> None:
@@ -191,7 +191,14 @@ def _deliver(
         for name in clients
     }
     delivery = PushDelivery(parsed, journal, clients, options)
-    delivery.run(partial(console.delivered_by, counts))
+
+    def on_others(others: Mapping[str, str]) -> None:
+        console.delivered_by(counts, others)
+        if not parsed.wait:  # else they are among the stop reasons
+            records = map(journal.account, (account for account, who in others.items() if who == WORKERS))
+            console.workers_stopped(record for record in records if record is not None)
+
+    delivery.run(on_others)
     console.outcomes(journal.entries(Selection(ids=delivery.refused)), "refused")
     console.outcomes(journal.entries(Selection(ids=delivery.applied_with_note)), "applied, but")
     console.outcomes(journal.entries(Selection(ids=delivery.unknown)), "unknown")

@@ -92,6 +92,17 @@ class _Account:
         """How many entries a killed process left in flight."""
         return 0 if self.deliverer else self.states["in_flight"]
 
+    @property
+    def is_left_to_workers(self) -> bool:
+        """Whether workers serve the account, and it is stopped: they try it again after a while."""
+        return self.deliverer == WORKERS and self.record.stopped is not None
+
+    @property
+    def is_being_delivered(self) -> bool:
+        """Whether it has entries that a process delivers now."""
+        is_open = self.states["pending"] + self.states["in_flight"] > 0
+        return bool(self.deliverer) and is_open and not self.is_left_to_workers
+
     def lines(self) -> Iterator[str]:
         """Yield what is known, for people."""
         line = account_line(self.record, self.deliverer)
@@ -141,7 +152,7 @@ def _advice(accounts: Sequence[_Account], total: Counter[State], option: str) ->
         total: How many entries are in which state.
         option: The option that names the journal.
     """
-    delivered = [each for each in accounts if each.deliverer and each.states["pending"] + each.states["in_flight"]]
+    delivered = [each for each in accounts if each.is_being_delivered]
     if delivered:
         deliverers = dict.fromkeys(account.deliverer for account in delivered)
         yield f"Events are being delivered ({', '.join(map(visible, deliverers))}): check again later."
@@ -154,16 +165,23 @@ def _advice(accounts: Sequence[_Account], total: Counter[State], option: str) ->
                 "show them an hour after their calls."
             )
     if any(account.abandoned for account in accounts):
-        yield "In flight: the last push was killed; push again to find out the outcome."
-    if any(account.states["pending"] and not account.deliverer for account in accounts):
-        yield "Pending: not sent yet; push again to continue."
+        yield "In flight: the process that sent them was killed; push again to find out the outcome."
+    pending = [account for account in accounts if account.states["pending"] and not account.deliverer]
+    if pending:
+        held = " Events after an unknown one of their package wait until it is resolved."
+        yield f"Pending: not sent yet; push again to continue.{held if any(each.unknown for each in pending) else ''}"
+    if any(account.states["pending"] and account.is_left_to_workers for account in accounts):
+        yield (
+            "Pending: not sent yet; once the reason is fixed, the workers continue within ten minutes, or when one "
+            "starts."
+        )
     if total["refused"]:
         yield (
             f"Refused: `vtex-tracking report --state refused{option}` shows why; fix those rows and push them again, "
             f"or close them with `vtex-tracking resolve --dismiss{option}`."
         )
     if total["applied"] + total["withdrawn"] == total.total():
-        yield "Nothing left to do." if total else "Nothing has been pushed yet."
+        yield "Nothing left to do." if total else "The journal has no events."
 
 
 def _table(counts: Mapping[str, Mapping[State, int]], total: Mapping[State, int]) -> Iterator[str]:

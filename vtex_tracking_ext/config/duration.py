@@ -9,6 +9,12 @@ _UNITS: Final = {"s": 1, "m": 60, "h": 60 * 60, "d": 24 * 60 * 60}
 _LONGEST_DAYS: Final = 36_500
 
 
+def duration_text(seconds: float) -> str:
+    """Return a duration of whole seconds as :func:`duration_seconds` reads it, in the largest unit that divides it."""
+    unit = next(unit for unit in reversed(_UNITS) if seconds % _UNITS[unit] == 0)
+    return f"{seconds / _UNITS[unit]:.0f}{unit}"
+
+
 def duration_seconds(text: str) -> float:
     """Return a duration in seconds; ``off`` is 0.
 

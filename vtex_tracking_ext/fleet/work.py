@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from vtex_tracking_ext.bulk.journal.postgres import PostgresJournal
     from vtex_tracking_ext.client import TrackingClient
 
-#: One line for each outcome of a call or of reading an order, with package and attempt, and for each pause.
+#: One line for each outcome of a call or of reading an order, with package and attempt, and for each pause and stop.
 LOG: Final = logging.getLogger("vtex_tracking_ext.fleet")
 
 #: Seconds for which an account is delivered before it gives way to the others.
@@ -121,6 +121,8 @@ class Work:
                 self._running.remove(delivery)
         if delivery.taken_by:
             return None
+        if delivery.pace.stop_reason:
+            LOG.warning("%s: stopped: %s", account, visible(delivery.pace.stop_reason, REASON_LENGTH))
         return 0.0 if self._stopped else delivery.next_due
 
     def _log(self, result: DeliveryResult | AccountPause) -> None:

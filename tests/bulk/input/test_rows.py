@@ -184,6 +184,7 @@ def test_row_over_several_lines_stands_at_its_first_line(tmp_path: Path) -> None
         ("1-01,1,2026-10-01,,,x,,2026-10-01", "column delivered_date: set without is_delivered"),
         ("1-01,1,,,,,,", "column date: empty, and is_delivered is not set: there is nothing to send"),
         ("1-01,1,2026-10-01,,,x", "6 cells where the header has 8; add the missing cells"),
+        ("1-01", "1 cell where the header has 8; add the missing cells"),
         ("1-01,1,2026-10-01,,,x,,,", "9 cells where the header has 8"),
     ],
 )
@@ -381,10 +382,12 @@ def test_any_bytes_yield_rows_or_problems_or_raise(tmp_path: Path, content: byte
             assert isinstance(row, Row) or row.message
 
 
-@pytest.mark.parametrize("name", ["events.txt", "events", "events.xls"])
+@pytest.mark.parametrize("name", ["events.txt", "events", "events.xls", "events.csv.gz"])
 def test_unknown_extension_is_refused(tmp_path: Path, name: str) -> None:
     """A file with an unknown extension is refused with the known extensions."""
-    with pytest.raises(InputFileError, match=r"rename the file to one of \.csv, \.jsonl, \.ndjson"):
+    with pytest.raises(
+        InputFileError, match=r"unpack a compressed file, rename the file to one of \.csv, \.jsonl, \.ndjson"
+    ):
         list(read_rows(tmp_path / name, NOW))
 
 

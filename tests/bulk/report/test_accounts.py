@@ -28,7 +28,7 @@ def test_the_line_says_who_delivers_and_what_was_learned() -> None:
     known = record(delivers_since=ADDED, last_applied=ADDED + dt.timedelta(minutes=1), pace='{"rate": 12.34}')
     assert account_line(known, "process 1 on \x1b") == (
         r"mystore: delivered by process 1 on \x1b since 2026-11-23 12:00 UTC; last applied 2026-11-23 12:01 UTC; "
-        "12.3 calls a second."
+        "up to 12.3 calls a second."
     )
     assert account_line(record(), "workers") == "mystore: delivered by workers."
     assert account_line(known, "").startswith("mystore: last applied")

@@ -217,8 +217,8 @@ def test_accounts_that_are_not_called_are_at_the_top() -> None:
     quiet = AccountRecord("other", 1, NOW, quiet_until=NOW + dt.timedelta(minutes=2), quiet_reason="HTTP 429")
     lines = [
         (
-            "mystore: stopped since 2026-11-23 12:00 UTC: HTTP 403: <no role>. Each push and worker tries one call; "
-            "once it succeeds, the pending events are sent."
+            "mystore: stopped since 2026-11-23 12:00 UTC: HTTP 403: <no role>. The next push tries one call, "
+            "or a worker within ten minutes; once it succeeds, the pending events are sent."
         ),
         "other: not called until 2026-11-24 08:32 UTC: HTTP 429.",
     ]

@@ -92,8 +92,9 @@ def check_cells(
         cells = unescape_cells(cells)
     raw = RawRow(layout, cells)
     if len(cells) != len(header.fields):
+        unit = "cell" if len(cells) == 1 else "cells"
         message = (
-            f"{len(cells)} cells where the header has {len(header.fields)}; add the missing cells, or quote a cell "
+            f"{len(cells)} {unit} where the header has {len(header.fields)}; add the missing cells, or quote a cell "
             f"that contains a {DELIMITERS[layout.delimiter]}"
         )
         return [RowProblem(place, "", message, raw)]

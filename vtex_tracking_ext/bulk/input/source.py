@@ -107,8 +107,8 @@ def _format_of(path: Path) -> Format:
         return FORMATS[path.suffix.lower()]
     except KeyError:
         raise InputFileError(
-            f"{path}: the extension {quoted(path.suffix)} does not tell the format; rename the file to one of "
-            f"{', '.join(FORMATS)}, or name the format (--format; in Python: format=)."
+            f"{path}: the extension {quoted(path.suffix)} does not tell the format; unpack a compressed "
+            f"file, rename the file to one of {', '.join(FORMATS)}, or name the format (--format; in Python: format=)."
         ) from None
 
 

@@ -5,11 +5,11 @@ Each kind is imported when it is opened, so that importing this module is cheap.
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 if TYPE_CHECKING:
-    import os
-
     from .interface import Journal, JournalReader
 
 #: The location of a journal: the path of its file, or ``postgresql://user:password@host:port/database``.
@@ -69,5 +69,12 @@ def migrate(location: Location) -> str:
         from .postgres import PostgresJournal  # noqa: PLC0415
 
         return PostgresJournal.migrate(str(location))
+    from .sqlite.file import stored_version  # noqa: PLC0415
+
+    before = stored_version(Path(os.path.realpath(location)))
     with open_journal(location) as journal:
-        return f"The journal {journal.name} is up to date (version {journal.meta().schema_version})."
+        name, version = journal.name, journal.meta().schema_version
+    if before == version:
+        return f"The journal {name} is up to date (version {version})."
+    done = "was created with" if before is None else f"had version {before}, and now has"
+    return f"The journal {name} {done} version {version}."

@@ -21,8 +21,8 @@ def problem_lines(records: Iterable[AccountRecord]) -> Iterator[str]:
         if record.stopped is not None:
             yield (
                 f"{visible(record.account)}: stopped since {time_text(record.stopped)}: "
-                f"{_sentence(record.stopped_reason)} Each push and worker tries one call; once it succeeds, the "
-                "pending events are sent."
+                f"{_sentence(record.stopped_reason)} The next push tries one call, or a worker within ten minutes; "
+                "once it succeeds, the pending events are sent."
             )
     for record in records:
         if is_quiet(record) and record.quiet_until is not None:
@@ -52,7 +52,7 @@ def account_line(record: AccountRecord, deliverer: str) -> str:
         parts.append(f"last applied {time_text(record.last_applied)}")
     rate = learned_rate(record)
     if rate is not None:
-        parts.append(f"{rate:.1f} calls a second")
+        parts.append(f"up to {rate:.1f} calls a second")
     return f"{visible(record.account)}: {'; '.join(parts)}." if parts else ""
 
 

@@ -139,8 +139,9 @@ def _add_push(commands: Commands) -> None:
         "--resend-after",
         type=duration,
         metavar="DURATION",
-        help="send an unknown event again if its order does not show it so long after its call, such as 1h (default: "
-        "the profile's resend_after, else off)",
+        help="send an unknown event again if its order does not show it so long after its call, such as 1h; after less "
+        "than 30m, VTEX may not show the event yet, and it is sent twice (default: the profile's resend_after, else "
+        "off)",
     )
     _add_json(parser)
     _add_connection(parser)

@@ -17,6 +17,7 @@ from unittest import mock
 
 import pytest
 
+from vtex_tracking_ext.bulk.journal import opening
 from vtex_tracking_ext.bulk.journal.entries import OPEN_STATES, STATES, Selection
 from vtex_tracking_ext.bulk.journal.interface import JournalError, JournalInUseError
 from vtex_tracking_ext.bulk.journal.sqlite import SqliteJournal, SqliteReader, file
@@ -366,8 +367,9 @@ class TestVersions:
         monkeypatch.setitem(file.MIGRATIONS, now + 1, ("UPDATE entries SET courier = 'x'", "CREATE TABLE later (n)"))
         assert why(lambda: SqliteReader.open(path)) == (
             f"The journal {path} has version {now}, but this program reads version {now + 2}; "
-            "a push with this program brings it up to date."
+            "a push, or `vtex-tracking migrate`, brings it up to date."
         )
+        assert opening.migrate(path) == f"The journal {path} had version {now}, and now has version {now + 2}."
         with opened(path) as journal:
             assert journal.meta().schema_version == now + 2
             assert journal._fetch("SELECT DISTINCT courier FROM entries", {}) == [("x",)]

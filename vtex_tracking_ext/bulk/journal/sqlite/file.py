@@ -148,7 +148,14 @@ def translated_errors(path: Path) -> Iterator[None]:
 
 
 def is_journal(path: Path) -> bool:
-    """Return whether there is a journal at ``path``, and not just nothing or an empty file. Changes nothing.
+    """Return whether there is a journal at ``path``. Raises like :func:`stored_version`."""
+    return stored_version(path) is not None
+
+
+def stored_version(path: Path) -> int | None:
+    """Return the version of the journal at ``path``, or None if there is nothing or an empty file. Changes nothing.
+
+    A version that is only in the log of a killed run is not seen.
 
     Raises:
         JournalError: There is something else, or a newer journal, or the folder does not exist.
@@ -158,11 +165,11 @@ def is_journal(path: Path) -> bool:
             status = path.stat()
         except FileNotFoundError:
             path.parent.stat()
-            return False
+            return None
     if not stat.S_ISREG(status.st_mode):
         raise JournalError(f"{visible(str(path))} is not a file; name another place for the journal.")
     if not status.st_size:
-        return False
+        return None
     # "immutable" reads only the file: no lock, no recovery, no other file created. "writable_schema" accepts a file
     # that is shorter than its header says: the rest may be in the log of a killed run.
     with translated_errors(path), closing(_connect(path, "mode=ro&immutable=1")) as connection:
@@ -172,7 +179,7 @@ def is_journal(path: Path) -> bool:
     if application_id != APPLICATION_ID:
         raise JournalError(f"The journal file {visible(str(path))}: it is not a journal; name another file.")
     _refuse_newer(path, version)
-    return True
+    return version
 
 
 def create(path: Path, created: str) -> None:
@@ -244,7 +251,7 @@ def open_to_read(path: Path) -> sqlite3.Connection:
             _refuse_newer(path, version)
             raise JournalError(
                 f"The journal {visible(str(path))} has version {version}, but this program reads version "
-                f"{SCHEMA_VERSION}; a push with this program brings it up to date."
+                f"{SCHEMA_VERSION}; a push, or `vtex-tracking migrate`, brings it up to date."
             )
         return connection
 
