@@ -97,14 +97,15 @@ class PushDelivery:
                 self.delivery.run()
         self.is_interrupted = signals.interrupted
         self.stop_reasons |= self.delivery.stop_reasons
+        own = accounts.keys() - self.delivery.others.keys()
         if self._parsed.wait:
-            entries = [*self._journal.entries(Selection(ids=tuple(awaited)))]
+            ids = awaited.union(*(self._open_ids(account) for account in own))  # also what was added meanwhile
+            entries = [*self._journal.entries(Selection(ids=tuple(ids)))]
             self.outcomes = self.remaining = Counter(entry.state for entry in entries)
             self.refused = [entry.id for entry in entries if entry.state == "refused"]
             self.unknown = [entry.id for entry in entries if entry.state in IN_DOUBT_STATES]
             return
         self.outcomes.update(self.delivery.outcomes)
-        own = accounts.keys() - self.delivery.others.keys()
         self.remaining = count_states(self._journal, own)
         for account in own:
             self.unknown += [entry.id for entry in self._journal.entries(Selection(IN_DOUBT_STATES, account))]

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vtex_tracking_ext import TrackingEvent, TrackingUpdate
-from vtex_tracking_ext.bulk.delivery.batches import batches, build_update, halves
+from vtex_tracking_ext.bulk.delivery.batches import batches, build_update, count_calls, halves
 from vtex_tracking_ext.bulk.input.rows import Place
-from vtex_tracking_ext.bulk.journal.entries import Entry, PackageKey
+from vtex_tracking_ext.bulk.journal.entries import Backlog, Entry, PackageKey
 from vtex_tracking_ext.config.defaults import EVENTS_PER_CALL
 
 from support.journaled import START
@@ -75,6 +75,8 @@ def test_every_entry_is_sent_once(count: int, at: int | None, limit: int) -> Non
     assert [number for number in sent if number != at] == [number for number in range(count) if number != at]
     assert at is None or at >= count or sent[-1] == at
     assert all(sum(number != at for number in call) <= limit for call in calls)
+    deliveries = int(at is not None and at < count)
+    assert count_calls(Backlog(count - deliveries, deliveries, 0), limit) == len(calls)
 
 
 @pytest.mark.parametrize("count", [2, 3, 20, 21])

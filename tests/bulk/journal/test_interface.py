@@ -20,6 +20,7 @@ from vtex_tracking_ext.bulk.journal.entries import (
     OPEN_STATES,
     STATES,
     Added,
+    Backlog,
     Entry,
     Meta,
     Selection,
@@ -298,6 +299,20 @@ class TestRead:
         add(journal, row(10, "b", invoice="3"))
         assert [[e.id for e in entries] for entries in journal.backlog("mystore")] == [[1], [2], [8], [5]]
 
+    def test_backlogs_are_counted_by_package(self, journal: Journal) -> None:
+        """The counts say how many packages have how many pending events and deliveries, and how many in doubt."""
+        in_each_state(journal)
+        add(journal, *[row(number, "b", invoice="1") for number in (6, 7)], delivery(8, invoice="1"))
+        add(journal, row(9, "b", invoice="2"), delivery(10, invoice="7"), row(11, "b", account="other"))
+        assert journal.count_backlogs("mystore") == {
+            Backlog(0, 0, 1): 1,
+            Backlog(1, 0, 1): 1,
+            Backlog(2, 1, 0): 1,
+            Backlog(0, 1, 0): 1,
+        }
+        assert journal.count_backlogs("OTHER") == {Backlog(1, 0, 0): 1}
+        assert journal.count_backlogs("nobody") == {}
+
     def test_backlog_can_be_delivered_while_it_is_iterated_over(self, journal: Journal) -> None:
         """Each package is yielded once, although entries are settled and added in between."""
         add(journal, *[row(n, "a", invoice=str(n)) for n in range(1200)])
@@ -384,6 +399,7 @@ class TestRead:
             journal.counts,
             journal.accounts,
             journal.deliverers,
+            lambda: journal.count_backlogs("mystore"),
             lambda: list(journal.entries()),
             lambda: list(journal.backlog("mystore")),
             lambda: add(journal, row(3, "b")),

@@ -98,6 +98,7 @@ def test_temporary_copy_has_what_the_journal_has(where: Location) -> None:
             copy.copy(reader)
             plain: dict[str, Any] = {"status_code": None, "begun": None, "settled": None}
             assert [evolve(entry, **plain) for entry in copy.entries()] == [evolve(entry, **plain) for entry in held]
+            assert copy.count_backlogs("mystore") == journal.count_backlogs("mystore")
             assert add(copy, *rows) == expected
         assert list(journal.entries()) == held
         assert add(journal, *rows) == expected

@@ -12,7 +12,7 @@ from attrs import frozen
 from vtex_tracking_ext.bulk.journal.interface import WORKERS
 from vtex_tracking_ext.config.defaults import DEFAULT_RATE, EVENTS_PER_CALL
 
-from .batches import batches
+from .batches import count_calls
 from .calls import DeliveryResult
 from .deliver import AccountDelivery
 from .threads import run_in_threads
@@ -20,7 +20,7 @@ from .threads import run_in_threads
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from vtex_tracking_ext.bulk.journal.entries import Outcome, State
+    from vtex_tracking_ext.bulk.journal.entries import Backlog, Outcome, State
     from vtex_tracking_ext.bulk.journal.interface import Journal, JournalReader
     from vtex_tracking_ext.client import TrackingClient
     from vtex_tracking_ext.errors import VtexTrackingError
@@ -163,16 +163,16 @@ def plan_delivery(
     journal: JournalReader, accounts: Iterable[str], events_per_call: int = EVENTS_PER_CALL
 ) -> DeliveryPlan:
     """Return what a delivery of some accounts would send, provided that no outcome stays unknown."""
-    packages = events = deliveries = calls = in_doubt = 0
+    backlogs: Counter[Backlog] = Counter()
     for account in set(accounts):
-        for entries in journal.backlog(account):
-            pending = [entry for entry in entries if entry.state == "pending"]
-            packages += 1
-            events += sum(entry.event is not None for entry in pending)
-            deliveries += sum(entry.event is None for entry in pending)
-            calls += len([*batches(pending, events_per_call)])
-            in_doubt += len(entries) - len(pending)
-    return DeliveryPlan(packages, events, deliveries, calls, in_doubt)
+        backlogs.update(journal.count_backlogs(account))
+    return DeliveryPlan(
+        packages=backlogs.total(),
+        events=sum(backlog.events * packages for backlog, packages in backlogs.items()),
+        deliveries=sum(backlog.deliveries * packages for backlog, packages in backlogs.items()),
+        calls=sum(count_calls(backlog, events_per_call) * packages for backlog, packages in backlogs.items()),
+        in_doubt=sum(backlog.in_doubt * packages for backlog, packages in backlogs.items()),
+    )
 
 
 def count_states(journal: JournalReader, accounts: Iterable[str]) -> Counter[State]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil
 from typing import TYPE_CHECKING
 
 from vtex_tracking_ext.config.defaults import EVENTS_PER_CALL
@@ -10,7 +11,7 @@ from vtex_tracking_ext.events import TrackingUpdate
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from vtex_tracking_ext.bulk.journal.entries import Entry
+    from vtex_tracking_ext.bulk.journal.entries import Backlog, Entry
 
 
 def batches(entries: Iterable[Entry], events_per_call: int = EVENTS_PER_CALL) -> Iterator[tuple[Entry, ...]]:
@@ -37,6 +38,11 @@ def _sorted_by_time(events: Sequence[tuple[str, Entry]]) -> list[Entry]:
     # The sort is stable. A text sorts before a longer one that begins with it, so 09:05 comes before 09:05:30.
     in_order = sorted(events, key=lambda event: (event[0], "" if event[0] in untimed_days else event[1].time))
     return [entry for _, entry in in_order]
+
+
+def count_calls(backlog: Backlog, events_per_call: int = EVENTS_PER_CALL) -> int:
+    """Return how many calls :func:`batches` makes of a backlog."""
+    return max(ceil(backlog.events / events_per_call), backlog.deliveries)
 
 
 def halves(batch: Sequence[Entry]) -> tuple[Sequence[Entry], Sequence[Entry]]:

@@ -204,6 +204,21 @@ class Selection:
 
 
 @frozen
+class Backlog:
+    """What is open in a package, by number of entries.
+
+    Attributes:
+        events: Pending events.
+        deliveries: Pending deliveries: one or none.
+        in_doubt: Events and deliveries that are in flight or unknown.
+    """
+
+    events: int
+    deliveries: int
+    in_doubt: int
+
+
+@frozen
 class Settlement:
     """The outcome of entries that are in flight or unknown.
 

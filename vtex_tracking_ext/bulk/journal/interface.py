@@ -24,7 +24,7 @@ from attrs import asdict, evolve, frozen
 from vtex_tracking_ext.errors import VtexTrackingError
 from vtex_tracking_ext.text import visible
 
-from .entries import BY_HAND, OPEN_STATES, Selection, Settlement
+from .entries import BY_HAND, OPEN_STATES, Backlog, Selection, Settlement
 from .sql import COUNTS, PAGE, STATES_BY_TEXT, account_from_record, entry_from_record
 
 if TYPE_CHECKING:
@@ -146,6 +146,11 @@ class JournalReader(ABC):
                 yield tuple(entries)
             if is_last_page:
                 return
+
+    def count_backlogs(self, account: str) -> Mapping[Backlog, int]:
+        """Return how many packages of an account have which backlog; packages without one are left out."""
+        records = self._scan(self._sql["backlogs"], {"account": account.lower()})
+        return {Backlog(*backlog): number for *backlog, number in records}
 
     def entries(self, selection: Selection = ALL) -> Iterator[Entry]:
         """Yield the selected entries, in the order of their arrival."""

@@ -112,6 +112,17 @@ _OPEN_ENTRIES: Final = f"""
 _OF_PACKAGE: Final = """e.package = (
     SELECT id FROM packages WHERE account = :account AND order_id = :order_id AND invoice_number = :invoice_number
 )"""
+_BACKLOGS: Final = """
+    SELECT events, deliveries, in_doubt, count(*) FROM (
+        SELECT
+            count(CASE WHEN e.state = 'pending' AND e.event_date IS NOT NULL THEN 1 END) AS events,
+            count(CASE WHEN e.state = 'pending' AND e.event_date IS NULL THEN 1 END) AS deliveries,
+            count(CASE WHEN e.state <> 'pending' THEN 1 END) AS in_doubt
+        FROM entries e WHERE {is_open} AND e.account = (SELECT id FROM accounts WHERE name = :account)
+        GROUP BY e.package
+    ) AS backlogs
+    GROUP BY events, deliveries, in_doubt
+"""
 _UPDATE_ACCOUNT: Final = """
     UPDATE accounts SET
         stopped = CASE WHEN :stopped_reason = '' THEN NULL WHEN stopped_reason = :stopped_reason THEN stopped
@@ -175,6 +186,7 @@ def statements_for(
         "entries_of_package": f"{ENTRIES} WHERE {_OF_PACKAGE} {page}",
         "open_entries_of_package": f"{ENTRIES} WHERE {_OF_PACKAGE} AND {is_open} {page}",
         "open_entries_of_account": _OPEN_ENTRIES.format(join=join, is_open=is_open),
+        "backlogs": _BACKLOGS.format(is_open=is_open),
         "account": _ACCOUNTS.format(now=now),
         "revision": "SELECT revision FROM accounts WHERE name = :account",
         "update_account": _UPDATE_ACCOUNT.format(now=now, quiet_until=quiet_until),

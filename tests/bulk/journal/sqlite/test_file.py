@@ -572,17 +572,24 @@ class TestFailures:
 class TestSpeed:
     """What keeps large journals fast."""
 
-    def test_open_entries_are_found_by_their_index_and_without_sorting(self, path: Path) -> None:
+    @pytest.mark.parametrize(
+        ("statement", "columns"),
+        [
+            (SQL["open_entries_of_account"], "account=? AND package>?"),
+            (SQL["backlogs"], "account=?"),
+        ],
+    )
+    def test_open_entries_are_found_by_their_index_and_without_sorting(
+        self, path: Path, statement: str, columns: str
+    ) -> None:
         """No table is scanned or sorted to find the open entries, however many are settled."""
         filled(path)
         values = {**dict.fromkeys(("account", "last")), "states": OPEN_STATES}
         with SqliteReader.open(path) as journal:
-            steps = [
-                step for *_, step in journal._fetch(f"EXPLAIN QUERY PLAN {SQL['open_entries_of_account']}", values)
-            ]
-        assert any("INDEX open_entries (account=? AND package>?)" in step for step in steps)
+            steps = [step for *_, step in journal._fetch(f"EXPLAIN QUERY PLAN {statement}", values)]
+        assert any(f"INDEX open_entries ({columns})" in step for step in steps)
         assert not any("SCAN e" in step for step in steps)
-        assert not any("TEMP B-TREE" in step for step in steps)
+        assert not any("TEMP B-TREE" in step for step in steps[: -1 if statement == SQL["backlogs"] else None])
 
     def test_open_states_are_those_of_the_index(self) -> None:
         """The index has exactly the open states, and the queries repeat its condition word for word."""
@@ -590,7 +597,8 @@ class TestSpeed:
         assert f"WHERE {' AND '.join(f'state <> {state!r}' for state in settled)}" in file.SCHEMA[-1]
         condition = " AND ".join(f"e.state <> {state!r}" for state in settled)
         assert all(
-            condition in statement for statement in (SQL["open_entries_of_account"], SQL["open_entries_of_package"])
+            condition in statement
+            for statement in (SQL["open_entries_of_account"], SQL["open_entries_of_package"], SQL["backlogs"])
         )
         assert all(f"state = '{state}'" in file.SCHEMA[-2] for state in STATES)
 
