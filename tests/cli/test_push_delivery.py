@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from vtex_tracking_ext import TrackingEvent
+from vtex_tracking_ext.bulk.delivery import options
+from vtex_tracking_ext.bulk.input.rows import Place, Row
 from vtex_tracking_ext.bulk.journal.entries import AccountUpdate, Selection
 from vtex_tracking_ext.bulk.journal.sqlite import SqliteJournal, SqliteReader
 from vtex_tracking_ext.cli import push_delivery
@@ -170,6 +173,30 @@ class TestWaiting:
         assert ran.status == 0
         assert (summary(ran)["applied"], summary(ran)["calls"]) == (2, 1)
         assert [event["description"] for event in oms.applied(ORDER, INVOICE)] == ["a", "b"]
+
+    def test_what_became_unknown_meanwhile_is_counted_after_a_takeover(
+        self,
+        run: Callable[..., Ran],
+        deliverer: Deliverer,
+        label: str,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """The other process noted another event, left it unknown and ended: the push that goes on ends with 4."""
+        monkeypatch.setattr(options, "RECHECK_DELAYS", ())
+        event = TrackingEvent("2026-10-06", "c")
+        other = Row(Place("f.csv", 1), label, ORDER, "other", event, is_delivered=False, delivered_date=None)
+
+        def leave_unknown() -> None:
+            list(deliverer.journal.add([other]))
+            pending = (entry for entry in deliverer.journal.entries() if entry.place.source == "f.csv")
+            deliverer.lease.settle(deliverer.lease.begin(tuple(pending)), "unknown")
+            deliverer.end()
+
+        deliverer.steps = [leave_unknown]
+        ran = run("push", "--wait", write(tmp_path, "a"))
+        assert ran.status == 4
+        assert "1 applied, 0 refused, 1 unknown, 0 pending" in ran.out
 
     def test_what_an_unknown_outcome_holds_is_not_waited_for(
         self, run: Callable[..., Ran], deliverer: Deliverer, label: str, tmp_path: Path

@@ -35,6 +35,15 @@ def event(line: int, text: str, day: str, **changes: Any) -> Row:
     return row(line, event=TrackingEvent(day, text, "S\u00e3o Paulo", "SP"), **changes)
 
 
+def test_an_applied_event_is_not_taken_for_one_in_doubt(bench: Bench) -> None:
+    """Its outcome is recorded before the order of its package is read, although it was deferred."""
+    bench.add(row(1, "a"), row(2, "b"))
+    bench.leave_in_flight(1)
+    bench.run(send_after_unknown=True)
+    assert bench.states() == {"a": "unknown", "b": "applied"}
+    assert [entry.reason for entry in bench.journal.entries(Selection(("applied",)))] == [""]
+
+
 def test_an_unknown_outcome_holds_its_package_and_no_other(bench: Bench) -> None:
     """The rechecks do not find it, so it keeps its reason, and the later event stays pending."""
     bench.add(row(1, "a"), row(2, "b"), row(3, "x", "2"))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from vtex_tracking_ext import errors
+from vtex_tracking_ext.bulk.delivery import calls
 from vtex_tracking_ext.bulk.delivery.breaker import FIRST_PAUSE, MAX_UNKNOWN
 from vtex_tracking_ext.bulk.delivery.pace import MAX_FREEZE, Pace
 from vtex_tracking_ext.bulk.journal.entries import AccountUpdate
@@ -21,6 +22,24 @@ if TYPE_CHECKING:
     from support.deliveries import Bench
 
 UNKNOWN = errors.OutcomeUnknownError("the connection was cut")
+
+
+def test_what_was_learned_is_recorded_while_calls_succeed(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once the interval has passed, the record says during the next call when an event was last applied."""
+    monkeypatch.setattr(calls, "_SAVE_INTERVAL", -1.0)
+    bench.add(row(1, "a"), row(2, "b", "2"))
+    seen: list[dt.datetime | None] = []
+
+    def look(_: TrackingUpdate) -> None:
+        record = bench.journal.account("mystore")
+        assert record is not None
+        seen.append(record.last_applied)
+
+    bench.account.answers(look, look)
+    bench.run()
+    first, second = seen
+    assert first is None
+    assert second is not None
 
 
 def test_an_account_that_was_stopped_is_on_record_until_a_call_is_accepted(bench: Bench) -> None:
