@@ -10,6 +10,7 @@ import pytest
 from attrs import evolve
 
 from vtex_tracking_ext import TrackingEvent, errors
+from vtex_tracking_ext.bulk.delivery.calls import DeliveryResult
 from vtex_tracking_ext.bulk.delivery.doubt import FOUND, NOT_SHOWN, SENT_AGAIN
 from vtex_tracking_ext.bulk.journal.entries import Selection
 from vtex_tracking_ext.bulk.journal.sqlite.journal import SqliteLease
@@ -41,7 +42,8 @@ def test_an_applied_event_is_not_taken_for_one_in_doubt(bench: Bench) -> None:
     bench.leave_in_flight(1)
     bench.run(send_after_unknown=True)
     assert bench.states() == {"a": "unknown", "b": "applied"}
-    assert [entry.reason for entry in bench.journal.entries(Selection(("applied",)))] == [""]
+    applied = [news for news in bench.news if isinstance(news, DeliveryResult) and news.outcome == "applied"]
+    assert [(len(news.entries), news.is_call) for news in applied] == [(1, True)]
 
 
 def test_an_unknown_outcome_holds_its_package_and_no_other(bench: Bench) -> None:
