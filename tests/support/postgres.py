@@ -203,6 +203,14 @@ def url_of(parameters: Mapping[str, Any]) -> str:
     return "postgresql://?" + "&".join(f"{name}={quote(str(value), safe='')}" for name, value in parameters.items())
 
 
+def with_options(url: str, settings: Mapping[str, str], **parameters: str) -> str:
+    """Return the URL of a journal with other parameters, and with settings of the session."""
+    base, _, schema = url.partition("&schema=")
+    options = " ".join(f"-c {name}={value}" for name, value in settings.items())
+    changed = url_of({**psycopg.conninfo.conninfo_to_dict(base), **parameters, "options": options})
+    return f"{changed}&schema={schema}" if schema else changed
+
+
 def execute(url: str, *statements: str) -> list[tuple[Any, ...]]:
     """Execute statements on a database, and return the records of the last one."""
     with psycopg.connect(url.partition("&schema=")[0], autocommit=True) as connection:

@@ -15,6 +15,7 @@ from vtex_tracking_ext.bulk.journal.interface import JournalError, process_name
 from .errors import translated_errors
 from .locks import lock_number
 from .schema import Connection, check_version, version_of
+from .session import configuration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,27 +30,6 @@ CONNECTION_TIMEOUT: Final = 15.0
 
 #: How often to look for a pooler in transaction mode: other clients may use its sessions at the same time.
 _POOLER_CHECKS: Final = 3
-
-#: Settings of a session, whatever the server's defaults: the journal's schema alone, times in UTC, commits that wait
-#: for the disk, no timeout for idle sessions, which may have a lock (they cannot time out before PostgreSQL 14), and
-#: keepalives that free the locks of a lost machine within a minute instead of two hours.
-_SETTINGS: Final = """
-    SELECT set_config('search_path', %s || ', pg_temp', false), set_config('timezone', 'UTC', false),
-        set_config('default_transaction_isolation', 'read committed', false),
-        set_config('idle_in_transaction_session_timeout', '60s', false),
-        set_config('tcp_keepalives_idle', '30', false), set_config('tcp_keepalives_interval', '10', false),
-        set_config('tcp_keepalives_count', '3', false),
-        set_config('synchronous_commit', replace(current_setting('synchronous_commit'), 'off', 'on'), false),
-        (SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'idle_session_timeout')
-"""
-
-#: Makes every statement use an index, and read pages in index order. By default PostgreSQL scans whole tables for each
-#: page until it has statistics, and it has none while a first file is being added.
-_BY_INDEX: Final = """
-    SELECT set_config(name, 'off', false), set_config('plan_cache_mode', 'force_generic_plan', false)
-    FROM unnest(ARRAY['enable_seqscan', 'enable_bitmapscan', 'enable_hashjoin', 'enable_mergejoin', 'enable_hashagg'])
-        AS name
-"""
 
 # Errors are raised. The pool also logs its attempts in the background; Python prints them if logging is not configured.
 logging.getLogger("psycopg").addHandler(logging.NullHandler())
@@ -187,5 +167,4 @@ def _configure(address: Address, connection: Connection) -> None:
             f"The journal {address.name}: the database stores text as {encoding}; name one that was created with "
             "ENCODING 'UTF8'."
         )
-    connection.execute(_SETTINGS, (address.schema,))
-    connection.execute(_BY_INDEX)
+    connection.execute(*configuration(address.schema))

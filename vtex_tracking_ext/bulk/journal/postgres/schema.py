@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
 
-from vtex_tracking_ext.bulk.journal.entries import OPEN_STATES, STATES
+from vtex_tracking_ext.bulk.journal.entries import KEY_SIZE, OPEN_STATES, STATES
 from vtex_tracking_ext.bulk.journal.interface import JournalError, JournalInUseError, NoJournalError
 from vtex_tracking_ext.bulk.journal.sql import WITHDRAWN_IF_BY_HAND, tables_for
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .address import Address
 
 #: Version of the tables below, kept in ``meta``.
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 
 #: Texts are compared byte by byte (C): a language's collation may change with the system's libraries, which corrupts
 #: indexes.
@@ -29,7 +29,7 @@ TABLES: Final = (
     *tables_for(
         id="bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
         text='text COLLATE "C"',
-        bytes="bytea",
+        bytes=f"bytea CHECK (octet_length(key) = {KEY_SIZE})",
         bigint="bigint",
         float="double precision",
         time="timestamptz",
@@ -38,6 +38,10 @@ TABLES: Final = (
     ),
     f"CREATE INDEX open_entries ON entries (account, package, id) WHERE state IN {OPEN_STATES}",
 )
+
+#: The key of an entry ``e`` as version 2 wrote it in sessions with ``standard_conforming_strings=off``: its hexadecimal
+#: digits as text. Other sessions did not find it, and sent the same event again.
+_TEXT_KEY: Final = "convert_to(chr(92) || 'x' || encode(e.key, 'hex'), 'UTF8')"
 
 #: Statements that migrate from a version to the next one; ``MIGRATIONS[1]`` from 1 to 2.
 MIGRATIONS: Final[dict[int, tuple[str, ...]]] = {
@@ -53,6 +57,29 @@ MIGRATIONS: Final[dict[int, tuple[str, ...]]] = {
         f"ALTER TABLE entries ALTER account SET NOT NULL, ADD CONSTRAINT entries_state_check CHECK (state IN {STATES})",
         "DROP INDEX open_entries",
         TABLES[-1],
+    ),
+    2: (
+        # Of two entries with the same event, one is sent, and the one with the text keeps another key.
+        f"""
+        UPDATE entries pending SET state = 'withdrawn', reason = 'another entry has the same event', settled = now()
+        FROM entries e JOIN entries t ON t.package = e.package AND t.key = {_TEXT_KEY}
+        WHERE pending.state = 'pending' AND pending.id = CASE WHEN t.state = 'pending' THEN t.id ELSE e.id END
+        """,  # noqa: S608 - a constant
+        f"""
+        UPDATE entries t SET key = decode(md5(t.key), 'hex')
+        FROM entries e WHERE t.package = e.package AND t.key = {_TEXT_KEY}
+        """,  # noqa: S608 - a constant
+        f"UPDATE entries SET key = convert_from(key, 'UTF8')::bytea WHERE octet_length(key) > {KEY_SIZE}",  # noqa: S608
+        f"""
+        INSERT INTO pruned_keys SELECT convert_from(key, 'UTF8')::bytea, settled FROM pruned_keys
+        WHERE octet_length(key) > {KEY_SIZE} ON CONFLICT DO NOTHING
+        """,  # noqa: S608 - a constant
+        f"DELETE FROM pruned_keys WHERE octet_length(key) > {KEY_SIZE}",  # noqa: S608 - a constant
+        *(
+            f"ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {table}_key_check, "
+            f"ADD CONSTRAINT {table}_key_check CHECK (octet_length(key) = {KEY_SIZE})"
+            for table in ("entries", "pruned_keys")
+        ),
     ),
 }
 
