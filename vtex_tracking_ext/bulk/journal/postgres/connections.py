@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from vtex_tracking_ext.bulk.journal.interface import JournalError, process_name
+from vtex_tracking_ext.bulk.journal.interface import JournalError, JournalUnavailableError, process_name
 
 from .errors import translated_errors
 from .locks import lock_number
@@ -36,13 +36,19 @@ logging.getLogger("psycopg").addHandler(logging.NullHandler())
 
 
 @contextmanager
-def connect(address: Address) -> Iterator[Connection]:
-    """Open a connection outside of the pool; PostgreSQL's errors become JournalError."""
-    with translated_errors(address, is_connecting=True):
-        connection = psycopg.connect(**_arguments(address))
-    with translated_errors(address), connection:
+def connect(address: Address, *, was_open: bool = False) -> Iterator[Connection]:
+    """Open a connection outside of the pool; PostgreSQL's errors become JournalError.
+
+    Args:
+        address: The journal's address.
+        was_open: Whether this process had a connection before, so that a failure is an outage.
+    """
+    with translated_errors(address, is_connecting=True, was_open=was_open), ExitStack() as stack:
+        connection = stack.enter_context(psycopg.connect(**_arguments(address)))
         _refuse_transaction_pooling(address, connection)
         _configure(address, connection)
+        stack.pop_all()
+    with translated_errors(address), connection:
         yield connection
 
 
@@ -72,7 +78,7 @@ class Connections:
         try:
             self._pool.open(wait=True, timeout=CONNECTION_TIMEOUT)
         except PoolTimeout:
-            raise self._timeout_error() from None
+            raise self._timeout_error(was_open=False) from None
 
     def close(self) -> None:
         """Close all connections; those in use, when they are returned. Closing is idempotent."""
@@ -95,7 +101,7 @@ class Connections:
             try:
                 connection = self._pool.getconn(deadline - time.monotonic())
             except PoolTimeout:
-                raise self._timeout_error() from None
+                raise self._timeout_error(was_open=True) from None
             try:
                 connection.execute("")
                 break
@@ -109,14 +115,14 @@ class Connections:
         finally:
             self._pool.putconn(connection)
 
-    def _timeout_error(self) -> JournalError:
+    def _timeout_error(self, *, was_open: bool) -> JournalError:
         """Return why the pool has no connection, which it does not say: try to open one outside of it."""
         try:
-            with connect(self._address) as connection:
+            with connect(self._address, was_open=was_open) as connection:
                 check_version(self._address, version_of(self._address, connection))
         except JournalError as error:
             return error
-        return JournalError(
+        return JournalUnavailableError(
             f"The journal {self._address.name}: this process uses {MAX_CONNECTIONS} connections, and had to wait too "
             "long for another one; run again."
         )

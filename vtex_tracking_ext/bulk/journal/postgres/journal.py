@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
 
-from vtex_tracking_ext.bulk.journal.interface import Journal, Lease, process_name
+from vtex_tracking_ext.bulk.journal.interface import Journal, JournalError, Lease, process_name
 from vtex_tracking_ext.bulk.journal.sql import PRUNED_PACKAGES
 
 from . import schema
@@ -16,6 +16,7 @@ from .add_rows import PostgresRowWriter
 from .address import parse_url
 from .connections import MAX_CONNECTIONS, Connections, connect
 from .encoding import encode
+from .errors import describe_error
 from .lease import PostgresLease, try_lock
 from .locks import lock_number
 from .reader import SQL, PostgresReader
@@ -72,7 +73,7 @@ class PostgresJournal(PostgresReader, Journal):
         """
         address = parse_url(url)
         with connect(address) as connection:
-            _check_writable(connection)
+            _check_writable(address, connection)
             version = schema.version_of(address, connection)
             if create and not version:
                 schema.migrate(address, connection, clock and clock())
@@ -90,7 +91,7 @@ class PostgresJournal(PostgresReader, Journal):
         """
         address = parse_url(url)
         with connect(address) as connection:
-            _check_writable(connection)
+            _check_writable(address, connection)
             version = schema.migrate(address, connection, clock and clock())
         if version == schema.SCHEMA_VERSION:
             return f"The journal {address.name} is up to date (version {version})."
@@ -158,7 +159,8 @@ class PostgresJournal(PostgresReader, Journal):
             connection.execute(self._sql["prune_sources"])
 
 
-def _check_writable(connection: Connection) -> None:
+def _check_writable(address: Address, connection: Connection) -> None:
     ((is_read_only,),) = connection.execute("SELECT current_setting('transaction_read_only')::boolean")
     if is_read_only:
-        raise psycopg.errors.ReadOnlySqlTransaction("it is a replica, or its changes are turned off")
+        error = psycopg.errors.ReadOnlySqlTransaction("it is a replica, or its changes are turned off")
+        raise JournalError(describe_error(address, error)) from None
