@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from .address import Address
     from .schema import Connection
 
+#: Seconds to wait while this process holds as many leases as it may.
+_LEASE_TIMEOUT: Final = 1.0
+
 _TAKE_LEASE: Final = """
     INSERT INTO accounts (name, deliverer, delivers_since)
     VALUES (%(account)s, %(process)s, coalesce(%(now)s::timestamptz, clock_timestamp()))
@@ -100,22 +103,27 @@ class PostgresJournal(PostgresReader, Journal):
 
     @contextmanager
     def lease(self, account: str) -> Iterator[Lease | None]:
-        """Take the lease of an account while the context lasts; None if another session has it."""
-        name = account.lower()
-        number = lock_number("delivering", self.address.schema, name)
-        with (
-            self._leases,
-            self.connections.connection() as connection,
-            try_lock(connection, number) as is_acquired,
-        ):
-            if not is_acquired:
-                yield None
-                return
-            values = {"account": encode(name), "process": process_name(), "now": self._now()}
-            connection.execute(_TAKE_LEASE, values)
-            record = self.account(name)
-            assert record is not None  # noqa: S101 - it was added above
-            yield PostgresLease(record, connection, self.address, self._now)
+        """Take the lease of an account while the context lasts.
+
+        None if another session has it, or if too many leases are held: the caller asks again, unless it was stopped.
+        """
+        if not self._leases.acquire(timeout=_LEASE_TIMEOUT):
+            yield None
+            return
+        try:
+            name = account.lower()
+            number = lock_number("delivering", self.address.schema, name)
+            with self.connections.connection() as connection, try_lock(connection, number) as is_acquired:
+                if not is_acquired:
+                    yield None
+                    return
+                values = {"account": encode(name), "process": process_name(), "now": self._now()}
+                connection.execute(_TAKE_LEASE, values)
+                record = self.account(name)
+                assert record is not None  # noqa: S101 - it was added above
+                yield PostgresLease(record, connection, self.address, self._now)
+        finally:
+            self._leases.release()
 
     def _add(self, rows: Sequence[Row]) -> list[Added]:
         # One thread of a process at a time, which takes one connection: in the database, too, one adds at a time.
