@@ -9,7 +9,7 @@ from unittest import mock
 import psycopg
 import pytest
 
-from vtex_tracking_ext.bulk.journal.interface import JournalError
+from vtex_tracking_ext.bulk.journal.interface import JournalError, JournalUnavailableError
 from vtex_tracking_ext.bulk.journal.postgres import PostgresJournal, PostgresReader, connections, parse_url
 
 from support import pgbouncer
@@ -68,12 +68,26 @@ def test_sessions_that_change_are_refused(own: Any, other: Any, monkeypatch: pyt
 
 
 @needs_pgbouncer
-def test_transaction_mode_is_refused(database: str) -> None:
-    """A journal behind PgBouncer in transaction mode cannot be opened, and the error says what to do."""
-    with pgbouncer.running(database, "transaction") as url:
+@pytest.mark.parametrize(
+    ("pool_mode", "settings"),
+    [("transaction", {}), ("transaction", {"default_pool_size": 1}), ("statement", {})],
+)
+def test_shared_sessions_are_refused(database: str, pool_mode: str, settings: dict[str, int]) -> None:
+    """A journal behind PgBouncer in transaction or statement mode cannot be opened; the error says what to do."""
+    with pgbouncer.running(database, pool_mode, **settings) as url:
         for use in (PostgresJournal, PostgresReader):
             with pytest.raises(JournalError, match=r"in transaction mode, .* set the pooler's pool_mode to session"):
                 use.open(url)
+
+
+@needs_pgbouncer
+def test_pooler_with_a_single_session_is_reported(database: str) -> None:
+    """A journal needs several sessions at a time; the error says that the pooler allows too few."""
+    with (
+        pgbouncer.running(database, "session", default_pool_size=1, query_wait_timeout=1) as url,
+        pytest.raises(JournalUnavailableError, match=r"accepts no more connections; .* a pooler's default_pool_size"),
+    ):
+        PostgresJournal.open(url)
 
 
 @needs_pgbouncer

@@ -145,20 +145,27 @@ def _refuse_transaction_pooling(address: Address, connection: Connection) -> Non
     """Raise JournalError if a pooler gives each transaction another session: a lock would not protect anything.
 
     A pooler answers for PostgreSQL, and so does not tell the true process id of a session when a connection is opened.
-    In transaction mode it gives the session of one idle connection to another one, or another session to this one.
+    In transaction mode it gives the session of one idle connection to another one, or another session to this one. In
+    statement mode it refuses transactions.
     """
     own = _process_id(connection)
     if own == connection.info.backend_pid:
         return
     with psycopg.connect(**_arguments(address)) as other:
         for _ in range(_POOLER_CHECKS):
-            with other.transaction():
-                if _process_id(other) == own or _process_id(connection) != own:
-                    raise JournalError(
-                        f"The journal {address.name} is behind a connection pooler (such as PgBouncer) in transaction "
-                        "mode, where locks of a session do not work. Name PostgreSQL's own address and port, or set "
-                        "the pooler's pool_mode to session for this database."
-                    )
+            try:
+                with other.transaction():
+                    is_shared = _process_id(other) == own or _process_id(connection) != own
+            except psycopg.errors.ProtocolViolation as error:
+                if "transaction" not in str(error):
+                    raise
+                is_shared = True
+            if is_shared:
+                raise JournalError(
+                    f"The journal {address.name} is behind a connection pooler (such as PgBouncer) in transaction "
+                    "mode, or in statement mode, where locks of a session do not work. Name PostgreSQL's own address "
+                    "and port, or set the pooler's pool_mode to session for this database."
+                )
 
 
 def _process_id(connection: Connection) -> int:

@@ -23,10 +23,11 @@ _NO_CONNECTION: Final = "no connection; see that the server runs, and check host
 _GONE: Final = "its server ended the connection; run again when it is back. That run resolves what was in flight"
 _MIGRATE: Final = "`vtex-tracking migrate --journal URL`, as a user with the privileges, creates or updates its tables"
 
-#: The SQLSTATE of errors that PostgreSQL or a pooler reports before a connection is open, when libpq passes on no code.
-#: A server that speaks another language is not understood; its errors are failed connections.
+#: The SQLSTATE of errors without one, or with another one: libpq passes on no code before a connection is open, and
+#: PgBouncer gives all of its errors the same. A server that speaks another language is not understood; its errors are
+#: failed connections.
 _CODES: Final[Mapping[str, re.Pattern[str]]] = {
-    "53300": re.compile("too many (clients|connections)|no more connections|remaining connection slots"),
+    "53300": re.compile("too many (clients|connections)|no more connections|remaining connection|query_wait_timeout"),
     "57P03": re.compile("the database system is"),
 }
 
@@ -49,8 +50,8 @@ _ADVICE: Final[Mapping[str, str]] = {
     "42P01": f"its tables do not exist; {_MIGRATE}",
     "53": "its server has run out of a resource; fix that and run again",
     "53100": "its server's disk is full; free some space there and run again",
-    "53300": "its server accepts no more connections; close some, or allow more (max_connections, or the "
-    "CONNECTION LIMIT of the role or database)",
+    "53300": "its server accepts no more connections; close some, or allow more (max_connections, "
+    "a CONNECTION LIMIT, or a pooler's default_pool_size)",
     "55": "another session has locked it; wait for it to end and run again",
     "57": _GONE,
     "57P03": "its server is starting or stopping; run again when it is ready",
@@ -103,4 +104,4 @@ def translated_errors(address: Address, *, is_connecting: bool = False, was_open
 def _code_of(error: psycopg.Error) -> str:
     """Return the SQLSTATE of an error, or an empty text."""
     text = str(error)
-    return error.sqlstate or next((code for code, pattern in _CODES.items() if pattern.search(text)), "")
+    return next((code for code, pattern in _CODES.items() if pattern.search(text)), error.sqlstate or "")
