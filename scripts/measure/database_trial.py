@@ -65,6 +65,7 @@ SETTINGS: Final = (
     ("exit_on_error", "on"),
     ("session_replication_role", "replica"),
     ("synchronous_commit", "off"),
+    ("role", "vtex_trial_plain"),
     ("restrict_nonsystem_relation_kind", "view, foreign-table"),
     ("plan_cache_mode", "force_custom_plan"),
     ("enable_indexscan", "off"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,10 +22,15 @@ def test_a_setting_is_tried(run_script: Callable[..., Ran], postgres: Databases)
 
 
 def test_a_broken_promise_is_reported(
-    run_script: Callable[..., Ran], postgres: Databases, monkeypatch: pytest.MonkeyPatch
+    load_script: Callable[[str], Any],
+    run_script: Callable[..., Ran],
+    postgres: Databases,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Without the settings of a session, the trial finds the violation and exits with 1."""
+    load_script("database_trial")
+    monkeypatch.setattr("measure.database_trial.SETTINGS", (("DateStyle", "German"),))
     monkeypatch.setattr("vtex_tracking_ext.bulk.journal.postgres.session._SETTINGS", {})
-    ran = run_script("database_trial", "--part", "settings", "--setting", "DateStyle", "--database", postgres.url)
+    ran = run_script("database_trial", "--part", "settings", "--database", postgres.url)
     assert ran.status == 1
     assert "  VIOLATED: DateStyle = German: " in ran.out

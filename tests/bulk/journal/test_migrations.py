@@ -265,7 +265,10 @@ def test_tables_are_migrated_after_the_run_of_an_earlier_version(journal_url: st
 
 
 def test_keys_that_were_stored_as_text_are_corrected(journal_url: str) -> None:
-    """Rows whose keys a session's settings had made text are known again, and of two entries one is sent at most."""
+    """Rows whose keys a session's settings had made text are known again, and of two entries one is sent at most.
+
+    The time of creation, which those settings could change too, becomes that of the first entry.
+    """
     path = f"SET search_path = {journal_url.partition('&schema=')[2]}"
     as_text = "convert_to(chr(92) || 'x' || encode(key, 'hex'), 'UTF8')"
     rows = [row(number, text) for number, text in enumerate("abcd", 1)]
@@ -280,6 +283,7 @@ def test_keys_that_were_stored_as_text_are_corrected(journal_url: str) -> None:
             f"INSERT INTO pruned_keys SELECT {as_text}, settled FROM entries WHERE id = 2",
             f"UPDATE entries SET key = {as_text}",
             "UPDATE meta SET value = '2' WHERE name = 'schema_version'",
+            "UPDATE meta SET value = '30.11.2026 12:00:00.123456 UTC' WHERE name = 'created'",
         )
         assert add(journal, *rows[2:]) == ["new", "new"]
     with pytest.raises(JournalError, match="`vtex-tracking migrate` brings it up to date"):
@@ -289,6 +293,7 @@ def test_keys_that_were_stored_as_text_are_corrected(journal_url: str) -> None:
     assert execute(journal_url, path, "SELECT key IN (SELECT key FROM entries) FROM pruned_keys") == [(True,)]
     with PostgresJournal.open(journal_url) as journal:
         assert add(journal, *rows) == ["known"] * 4
+        assert journal.meta().created == min(entry.added for entry in journal.entries())
         assert [entry.state for entry in journal.entries()] == [
             "pending", "applied", "withdrawn", "applied", "pending", "withdrawn",
         ]  # fmt: skip

@@ -58,12 +58,13 @@ class Connections:
     Args:
         address: The journal's address.
         is_writing: Whether its sessions count as writing to it.
+        first: An idle connection outside of the pool, to check that a pooler keeps the sessions apart.
 
     Raises:
-        JournalError: The server does not answer.
+        JournalError: The server does not answer, or a pooler gives each transaction another session.
     """
 
-    def __init__(self, address: Address, *, is_writing: bool) -> None:
+    def __init__(self, address: Address, *, is_writing: bool, first: Connection | None = None) -> None:
         self._address = address
         self._is_writing = is_writing
         self._pool = ConnectionPool(
@@ -77,8 +78,14 @@ class Connections:
         )
         try:
             self._pool.open(wait=True, timeout=CONNECTION_TIMEOUT)
+            if first is not None:
+                with self._pooled() as second:
+                    _refuse_shared_session(address, _process_id(first), first, second)
         except PoolTimeout:
             raise self._timeout_error(was_open=False) from None
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Close all connections; those in use, when they are returned. Closing is idempotent."""
@@ -144,28 +151,34 @@ def _arguments(address: Address) -> dict[str, Any]:
 def _refuse_transaction_pooling(address: Address, connection: Connection) -> None:
     """Raise JournalError if a pooler gives each transaction another session: a lock would not protect anything.
 
-    A pooler answers for PostgreSQL, and so does not tell the true process id of a session when a connection is opened.
-    In transaction mode it gives the session of one idle connection to another one, or another session to this one. In
-    statement mode it refuses transactions.
+    This is checked before the session's settings are changed, which others may use then. Most poolers answer for
+    PostgreSQL, and so do not tell the true process id of a session when a connection is opened.
     """
     own = _process_id(connection)
-    if own == connection.info.backend_pid:
-        return
-    with psycopg.connect(**_arguments(address)) as other:
-        for _ in range(_POOLER_CHECKS):
-            try:
-                with other.transaction():
-                    is_shared = _process_id(other) == own or _process_id(connection) != own
-            except psycopg.errors.ProtocolViolation as error:
-                if "transaction" not in str(error):
-                    raise
-                is_shared = True
-            if is_shared:
-                raise JournalError(
-                    f"The journal {address.name} is behind a connection pooler (such as PgBouncer) in transaction "
-                    "mode, or in statement mode, where locks of a session do not work. Name PostgreSQL's own address "
-                    "and port, or set the pooler's pool_mode to session for this database."
-                )
+    if own != connection.info.backend_pid:
+        with psycopg.connect(**_arguments(address)) as other:
+            for _ in range(_POOLER_CHECKS):
+                _refuse_shared_session(address, own, connection, other)
+
+
+def _refuse_shared_session(address: Address, own: int, connection: Connection, other: Connection) -> None:
+    """Raise JournalError if a pooler gives the session of an idle connection to another one, or a third one to it.
+
+    In transaction mode it does so. In statement mode it refuses transactions.
+    """
+    try:
+        with other.transaction():
+            is_shared = _process_id(other) == own or _process_id(connection) != own
+    except psycopg.errors.ProtocolViolation as error:
+        if "transaction" not in str(error):
+            raise
+        is_shared = True
+    if is_shared:
+        raise JournalError(
+            f"The journal {address.name} is behind a connection pooler (such as PgBouncer) in transaction mode, or in "
+            "statement mode, where locks of a session do not work. Name PostgreSQL's own address and port, or set the "
+            "pooler's pool_mode to session for this database."
+        )
 
 
 def _process_id(connection: Connection) -> int:

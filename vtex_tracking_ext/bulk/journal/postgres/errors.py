@@ -41,7 +41,7 @@ _ADVICE: Final[Mapping[str, str]] = {
     "08": _GONE,
     "22": "it cannot store such a value",
     "25": "it cannot be changed now; run again",
-    "25006": "it is read-only there; name the primary server, or allow changes",
+    "25006": "it is read-only there; name the primary server, or allow changes, and run again",
     "25P03": _GONE,
     "3F000": f"its tables do not exist; {_MIGRATE}",
     "40": "transactions conflicted; run again",

@@ -82,7 +82,7 @@ class PostgresJournal(PostgresReader, Journal):
                 schema.migrate(address, connection, clock and clock())
             else:
                 schema.check_version(address, version)
-        return cls(address, Connections(address, is_writing=True), clock)
+            return cls(address, Connections(address, is_writing=True, first=connection), clock)
 
     @classmethod
     def migrate(cls, url: str, clock: Clock | None = None) -> str:

@@ -75,7 +75,7 @@ class PostgresReader(JournalReader):
         address = parse_url(url)
         with connect(address) as connection:
             schema.check_version(address, schema.version_of(address, connection))
-        return cls(address, Connections(address, is_writing=False))
+            return cls(address, Connections(address, is_writing=False, first=connection))
 
     def meta(self) -> Meta:
         """Return what the journal says of itself."""

@@ -74,6 +74,11 @@ MIGRATIONS: Final[dict[int, tuple[str, ...]]] = {
         INSERT INTO pruned_keys SELECT convert_from(key, 'UTF8')::bytea, settled FROM pruned_keys
         WHERE octet_length(key) > {KEY_SIZE} ON CONFLICT DO NOTHING
         """,  # noqa: S608 - a constant
+        # In the style of the session that created the journal, which may be ambiguous.
+        """
+        UPDATE meta SET value = (SELECT coalesce(min(added), now())::text FROM entries)
+        WHERE name = 'created' AND value !~ '^[0-9]{4}-'
+        """,
         f"DELETE FROM pruned_keys WHERE octet_length(key) > {KEY_SIZE}",  # noqa: S608 - a constant
         *(
             f"ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {table}_key_check, "
