@@ -6,7 +6,7 @@ import datetime as dt
 import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -224,19 +224,28 @@ def test_role_without_a_free_connection_is_reported(journal_url: str, monkeypatc
     """A role's limit raises JournalUnavailableError, both when a journal is opened and while it is used."""
     monkeypatch.setattr(connections, "CONNECTION_TIMEOUT", 0.5)
     role = "vtex_tests_limit"
-    execute(journal_url, f"DROP ROLE IF EXISTS {role}", f"CREATE ROLE {role} LOGIN CONNECTION LIMIT 1 PASSWORD 'x'")
+    execute(journal_url, f"DROP ROLE IF EXISTS {role}", f"CREATE ROLE {role} LOGIN CONNECTION LIMIT 2 PASSWORD 'x'")
     PostgresJournal.open(journal_url).close()
     schema = name_of(journal_url)
     execute(
         journal_url, f"GRANT ALL ON SCHEMA {schema} TO {role}", f"GRANT ALL ON ALL TABLES IN SCHEMA {schema} TO {role}"
     )
     url = with_options(journal_url, {}, user=role, password="x")
+    message = "accepts no more connections; close some, or allow more"
     try:
-        with PostgresJournal.open(url) as journal:
-            with pytest.raises(JournalUnavailableError, match="accepts no more connections; close some, or allow more"):
-                journal.lease("mystore").__enter__()
+        with PostgresJournal.open(url) as journal, ExitStack() as stack:
+
+            def take_connection() -> bool:
+                with suppress(psycopg.OperationalError):  # the connection of the opening has not ended yet
+                    stack.enter_context(psycopg.connect(url.partition("&schema=")[0]))
+                    return True
+                return False
+
+            until(take_connection)
+            with pytest.raises(JournalUnavailableError, match=message):
+                stack.enter_context(journal.lease("mystore"))
             assert told(journal) == []
-            with pytest.raises(JournalUnavailableError, match="accepts no more connections; close some, or allow more"):
+            with pytest.raises(JournalUnavailableError, match=message):
                 PostgresReader.open(url)
     finally:
         execute(journal_url, f"DROP OWNED BY {role}", f"DROP ROLE {role}")

@@ -81,6 +81,7 @@ class Connections:
             if first is not None:
                 with self._pooled() as second:
                     _refuse_shared_session(address, _process_id(first), first, second)
+                self._pool.wait(CONNECTION_TIMEOUT)  # a thread returns it
         except PoolTimeout:
             raise self._timeout_error(was_open=False) from None
         except BaseException:
