@@ -97,4 +97,5 @@ def test_running_sessions_keep_their_settings(journal_url: str) -> None:
         _, (names, _) = configuration("x")
         found = connection.execute("SELECT name, source FROM pg_settings WHERE name = ANY(%s)", (names,)).fetchall()
     assert {source for _, source in found} == {"session"}
-    assert len(found) > 20
+    may_be_missing = {"transaction_timeout", "idle_session_timeout", "escape_string_warning"}  # in some versions
+    assert set(names) - {name for name, _ in found} <= may_be_missing

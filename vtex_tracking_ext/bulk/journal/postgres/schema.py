@@ -39,9 +39,12 @@ TABLES: Final = (
     f"CREATE INDEX open_entries ON entries (account, package, id) WHERE state IN {OPEN_STATES}",
 )
 
-#: The key of an entry ``e`` as version 2 wrote it in sessions with ``standard_conforming_strings=off``: its hexadecimal
-#: digits as text. Other sessions did not find it, and sent the same event again.
-_TEXT_KEY: Final = "convert_to(chr(92) || 'x' || encode(e.key, 'hex'), 'UTF8')"
+#: Entries ``t`` whose key version 2 wrote in a session with ``standard_conforming_strings=off``: as the text of its
+#: hexadecimal digits. Other sessions did not find them, and added entries ``e`` with the same event.
+_IS_TEXT: Final = f"octet_length(t.key) > {KEY_SIZE}"
+_IS_SAME: Final = f"""
+    {_IS_TEXT} AND e.package = t.package AND t.key = convert_to(chr(92) || 'x' || encode(e.key, 'hex'), 'UTF8')
+"""
 
 #: Statements that migrate from a version to the next one; ``MIGRATIONS[1]`` from 1 to 2.
 MIGRATIONS: Final[dict[int, tuple[str, ...]]] = {
@@ -59,32 +62,29 @@ MIGRATIONS: Final[dict[int, tuple[str, ...]]] = {
         TABLES[-1],
     ),
     2: (
-        # Of two entries with the same event, one is sent, and the one with the text keeps another key.
+        # Of two entries with the same event, one is sent, and the one with the text gets a key of its own.
         f"""
         UPDATE entries pending SET state = 'withdrawn', reason = 'another entry has the same event', settled = now()
-        FROM entries e JOIN entries t ON t.package = e.package AND t.key = {_TEXT_KEY}
+        FROM entries t JOIN entries e ON {_IS_SAME}
         WHERE pending.state = 'pending' AND pending.id = CASE WHEN t.state = 'pending' THEN t.id ELSE e.id END
-        """,  # noqa: S608 - a constant
+        """,  # noqa: S608 - constants
+        f"UPDATE entries t SET key = decode(md5(t.key), 'hex') FROM entries e WHERE {_IS_SAME}",  # noqa: S608
+        f"UPDATE entries t SET key = convert_from(key, 'UTF8')::bytea WHERE {_IS_TEXT}",  # noqa: S608
         f"""
-        UPDATE entries t SET key = decode(md5(t.key), 'hex')
-        FROM entries e WHERE t.package = e.package AND t.key = {_TEXT_KEY}
+        INSERT INTO pruned_keys SELECT convert_from(key, 'UTF8')::bytea, settled FROM pruned_keys t WHERE {_IS_TEXT}
+        ON CONFLICT DO NOTHING
         """,  # noqa: S608 - a constant
-        f"UPDATE entries SET key = convert_from(key, 'UTF8')::bytea WHERE octet_length(key) > {KEY_SIZE}",  # noqa: S608
-        f"""
-        INSERT INTO pruned_keys SELECT convert_from(key, 'UTF8')::bytea, settled FROM pruned_keys
-        WHERE octet_length(key) > {KEY_SIZE} ON CONFLICT DO NOTHING
-        """,  # noqa: S608 - a constant
-        # In the style of the session that created the journal, which may be ambiguous.
-        """
-        UPDATE meta SET value = (SELECT coalesce(min(added), now())::text FROM entries)
-        WHERE name = 'created' AND value !~ '^[0-9]{4}-'
-        """,
-        f"DELETE FROM pruned_keys WHERE octet_length(key) > {KEY_SIZE}",  # noqa: S608 - a constant
+        f"DELETE FROM pruned_keys t WHERE {_IS_TEXT}",  # noqa: S608 - a constant
         *(
             f"ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {table}_key_check, "
             f"ADD CONSTRAINT {table}_key_check CHECK (octet_length(key) = {KEY_SIZE})"
             for table in ("entries", "pruned_keys")
         ),
+        # In such a session, it could also be in a style that is ambiguous.
+        """
+        UPDATE meta SET value = (SELECT coalesce(min(added), now())::text FROM entries)
+        WHERE name = 'created' AND value !~ '^[0-9]{4}-'
+        """,
     ),
 }
 
