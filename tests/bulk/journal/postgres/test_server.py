@@ -8,6 +8,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
+from unittest import mock
 
 import psycopg
 import pytest
@@ -217,7 +218,7 @@ def test_server_that_stops_while_a_journal_is_opened_is_reported(monkeypatch: py
     """The pool raises JournalError if it gets no connection, although the version could be read before."""
     monkeypatch.setattr(connections, "CONNECTION_TIMEOUT", 0.1)
     with pytest.raises(JournalError, match="no connection; see that the server runs"):
-        connections.Connections(parse_url("postgresql://ana@127.0.0.1:1/d"), is_writing=False)
+        connections.Connections(parse_url("postgresql://ana@127.0.0.1:1/d"), is_writing=False, first=mock.Mock())
 
 
 def test_role_without_a_free_connection_is_reported(journal_url: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -64,7 +64,7 @@ class Connections:
         JournalError: The server does not answer, or a pooler gives each transaction another session.
     """
 
-    def __init__(self, address: Address, *, is_writing: bool, first: Connection | None = None) -> None:
+    def __init__(self, address: Address, *, is_writing: bool, first: Connection) -> None:
         self._address = address
         self._is_writing = is_writing
         self._pool = ConnectionPool(
@@ -78,10 +78,9 @@ class Connections:
         )
         try:
             self._pool.open(wait=True, timeout=CONNECTION_TIMEOUT)
-            if first is not None:
-                with self._pooled() as second:
-                    _refuse_shared_session(address, _process_id(first), first, second)
-                self._pool.wait(CONNECTION_TIMEOUT)  # a thread returns it
+            with self._pooled() as second:
+                _refuse_shared_session(address, _process_id(first), first, second)
+            self._pool.wait(CONNECTION_TIMEOUT)  # a thread returns it
         except PoolTimeout:
             raise self._timeout_error(was_open=False) from None
         except BaseException:
