@@ -76,7 +76,7 @@ class NoJournalError(JournalError):
 class JournalUnavailableError(JournalError):
     """A journal cannot be used at the moment, for example because a disk is full or its server restarts.
 
-    A later run resumes: what was in flight is resolved first.
+    Run again to resume; nothing needs to be configured.
     """
 
 
