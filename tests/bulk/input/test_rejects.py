@@ -7,6 +7,7 @@ import datetime as dt
 import io
 import json
 import os
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -314,6 +315,27 @@ def test_existing_files_are_not_overwritten(tmp_path: Path) -> None:
     assert rejected(path) == tmp_path / "events.rejects-4.csv"
     assert (tmp_path / "events.rejects.csv").read_text(encoding="utf-8") == "begun"
     assert len(list(tmp_path.iterdir())) == 5
+
+
+def test_only_the_owner_can_read_a_rejects_file(tmp_path: Path) -> None:
+    """From its creation on, the file has mode 0600, whatever the umask, and so has its second version."""
+    umask = os.umask(0)
+    try:
+        source = write(tmp_path, HEADER + BAD)
+        for _ in range(2):
+            with RejectsFile() as rejects:
+                (problem,) = read_rows(source, NOW)
+                assert isinstance(problem, RowProblem)
+                rejects.add(problem)
+                rejects._flush()
+                partial = next(tmp_path.glob(".*.partial"))
+                assert stat.S_IMODE(partial.stat().st_mode) == 0o600
+                path = rejects.close()
+            assert path is not None
+            assert stat.S_IMODE(path.stat().st_mode) == 0o600
+            path.write_text("being corrected", encoding="utf-8")
+    finally:
+        os.umask(umask)
 
 
 def test_failed_block_leaves_no_file(tmp_path: Path) -> None:
