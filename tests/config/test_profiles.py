@@ -90,9 +90,9 @@ def test_a_profile_file_that_others_can_read_is_refused(
         with pytest.raises(ConfigurationError) as caught:
             load_profiles(name)
         assert str(caught.value) == (
-            f"The profile file {name} contains credentials, and other users can read it (mode {mode:04o}). Run: chmod "
-            f"600 {quoted}. If its mode cannot be changed, as that of a mounted secret, set the environment variable "
-            "VTEX_ALLOW_READABLE_PROFILES=1."
+            f"The profile file {name} contains credentials, and other users have access to it (mode {mode:04o}). Run: "
+            f"chmod 600 {quoted}. If its mode cannot be changed, as that of a mounted secret, set the environment "
+            "variable VTEX_ALLOW_READABLE_PROFILES=1."
         )
     monkeypatch.setenv("VTEX_ALLOW_READABLE_PROFILES", "yes")
     with pytest.raises(ConfigurationError, match="contains credentials"):
@@ -103,7 +103,7 @@ def test_a_profile_file_that_others_can_read_is_refused(
     assert load_profile(path, "a", notes.append) == load_profile(path, "a") == Profile("a", user_token="u")
     (note,) = notes
     assert note == (
-        f"The profile file {path} contains credentials, and other users can read it (mode {mode:04o}), which "
+        f"The profile file {path} contains credentials, and other users have access to it (mode {mode:04o}), which "
         "VTEX_ALLOW_READABLE_PROFILES=1 allows."
     )
 

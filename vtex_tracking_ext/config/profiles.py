@@ -125,7 +125,7 @@ def _read(path: Path, note: Callable[[str], object] | None) -> bytes:
 
 def _check_allowed(path: Path, mode: int, note: Callable[[str], object] | None) -> None:
     """Raise if others can read the file, unless that is allowed; then call ``note``."""
-    shared = f"The profile file {path} contains credentials, and other users can read it (mode {mode:04o})"
+    shared = f"The profile file {path} contains credentials, and other users have access to it (mode {mode:04o})"
     if os.environ.get(ALLOW_READABLE) != "1":
         raise ConfigurationError(
             f"{shared}. Run: chmod 600 {shlex.quote(str(path))}. If its mode cannot be changed, as that of a mounted "

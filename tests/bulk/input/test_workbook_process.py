@@ -10,6 +10,7 @@ import runpy
 import signal
 import subprocess
 import sys
+import zipfile
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
@@ -85,6 +86,19 @@ def test_exception_of_the_reader_is_sent(monkeypatch: pytest.MonkeyPatch) -> Non
 
     monkeypatch.setattr("python_calamine.CalamineWorkbook", SimpleNamespace(from_filelike=panic))
     assert messages(workbook(A=[])) == ["not a readable XLSX file: 'PanicException: capacity overflow'."]
+
+
+def test_lack_of_memory_ends_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without memory no reason is sent, so that the other process names the limit."""
+
+    def fail(_file: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(zipfile, "ZipFile", fail)
+    sent: list[Message] = []
+    with pytest.raises(MemoryError):
+        send_rows(workbook(A=[]), None, sent.append)
+    assert sent == []
 
 
 def test_messages_are_written_to_standard_output(monkeypatch: pytest.MonkeyPatch) -> None:

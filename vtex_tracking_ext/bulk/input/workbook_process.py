@@ -73,11 +73,14 @@ def send_rows(file: IO[bytes], sheet: str | None, send: Callable[[Message], obje
         file: The workbook.
         sheet: The sheet's name; otherwise it is the only visible one that has cells.
         send: Is called with each message.
-    """
-    import python_calamine as calamine  # noqa: PLC0415 - an extra
 
+    Raises:
+        MemoryError: There is not enough memory.
+    """
     last: Message = None
     try:
+        import python_calamine as calamine  # noqa: PLC0415 - an extra
+
         _check_parts(file)
         with calamine.CalamineWorkbook.from_filelike(file) as book:
             lines = book.get_sheet_by_name(_choose_sheet(book, sheet)).iter_rows()
@@ -85,6 +88,8 @@ def send_rows(file: IO[bytes], sheet: str | None, send: Callable[[Message], obje
                 send(rows)
     except _RefusedError as error:
         last = str(error)
+    except MemoryError:
+        raise  # this process ends without a reason, as if calamine had aborted it
     except BaseException as error:  # noqa: BLE001 - a panic of calamine is no Exception
         last = f"not a readable XLSX file: {quoted(f'{type(error).__name__}: {error}')}."
     send(last)

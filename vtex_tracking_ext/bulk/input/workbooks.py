@@ -9,6 +9,7 @@ import pickle
 import subprocess
 import sys
 from importlib.util import find_spec
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, cast
 
 from vtex_tracking_ext.errors import ConfigurationError
@@ -84,15 +85,16 @@ def _lines(source: Source, sheet: str | None) -> Iterator[list[Any]]:
         raise ConfigurationError(f"{source.name}: XLSX cannot be read without a Python interpreter; save it as CSV.")
     command = [sys.executable, "-SP", "-m", f"{__package__}.workbook_process", json.dumps([memory, seconds, sheet])]
     # The process finds modules where this one does: not in the current folder (-P), and without the module site (-S),
-    # so that it starts twice as fast.
-    path = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    # so that it starts twice as fast. This package may be found in another way, as after an editable installation.
+    path = [*filter(None, sys.path), str(Path(__file__).parents[3])]
     try:
         process = subprocess.Popen(  # noqa: S603 - runs Python itself
             command,
             stdin=source.file,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env={**os.environ, **path},
+            start_new_session=True,  # an interrupt from the keyboard ends only this process, which ends the other one
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(path)},
         )
     except OSError as error:
         raise ConfigurationError(
