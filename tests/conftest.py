@@ -44,7 +44,17 @@ def _default_sigint() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _isolated_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Hide the user's account, credentials and profile file from the tests, and their journal from writes."""
-    names = ("ACCOUNT", "APP_KEY", "APP_TOKEN", "USER_TOKEN", "BASE_URL", "ENVIRONMENT", "PROFILE", "PROFILES")
+    names = (
+        "ACCOUNT",
+        "APP_KEY",
+        "APP_TOKEN",
+        "USER_TOKEN",
+        "BASE_URL",
+        "ENVIRONMENT",
+        "PROFILE",
+        "PROFILES",
+        "ALLOW_READABLE_PROFILES",
+    )
     for name in (*names, "JOURNAL"):
         monkeypatch.delenv(f"VTEX_{name}", raising=False)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))

@@ -105,6 +105,7 @@ def test_the_profile_example_is_one(tmp_path: Path) -> None:
     (example,) = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
     path = tmp_path / "profiles.toml"
     path.write_text(example, encoding="utf-8")
+    path.chmod(0o600)
     assert load_profiles(path) == {"mystore": Profile("mystore", "vtexappkey-mystore-\u2026", "\u2026")}
     assert {key.name for key in fields(Profile)} <= set(re.findall(r"\w+", example))
     assert f"`{profiles_path({}).as_posix().replace(Path.home().as_posix(), '~')}`" in README

@@ -572,7 +572,9 @@ class TestAccounts:
     def profiles(self, folder: Path, url: str, *names: str) -> Path:
         """Write a profile file."""
         tables = [f'[{n}]\nbase_url = "{url}"\napp_key = "{APP_KEY}"\napp_token = "{APP_TOKEN}"\n' for n in names]
-        return write(folder, "".join(tables), "profiles.toml")
+        path = write(folder, "".join(tables), "profiles.toml")
+        path.chmod(0o600)
+        return path
 
     def test_rows_go_to_the_store_they_name(
         self, run: Callable[..., Ran], oms: Oms, url: str, tmp_path: Path, journal: Path
@@ -620,6 +622,7 @@ class TestAccounts:
         """If the run has a base URL, a profile without one is a problem of its rows."""
         path = write(tmp_path, f"{self.HEADER}north,{ORDER},{INVOICE},2026-10-05,a\n")
         profiles = write(tmp_path, f'[north]\napp_key = "{APP_KEY}"\napp_token = "{APP_TOKEN}"\n', "profiles.toml")
+        profiles.chmod(0o600)
         for arguments in ((), ("--base-url", url)):
             ran = run("push", path, "--profiles", profiles, *arguments)
             assert ran.status == 2

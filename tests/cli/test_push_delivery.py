@@ -131,6 +131,7 @@ class TestOthers:
         """The accounts that nobody delivers are delivered by the push; invalid rows still exit with 2."""
         profiles = tmp_path / "profiles.toml"
         profiles.write_text(f'[north]\nbase_url = "{url}"\napp_key = "{APP_KEY}"\napp_token = "{APP_TOKEN}"\n', "utf-8")
+        profiles.chmod(0o600)
         path = write(tmp_path, "a")
         north = {"account": "north", "orderId": ORDER, "invoiceNumber": INVOICE, "date": "2026-10-05"}
         with path.open("a", encoding="utf-8") as file:
@@ -341,6 +342,7 @@ class TestResending:
             f'[north]\nbase_url = "{url}"\n',
             "utf-8",
         )
+        profiles.chmod(0o600)
         monkeypatch.delenv("VTEX_APP_KEY")
         monkeypatch.delenv("VTEX_APP_TOKEN")
         monkeypatch.delenv("VTEX_BASE_URL")

@@ -6,11 +6,12 @@ import csv
 import io
 import json
 import os
+import stat
 import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import pytest
 
@@ -22,7 +23,7 @@ from vtex_tracking_ext.cli import main, output
 from support.ledgers import fill, journal_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from support.commands import Ran
 
@@ -205,6 +206,45 @@ def test_a_link_is_kept(run: Callable[..., Ran], tmp_path: Path) -> None:
     assert run("report", "--output", link).status == 0
     assert link.is_symlink()
     assert os.listdir(tmp_path / "real") == ["r.csv"]  # noqa: PTH208 - names
+
+
+@pytest.mark.usefixtures("journal")
+@pytest.mark.parametrize("name", ["r.csv", "r.jsonl", "r.html"])
+def test_only_the_owner_can_read_a_report(
+    run: Callable[..., Ran], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """From its creation on, a report has mode 0600, whatever the umask; also if it replaces one with mode 0666."""
+    modes: list[int] = []
+    umask = os.umask(0)
+
+    def observed(texts: Iterable[str], stream: TextIO) -> bool:
+        modes.append(stat.S_IMODE(os.fstat(stream.fileno()).st_mode))
+        return output.write_all(texts, stream)
+
+    monkeypatch.setattr("vtex_tracking_ext.cli.report.write_all", observed)
+    try:
+        assert run("report", "--output", tmp_path / name).status == 0
+        modes.append(stat.S_IMODE((tmp_path / name).stat().st_mode))
+        (tmp_path / name).chmod(0o666)
+        assert run("report", "--output", tmp_path / name).status == 0
+        modes.append(stat.S_IMODE((tmp_path / name).stat().st_mode))
+    finally:
+        os.umask(umask)
+    assert modes == [0o600] * 4
+
+
+@pytest.mark.usefixtures("journal")
+@pytest.mark.skipif(not Path("/dev/fd").exists(), reason="there is no /dev/fd")
+def test_a_file_of_the_shell_is_written_to(run: Callable[..., Ran], tmp_path: Path) -> None:
+    """A file that the shell opened for the command keeps its contents and its permissions."""
+    path = tmp_path / "r.txt"
+    path.write_text("before\n", encoding="utf-8")
+    path.chmod(0o644)
+    with path.open("a", encoding="utf-8") as opened:
+        assert run("report", "--format", "jsonl", "--output", f"/dev/fd/{opened.fileno()}").status == 0
+        assert path.stat().st_ino == os.fstat(opened.fileno()).st_ino
+    assert path.read_text(encoding="utf-8").startswith('before\n{"')
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
 
 
 @pytest.mark.usefixtures("journal")

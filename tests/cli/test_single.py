@@ -153,6 +153,7 @@ def test_credentials_come_from_a_profile(
     text += f'[sandbox]\nbase_url = "{url}"\napp_key = "{APP_KEY}"\napp_token = "{APP_TOKEN}"\n'
     path = tmp_path / "p.toml"
     path.write_text(text)
+    path.chmod(0o600)
     assert run("packages", ORDER, "--profiles", path, "--profile", "shop").status == 0
     assert run("packages", ORDER, "--profiles", path, "--account", "sandbox").status == 0
     assert run("packages", ORDER, "--profiles", path, "--account", "other").status == 3
@@ -185,12 +186,32 @@ def test_an_ascii_output_gets_escapes(
     assert cli.main(["packages", ORDER]) == 0
 
 
+def test_a_profile_file_that_others_can_read_is_refused(
+    run: Callable[..., Ran], url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command exits with 3 and sends nothing; where a variable allows it, it says so once on standard error."""
+    path = tmp_path / "p.toml"
+    path.write_text(f'[sandbox]\nbase_url = "{url}"\nuser_token = "{USER_TOKEN}"\n')
+    path.chmod(0o640)
+    ran = run("packages", ORDER, "--profiles", path, "--account", "sandbox")
+    assert ran.status == 3
+    assert f"Run: chmod 600 {path}." in ran.err
+    monkeypatch.setenv("VTEX_ALLOW_READABLE_PROFILES", "1")
+    ran = run("packages", ORDER, "--profiles", path, "--account", "sandbox")
+    assert ran.status == 0
+    assert ran.err.count("Note: ") == ran.err.count("VTEX_ALLOW_READABLE_PROFILES=1 allows") == 1
+
+
 @pytest.mark.parametrize("command", ["push", "update", "deliver", "packages"])
 def test_the_help_describes_the_profile_file(run: Callable[..., Ran], command: str) -> None:
     """The help names each key of a profile, and the file's default path."""
     text = " ".join(run(command, "--help").out.split())
     described = text.partition("The profile file is TOML")[2]
-    for name in (*(key.name for key in fields(Settings)), "vtex-tracking/profiles.toml", "VTEX_PROFILES"):
+    for name in (
+        *(key.name for key in fields(Settings)),
+        "vtex-tracking/profiles.toml",
+        "VTEX_ALLOW_READABLE_PROFILES",
+    ):
         assert name in described
 
 

@@ -15,6 +15,7 @@ def write(folder: Path, text: str) -> Path:
     """Write a profile file."""
     path = folder / "profiles.toml"
     path.write_text(text, encoding="utf-8")
+    path.chmod(0o600)
     return path
 
 
@@ -66,6 +67,7 @@ def test_an_unreadable_profile_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="No such file"):
         load_profiles(tmp_path / "none.toml")
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe")
+    (tmp_path / "binary.toml").chmod(0o600)
     with pytest.raises(ConfigurationError, match="not UTF-8"):
         load_profiles(tmp_path / "binary.toml")
 
@@ -73,6 +75,57 @@ def test_an_unreadable_profile_file_is_refused(tmp_path: Path) -> None:
 def test_a_profile_file_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
     """A file that an editor saved with a byte order mark is read."""
     assert load_profiles(write(tmp_path, '\ufeff[a]\nuser_token = "u"\n')) == {"a": Profile("a", user_token="u")}
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o602, 0o610, 0o601, 0o644, 0o777])
+def test_a_profile_file_that_others_can_read_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int
+) -> None:
+    """A file with any permission for others is refused before it is parsed, also through a link, unless allowed."""
+    path = write(tmp_path, "SECRET = [")
+    path.chmod(mode)
+    link = tmp_path / "a link"
+    link.symlink_to(path)
+    for name, quoted in ((path, str(path)), (link, f"'{link}'")):
+        with pytest.raises(ConfigurationError) as caught:
+            load_profiles(name)
+        assert str(caught.value) == (
+            f"The profile file {name} contains credentials, and other users have access to it (mode {mode:04o}). Run: "
+            f"chmod 600 {quoted}. If its mode cannot be changed, as that of a mounted secret, set the environment "
+            "variable VTEX_ALLOW_READABLE_PROFILES=1."
+        )
+    monkeypatch.setenv("VTEX_ALLOW_READABLE_PROFILES", "yes")
+    with pytest.raises(ConfigurationError, match="contains credentials"):
+        load_profiles(path)
+    monkeypatch.setenv("VTEX_ALLOW_READABLE_PROFILES", "1")
+    path.write_text('[a]\nuser_token = "u"\n', encoding="utf-8")
+    notes: list[str] = []
+    assert load_profile(path, "a", notes.append) == load_profile(path, "a") == Profile("a", user_token="u")
+    (note,) = notes
+    assert note == (
+        f"The profile file {path} contains credentials, and other users have access to it (mode {mode:04o}), which "
+        "VTEX_ALLOW_READABLE_PROFILES=1 allows."
+    )
+
+
+@pytest.mark.parametrize("mode", [0o400, 0o600, 0o700])
+def test_a_profile_file_of_its_owner_is_read(tmp_path: Path, mode: int) -> None:
+    """A file that only its owner can read is read without a note."""
+    path = write(tmp_path, "[a]")
+    path.chmod(mode)
+    notes: list[str] = []
+    assert load_profiles(path, notes.append) == {"a": Profile("a")}
+    assert notes == []
+
+
+def test_windows_has_no_permissions_to_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On Windows, where every file seems to be readable by others, the mode is not checked."""
+    path = write(tmp_path, "[a]")
+    path.chmod(0o666)
+    monkeypatch.setattr(os, "name", "nt")
+    profiles = load_profiles(path)
+    monkeypatch.undo()
+    assert profiles == {"a": Profile("a")}
 
 
 def test_a_profile_file_may_be_a_pipe(tmp_path: Path) -> None:

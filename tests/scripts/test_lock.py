@@ -43,6 +43,10 @@ def test_the_lowest_versions_are_those_of_pyproject() -> None:
         assert locked[requirement.name] == Version(bound), f"{requirement}: run scripts/lock"
 
 
-def test_the_tests_of_the_lowest_versions_exist(load_script: Callable[[str], Any]) -> None:
-    """``scripts/test_lowest`` names only existing files and folders."""
-    assert [path for path in load_script("test_lowest").TESTS if not (ROOT / path).exists()] == []
+def test_the_lowest_version_of_each_dependency_is_tested(load_script: Callable[[str], Any]) -> None:
+    """``scripts/test_lowest`` names existing files and folders, and at least one for each dependency."""
+    tests: dict[str, str] = load_script("test_lowest").TESTS
+    assert [path for path in tests if not (ROOT / path).exists()] == []
+    assert {requirement.name for requirement in REQUIREMENTS} <= {
+        name for text in tests.values() for name in text.split()
+    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -19,6 +20,8 @@ from vtex_tracking_ext.config.credentials import (
 from vtex_tracking_ext.config.profiles import Profile, load_profile, load_profiles, profiles_path
 from vtex_tracking_ext.errors import ConfigurationError
 from vtex_tracking_ext.text import quoted, visible
+
+from .output import warn
 
 if TYPE_CHECKING:
     import argparse
@@ -145,7 +148,7 @@ class Accounts:
             path = profile_file(self._parsed)
             is_required = self._parsed.profiles is not None or path.exists()
             self._profiles = {}
-            for name, settings in load_profiles(path).items() if is_required else ():
+            for name, settings in load_profiles(path, _note).items() if is_required else ():
                 self._profiles.setdefault((settings.account or "").lower(), {})[name] = settings
         return self._profiles
 
@@ -192,11 +195,17 @@ def read_settings(parsed: argparse.Namespace) -> Settings:
     path = profile_file(parsed)
     name = parsed.profile or os.environ.get("VTEX_PROFILE")
     if name:
-        return options.with_defaults(load_profile(path, name))
+        return options.with_defaults(load_profile(path, name, _note))
     settings = options.with_defaults(settings_from_env(os.environ))
     if settings.account is not None and not settings.has_credentials() and (parsed.profiles or path.exists()):
-        return settings.with_defaults(load_profiles(path).get(settings.account, Settings()))
+        return settings.with_defaults(load_profiles(path, _note).get(settings.account, Settings()))
     return settings
+
+
+@cache
+def _note(text: str) -> None:
+    """Print a note once, although a command reads the profile file more than once."""
+    warn(f"Note: {text}")
 
 
 def profile_file(parsed: argparse.Namespace) -> Path:

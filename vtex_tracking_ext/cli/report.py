@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from vtex_tracking_ext.bulk.input.private_file import create_private
 from vtex_tracking_ext.bulk.journal.entries import STATES, Selection, utc_now
 from vtex_tracking_ext.bulk.journal.opening import is_postgres
 from vtex_tracking_ext.bulk.report import rows
@@ -30,6 +31,9 @@ _ENDINGS: Final = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".html"
 
 #: Endings of the files of an SQLite journal.
 _JOURNAL_FILES: Final = "(-wal|-shm|-new|-lock|-lease-[0-9]+)?"
+
+#: A file that the shell opened.
+_DESCRIPTOR: Final = re.compile(r"/dev/(stdout|stderr|fd/)|/proc/(self|[0-9]+)/fd/")
 
 #: Characters of a page that are written at once.
 _CHUNK: Final = 1 << 16
@@ -107,7 +111,7 @@ def _check_not_journal(output: Path, location: Location) -> None:
 
 
 def _write(texts: Iterable[str], output: Path) -> bool:
-    """Write a file completely or not at all.
+    """Write a file completely or not at all. Only its owner can read it, also if it replaces one that others can.
 
     Returns:
         False if the disk failed or is full; an earlier file stays.
@@ -116,14 +120,14 @@ def _write(texts: Iterable[str], output: Path) -> bool:
         ConfigurationError: The file cannot be created.
     """
     try:
-        if output.exists() and not output.is_file():
-            # A pipe or /dev/null must not be replaced by a file.
-            with output.open("w", encoding="utf-8", newline="") as file:
-                return write_all(texts, file)
+        if _DESCRIPTOR.match(str(output)) or (output.exists() and not output.is_file()):
+            # A pipe, /dev/null or a file that the shell opened must not be replaced by a file.
+            with output.open("a", encoding="utf-8", newline="") as opened:
+                return write_all(texts, opened)
         path = Path(os.path.realpath(output))  # a link is kept
         partial = path.with_name(f".{path.name[:100]}.{os.getpid()}.partial")
         partial.unlink(missing_ok=True)
-        file = partial.open("x", encoding="utf-8", newline="")
+        file = create_private(partial)
     except OSError as error:
         raise ConfigurationError(
             f"--output {visible(str(output))}: {error.strerror}; check that the folder exists and is writable."

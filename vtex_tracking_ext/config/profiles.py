@@ -8,12 +8,13 @@
     resend_after = "1h"        # see DeliveryOptions; not given: never
 
 Its path comes from ``--profiles FILE``, else ``VTEX_PROFILES``, else it is ``vtex-tracking/profiles.toml`` in the
-user's configuration folder.
+user's configuration folder. Like the key of ssh, it is refused if other users can read it.
 """
 
 from __future__ import annotations
 
 import os
+import shlex
 import stat
 import tomllib
 from pathlib import Path
@@ -28,7 +29,10 @@ from .credentials import Settings
 from .duration import duration_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+#: The environment variable that allows a profile file to be readable by others, with the value 1.
+ALLOW_READABLE: Final = "VTEX_ALLOW_READABLE_PROFILES"
 
 #: Largest profile file, in bytes; it holds thousands of stores.
 _MAX_BYTES: Final = 1024 * 1024
@@ -60,15 +64,19 @@ def profiles_path(environ: Mapping[str, str]) -> Path:
     return Path(folder) / "vtex-tracking" / "profiles.toml"
 
 
-def load_profiles(path: Path) -> dict[str, Profile]:
+def load_profiles(path: Path, note: Callable[[str], object] | None = None) -> dict[str, Profile]:
     """Return all profiles of a file, by name.
 
+    Args:
+        path: The file.
+        note: Is called with a text if others can read the file, and :data:`ALLOW_READABLE` allows that.
+
     Raises:
-        ConfigurationError: The file cannot be read, is not TOML, or contains an unknown or invalid setting. No value
-            is quoted.
+        ConfigurationError: The file cannot be read, others can read it, it is not TOML, or contains an unknown or
+            invalid setting. No value is quoted.
     """
     try:
-        document = tomllib.loads(_read(path).decode("utf-8-sig"))
+        document = tomllib.loads(_read(path, note).decode("utf-8-sig"))
     except OSError as error:
         raise ConfigurationError(f"The profile file {path} cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError:
@@ -80,25 +88,25 @@ def load_profiles(path: Path) -> dict[str, Profile]:
     return {name: _profile(path, name, table) for name, table in document.items()}
 
 
-def load_profile(path: Path, name: str) -> Profile:
-    """Return one profile of a file.
+def load_profile(path: Path, name: str, note: Callable[[str], object] | None = None) -> Profile:
+    """Return one profile of a file; see :func:`load_profiles`.
 
     Raises:
         ConfigurationError: There is no such profile, or :func:`load_profiles` refuses the file.
     """
-    profiles = load_profiles(path)
+    profiles = load_profiles(path, note)
     if name not in profiles:
         known = ", ".join(map(quoted, profiles)) or "none"
         raise ConfigurationError(f"There is no profile {quoted(name)} in {path}. Its profiles: {known}.")
     return profiles[name]
 
 
-def _read(path: Path) -> bytes:
+def _read(path: Path, note: Callable[[str], object] | None) -> bytes:
     """Return the content of a regular file, or of a pipe such as a shell's ``<(command)``.
 
     Raises:
         OSError: The file cannot be read.
-        ConfigurationError: The file is a device, which might never end, or is too large.
+        ConfigurationError: Others can read the file, it is a device, which might never end, or it is too large.
     """
     # Without O_NONBLOCK, opening a named pipe would block until another process opens it for writing.
     with open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0))) as file:
@@ -107,10 +115,24 @@ def _read(path: Path) -> bytes:
             os.set_blocking(file.fileno(), True)
         elif not stat.S_ISREG(mode):
             raise ConfigurationError(f"The profile file {path} cannot be read: it is a device.")
+        elif os.name != "nt" and mode & 0o077:  # Windows has no such permissions
+            _check_allowed(path, stat.S_IMODE(mode), note)
         content = file.read(_MAX_BYTES + 1)
     if len(content) > _MAX_BYTES:
         raise ConfigurationError(f"The profile file {path} is larger than {_MAX_BYTES} bytes.")
     return content
+
+
+def _check_allowed(path: Path, mode: int, note: Callable[[str], object] | None) -> None:
+    """Raise if others can read the file, unless that is allowed; then call ``note``."""
+    shared = f"The profile file {path} contains credentials, and other users have access to it (mode {mode:04o})"
+    if os.environ.get(ALLOW_READABLE) != "1":
+        raise ConfigurationError(
+            f"{shared}. Run: chmod 600 {shlex.quote(str(path))}. If its mode cannot be changed, as that of a mounted "
+            f"secret, set the environment variable {ALLOW_READABLE}=1."
+        )
+    if note is not None:
+        note(f"{shared}, which {ALLOW_READABLE}=1 allows.")
 
 
 def _profile(path: Path, name: str, table: object) -> Profile:

@@ -7,6 +7,8 @@ import datetime as dt
 import io
 import json
 import os
+import re
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -126,7 +128,7 @@ def test_ignored_columns_are_kept(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "'=", "''@"])
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "'=", "''@", '"=', " \xa0=", "\uff1d", "\u2212"])
 def test_formula_cells_are_escaped_and_restored(tmp_path: Path, start: str) -> None:
     """A cell that a spreadsheet would run is escaped in the rejects file, and restored when it is read."""
     text = f"{start}cmd|' /C calc'!A0"
@@ -163,13 +165,61 @@ def test_row_without_escaped_cells_has_no_mark(tmp_path: Path) -> None:
     assert [MARK in row[0] for row in cells(found)] == [False, False, True]
 
 
-@given(st.lists(st.text("'=+-@\t\r a")))
+@pytest.mark.parametrize(
+    ("text", "escaped"),
+    [
+        ("a;=b", "a;'=b"),
+        ("a,+b", "a,'+b"),
+        ("a|@b", "a|'@b"),
+        ("a\t-b", "a\t'-b"),
+        ("a\r\n=b", "a\r\n'=b"),
+        ('a; "=b"', 'a;\' "=b"'),
+        ("a;'=b", "a;''=b"),
+        ("a;;\uff1db", "a;;'\uff1db"),
+        ("a;\tb", "a;'\tb"),
+        ("=a;=b", "'=a;'=b"),
+        ("a-b = c", "a-b = c"),
+        ("a; b-c", "a; b-c"),
+        ("Saiu\npara entrega", "Saiu\npara entrega"),
+    ],
+)
+def test_formula_after_a_separator_is_escaped(text: str, escaped: str) -> None:
+    """A cell is escaped at each place where a spreadsheet may split it before a formula, and nowhere else."""
+    assert escape_cell(text) == escaped
+    assert unescape_cells([escaped]) == [text]
+    assert unescape_name(escape_cell(escaped)) == text.replace("''", "").replace("'", "")
+
+
+@given(st.lists(st.text("'=+-@\t\r\n a,;|\"\uff1d\xa0") | st.text()))
 def test_escaping_round_trips(texts: list[str]) -> None:
-    """Any escaped cells are restored, and no escaped cell begins with a character that a spreadsheet runs."""
+    """Any escaped cells are restored, and however they are split, no part begins with a sign of a formula."""
     shown = [escape_cell(text) for text in texts]
     assert unescape_cells(shown) == texts
-    assert not any(text[:1] in set("=+-@\t\r") for text in shown if text)
+    parts = [part for text in shown for part in re.split(r"[,;|\t\r\n]", text)]
+    assert not any(part.strip(' "\xa0')[:1] in set("=+-@\uff1d") for part in parts if part.strip(' "\xa0'))
+    assert not any(text[:1] in set("\t\r\n") for text in shown if text)
     assert unescape_cells(unescape_cells([escape_cell(escape_cell(text)) for text in texts])) == texts
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)
+@given(
+    texts=st.lists(st.text("'=+-@\t\n a,;\"1", min_size=1, max_size=8), min_size=1, max_size=3),
+    delimiter=st.sampled_from(",;\t"),
+)
+def test_no_spreadsheet_finds_a_formula_in_a_rejects_file(tmp_path: Path, texts: list[str], delimiter: str) -> None:
+    """A rejects file has no formula for a spreadsheet that expects another delimiter, or ignores quotes."""
+    file = io.StringIO(newline="")
+    rows = [["no id", "1", "2026-10-01", text, "RJ", "x"] for text in texts]
+    csv.writer(file, delimiter=delimiter).writerows([HEADER.strip().split(","), *rows])
+    found = rejected(write(tmp_path, file.getvalue()))
+    assert found is not None
+    content = found.read_text(encoding="utf-8")
+    for other in ",;\t":
+        split = [cell for line in content.splitlines() for cell in line.split(other)]
+        split += [cell for row in csv.reader(io.StringIO(content, newline=""), delimiter=other) for cell in row]
+        assert [cell for cell in split if cell.strip(' "').startswith(("=", "+", "-", "@"))] == []
+    for leftover in tmp_path.iterdir():
+        leftover.unlink()
 
 
 def test_header_is_escaped_and_still_matches(tmp_path: Path) -> None:
@@ -314,6 +364,27 @@ def test_existing_files_are_not_overwritten(tmp_path: Path) -> None:
     assert rejected(path) == tmp_path / "events.rejects-4.csv"
     assert (tmp_path / "events.rejects.csv").read_text(encoding="utf-8") == "begun"
     assert len(list(tmp_path.iterdir())) == 5
+
+
+def test_only_the_owner_can_read_a_rejects_file(tmp_path: Path) -> None:
+    """From its creation on, the file has mode 0600, whatever the umask, and so has its second version."""
+    umask = os.umask(0)
+    try:
+        source = write(tmp_path, HEADER + BAD)
+        for _ in range(2):
+            with RejectsFile() as rejects:
+                (problem,) = read_rows(source, NOW)
+                assert isinstance(problem, RowProblem)
+                rejects.add(problem)
+                rejects._flush()
+                partial = next(tmp_path.glob(".*.partial"))
+                assert stat.S_IMODE(partial.stat().st_mode) == 0o600
+                path = rejects.close()
+            assert path is not None
+            assert stat.S_IMODE(path.stat().st_mode) == 0o600
+            path.write_text("being corrected", encoding="utf-8")
+    finally:
+        os.umask(umask)
 
 
 def test_failed_block_leaves_no_file(tmp_path: Path) -> None:

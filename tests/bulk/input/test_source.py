@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+import os
+import stat
 from typing import TYPE_CHECKING
 
 import pytest
@@ -146,3 +148,10 @@ def test_read_error_is_reported(tmp_path: Path) -> None:
             open_source(tmp_path / "events.csv"),
         ):
             raise error
+
+
+def test_only_the_owner_can_read_what_is_copied_from_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The temporary file with the bytes of standard input has mode 0600, because they name orders."""
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"{}")))
+    with open_source("-") as opened:
+        assert stat.S_IMODE(os.fstat(opened.file.fileno()).st_mode) == 0o600

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
+import stat
 import tempfile
 import tracemalloc
 from typing import TYPE_CHECKING, Any
@@ -138,3 +140,13 @@ def test_full_disk_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "TemporaryFile", full)
     with pytest.raises(ConfigurationError, match=r"cannot be written: No space left on device\. Free space .* TMPDIR"):
         spooled([row(1), row(2)])
+
+
+def test_only_the_owner_can_read_the_temporary_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The temporary file has mode 0600, because its rows name orders."""
+    monkeypatch.setattr(module, "_BATCH", 1)
+    monkeypatch.setattr(module, "_MEMORY", 1)
+    with RowSpool() as spool:
+        spool.add(row(1))
+        spool.add(row(2))
+        assert stat.S_IMODE(os.fstat(spool._file.fileno()).st_mode) == 0o600

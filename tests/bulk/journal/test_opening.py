@@ -9,17 +9,20 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from attrs import evolve
 
+from vtex_tracking_ext import TrackingClient
 from vtex_tracking_ext.bulk.delivery.options import DeliveryOptions
 from vtex_tracking_ext.bulk.journal import opening
 from vtex_tracking_ext.bulk.journal.entries import STATES, Selection
 from vtex_tracking_ext.bulk.journal.interface import JournalError, NoJournalError
 from vtex_tracking_ext.bulk.journal.postgres import PostgresJournal, PostgresReader
 from vtex_tracking_ext.bulk.journal.sqlite import SqliteJournal, SqliteReader
-from vtex_tracking_ext.bulk.pipeline import push
+from vtex_tracking_ext.bulk.pipeline import deliver, note, push
 
 from support.journaled import Account, add, delivery, row, to_state
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from vtex_tracking_ext.bulk.journal.opening import Location
 
 
@@ -54,6 +57,70 @@ def test_displayed_location_has_no_password() -> None:
     assert opening.display_name(Path("a/j.db")) == str(Path("a/j.db"))
     with pytest.raises(JournalError, match="is not a valid PostgreSQL URL"):
         opening.display_name("postgresql://h/d?TOPSECRET=1")
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "host=h dbname=d user=ana password=TOPSECRET",
+        "password = 'TOPSECRET' host = h",
+        "dbname=TOPSECRET",
+        "service=TOPSECRET",
+        "user=TOPSECRET",
+        "Server=h;Database=d;User Id=ana;Pwd=TOPSECRET;",
+        "postgresql+psycopg://ana:TOPSECRET@h/d",
+        "POSTGRES://ana:TOPSECRET@h/d",
+        " postgresql://ana:TOPSECRET@h/d",
+        "'postgresql://ana:TOPSECRET@h/d'",
+        "VTEX_JOURNAL=postgresql://ana:TOPSECRET@h/d",
+        "postgresql:/ana:TOPSECRET@h/d",
+        "postgresql:/h/TOPSECRET",
+        "postgres//ana:TOPSECRET@h/d",
+        "ana:TOPSECRET@h/d",
+        "jdbc:postgresql://h/d?user=ana&password=TOPSECRET",
+        "jdbc:sqlserver:TOPSECRET",
+        "mysql://ana:TOPSECRET@h/d",
+        "sqlite:///TOPSECRET.db",
+        "https://h/TOPSECRET",
+        "h/d?sslmode=require&password=TOPSECRET",
+    ],
+)
+@pytest.mark.parametrize("kind", [str, Path])
+def test_connection_string_is_refused_without_being_shown(where: str, kind: type[str | Path]) -> None:
+    """A text that is neither a path nor a URL of PostgreSQL is refused by every function, and not shown."""
+    calls: list[Callable[[Any], object]] = [
+        opening.display_name,
+        opening.open_journal,
+        opening.open_reader,
+        opening.migrate,
+        lambda location: push([], TrackingClient("a", app_key="k", app_token="t"), location),
+        lambda location: deliver(TrackingClient("a", app_key="k", app_token="t"), location),
+        lambda location: note([], location),
+    ]
+    for call in calls:
+        with pytest.raises(JournalError, match="neither the path of a file nor a URL of PostgreSQL") as caught:
+            call(kind(where))
+        assert "TOPSECRET" not in repr(caught.value)
+        assert caught.value.__cause__ is caught.value.__context__ is None
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "j.db",
+        "/var/lib/ana@h/j.db",
+        "/data/host=web1/j.db",
+        "./password=x",
+        "C:\\Users\\ana@h\\j.db",
+        "C:/Users/ana/j.db",
+        "a=b.db",
+        "12:00.db",
+        "a b/j.db",
+    ],
+)
+def test_path_of_a_file_is_accepted(where: str) -> None:
+    """A path is accepted, also with characters that occur in connection strings."""
+    assert opening.display_name(where) == where
 
 
 def test_each_kind_is_opened(where: Location) -> None:

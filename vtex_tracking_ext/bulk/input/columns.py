@@ -163,7 +163,7 @@ def is_reason(name: str) -> bool:
 
 def _key(name: str) -> str:
     """Return the form of a column's name that is compared."""
-    return (unescape_name(name) if name.startswith("'") else name).strip().casefold()
+    return (unescape_name(name) if "'" in name else name).strip().casefold()
 
 
 def _mapped_field(source: str, column: str, field: str) -> str:

@@ -15,6 +15,7 @@ from vtex_tracking_ext.errors import ConfigurationError
 from .columns import REASON, is_reason
 from .csv_injection import MARK, escape_cell
 from .csv_jsonl import DuplicateKeyError, parse_object
+from .private_file import create_private
 from .source import FORMATS, STDIN_NAME
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class RejectsFile:
 
     Without such rows no file is written. No file is ever overwritten, because somebody may have begun to correct it:
     where one of the name exists, the new one is ``events.rejects-2.csv``, and so on, unless its content is the same.
-    The file appears under its name when it is complete.
+    The file appears under its name when it is complete. Only its owner can read it.
 
     Use it as a context manager: the file is kept at the end of the block, and deleted if the block fails.
 
@@ -156,7 +157,7 @@ class RejectsFile:
         partial = self._path.with_name(f".{self._path.name}.{os.getpid()}.partial")
         partial.unlink(missing_ok=True)
         # Escapes characters of a reason that the encoding lacks; for a lone surrogate the result is its JSON escape.
-        self._file = partial.open("x", encoding=layout.encoding, errors="backslashreplace", newline="")
+        self._file = create_private(partial, layout.encoding, "backslashreplace")
         if layout.format == "csv":
             _write_cells(self._file, layout, REASON, [escape_cell(cell) for cell in layout.header])
         return self._file
@@ -180,7 +181,7 @@ def _publish(partial: Path, path: Path) -> Path:
     name, number = path, 1
     while True:
         try:
-            name.open("x").close()
+            create_private(name).close()
         except FileExistsError:
             if filecmp.cmp(partial, name, shallow=False):
                 partial.unlink()

@@ -1,16 +1,18 @@
-"""Read XLSX, row by row. Needs the extra ``xlsx``, which is imported when a sheet is read."""
+"""Read XLSX, row by row. Needs the extra ``xlsx``, which is imported in a process of its own."""
 
 from __future__ import annotations
 
 import datetime as dt
-import re
-import zipfile
-import zlib
-from functools import reduce
-from typing import TYPE_CHECKING, Any, Final
+import json
+import os
+import pickle
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Final, cast
 
 from vtex_tracking_ext.errors import ConfigurationError
-from vtex_tracking_ext.text import quoted
 
 from .columns import COLUMNS
 from .csv_jsonl import check_cells, is_blank
@@ -19,26 +21,15 @@ from .rows import InputFileError, Place
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from python_calamine import CalamineWorkbook
-
     from .columns import Columns, Header
     from .rows import Fault, Row, RowProblem
     from .source import Source
 
-#: Most bytes that a workbook may unpack to.
-_MAX_BYTES: Final = 2 << 30
-
-#: Most cells of a sheet's used rectangle: calamine allocates 32 bytes for each, empty or not.
-_MAX_CELLS: Final = 1 << 25
-
-_CHUNK: Final = 1 << 20
-
-#: Longer than a match of :data:`_CELL`, so that none is lost between two chunks.
-_OVERLAP: Final = 64
-
-#: A cell's address in XML: from column AA on, and any cell's or row's.
-_FAR_CELL: Final = re.compile(rb"""\br\s{0,9}=\s{0,9}["'][A-Za-z]{2,3}[0-9]""")
-_CELL: Final = re.compile(rb"""\br\s{0,9}=\s{0,9}["']([A-Za-z]{0,3})([0-9]{1,7})""")
+#: Bytes that the process which reads a workbook may allocate, and seconds of CPU time that it may use: for each
+#: workbook, and in addition for each byte of it. 35 MB of a million rows
+#: need 850 MB and 8 seconds.
+_MEMORY: Final = 320 << 20, 48
+_SECONDS: Final = 30, 4e-6
 
 #: The first number that may have lost its last digits: a spreadsheet keeps 15.
 _INEXACT: Final = 10**15
@@ -54,9 +45,6 @@ _TYPES: Final[dict[str, tuple[type, ...]]] = {
 
 _AS_TEXT: Final = "format the cell as text and type it again"
 
-#: Errors of zipfile for an invalid archive: truncated, corrupt, encrypted, of a later version.
-_ZIP_ERRORS: Final = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError)
-
 
 def xlsx_rows(
     source: Source, columns: Columns, now: dt.datetime, sheet: str | None = None
@@ -69,7 +57,8 @@ def xlsx_rows(
     and a number of more than 15 digits, are problems: the spreadsheet has already lost what was typed. Cells with an
     error (``#N/A``) read as empty. Formulas read as the value that was last saved.
 
-    calamine holds the sheet in memory, unlike the other formats.
+    Unlike with the other formats, the sheet is held in memory, by a process of its own. Such a process can be ended by
+    the workbook that it reads, see :mod:`.workbook_process`.
 
     Args:
         source: The file.
@@ -79,21 +68,53 @@ def xlsx_rows(
 
     Raises:
         InputFileError: It is not a workbook, it is too big, or the sheet must be named.
-        ConfigurationError: The extra is not installed.
+        ConfigurationError: The extra is not installed, or there is no Python to start the process with.
     """
-    try:
-        import python_calamine as calamine  # noqa: PLC0415 - an extra
-    except ImportError as error:
+    if find_spec("python_calamine") is None:
         raise ConfigurationError(
-            f"{source.name}: XLSX needs an extra ({error.name} is missing): pip install 'vtex-tracking[xlsx]'."
-        ) from None
-    _check_size(source)
+            f"{source.name}: XLSX needs an extra (python_calamine is missing): pip install 'vtex-tracking[xlsx]'."
+        )
+    yield from _rows(source.name, _lines(source, sheet), columns, now)
+
+
+def _lines(source: Source, sheet: str | None) -> Iterator[list[Any]]:
+    """Yield the rows of a sheet, as a process reads them."""
+    size = os.fstat(source.file.fileno()).st_size
+    memory, seconds = (int(base + each * size) for base, each in (_MEMORY, _SECONDS))
+    if getattr(sys, "frozen", False):  # a program made with PyInstaller would start itself
+        raise ConfigurationError(f"{source.name}: XLSX cannot be read without a Python interpreter; save it as CSV.")
+    command = [sys.executable, "-SP", "-m", f"{__package__}.workbook_process", json.dumps([memory, seconds, sheet])]
+    # The process finds modules where this one does: not in the current folder (-P), and without the module site (-S),
+    # so that it starts twice as fast. This package may be found in another way, as after an editable installation.
+    path = [*filter(None, sys.path), str(Path(__file__).parents[3])]
     try:
-        with calamine.CalamineWorkbook.from_filelike(source.file) as book:
-            lines = book.get_sheet_by_name(_choose_sheet(source.name, book, sheet)).iter_rows()
-            yield from _rows(source.name, lines, columns, now)
-    except calamine.CalamineError as error:
-        raise InputFileError(f"{source.name}: not a readable XLSX file: {quoted(str(error))}.") from None
+        process = subprocess.Popen(  # noqa: S603 - runs Python itself
+            command,
+            stdin=source.file,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # an interrupt from the keyboard ends only this process, which ends the other one
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(path)},
+        )
+    except OSError as error:
+        raise ConfigurationError(
+            f"{source.name}: the process that reads XLSX cannot be started: {error.strerror}; fix that, or save the "
+            "sheet as CSV."
+        ) from None
+    with process:
+        messages = cast("IO[bytes]", process.stdout)
+        try:
+            while (message := pickle.load(messages)) is not None:  # noqa: S301 - written by this package
+                if isinstance(message, str):
+                    raise InputFileError(f"{source.name}: {message}")
+                yield from message
+        except (EOFError, pickle.UnpicklingError):
+            raise InputFileError(
+                f"{source.name}: cannot be read with {memory >> 20} MB of memory in {seconds} seconds, because it is "
+                "damaged or too big; delete cells far to the right or far below, or save the sheet as CSV."
+            ) from None
+        finally:
+            process.kill()
 
 
 def _rows(name: str, lines: Iterator[list[Any]], columns: Columns, now: dt.datetime) -> Iterator[Row | RowProblem]:
@@ -149,82 +170,3 @@ def _faults(value: Any, field: str) -> Iterator[Fault]:
     elif not isinstance(value, _TYPES.get(field, dt.date)):
         what = "date" if isinstance(value, dt.date) else "time without a date"
         yield field, f"the spreadsheet has turned it into a {what} ({_text(value)}); {_AS_TEXT}"
-
-
-def _choose_sheet(name: str, book: CalamineWorkbook, asked: str | None) -> str:
-    """Return the name of the sheet to read."""
-    from python_calamine import SheetTypeEnum, SheetVisibleEnum  # noqa: PLC0415 - an extra
-
-    if asked is not None:
-        if asked not in book.sheet_names:
-            listed = ", ".join(quoted(other, 60) for other in book.sheet_names)
-            raise InputFileError(f"{name}: there is no sheet {quoted(asked, 60)}; there are: {listed}.")
-        return asked
-    visible = [
-        sheet.name
-        for sheet in book.sheets_metadata
-        if sheet.typ == SheetTypeEnum.WorkSheet and sheet.visible == SheetVisibleEnum.Visible
-    ]
-    if len(visible) > 1:
-        visible = [other for other in visible if book.get_sheet_by_name(other).height] or visible[:1]
-    if len(visible) != 1:
-        listed = ", ".join(quoted(other, 60) for other in visible)
-        raise InputFileError(
-            f"{name}: {len(visible)} visible sheets have cells{f': {listed}' if listed else ''}; "
-            "name the one to read (--sheet; in Python: sheet=)."
-        )
-    return visible[0]
-
-
-def _check_size(source: Source) -> None:
-    """Refuse a workbook that would not fit into memory: a ZIP bomb, or one with a stray cell far to the right.
-
-    calamine allocates memory for the whole rectangle from the first cell to the last one, and aborts the process where
-    there is not enough. Sheets that end before column AA are always small enough. Cells without an address, which
-    spreadsheets do not write, are not found: this is no protection against a malicious file.
-    """
-    unpacked = 0
-    try:
-        with zipfile.ZipFile(source.file) as archive:
-            for part in archive.infolist():
-                if part.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
-                    raise InputFileError(f"{source.name}: compressed in a way that XLSX does not use; save it again.")
-                has_far_cell = False
-                for chunk in _chunks(archive, part):
-                    unpacked += len(chunk)
-                    has_far_cell = has_far_cell or _FAR_CELL.search(chunk) is not None
-                    if unpacked > _MAX_BYTES:
-                        raise InputFileError(f"{source.name}: unpacks to more than {_MAX_BYTES} bytes; split it.")
-                if has_far_cell and _cells(archive, part) > _MAX_CELLS:
-                    raise InputFileError(
-                        f"{source.name}: the cells of {quoted(part.filename, 60)} are too far apart to be held in "
-                        "memory; delete cells far to the right or far below, or save the sheet as CSV."
-                    )
-    except _ZIP_ERRORS as error:
-        raise InputFileError(f"{source.name}: not a readable XLSX file: {quoted(str(error))}.") from None
-    finally:
-        source.file.seek(0)
-
-
-def _chunks(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> Iterator[bytes]:
-    """Yield an unpacked part of a workbook; each chunk begins with the end of the one before it."""
-    with archive.open(part) as file:
-        end = b""
-        while chunk := file.read(_CHUNK):
-            yield end + chunk
-            end = chunk[-_OVERLAP:]
-
-
-def _cells(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> int:
-    """Return the number of cells in the rectangle from A1 to the last column and row."""
-    columns, rows = {b""}, 0
-    for chunk in _chunks(archive, part):
-        for column, row in _CELL.findall(chunk):
-            columns.add(column)
-            rows = max(rows, int(row))
-    return rows * max(map(_column_number, columns))
-
-
-def _column_number(column: bytes) -> int:
-    """Return the number of a column from its letters: 1 for A, 27 for AA, 0 without letters."""
-    return reduce(lambda number, letter: number * 26 + letter - 64, column.upper(), 0)

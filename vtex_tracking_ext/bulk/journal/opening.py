@@ -6,6 +6,7 @@ Each kind is imported when it is opened, so that importing this module is cheap.
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -17,14 +18,43 @@ Location: TypeAlias = "str | os.PathLike[str]"
 
 _SCHEMES: Final = ("postgresql://", "postgres://")
 
+#: What no path of a file looks like: a URL, also one that pathlib has shortened; name:password@host; settings of libpq,
+#: ODBC or ADO.NET. A path that begins with ``./`` can be a file of such a name.
+_NO_PATH: Final = re.compile(
+    r"""
+    :// | ^\W*[a-z][\w+.-]+:/ | ^\W*jdbc: | :[^/\\]*@
+    | (?:^|[\s;&?'"])
+      (?:host|hostaddr|server|port|db_?name|database|data\ source|dsn|service|user|user_?name|user\ id|uid|password
+      |passwd|pwd|passfile|ssl\w+|options|application_name|connect_timeout|target_session_attrs|schema)\s*=
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+
 
 def is_postgres(location: Location) -> bool:
     """Return whether a location is the URL of a PostgreSQL database."""
     return isinstance(location, str) and location.startswith(_SCHEMES)
 
 
+def check_location(location: Location) -> None:
+    """Check that a location is a URL of PostgreSQL, or can be the path of a file.
+
+    Raises:
+        JournalError: It is neither. It is not shown, because it may contain a password.
+    """
+    if not is_postgres(location) and _NO_PATH.search(os.fspath(location)):
+        from .interface import JournalError  # noqa: PLC0415
+
+        raise JournalError(
+            "The journal is named by something that is neither the path of a file nor a URL of PostgreSQL; it is not "
+            "shown, because it may contain a password. Write postgresql://USER@HOST/DATABASE, in lower case, with the "
+            "password in PGPASSWORD or ~/.pgpass, or the path of a file; ./ before it allows any name."
+        )
+
+
 def display_name(location: Location) -> str:
     """Return a location without secrets. Raises like :func:`open_journal`, but does not connect."""
+    check_location(location)
     if not is_postgres(location):
         return str(location)
     from .postgres import parse_url  # noqa: PLC0415
@@ -36,13 +66,14 @@ def open_journal(location: Location, *, create: bool = True) -> Journal:
     """Open a journal to write to it.
 
     Args:
-        location: Location it is.
+        location: Where it is.
         create: Whether to create the journal if it does not exist.
 
     Raises:
         JournalError: It cannot be used.
         ConfigurationError: It is in a database, and the extra ``postgres`` is not installed.
     """
+    check_location(location)
     if is_postgres(location):
         from .postgres import PostgresJournal  # noqa: PLC0415
 
@@ -54,6 +85,7 @@ def open_journal(location: Location, *, create: bool = True) -> Journal:
 
 def open_reader(location: Location) -> JournalReader:
     """Open a journal for reading, possibly while a run writes to it. Raises like :func:`open_journal`."""
+    check_location(location)
     if is_postgres(location):
         from .postgres import PostgresReader  # noqa: PLC0415
 
@@ -65,6 +97,7 @@ def open_reader(location: Location) -> JournalReader:
 
 def migrate(location: Location) -> str:
     """Create a journal or bring it up to date, and return a message about it. Raises like :func:`open_journal`."""
+    check_location(location)
     if is_postgres(location):
         from .postgres import PostgresJournal  # noqa: PLC0415
 

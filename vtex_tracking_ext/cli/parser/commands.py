@@ -47,7 +47,8 @@ _CREDENTIALS_HELP = (
     'The profile file is TOML with one table per store, named after its account: [mystore], below it app_key = "..." '
     'and app_token = "..." (or user_token), and where needed account, base_url, environment and resend_after. '
     "--profiles or VTEX_PROFILES gives its path; the default is vtex-tracking/profiles.toml in your settings folder "
-    "(XDG_CONFIG_HOME, APPDATA, or ~/.config). "
+    "(XDG_CONFIG_HOME, APPDATA, or ~/.config). It is refused if other users can read it; "
+    "VTEX_ALLOW_READABLE_PROFILES=1 allows that, for a mounted secret. "
     "Other users of this machine can see options: do not pass secrets as options."
 )
 _FILE_HELP = "a .csv, .tsv, .jsonl, .ndjson or .xlsx file, or - for standard input"

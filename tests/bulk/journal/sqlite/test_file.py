@@ -98,11 +98,21 @@ class TestCreation:
     """A journal that does not exist yet."""
 
     def test_only_its_owner_can_read_it(self, path: Path) -> None:
-        """The journal and SQLite's files beside it are readable by their owner only, because they name orders."""
+        """All files of a journal are readable by their owner only; who could open a lock file could hold the lock."""
         with opened(path) as journal:
             add(journal, *rows(1))
-            modes = {p.name: stat.S_IMODE(p.stat().st_mode) for p in path.parent.iterdir()}
-        assert {modes[name] for name in ("journal.db", "journal.db-wal", "journal.db-shm")} == {0o600}
+            with journal.lease("mystore"):
+                modes = {p.name: stat.S_IMODE(p.stat().st_mode) for p in path.parent.iterdir()}
+        assert modes == dict.fromkeys(
+            ("journal.db", "journal.db-wal", "journal.db-shm", "journal.db-lock", "journal.db-lease-1"), 0o600
+        )
+
+    def test_shared_journal_shares_its_leases(self, path: Path) -> None:
+        """The lock file of a lease has the journal's permissions, so that who can read both can see who delivers."""
+        filled(path)
+        path.chmod(0o640)
+        with opened(path) as journal, journal.lease("mystore"):
+            assert stat.S_IMODE(file.lease_path(path, 1).stat().st_mode) == 0o640
 
     def test_closed_journal_is_one_file_beside_its_locks(self, path: Path) -> None:
         """After the journal is closed, everything is in its file; the lock files are empty and stay."""

@@ -273,15 +273,20 @@ class FileLock:
 
     Args:
         path: The lock file; it is created if it does not exist.
+        like: The journal, which has the permissions with which the lock file is created; by default 0600. A user who
+            can open the lock file can hold the lock.
 
     Raises:
         JournalError: The file cannot be used.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, like: Path | None = None) -> None:
         self.path = path
         with translated_errors(path):
+            is_new = not path.exists()
             self._connection = _connect(path, "mode=rwc", 0)
+            if is_new:  # SQLite has created it; opening and closing it here could release another thread's lock
+                path.chmod(stat.S_IMODE(like.stat().st_mode) if like else 0o600)
         # No other file for a lock that writes nothing. The setting needs the lock as well.
         self._statements = ["PRAGMA journal_mode = MEMORY", "BEGIN EXCLUSIVE"]
 

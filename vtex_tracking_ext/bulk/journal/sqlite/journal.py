@@ -128,7 +128,7 @@ class SqliteJournal(SqliteReader, Journal):
         """Take the lease of an account while the context lasts; None if another process or thread has it."""
         name = account.lower()
         account_id = self._account_id(name)
-        with closing(file.FileLock(file.lease_path(self.path, account_id))) as lock:
+        with closing(file.FileLock(file.lease_path(self.path, account_id), self.path)) as lock:
             if not lock.try_acquire(_LEASE_TIMEOUT):
                 yield None
                 return
