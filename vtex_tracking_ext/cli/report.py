@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from vtex_tracking_ext.bulk.input.disk import write_error
 from vtex_tracking_ext.bulk.journal.entries import STATES, Selection, utc_now
 from vtex_tracking_ext.bulk.journal.opening import is_postgres
 from vtex_tracking_ext.bulk.report import rows
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 _ENDINGS: Final = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".html": "html", ".htm": "html"}
 
 #: Endings of the files of an SQLite journal.
-_JOURNAL_FILES: Final = "(-wal|-shm|-new|-lock|-lease-[0-9]+)?"
+_JOURNAL_FILES: Final = "(-wal|-shm|-new|-lock|-open|-lease-[0-9]+)?"
 
 #: Characters of a page that are written at once.
 _CHUNK: Final = 1 << 16
@@ -113,7 +114,7 @@ def _write(texts: Iterable[str], output: Path) -> bool:
         False if the disk failed or is full; an earlier file stays.
 
     Raises:
-        ConfigurationError: The file cannot be created.
+        ConfigurationError: The file cannot be created; DiskError if the disk is full or fails.
     """
     try:
         if output.exists() and not output.is_file():
@@ -125,8 +126,8 @@ def _write(texts: Iterable[str], output: Path) -> bool:
         partial.unlink(missing_ok=True)
         file = partial.open("x", encoding="utf-8", newline="")
     except OSError as error:
-        raise ConfigurationError(
-            f"--output {visible(str(output))}: {error.strerror}; check that the folder exists and is writable."
+        raise write_error(
+            f"--output {visible(str(output))}: {error.strerror}; check that the folder exists and is writable.", error
         ) from None
     try:
         with file:

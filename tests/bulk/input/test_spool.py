@@ -6,11 +6,13 @@ import datetime as dt
 import tempfile
 import tracemalloc
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import pytest
 
 from vtex_tracking_ext import ConfigurationError, TrackingEvent
 from vtex_tracking_ext.bulk.input import spool as module
+from vtex_tracking_ext.bulk.input.disk import DiskError
 from vtex_tracking_ext.bulk.input.rows import Layout, Place, RawRow, Row
 from vtex_tracking_ext.bulk.input.spool import RowSpool
 
@@ -138,3 +140,19 @@ def test_full_disk_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "TemporaryFile", full)
     with pytest.raises(ConfigurationError, match=r"cannot be written: No space left on device\. Free space .* TMPDIR"):
         spooled([row(1), row(2)])
+
+
+def test_failing_disk_is_reported_when_rows_are_read_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A temporary file that cannot be read raises DiskError, and closing it raises nothing else."""
+
+    def fail(*_: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(module, "_BATCH", 1)
+    with RowSpool() as spool:
+        spool.add(row(1))
+        spool.add(row(2))
+        spool._file.close()
+        monkeypatch.setattr(spool, "_file", mock.Mock(seek=fail, close=fail))
+        with pytest.raises(DiskError, match=r"A temporary file cannot be read: Input/output error\. Free space"):
+            list(spool.rows())
