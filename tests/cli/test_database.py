@@ -108,8 +108,8 @@ def test_migrate_says_what_it_did(run: Callable[..., Ran], urls: str, tmp_path: 
     assert unseen(run("migrate")).out.endswith(" was created with version 3.\n")
     assert unseen(run("migrate", "--journal", urls)).out.endswith(" is up to date (version 3).\n")
     path = tmp_path / "j.db"
-    assert run("migrate", "--journal", path).out == f"The journal {path} was created with version 3.\n"
-    assert run("migrate", "--journal", path).out == f"The journal {path} is up to date (version 3).\n"
+    assert run("migrate", "--journal", path).out == f"The journal {path} was created with version 4.\n"
+    assert run("migrate", "--journal", path).out == f"The journal {path} is up to date (version 4).\n"
 
 
 def test_an_unreachable_server_is_a_configuration_error(run: Callable[..., Ran]) -> None:

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 BOUNDS: Final = {
     "update()": (125, 88, 22, 46),
     "update() answered with 500": (138, 97, 22, 44),
-    "push() of one row": (560, 325, 52, 250),
-    "vtex-tracking push FILE": (920, 490, 69, 360),
+    "push() of one row": (650, 350, 54, 262),
+    "vtex-tracking push FILE": (1005, 515, 71, 372),
 }
 
 

@@ -99,6 +99,7 @@ class Account:
         shows: Whether an order shows what was applied.
         sent: The updates that were sent, each as the descriptions of its events, ``D`` for the delivery.
         applied: Likewise the updates that were applied, by invoice.
+        updates: The updates that were applied, by invoice.
         reads: Orders that were read.
     """
 
@@ -112,7 +113,7 @@ class Account:
         self._answers: list[Exception | Callable[[TrackingUpdate], None]] = []
         self._read_answers: list[Exception] = []
         self._lock = threading.Lock()
-        self._packages: dict[str, list[TrackingUpdate]] = {}
+        self.updates: dict[str, list[TrackingUpdate]] = {}
 
     def paced(self) -> Self:
         """Return itself: it never waits after a 429."""
@@ -144,7 +145,7 @@ class Account:
         with self._lock:
             texts = [event.description for event in update.events] + ["D"] * update.is_delivered
             self.applied.setdefault(update.invoice_number, []).extend(texts)
-            self._packages.setdefault(update.invoice_number, []).append(update)
+            self.updates.setdefault(update.invoice_number, []).append(update)
 
     def applied_and_lost(self, update: TrackingUpdate) -> None:
         """Apply an update, and raise as if its answer was lost."""
@@ -157,7 +158,7 @@ class Account:
             self.reads.append(order_id)
             if self._read_answers:
                 raise self._read_answers.pop(0)
-            shown = self._packages if self.shows else {}
+            shown = self.updates if self.shows else {}
             return tuple(_shown(invoice, updates) for invoice, updates in shown.items())
 
     def close(self) -> None:

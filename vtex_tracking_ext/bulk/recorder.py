@@ -9,6 +9,7 @@ from attrs import Factory, define, field
 
 from vtex_tracking_ext.errors import ConfigurationError
 
+from .input.disk import DiskError
 from .input.rows import InputFileError, RowProblem
 from .input.spool import RowSpool
 
@@ -71,17 +72,17 @@ class RowRecorder:
         Raises:
             InputFileError: The input cannot be read to its end.
             JournalError: The journal cannot be used.
-            ConfigurationError: A row names no account, and there is no default account; or the rows do not fit into a
-                temporary file.
+            ConfigurationError: A row names no account, and there is no default account.
+            DiskError: The rows do not fit into a temporary file.
         """
         with RowSpool() as spool:
             try:
                 for row in self._valid_rows(rows):
                     spool.add(row)
-            except InputFileError as error:
+            except (InputFileError, DiskError) as error:
                 if spool.first_place is None:
                     raise
-                raise InputFileError(f"{error} No row of this file was noted.") from None
+                raise type(error)(f"{error} No row of this file was noted.") from None
             if spool.is_newest_first and spool.first_place is not None:
                 self.on_note(spool.first_place, _NEWEST_FIRST)
             for added in self.journal.add(spool.rows()):

@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from vtex_tracking_ext.bulk.input.disk import write_error
 from vtex_tracking_ext.bulk.input.private_file import create_private
 from vtex_tracking_ext.bulk.journal.entries import STATES, Selection, utc_now
 from vtex_tracking_ext.bulk.journal.opening import is_postgres
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 _ENDINGS: Final = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".html": "html", ".htm": "html"}
 
 #: Endings of the files of an SQLite journal.
-_JOURNAL_FILES: Final = "(-wal|-shm|-new|-lock|-lease-[0-9]+)?"
+_JOURNAL_FILES: Final = "(-wal|-shm|-new|-lock|-open|-lease-[0-9]+)?"
 
 #: A file that the shell opened.
 _DESCRIPTOR: Final = re.compile(r"/dev/(stdout|stderr|fd/)|/proc/(self|[0-9]+)/fd/")
@@ -117,7 +118,7 @@ def _write(texts: Iterable[str], output: Path) -> bool:
         False if the disk failed or is full; an earlier file stays.
 
     Raises:
-        ConfigurationError: The file cannot be created.
+        ConfigurationError: The file cannot be created; DiskError if the disk is full or fails.
     """
     try:
         if _DESCRIPTOR.match(str(output)) or (output.exists() and not output.is_file()):
@@ -129,8 +130,8 @@ def _write(texts: Iterable[str], output: Path) -> bool:
         partial.unlink(missing_ok=True)
         file = create_private(partial)
     except OSError as error:
-        raise ConfigurationError(
-            f"--output {visible(str(output))}: {error.strerror}; check that the folder exists and is writable."
+        raise write_error(
+            f"--output {visible(str(output))}: {error.strerror}; check that the folder exists and is writable.", error
         ) from None
     try:
         with file:

@@ -8,11 +8,13 @@ import stat
 import tempfile
 import tracemalloc
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import pytest
 
 from vtex_tracking_ext import ConfigurationError, TrackingEvent
 from vtex_tracking_ext.bulk.input import spool as module
+from vtex_tracking_ext.bulk.input.disk import DiskError
 from vtex_tracking_ext.bulk.input.rows import Layout, Place, RawRow, Row
 from vtex_tracking_ext.bulk.input.spool import RowSpool
 
@@ -150,3 +152,19 @@ def test_only_the_owner_can_read_the_temporary_file(monkeypatch: pytest.MonkeyPa
         spool.add(row(1))
         spool.add(row(2))
         assert stat.S_IMODE(os.fstat(spool._file.fileno()).st_mode) == 0o600
+
+
+def test_failing_disk_is_reported_when_rows_are_read_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A temporary file that cannot be read raises DiskError, and closing it raises nothing else."""
+
+    def fail(*_: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(module, "_BATCH", 1)
+    with RowSpool() as spool:
+        spool.add(row(1))
+        spool.add(row(2))
+        spool._file.close()
+        monkeypatch.setattr(spool, "_file", mock.Mock(seek=fail, close=fail))
+        with pytest.raises(DiskError, match=r"A temporary file cannot be read: Input/output error\. Free space"):
+            list(spool.rows())

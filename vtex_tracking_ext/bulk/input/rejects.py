@@ -10,11 +10,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Self
 
-from vtex_tracking_ext.errors import ConfigurationError
-
 from .columns import REASON, is_reason
 from .csv_injection import MARK, escape_cell
 from .csv_jsonl import DuplicateKeyError, parse_object
+from .disk import write_error
 from .private_file import create_private
 from .source import FORMATS, STDIN_NAME
 
@@ -126,12 +125,13 @@ class RejectsFile:
 
     @contextmanager
     def _write_errors(self) -> Iterator[None]:
-        """Delete the file and raise ConfigurationError when writing fails."""
+        """Delete the file and raise ConfigurationError, or DiskError, when writing fails."""
         try:
             yield
         except OSError as error:
             self.drop()
-            raise ConfigurationError(f"{self._path}: cannot be written: {error.strerror or error}.") from None
+            reason = f"{error.strerror or error}. Fix that, or write it elsewhere (--rejects), and run again."
+            raise write_error(f"{self._path}: cannot be written: {reason}", error) from None
 
     def _flush(self) -> None:
         """Write the row whose problems were added last."""

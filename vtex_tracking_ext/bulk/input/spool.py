@@ -9,10 +9,13 @@ from __future__ import annotations
 import pickle
 import tempfile
 from collections import defaultdict
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Self
 
 from vtex_tracking_ext.call.validation import format_event_date
-from vtex_tracking_ext.errors import ConfigurationError
+from vtex_tracking_ext.text import visible
+
+from .disk import DiskError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,7 +57,8 @@ class RowSpool:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._file.close()
+        with suppress(OSError):  # writing what is in its buffer can fail again
+            self._file.close()
 
     @property
     def is_newest_first(self) -> bool:
@@ -65,7 +69,7 @@ class RowSpool:
         """Add a row.
 
         Raises:
-            ConfigurationError: The temporary file cannot be written.
+            DiskError: The temporary file cannot be written.
         """
         self.first_place = self.first_place or row.place
         if self._held == _BATCH:
@@ -107,14 +111,22 @@ class RowSpool:
                 pickle.dump(rows, self._file, pickle.HIGHEST_PROTOCOL)
             self._file.flush()
         except OSError as error:
-            raise ConfigurationError(
-                f"A temporary file cannot be written: {error.strerror or error}. Free space in the folder of temporary "
-                "files, or name another folder with the environment variable TMPDIR."
-            ) from None
+            raise _disk_error("written", error) from None
         self._rows.clear()
         self._held = 0
 
     def _read(self, offset: int) -> list[Row]:
-        self._file.seek(offset)
-        rows: list[Row] = pickle.load(self._file)  # noqa: S301 - this process wrote it
+        try:
+            self._file.seek(offset)
+            rows: list[Row] = pickle.load(self._file)  # noqa: S301 - this process wrote it
+        except OSError as error:
+            raise _disk_error("read", error) from None
         return rows
+
+
+def _disk_error(done: str, error: OSError) -> DiskError:
+    return DiskError(
+        f"A temporary file cannot be {done}: {error.strerror or error}. Free space in the folder of temporary files "
+        f"({visible(tempfile.tempdir or 'none')}), or name another folder with the environment variable TMPDIR, and "
+        "run again."
+    )

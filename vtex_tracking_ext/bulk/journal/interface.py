@@ -51,7 +51,7 @@ REASON_LENGTH: Final = 1000
 RECEIPT_LENGTH: Final = 100
 
 #: What reading a damaged record may raise.
-_INVALID_RECORD: Final = (AttributeError, LookupError, OverflowError, TypeError, ValueError)
+INVALID_RECORD: Final = (AttributeError, LookupError, OverflowError, TypeError, ValueError)
 
 #: The largest id: both databases store 64 bits.
 _LAST_ID: Final = 2**63 - 1
@@ -191,7 +191,7 @@ class JournalReader(ABC):
         try:
             for account, state, number in records:
                 counts[account][STATES_BY_TEXT[state]] = number
-        except _INVALID_RECORD as error:
+        except INVALID_RECORD as error:
             raise self._damage_error(error) from None
         return dict(counts)
 
@@ -228,14 +228,14 @@ class JournalReader(ABC):
     def _parsed(self, records: Iterable[tuple[Any, ...]]) -> list[Entry]:
         try:
             return [entry_from_record(record, self._to_utc) for record in records]
-        except _INVALID_RECORD as error:
+        except INVALID_RECORD as error:
             raise self._damage_error(error) from None
 
     def _account_records(self, name: str | None) -> list[AccountRecord]:
         records = self._fetch(self._sql["account"], {"account": name, "now": self._now()})
         try:
             return [account_from_record(record, self._to_utc) for record in records]
-        except _INVALID_RECORD as error:
+        except INVALID_RECORD as error:
             raise self._damage_error(error) from None
 
     def _pages(self, sql: str, values: Mapping[str, Any], last: Any = 0) -> Iterator[list[tuple[Any, ...]]]:

@@ -75,7 +75,7 @@ _TABLES: Final = (
         added {time} NOT NULL,
         begun {time},
         settled {time},
-        UNIQUE (package, key)
+        {checksum}UNIQUE (package, key)
     )""",
 )
 
@@ -162,9 +162,14 @@ WITHDRAWN_IF_BY_HAND: Final = f"CASE WHEN state = 'refused' AND reason = '{BY_HA
 STATES_BY_TEXT: Final[Mapping[str, State]] = {state: state for state in STATES}
 
 
-def tables_for(**placeholders: str) -> tuple[str, ...]:
-    """Return the statements that create the tables in a database."""
-    return tuple(statement.format(**placeholders) for statement in _TABLES)
+def tables_for(*, checksum: str = "", **placeholders: str) -> tuple[str, ...]:
+    """Return the statements that create the tables in a database.
+
+    Args:
+        checksum: The column with the checksum of an entry, and a comma; empty if the database has checksums of its own.
+        placeholders: The other placeholders.
+    """
+    return tuple(statement.format(checksum=checksum, **placeholders) for statement in _TABLES)
 
 
 def statements_for(
@@ -240,6 +245,13 @@ def account_from_record(record: tuple[Any, ...], to_utc: Callable[[Any], dt.date
     """
     name, revision, stopped, stopped_reason, quiet_until, quiet_reason, last_applied, *rest = record
     deliverer, delivers_since, resend_after, pace, now = rest
+    for value, kind in (
+        *((text, str | None) for text in (name, stopped_reason, quiet_reason, deliverer, pace)),
+        (revision, int),
+        (resend_after, float | None),
+    ):
+        if not isinstance(value, kind):
+            raise TypeError(f"account {name!r} has a value of another type: {value!r}")
     return AccountRecord(
         account=name,
         revision=revision,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from vtex_tracking_ext.text import REASON_LENGTH, visible
@@ -57,8 +58,10 @@ def account_line(record: AccountRecord, deliverer: str) -> str:
 
 
 def learned_rate(record: AccountRecord) -> float | None:
-    """Return the calls a second that the account was found to accept, or None if nothing was learned yet."""
-    return float(json.loads(record.pace)["rate"]) if record.pace else None
+    """Return the calls a second that the account was found to accept, or None if nothing valid was learned yet."""
+    with suppress(LookupError, TypeError, ValueError):
+        return float(json.loads(record.pace)["rate"])
+    return None
 
 
 def first_resend(record: AccountRecord, unknown: Iterable[Entry]) -> dt.datetime | None:

@@ -9,7 +9,7 @@ import signal
 import sqlite3
 import stat
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from tempfile import gettempdir
 from typing import TYPE_CHECKING
@@ -272,7 +272,7 @@ class TestWriteLock:
     def test_lock_is_released_if_opening_fails(self, path: Path) -> None:
         """Opening a damaged journal raises, and the write lock is free afterwards."""
         filled(path)
-        damage(path, file.APPLICATION_ID.to_bytes(4), 200)
+        damage(path, b"VTX", 200)
         why(lambda: opened(path))
         with closing(file.FileLock(file.write_lock_path(path))) as lock:
             assert lock.try_acquire()
@@ -314,7 +314,10 @@ class TestOtherFiles:
             connection.execute(f"PRAGMA journal_mode = {mode}")
             connection.execute("CREATE TABLE entries (id)")
         before = contents(path.parent)
-        assert why(lambda: use(path)) == f"The journal file {path}: it is not a journal; name another file."
+        assert why(lambda: use(path)) == (
+            f"The journal file {path}: it is not a journal; name another file. If it was one, it is damaged: restore "
+            "it from a backup."
+        )
         assert contents(path.parent) == before
 
     @pytest.mark.parametrize("use", [opened, SqliteReader.open])
@@ -356,7 +359,8 @@ class TestVersions:
         before = contents(path.parent)
         assert why(lambda: use(path)) == (
             f"The journal {path} has version 7, but this program supports versions up to {file.SCHEMA_VERSION}; "
-            "use a newer vtex-tracking, or another journal."
+            "use a newer vtex-tracking, or another journal. If no newer one wrote it, it is damaged: restore it from a "
+            "backup."
         )
         assert contents(path.parent) == before
 
@@ -552,12 +556,14 @@ class TestFailures:
     ) -> None:
         """An entry with an invalid value is reported as damage, although the database is intact."""
         filled(path, 1)
-        with closing(sqlite3.connect(path)) as connection:
-            connection.execute("PRAGMA ignore_check_constraints = ON")
-            connection.execute(f"UPDATE entries SET {change}")
-            connection.commit()
+        expected = f"The journal file {path}: it is damaged; restore it"
         with opened(path) as journal:
-            assert why(lambda: use(journal)).startswith(f"The journal file {path}: it is damaged; restore it")
+            journal._commits._connection.execute("PRAGMA ignore_check_constraints = ON")
+            journal._commits._connection.execute(f"UPDATE entries SET {change}")
+            assert why(lambda: use(journal)).startswith(expected)
+        path.touch()
+        with suppress(JournalError), opened(path) as journal:
+            assert why(lambda: use(journal)).startswith(expected)
 
     def test_damaged_account(self, path: Path) -> None:
         """An account with an invalid time is reported as damage."""
@@ -610,7 +616,7 @@ class TestSpeed:
             condition in statement
             for statement in (SQL["open_entries_of_account"], SQL["open_entries_of_package"], SQL["backlogs"])
         )
-        assert all(f"state = '{state}'" in file.SCHEMA[-2] for state in STATES)
+        assert all(f"state = '{state}'" in file.SCHEMA[-3] for state in STATES)
 
     def test_file_shrinks_when_entries_are_pruned(self, path: Path) -> None:
         """Pruning returns the space to the system, also while another process reads the journal."""

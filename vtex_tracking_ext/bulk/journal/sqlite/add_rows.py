@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from vtex_tracking_ext.bulk.journal.add_rows import RowWriter
 from vtex_tracking_ext.bulk.journal.entries import PackageKey, draft_of
+from vtex_tracking_ext.bulk.journal.sql import ENTRIES, STATES_BY_TEXT
 
-from .file import EPOCH, MICROSECOND
+from .checksum import draft_checksum, verified, with_checksum
+from .file import EPOCH, MICROSECOND, damage
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
-    from vtex_tracking_ext.bulk.journal.entries import Entry
+    from vtex_tracking_ext.bulk.journal.entries import Draft, Entry
 
 #: Maximum number of parameters of one statement: older SQLite versions accept 999.
 MAX_PARAMETERS: Final = 900
@@ -40,16 +42,17 @@ _EXISTING: Final = """
     SELECT e.key, e.id, e.state, e.delivered_date, s.name, e.line, e.reason
     FROM wanted w CROSS JOIN entries e USING (package, key) JOIN sources s ON s.id = e.source
 """
+ENTRIES_BY_ID: Final = with_checksum(f"{ENTRIES} WHERE e.id IN ({{}}) ORDER BY e.id")
 _PRUNED: Final = "SELECT key FROM pruned_keys WHERE key IN ({})"
 _INSERT: Final = """
     INSERT INTO entries (package, key, account, event_date, event_city, event_state, event_description, event_id,
-        event_time, delivered_date, source, line, added, id, state, attempts, reason)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        event_time, delivered_date, source, line, checksum, added, id, state, attempts, reason)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _RENEW: Final = """
     UPDATE entries SET package = ?, key = ?, account = ?, event_date = ?, event_city = ?, event_state = ?,
         event_description = ?, event_id = ?, event_time = ?, delivered_date = ?, source = ?, line = ?,
-        state = 'pending', status_code = NULL, receipt = NULL, reason = NULL, settled = NULL
+        checksum = ?, state = 'pending', status_code = NULL, receipt = NULL, reason = NULL, settled = NULL
     WHERE id = ?
 """
 
@@ -75,6 +78,10 @@ class SqliteRowWriter(RowWriter):
         values = [((e.added - EPOCH) // MICROSECOND, e.id, e.state, e.attempts, e.reason) for e in entries]
         self._connection.executemany(_INSERT, [a + b for a, b in zip(columns, values, strict=True)])
 
+    def _columns(self, drafts: Collection[Draft]) -> list[tuple[Any, ...]]:
+        checksums = map(draft_checksum, drafts)
+        return [(*row, checksum) for row, checksum in zip(super()._columns(drafts), checksums, strict=True)]
+
     def _update_accounts(self, names: Sequence[str]) -> dict[str, int]:
         self._connection.executemany(_UPDATE_ACCOUNT, [(name,) for name in names])
         return dict(select_many(self._connection, _ACCOUNTS, names))
@@ -95,7 +102,19 @@ class SqliteRowWriter(RowWriter):
         return dict(select_many(self._connection, _SOURCES, names))
 
     def _select_existing(self, keys: Sequence[tuple[int, bytes]]) -> Iterable[tuple[Any, ...]]:
-        return select_many(self._connection, _EXISTING, keys)
+        found = select_many(self._connection, _EXISTING, keys)
+        for _, id_, state, _, source, line, reason in found:
+            if state not in STATES_BY_TEXT or not (isinstance(source, str) and isinstance(line, int)):
+                raise damage(f"entry {id_} has the state {state!r}, and is from {source!r}, line {line!r}")
+            if reason is not None and not isinstance(reason, str):
+                raise damage(f"entry {id_} has the reason {reason!r}")
+        deliveries = [id_ for _, id_, _, date, *_ in found if date is not None]  # their dates are compared
+        try:
+            for record in select_many(self._connection, ENTRIES_BY_ID, deliveries):
+                verified(record)
+        except ValueError as error:
+            raise damage(str(error)) from None
+        return found
 
     def _select_pruned(self, keys: Sequence[bytes]) -> Iterable[bytes]:
         if not self._connection.execute("SELECT EXISTS (SELECT 1 FROM pruned_keys)").fetchone()[0]:

@@ -8,16 +8,14 @@ connection is closed excludes all others.
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from contextlib import nullcontext, suppress
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from vtex_tracking_ext.bulk.journal.group_commit import GroupCommit, Job
 from vtex_tracking_ext.bulk.journal.interface import JournalError
-from vtex_tracking_ext.text import visible
 
-from .file import journal_error
+from .file import ERRORS, begin_log, end_mark, journal_error
 
 if TYPE_CHECKING:
     import threading
@@ -26,6 +24,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .file import FileLock
+
+#: Changes of rows after which the log is copied into the file. They are about five megabytes of log.
+_CHANGES_PER_LOG: Final = 1000
 
 #: Acts on the connection alone: if other work of the same transaction fails, it is rolled back and run again.
 Work: TypeAlias = "Callable[[sqlite3.Connection], Any]"
@@ -40,6 +41,9 @@ class SqliteCommits(GroupCommit[Work]):
         lock: Held while the connection is used. Reading with it outside of the transactions takes the lock, too.
         check: Called before each transaction; raises JournalError to prevent it.
         write_lock: Held during each transaction; None for a file that no other process knows.
+
+    Attributes:
+        has_failed: Whether SQLite has failed.
     """
 
     def __init__(
@@ -55,6 +59,9 @@ class SqliteCommits(GroupCommit[Work]):
         self._connection = connection
         self._check = check
         self._write_lock: AbstractContextManager[object] = write_lock or nullcontext()
+        self._is_shared = write_lock is not None
+        self._changes_in_log = _CHANGES_PER_LOG  # it is not known what the log contains
+        self.has_failed = False
 
     def run_alone(self, work: Work) -> None:
         """Run ``work`` outside of a transaction, while no other process writes. Raises like :meth:`run`."""
@@ -63,13 +70,18 @@ class SqliteCommits(GroupCommit[Work]):
             try:
                 with self._write_lock:
                     work(self._connection)
-            except sqlite3.Error as error:
-                raise journal_error(self._path, error) from None
+                    self._changes_in_log = _CHANGES_PER_LOG  # it may have copied the log
+            except ERRORS as error:
+                raise self._failed(error) from None
 
     def close(self) -> None:
         """Close the connection, after the work that has been begun. Closing is idempotent."""
         with self._lock:
+            if self._check is _raise_closed:
+                return
             self._check = _raise_closed
+            with suppress(*ERRORS, JournalError):
+                end_mark(self._path, self._connection)  # the disk was full when the log was to be begun
             self._connection.close()
 
     def _transact(self, jobs: list[Job[Work]]) -> None:
@@ -79,8 +91,8 @@ class SqliteCommits(GroupCommit[Work]):
             # Failures are rare. Rolling back one job alone would take a savepoint around each of them.
             while left and (failed := self._attempt(left)):
                 left.remove(failed)
-        except sqlite3.Error as error:
-            _fail(left, journal_error(self._path, error))
+        except ERRORS as error:
+            _fail(left, self._failed(error))
         except JournalError as error:
             _fail(left, error)
 
@@ -89,11 +101,15 @@ class SqliteCommits(GroupCommit[Work]):
         self._check()
         with self._write_lock:
             try:
+                changes = self._connection.total_changes
+                if self._is_shared and self._changes_in_log >= _CHANGES_PER_LOG:
+                    begin_log(self._path, self._connection)
+                    self._changes_in_log = 0
                 self._connection.execute("BEGIN IMMEDIATE")
                 for job in jobs:
                     try:
                         job.result = job.work(self._connection)
-                    except sqlite3.Error:
+                    except ERRORS:
                         raise
                     except Exception as error:  # noqa: BLE001 - raised in the thread whose job this is
                         job.error = error
@@ -101,10 +117,16 @@ class SqliteCommits(GroupCommit[Work]):
                 self._connection.execute("COMMIT")
                 for job in jobs:
                     job.is_committed = True
+                self._changes_in_log += self._connection.total_changes - changes
                 return None
             finally:
                 with suppress(sqlite3.Error):
                     self._connection.rollback()  # without effect after a commit
+
+    def _failed(self, error: Exception) -> JournalError:
+        """Return the JournalError for an error."""
+        self.has_failed = True
+        return journal_error(self._path, error, is_open=True)
 
 
 def _fail(jobs: list[Job[Work]], error: JournalError) -> None:
@@ -114,28 +136,3 @@ def _fail(jobs: list[Job[Work]], error: JournalError) -> None:
 
 def _raise_closed() -> None:
     raise JournalError("The journal has been closed.")
-
-
-def file_guard(*paths: Path) -> Callable[[], None]:
-    """Return a check that raises JournalError if one of the files was moved, replaced or deleted since this call.
-
-    SQLite would go on writing to a deleted file.
-    """
-    identities = {str(path): _identity(str(path)) for path in paths}
-
-    def check() -> None:
-        for path, identity in identities.items():
-            if _identity(path) != identity:
-                raise JournalError(
-                    f"{visible(path)} was moved or deleted during the run; put it back where it was and run again."
-                )
-
-    return check
-
-
-def _identity(path: str) -> tuple[int, int] | None:
-    try:
-        status = os.stat(path)  # noqa: PTH116 - before each transaction, and faster
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino

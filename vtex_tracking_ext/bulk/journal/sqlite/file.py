@@ -16,20 +16,27 @@ import time
 from contextlib import ExitStack, closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Final, Self
 
+from vtex_tracking_ext.bulk.input.disk import TEMPORARY
 from vtex_tracking_ext.bulk.journal.entries import STATES
-from vtex_tracking_ext.bulk.journal.interface import JournalError, JournalInUseError
+from vtex_tracking_ext.bulk.journal.interface import JournalError, JournalInUseError, JournalUnavailableError
 from vtex_tracking_ext.bulk.journal.sql import WITHDRAWN_IF_BY_HAND, tables_for
 from vtex_tracking_ext.text import visible
+
+from .checksum import text_checksum
+from .guard import is_signed, refuse_link, refuse_links, sign
+from .log import Log, read_log
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-#: Identifies a journal in the file's header.
+#: Identifies a journal in the file's header, with any letter at the end; see :func:`begin_log`.
 APPLICATION_ID: Final = int.from_bytes(b"VTXj")
 
 #: Version of the tables below, kept as SQLite's ``user_version``.
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 4
+
+_CHECKSUM: Final = "checksum INTEGER NOT NULL DEFAULT 0"
 
 #: Index of the open entries. States are compared one by one, because SQLite builds a table in memory of a longer list
 #: each time that an entry is written, which takes longer than writing it. (Tables of version 1 do, to check a state.)
@@ -37,6 +44,17 @@ _OPEN_ENTRIES: Final = """
     CREATE INDEX open_entries ON entries (account, package)
     WHERE state <> 'applied' AND state <> 'refused' AND state <> 'withdrawn'
 """
+
+#: A second place with the keys of pruned entries, so that a damaged key is found by ``integrity_check``.
+_PRUNED_KEYS_BY_TIME: Final = "CREATE INDEX pruned_keys_by_time ON pruned_keys (settled)"
+
+#: The checksum that an entry must have, by a function that :func:`migrate` defines.
+_CONTENT_CHECKSUM: Final = """entry_checksum(p.account, p.order_id, p.invoice_number, event_date, event_description,
+    event_city, event_state, delivered_date, event_id, event_time)"""
+_WRONG_CHECKSUM: Final = f"""
+    SELECT e.id FROM entries e JOIN packages p ON p.id = e.package
+    WHERE state <> 'applied' AND state <> 'refused' AND state <> 'withdrawn' AND checksum <> {_CONTENT_CHECKSUM}
+"""  # noqa: S608 - constants
 
 #: Times are stored as microseconds since 1970, UTC.
 EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -52,12 +70,14 @@ SCHEMA: Final = (
         time="INTEGER",
         is_state=" OR ".join(f"state = '{state}'" for state in STATES),
         without_rowid="WITHOUT ROWID",
+        checksum=f"{_CHECKSUM}, ",
     ),
+    _PRUNED_KEYS_BY_TIME,
     _OPEN_ENTRIES,
 )
 
-#: Statements that migrate from a version to the next one; ``MIGRATIONS[1]`` from 1 to 2. The last one also uses the
-#: statements of :data:`SCHEMA` that create a table or index: SQLite cannot change the states that a table allows.
+#: Statements that migrate from a version to the next one; ``MIGRATIONS[1]`` from 1 to 2. From 2 to 3, tables of
+#: :data:`SCHEMA` are created anew: SQLite cannot change the states that a table allows.
 MIGRATIONS: Final[dict[int, tuple[str, ...]]] = {
     1: (
         "DROP INDEX open_entries",
@@ -66,7 +86,7 @@ MIGRATIONS: Final[dict[int, tuple[str, ...]]] = {
     2: (
         "DROP INDEX open_entries",
         "ALTER TABLE entries RENAME TO old_entries",
-        *(statement for statement in SCHEMA if re.search("(TABLE|INDEX) (accounts|pruned_keys|entries)", statement)),
+        *(s.replace(f"{_CHECKSUM}, ", "") for s in SCHEMA if re.search("TABLE (accounts|pruned_keys|entries) ", s)),
         "INSERT INTO accounts (name, revision) SELECT DISTINCT account, 1 FROM packages ORDER BY account",
         f"""
         INSERT INTO entries (id, account, package, key, event_date, event_city, event_state, event_description,
@@ -79,6 +99,11 @@ MIGRATIONS: Final[dict[int, tuple[str, ...]]] = {
         _OPEN_ENTRIES,
         "DELETE FROM meta WHERE name = 'holder'",
     ),
+    3: (
+        _PRUNED_KEYS_BY_TIME,
+        f"ALTER TABLE entries ADD COLUMN {_CHECKSUM}",
+        f"UPDATE entries SET checksum = (SELECT {_CONTENT_CHECKSUM} FROM packages p WHERE p.id = entries.package)",  # noqa: S608
+    ),
 }
 
 #: Seconds to wait for another program that locks the file briefly: a backup, a database browser.
@@ -90,6 +115,9 @@ WRITE_TIMEOUT: Final = 30.0
 #: Seconds between two attempts to lock.
 _LOCK_INTERVAL: Final = 0.002
 
+#: Seconds to wait for other processes before it is found out whether any uses the journal.
+_LAST_USE_TIMEOUT: Final = 1.0
+
 #: Makes SQLite open the file and read the tables' definitions, which it delays until the first query.
 _FIRST_READ: Final = "SELECT count(*) FROM meta"
 
@@ -98,14 +126,40 @@ _ADVICE: Final[Mapping[int, str]] = {
     sqlite3.SQLITE_READONLY: "it is read-only; allow writing to it and its folder, or name a journal elsewhere",
     sqlite3.SQLITE_PERM: "access was denied; allow it, or name a journal elsewhere",
     sqlite3.SQLITE_CANTOPEN: "it cannot be opened; check that the folder exists and that you may write to both",
+    sqlite3.SQLITE_NOMEM: "there is not enough memory; free some and run again",
     sqlite3.SQLITE_BUSY: "another program (a backup, a database browser) has locked it; end that and run again",
-    sqlite3.SQLITE_IOERR: "the disk failed; check it and run again",
+    sqlite3.SQLITE_IOERR: "the disk failed, or a quota or size limit was reached; check that and run again",
     sqlite3.SQLITE_NOTADB: (
         "it is not a journal; name another file. If it was one, it is damaged: restore it from a backup"
     ),
     sqlite3.SQLITE_CORRUPT: (
         "it is damaged; restore it from a backup. A new journal has no history and would send everything again"
     ),
+}
+
+#: Other codes that mean damage: tables that are not this program's, indexes that lack rows, a file that is too short.
+_DAMAGE_CODES: Final = frozenset(
+    {
+        sqlite3.SQLITE_ERROR,
+        sqlite3.SQLITE_MISMATCH,
+        sqlite3.SQLITE_CONSTRAINT_CHECK,
+        sqlite3.SQLITE_CONSTRAINT_NOTNULL,
+        sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY,
+        sqlite3.SQLITE_CONSTRAINT_UNIQUE,
+        sqlite3.SQLITE_IOERR_SHORT_READ,
+        sqlite3.SQLITE_IOERR_CORRUPTFS,
+    }
+)
+
+#: What ends by itself, or when someone frees space or repairs the disk: the run can go on afterwards.
+_TEMPORARY: Final = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_NOMEM})
+
+#: What else ends so once the journal is open: until then, the place of the journal may be wrong.
+_TEMPORARY_WHILE_OPEN: Final = _TEMPORARY | {
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_BUSY,
 }
 
 
@@ -116,12 +170,17 @@ def damage(what: str) -> sqlite3.DatabaseError:
     return error
 
 
-def describe_error(path: Path, error: sqlite3.Error) -> str:
-    """Return a message for an error of SQLite, with advice."""
+def _kind(error: sqlite3.Error) -> int:
+    """Return the kind of an error of SQLite: the low byte of its extended code, unless that means damage."""
     # Python's own errors have no code: text that is not UTF-8, or a closed connection.
     otherwise = sqlite3.SQLITE_CORRUPT if isinstance(error, sqlite3.OperationalError) else sqlite3.SQLITE_OK
-    code = getattr(error, "sqlite_errorcode", otherwise) & 0xFF  # the low byte of an extended code is the kind
-    advice = _ADVICE.get(code, "it cannot be used")
+    code = getattr(error, "sqlite_errorcode", otherwise)
+    return sqlite3.SQLITE_CORRUPT if code in _DAMAGE_CODES else code & 0xFF
+
+
+def describe_error(path: Path, error: sqlite3.Error) -> str:
+    """Return a message for an error of SQLite, with advice."""
+    advice = _ADVICE.get(_kind(error), "it cannot be used")
     return f"The journal file {visible(str(path))}: {advice} ({visible(str(error))})."
 
 
@@ -129,22 +188,34 @@ def describe_error(path: Path, error: sqlite3.Error) -> str:
 ERRORS: Final = (sqlite3.Error, UnicodeDecodeError, OSError)
 
 
-def journal_error(path: Path, error: Exception) -> JournalError:
-    """Return the JournalError for one of :data:`ERRORS`."""
+def journal_error(path: Path, error: Exception, *, is_open: bool = False) -> JournalError:
+    """Return the JournalError for one of :data:`ERRORS`.
+
+    Args:
+        path: The file.
+        error: The error.
+        is_open: Whether the journal was open, so that its place is right.
+    """
     if isinstance(error, OSError):
-        return JournalError(
-            f"The journal file {visible(str(path))}: {error.strerror}; fix that, or name a journal elsewhere."
-        )
-    return JournalError(describe_error(path, error if isinstance(error, sqlite3.Error) else damage(str(error))))
+        kind = JournalUnavailableError if error.errno in TEMPORARY else JournalError
+        return kind(f"The journal file {visible(str(path))}: {error.strerror}; fix that, or name a journal elsewhere.")
+    error = error if isinstance(error, sqlite3.Error) else damage(str(error))
+    is_temporary = _kind(error) in (_TEMPORARY_WHILE_OPEN if is_open else _TEMPORARY)
+    return (JournalUnavailableError if is_temporary else JournalError)(describe_error(path, error))
+
+
+def damage_error(path: Path, what: str) -> JournalError:
+    """Return the JournalError for damage that SQLite did not detect."""
+    return journal_error(path, damage(what))
 
 
 @contextmanager
-def translated_errors(path: Path) -> Iterator[None]:
-    """Turn errors of SQLite and of the operating system into JournalError."""
+def translated_errors(path: Path, *, is_open: bool = False) -> Iterator[None]:
+    """Turn errors of SQLite and of the operating system into JournalError; see :func:`journal_error`."""
     try:
         yield
     except ERRORS as error:
-        raise journal_error(path, error) from None
+        raise journal_error(path, error, is_open=is_open) from None
 
 
 def is_journal(path: Path) -> bool:
@@ -158,7 +229,8 @@ def stored_version(path: Path) -> int | None:
     A version that is only in the log of a killed run is not seen.
 
     Raises:
-        JournalError: There is something else, or a newer journal, or the folder does not exist.
+        JournalError: There is something else, or a newer journal, or the folder does not exist, or the file has other
+            names.
     """
     with translated_errors(path):
         try:
@@ -168,18 +240,112 @@ def stored_version(path: Path) -> int | None:
             return None
     if not stat.S_ISREG(status.st_mode):
         raise JournalError(f"{visible(str(path))} is not a file; name another place for the journal.")
+    refuse_links(path)
     if not status.st_size:
         return None
+    application_id, version, _ = _read_header(path)
+    if not _mark(application_id):
+        raise JournalError(f"The journal file {visible(str(path))}: {_ADVICE[sqlite3.SQLITE_NOTADB]}.")
+    _refuse_newer(path, version)
+    return version
+
+
+def _read_header(path: Path) -> tuple[int, int, int]:
+    """Return application id, version and page size of a database, without its log."""
     # "immutable" reads only the file: no lock, no recovery, no other file created. "writable_schema" accepts a file
     # that is shorter than its header says: the rest may be in the log of a killed run.
     with translated_errors(path), closing(_connect(path, "mode=ro&immutable=1")) as connection:
         connection.execute("PRAGMA writable_schema = ON")
-        application_id = _fetch_int(connection, "PRAGMA application_id")
-        version = _fetch_int(connection, "PRAGMA user_version")
-    if application_id != APPLICATION_ID:
-        raise JournalError(f"The journal file {visible(str(path))}: it is not a journal; name another file.")
-    _refuse_newer(path, version)
-    return version
+        application_id, version, page_size = (
+            _fetch_int(connection, f"PRAGMA {name}") for name in ("application_id", "user_version", "page_size")
+        )
+    return application_id, version, page_size
+
+
+def is_unchanged(path: Path) -> bool:
+    """Return whether the last process that used a journal closed it, and its file is as that process left it."""
+    with suppress(OSError):
+        if log_path(path).stat().st_size:
+            return False
+    return is_signed(path, write_lock_path(path)) and _read_mark(path).islower()
+
+
+def check_log(path: Path) -> None:
+    """Check that a journal's log has all that was written to it. Call it while no process uses the journal.
+
+    Raises:
+        JournalError: Committed transactions would be lost.
+    """
+    application_id, _, page_size = _read_header(path)
+    log = _read_log(path, page_size)
+    if log.has_lost_commits:
+        raise damage_error(
+            path,
+            f"the end of its file {path.name}-wal cannot be read. If this machine lost power while it was written, "
+            "drop what was not complete: open and close the journal once with the program sqlite3",
+        )
+    # The second time because the last process that used it may have closed it just now.
+    if not log.commits and _mark(application_id).isupper() and _read_mark(path).isupper():
+        raise damage_error(
+            path,
+            f"a process was using it, and its file {path.name}-wal with what was last written is missing, as in a copy "
+            "of this file alone; put that file beside it",
+        )
+    mark, log_mark = _mark(application_id), _mark(application_id if log.application_id is None else log.application_id)
+    if log.commits and log_mark not in {mark, mark.lower(), _next_mark(mark)}:
+        raise damage_error(
+            path,
+            f"it and its file {path.name}-wal are not from the same time, as in a copy that was made while a process "
+            "wrote to it; copy both while no process uses it",
+        )
+
+
+def _read_log(path: Path, page_size: int) -> Log:
+    with translated_errors(path):
+        try:
+            return read_log(log_path(path).read_bytes(), page_size)
+        except FileNotFoundError:
+            return Log()
+
+
+def begin_log(path: Path, connection: sqlite3.Connection) -> None:
+    """Copy the log into the journal's file, and mark the file as incomplete without what the log gets from now on.
+
+    The mark is a capital letter at the end of the application id, the next one each time. The log then begins with the
+    same letter in lower case: so the file is marked until the last process that uses it has closed it, a copy that was
+    made by SQLite is not marked, and a file and a log that do not belong together are recognized.
+    """
+    mark = _next_mark(_mark(_fetch_int(connection, "PRAGMA application_id")) or "A")
+    try:
+        _set_mark(connection, mark)
+        connection.execute("PRAGMA wal_checkpoint")
+    finally:
+        end_mark(path, connection)
+
+
+def end_mark(path: Path, connection: sqlite3.Connection) -> None:
+    """Write the letter of the file's mark in lower case to the log, if the log ends with a mark."""
+    if _mark(_fetch_int(connection, "PRAGMA application_id")).isupper():
+        _set_mark(connection, _read_mark(path).lower())
+
+
+def _mark(application_id: int) -> str:
+    """Return the letter at the end of a journal's application id, or an empty text for other programs' files."""
+    *start, last = (application_id & 0xFFFFFFFF).to_bytes(4)
+    letter = chr(last)
+    return letter if bytes(start) == b"VTX" and letter.isascii() and letter.isalpha() else ""
+
+
+def _next_mark(mark: str) -> str:
+    return chr((ord(mark.upper()) - ord("A") + 1) % 26 + ord("A"))
+
+
+def _read_mark(path: Path) -> str:
+    return _mark(_read_header(path)[0])
+
+
+def _set_mark(connection: sqlite3.Connection, mark: str) -> None:
+    connection.execute(f"PRAGMA application_id = {int.from_bytes(b'VTX' + mark.encode())}")
 
 
 def create(path: Path, created: str) -> None:
@@ -207,7 +373,7 @@ def create(path: Path, created: str) -> None:
                 os.close(folder)
 
 
-def open_to_write(path: Path, *, is_durable: bool = True) -> sqlite3.Connection:
+def open_to_write(path: Path, *, is_durable: bool = True, is_checked: bool = False) -> sqlite3.Connection:
     """Open an existing journal, bring its tables up to date, and return a connection for any thread.
 
     Call it with the write lock, unless no other process knows the file.
@@ -215,6 +381,8 @@ def open_to_write(path: Path, *, is_durable: bool = True) -> sqlite3.Connection:
     Args:
         path: The journal.
         is_durable: Whether a commit waits for the disk.
+        is_checked: Whether to check that it is not damaged, which takes about a second for a million entries. Of the
+            texts only those are checked that are still to be sent; others are when they are read.
 
     Raises:
         JournalError: It cannot be used.
@@ -222,10 +390,25 @@ def open_to_write(path: Path, *, is_durable: bool = True) -> sqlite3.Connection:
     with translated_errors(path), ExitStack() as stack:
         connection = stack.enter_context(closing(_connect(path, "mode=rw")))
         connection.execute(f"PRAGMA synchronous = {'FULL' if is_durable else 'OFF'}")
+        connection.execute("PRAGMA wal_autocheckpoint = 0")  # begin_log() does that
         _fetch_int(connection, _FIRST_READ)
+        if is_checked:
+            _check(connection)
+        end_mark(path, connection)
         migrate(path, connection)
+        if is_checked and (found := connection.execute(_WRONG_CHECKSUM).fetchone()):
+            raise damage(f"entry {found[0]}: its content does not match its checksum")
         stack.pop_all()
     return connection
+
+
+def _check(connection: sqlite3.Connection) -> None:
+    """Compare tables with their indexes, and with each other."""
+    found = str(connection.execute("PRAGMA integrity_check(1)").fetchone()[0])
+    if found != "ok":
+        raise damage(found)
+    if dangling := connection.execute("PRAGMA foreign_key_check").fetchone():
+        raise damage(f"{dangling[0]} {dangling[1]}: no {dangling[2]}")
 
 
 def open_to_read(path: Path) -> sqlite3.Connection:
@@ -239,7 +422,7 @@ def open_to_read(path: Path) -> sqlite3.Connection:
             connection = _open_to_read(path, "mode=rw")  # so that the last connection to close it can clean up
         except sqlite3.OperationalError as error:
             cannot_write = error.sqlite_errorcode & 0xFF in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
-            log = path.with_name(f"{path.name}-wal")
+            log = log_path(path)
             if not cannot_write or (log.exists() and log.stat().st_size):
                 raise
             connection = _open_to_read(
@@ -275,14 +458,15 @@ class FileLock:
         path: The lock file; it is created if it does not exist.
         like: The journal, which has the permissions with which the lock file is created; by default 0600. A user who
             can open the lock file can hold the lock.
+        is_open: Whether the journal is open; see :func:`journal_error`.
 
     Raises:
         JournalError: The file cannot be used.
     """
 
-    def __init__(self, path: Path, like: Path | None = None) -> None:
+    def __init__(self, path: Path, like: Path | None = None, *, is_open: bool = False) -> None:
         self.path = path
-        with translated_errors(path):
+        with translated_errors(path, is_open=is_open):
             is_new = not path.exists()
             self._connection = _connect(path, "mode=rwc", 0)
             if is_new:  # SQLite has created it; opening and closing it here could release another thread's lock
@@ -307,6 +491,21 @@ class FileLock:
                 return False
             time.sleep(_LOCK_INTERVAL * random.random())  # noqa: S311 - so that two processes do not keep in step
 
+    def share(self) -> None:
+        """Hold the lock together with others that share it; nobody can acquire it meanwhile.
+
+        Raises:
+            JournalError: The file cannot be used, or another connection holds the lock.
+        """
+        self._connection.rollback()
+        with translated_errors(self.path):
+            self._connection.execute("BEGIN")
+            _fetch_int(self._connection, "PRAGMA schema_version")
+
+    def release(self) -> None:
+        """Release the lock."""
+        self._connection.rollback()
+
     def __enter__(self) -> Self:
         """Acquire the lock.
 
@@ -327,11 +526,16 @@ class FileLock:
 
     def __exit__(self, *_: object) -> None:
         """Release the lock."""
-        self._connection.rollback()
+        self.release()
 
     def close(self) -> None:
         """Release the lock, and close the file."""
         self._connection.close()
+
+
+def log_path(path: Path) -> Path:
+    """Return the file of a journal's write-ahead log."""
+    return path.with_name(f"{path.name}-wal")
 
 
 def write_lock_path(path: Path) -> Path:
@@ -340,6 +544,31 @@ def write_lock_path(path: Path) -> Path:
     Earlier versions of this program hold it for a whole run.
     """
     return path.with_name(f"{path.name}-lock")
+
+
+def use_path(path: Path) -> Path:
+    """Return the file of the lock that processes share that write to a journal; the last one deletes it."""
+    return path.with_name(f"{path.name}-open")
+
+
+def end_use(path: Path, write_lock: FileLock, use_lock: FileLock, *, has_failed: bool) -> None:
+    """Close the lock of :func:`use_path`, after the journal was closed, and sign the files if no process uses them.
+
+    Args:
+        path: The journal.
+        write_lock: Its write lock.
+        use_lock: The lock, shared.
+        has_failed: Whether SQLite failed, so that the journal must be checked when it is opened the next time.
+    """
+    use_lock.release()
+    with closing(use_lock), suppress(*ERRORS, JournalError):
+        if write_lock.try_acquire(_LAST_USE_TIMEOUT):
+            if use_lock.try_acquire():
+                if not has_failed:
+                    sign(path, write_lock.path)
+                use_lock.close()
+                use_lock.path.unlink()
+            write_lock.release()
 
 
 def lease_path(path: Path, account_id: int) -> Path:
@@ -355,6 +584,7 @@ def is_locked(path: Path) -> bool:
     """
     if not path.exists():
         return False
+    refuse_link(path)
     with translated_errors(path), closing(_connect(path, "mode=ro", 0)) as connection:
         try:
             _fetch_int(connection, "PRAGMA schema_version")
@@ -379,7 +609,8 @@ def _refuse_newer(path: Path, version: int) -> None:
     if version > SCHEMA_VERSION:
         raise JournalError(
             f"The journal {visible(str(path))} has version {version}, but this program supports versions up to "
-            f"{SCHEMA_VERSION}; use a newer vtex-tracking, or another journal."
+            f"{SCHEMA_VERSION}; use a newer vtex-tracking, or another journal. If no newer one wrote it, it is "
+            "damaged: restore it from a backup."
         )
 
 
@@ -387,6 +618,7 @@ def migrate(path: Path, connection: sqlite3.Connection) -> None:
     """Bring the tables up to date, one transaction for each version."""
     version = _fetch_int(connection, "PRAGMA user_version")
     _refuse_newer(path, version)  # again: is_journal did not see what is only in the log
+    connection.create_function("entry_checksum", 10, text_checksum)
     for number in range(version, SCHEMA_VERSION):
         connection.execute("BEGIN IMMEDIATE")
         for statement in MIGRATIONS[number]:

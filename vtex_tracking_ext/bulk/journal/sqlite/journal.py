@@ -18,7 +18,8 @@ from vtex_tracking_ext.bulk.journal.sql import PRUNED_PACKAGES
 
 from . import file
 from .add_rows import SqliteRowWriter
-from .commits import SqliteCommits, file_guard
+from .commits import SqliteCommits
+from .guard import file_guard, refuse_link
 from .reader import SQL, SqliteReader, missing_journal_error
 
 if TYPE_CHECKING:
@@ -65,11 +66,14 @@ class SqliteJournal(SqliteReader, Journal):
         clock: Clock,
         resources: ExitStack,
         check: Callable[[], None],
-        write_lock: file.FileLock | None,
+        write_lock: file.FileLock | None = None,
+        use_lock: file.FileLock | None = None,
     ) -> None:
         super().__init__(path, connection, clock)
         self._commits = SqliteCommits(path, connection, self._lock, check, write_lock)
         self._resources = resources
+        if write_lock and use_lock:
+            resources.callback(lambda: file.end_use(path, write_lock, use_lock, has_failed=self._commits.has_failed))
         resources.callback(self._commits.close)
 
     @classmethod
@@ -94,8 +98,13 @@ class SqliteJournal(SqliteReader, Journal):
             with write_lock:
                 if not file.is_journal(real):  # checked again, now that no other process can create it
                     file.create(real, created)
-                connection = resources.enter_context(closing(file.open_to_write(real)))
-            return cls(real, connection, clock, resources.pop_all(), file_guard(real, lock_path), write_lock)
+                use_lock = resources.enter_context(closing(file.FileLock(file.use_path(real))))
+                is_checked = use_lock.try_acquire() and not file.is_unchanged(real)
+                if is_checked:
+                    file.check_log(real)
+                connection = resources.enter_context(closing(file.open_to_write(real, is_checked=is_checked)))
+                use_lock.share()
+            return cls(real, connection, clock, resources.pop_all(), file_guard(real, lock_path), write_lock, use_lock)
 
     @classmethod
     def temporary(cls, clock: Clock = utc_now) -> Self:
@@ -107,7 +116,7 @@ class SqliteJournal(SqliteReader, Journal):
             path = Path(resources.enter_context(TemporaryDirectory(prefix="vtex-tracking-")), "journal.db")
             file.create(path, clock().astimezone(dt.UTC).isoformat(" "))
             connection = resources.enter_context(closing(file.open_to_write(path, is_durable=False)))
-            return cls(path, connection, clock, resources.pop_all(), file_guard(path), None)
+            return cls(path, connection, clock, resources.pop_all(), file_guard(path))
 
     def close(self) -> None:
         """Close the journal. Closing is idempotent."""
@@ -128,7 +137,9 @@ class SqliteJournal(SqliteReader, Journal):
         """Take the lease of an account while the context lasts; None if another process or thread has it."""
         name = account.lower()
         account_id = self._account_id(name)
-        with closing(file.FileLock(file.lease_path(self.path, account_id), self.path)) as lock:
+        path = file.lease_path(self.path, account_id)
+        refuse_link(path)
+        with closing(file.FileLock(path, self.path, is_open=True)) as lock:
             if not lock.try_acquire(_LEASE_TIMEOUT):
                 yield None
                 return

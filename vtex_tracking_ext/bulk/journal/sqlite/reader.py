@@ -5,25 +5,27 @@ from __future__ import annotations
 import datetime as dt
 import os
 import threading
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from vtex_tracking_ext.bulk.journal.entries import Meta, utc_now
-from vtex_tracking_ext.bulk.journal.interface import JournalError, JournalReader, NoJournalError
-from vtex_tracking_ext.bulk.journal.sql import ENTRIES, statements_for
+from vtex_tracking_ext.bulk.journal.interface import INVALID_RECORD, JournalError, JournalReader, NoJournalError
+from vtex_tracking_ext.bulk.journal.sql import statements_for
 from vtex_tracking_ext.text import visible
 
 from . import file
-from .add_rows import select_many
+from .add_rows import ENTRIES_BY_ID, select_many
+from .checksum import verified, with_checksum
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import Self
 
-    from vtex_tracking_ext.bulk.journal.entries import Clock
+    from vtex_tracking_ext.bulk.journal.entries import Clock, Entry
 
-SQL: Final = statements_for(
+_STATEMENTS: Final = statements_for(
     is_open="e.state <> 'applied' AND e.state <> 'refused' AND e.state <> 'withdrawn'",
     in_states="instr(:states, '/' || e.state || '/')",
     now=":now",
@@ -31,7 +33,7 @@ SQL: Final = statements_for(
     join="CROSS JOIN",  # which keeps SQLite from reading the packages first
     parameter=r":\1",
 )
-ENTRIES_BY_ID: Final = f"{ENTRIES} WHERE e.id IN ({{}}) ORDER BY e.id"
+SQL: Final = {name: with_checksum(sql) for name, sql in _STATEMENTS.items()}
 _DELIVERERS: Final = "SELECT id, name, coalesce(deliverer, 'another process') FROM accounts ORDER BY name"
 
 
@@ -57,13 +59,18 @@ class SqliteReader(JournalReader):
         real = Path(os.path.realpath(path))
         if not file.is_journal(real):
             raise missing_journal_error(real)
+        if not file.is_unchanged(real):
+            _check_log(real)
         return cls(real, file.open_to_read(real), clock)
 
     def meta(self) -> Meta:
         """Return what the journal says of itself."""
         ((version,),) = self._fetch("PRAGMA user_version", {})
-        ((created,),) = self._fetch("SELECT value FROM meta WHERE name = 'created'", {})
-        return Meta(version, dt.datetime.fromisoformat(created))
+        created = self._fetch("SELECT value FROM meta WHERE name = 'created'", {})
+        try:
+            return Meta(version, dt.datetime.fromisoformat(created[0][0]))
+        except INVALID_RECORD as error:
+            raise self._damage_error(error) from None
 
     def deliverers(self) -> Mapping[str, str]:
         """Return the accounts that are being delivered now, each with the process that does."""
@@ -96,6 +103,9 @@ class SqliteReader(JournalReader):
             except file.ERRORS as error:
                 raise file.journal_error(self.path, error) from None
 
+    def _parsed(self, records: Iterable[tuple[Any, ...]]) -> list[Entry]:
+        return super()._parsed(map(verified, records))
+
     def _now(self) -> int:
         return (self._clock() - file.EPOCH) // file.MICROSECOND
 
@@ -103,7 +113,19 @@ class SqliteReader(JournalReader):
         return file.EPOCH + stored * file.MICROSECOND
 
     def _damage_error(self, error: Exception) -> JournalError:
-        return JournalError(file.describe_error(self.path, file.damage(repr(error))))
+        return file.damage_error(self.path, str(error))
+
+
+def _check_log(path: Path) -> None:
+    """Check a journal's log if no process uses the journal."""
+    with ExitStack() as stack:
+        try:
+            locks = [each for each in (file.write_lock_path(path), file.use_path(path)) if each.exists()]
+            is_used = not all(stack.enter_context(closing(file.FileLock(lock))).try_acquire() for lock in locks)
+        except JournalError:  # nothing can be written in this folder
+            is_used = False
+        if not is_used:
+            file.check_log(path)
 
 
 def missing_journal_error(path: Path) -> JournalError:
