@@ -258,10 +258,13 @@ class TrackingClient:
         try:
             while True:
                 step = call.send(result)
+                result = None
                 if isinstance(step, Attempt):
-                    result = self._transport.attempt(step)
+                    try:
+                        result = self._transport.attempt(step)
+                    except BaseException as error:  # noqa: BLE001 - the steps report the attempt, and raise the error
+                        call.throw(error)
                 else:
-                    result = None
                     time.sleep(step.seconds)
         except StopIteration as end:
             value: T = end.value

@@ -232,10 +232,13 @@ class AsyncTrackingClient:
         try:
             while True:
                 step = call.send(result)
+                result = None
                 if isinstance(step, Attempt):
-                    result = await self._transport.attempt(step)
+                    try:
+                        result = await self._transport.attempt(step)
+                    except BaseException as error:  # noqa: BLE001 - the steps report the attempt, and raise the error
+                        call.throw(error)
                 else:
-                    result = None
                     await asyncio.sleep(step.seconds)
         except StopIteration as end:
             value: T = end.value

@@ -33,7 +33,7 @@ from vtex_tracking_ext.errors import (
 from vtex_tracking_ext.events import TrackingReceipt
 from vtex_tracking_ext.text import visible
 
-from .faults import Fault
+from .faults import Fault, interruption_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -248,7 +248,9 @@ def parse(answer: Answer, model: type[M]) -> M | None:
         return None
     try:
         return model.from_dict(json.loads(answer.body))
-    except Exception:  # noqa: BLE001 - the generated parser may raise anything for a body of another shape
+    except Exception as error:  # the generated parser may raise anything for a body of another shape
+        if interruption_of(error) is not None:
+            raise
         return None
 
 

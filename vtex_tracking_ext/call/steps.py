@@ -9,16 +9,23 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Generator
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, NoReturn, Protocol, TypeVar
 
+from attrs import define
 from vtex_oms_client.models import Order, SendTrackingNumberRequest
 
-from vtex_tracking_ext.errors import InvalidUpdateError, OutcomeUnknownError, ReadFailedError, VtexTrackingError
+from vtex_tracking_ext.errors import (
+    ConfigurationError,
+    InvalidUpdateError,
+    OutcomeUnknownError,
+    ReadFailedError,
+    VtexTrackingError,
+)
 from vtex_tracking_ext.events import AttemptEvent, Package, TrackingReceipt, TrackingUpdate
 from vtex_tracking_ext.text import plain
 
 from . import validation
-from .faults import Fault
+from .faults import Fault, interruption_of
 from .hooks import is_observed, log, report_attempt
 from .operations import Call, order_call, tracking_number_call, update_call
 from .order_lookup import packages_of, was_applied
@@ -40,11 +47,32 @@ CHECK_PAUSES = (2.0, 5.0, 8.0)
 CHECK_RESERVE = 30.0
 
 
-class Attempt(NamedTuple):
-    """Ask for one request, which may take ``seconds`` from now."""
+class SendProgress(Protocol):
+    """What a transport observes of a request."""
+
+    @property
+    def may_have_left(self) -> bool:
+        """Whether bytes of the request may have left this machine."""
+
+
+@define(eq=False)
+class Attempt:
+    """Ask for one request.
+
+    Attributes:
+        call: The call.
+        seconds: How long the request may take from now.
+        progress: Set by the transport when it begins: how far the request has come.
+    """
 
     call: Call
     seconds: float
+    progress: SendProgress | None = None
+
+    @property
+    def may_have_left(self) -> bool:
+        """Whether bytes of the request may have left this machine."""
+        return self.progress is not None and self.progress.may_have_left
 
 
 class Pause(NamedTuple):
@@ -205,10 +233,19 @@ def _call(call: Call, options: ClientOptions, deadline: float) -> Steps[tuple[An
     began, attempt = options.clock(), 0
     call_started: dt.datetime | None = None
     unknown: OutcomeUnknownError | None = None
+    interruption: BaseException | None = None
     while True:
         attempt += 1
         before = options.clock()
-        result = yield Attempt(call, min(deadline - before, options.retry.attempt_timeout))
+        step = Attempt(call, min(deadline - before, options.retry.attempt_timeout))
+        try:
+            result = yield step
+        except (ConfigurationError, GeneratorExit):  # no request was begun; or nobody carries out the steps any more
+            raise
+        except BaseException as raised:  # noqa: BLE001 - raised again below
+            interruption = interruption_of(raised) or raised
+            result = Fault(f"{type(interruption).__name__} interrupted the request", sent=step.may_have_left)
+        step.progress = None  # it leads to what was received, and the traceback of an error leads to the step
         assert result is not None  # noqa: S101 - an Attempt always has a result
         after = options.clock()
         answer = result if isinstance(result, Answer) else None
@@ -224,7 +261,9 @@ def _call(call: Call, options: ClientOptions, deadline: float) -> Steps[tuple[An
                 chance=options.chance(),
                 resend=options.on_unknown == "resend",
             )
-            if wait is not None and not (wait < deadline - after and options.retry.budget.try_acquire()):
+            if interruption is not None or not (
+                wait is not None and wait < deadline - after and options.retry.budget.try_acquire()
+            ):
                 wait = None
         if is_observed(options.hooks, succeeded=error is None):
             now = options.now().astimezone()
@@ -248,6 +287,8 @@ def _call(call: Call, options: ClientOptions, deadline: float) -> Steps[tuple[An
             return answer, attempt
         if isinstance(error, OutcomeUnknownError):
             unknown = error
+        if interruption is not None:
+            _raise_again(interruption, unknown or error)
         if wait is None:
             # If an earlier attempt may have been applied, the outcome of the call is unknown, whatever came last.
             final = unknown or error
@@ -255,3 +296,14 @@ def _call(call: Call, options: ClientOptions, deadline: float) -> Steps[tuple[An
             final.attempts = attempt
             raise final
         yield Pause(wait)
+
+
+def _raise_again(interruption: BaseException, outcome: VtexTrackingError | None) -> NoReturn:
+    """Raise what interrupted a request, with its own context, and with a note about the outcome of the request."""
+    context = interruption.__context__
+    interruption.add_note(str(outcome))
+    try:
+        raise interruption
+    finally:
+        interruption.__context__ = context
+        del interruption  # its traceback refers to this frame

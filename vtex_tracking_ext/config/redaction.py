@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import re
-from functools import cached_property
 from typing import TYPE_CHECKING, Final
 from weakref import WeakSet
 
@@ -36,11 +35,9 @@ class Redactor:
         known = {secret for secret in secrets if len(secret) >= MIN_SECRET_LENGTH}
         self._secrets = sorted(known, key=len, reverse=True)  # a longer one may contain a shorter one
         self._folded = tuple(secret.lower() for secret in self._secrets)
-
-    @cached_property
-    def _pattern(self) -> re.Pattern[str]:
-        """Matches credentials in any form. Compiled when first used: it takes milliseconds, and few texts need it."""
-        return re.compile("|".join(map(_secret_pattern, self._secrets)), re.IGNORECASE)
+        # Matches credentials in any form. Compiled when first used: it takes milliseconds, and few texts need it. It is
+        # no cached_property: before Python 3.12 that holds a lock meanwhile, which a process forked then never gets.
+        self._pattern: re.Pattern[str] | None = None
 
     def redact(self, text: str) -> str:
         """Return ``text`` with each credential replaced by :data:`HIDDEN`."""
@@ -50,6 +47,8 @@ class Redactor:
             folded = text.lower()  # nothing is escaped: a plain search is enough, and faster
             if not any(secret in folded for secret in self._folded):
                 return text
+        if self._pattern is None:
+            self._pattern = re.compile("|".join(map(_secret_pattern, self._secrets)), re.IGNORECASE)
         return self._pattern.sub(HIDDEN, text)
 
     def redact_message(self, text: str) -> str:

@@ -6,19 +6,17 @@ httpx's transport, send through httpx: see :mod:`.caller_client`.
 
 from __future__ import annotations
 
-import functools
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from vtex_tracking_ext.call.faults import Fault, fault_of
+from vtex_tracking_ext.call.faults import Fault, fault_of, interruption_of
 from vtex_tracking_ext.call.outcome import Answer
 from vtex_tracking_ext.errors import ConfigurationError
 
 from .body import Body
-from .caller_client import SyncHttpxExchange, trust_in, trust_now
-from .connection import Connection
+from .caller_client import NETWORK_ERRORS, SyncHttpxExchange, trust_in, trust_now
 from .pool import Pool
 from .progress import Progress
 from .proxy import route_to
@@ -56,7 +54,7 @@ class SyncTransport:
             return
         self._route = route = route_to(server)
         self._origin = origin_of(server.base_url)
-        self._pool = Pool(functools.partial(Connection, route), server.max_connections)
+        self._pool = Pool(route, server.max_connections)
 
     def attempt(self, step: Attempt) -> Answer | Fault:
         """Make one request, and return the answer or the fault that it ended in.
@@ -69,25 +67,24 @@ class SyncTransport:
         is_replaced = not is_own_method(httpx.HTTPTransport.handle_request)
         if self._http is not None:
             trust = trust_now(self._trust, is_replaced=is_replaced)
-            return SyncHttpxExchange(self._server, step.seconds, trust).send(self._http, step.call)
+            return SyncHttpxExchange(self._server, step, trust).send(self._http)
         if not is_replaced:
             return self._exchange(step)
         with httpx.Client(**substitute_options(self._route)) as substitute:
-            return SyncHttpxExchange(self._server, step.seconds, "exceptions").send(substitute, step.call)
+            return SyncHttpxExchange(self._server, step, "exceptions").send(substitute)
 
     def _exchange(self, step: Attempt) -> Answer | Fault:
-        progress, reader = Progress(step.seconds), ResponseReader(Body)
+        step.progress = progress = Progress(step.seconds)
+        reader = ResponseReader(Body)
         try:
             request = encode_request(build_request(step.call, self._server), self._origin)
         except BUILD_ERRORS as error:
             return unbuildable(error)
         try:
-            connection = self._pool.acquire(progress)
-            try:
-                connection.exchange(request, reader, progress)
-            finally:
-                self._pool.release(connection)
-        except Exception as error:  # noqa: BLE001 - every exception is a fault, unless the head of an answer came
+            self._pool.exchange(request, reader, progress)
+        except Exception as error:
+            if not is_fault(error):
+                raise
             return result_of(reader, progress, error, self._server.redactor)
         return result_of(reader, progress, None, self._server.redactor)
 
@@ -128,8 +125,18 @@ def origin_of(base_url: str) -> Origin:
 
 
 def unbuildable(error: Exception) -> Fault:
-    """Return the fault of a request that could not be built."""
+    """Return the fault of a request that could not be built; if a signal handler raised the error, raise it again."""
+    if interruption_of(error) is not None:
+        raise error
     return Fault(f"the request cannot be built: {type(error).__name__}", sent=False)
+
+
+def is_fault(error: Exception) -> bool:
+    """Return whether an exception of an exchange is the network's.
+
+    Other exceptions are not outcomes of a request: what a signal handler raised, and mistakes in this package.
+    """
+    return isinstance(error, NETWORK_ERRORS) and interruption_of(error) is None
 
 
 def result_of(
