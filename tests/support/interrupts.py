@@ -64,14 +64,16 @@ class LineInterrupt:
 
     Args:
         at: Numbers of the lines, from 1.
+        kind: The exception.
 
     Attributes:
         lines: How many lines were reached.
         places: File and line number of each interrupt.
     """
 
-    def __init__(self, at: tuple[int, ...]) -> None:
+    def __init__(self, at: tuple[int, ...], kind: type[BaseException]) -> None:
         self._at = at
+        self._kind = kind
         self._before: Any = None
         self.lines = 0
         self.places: list[str] = []
@@ -92,7 +94,7 @@ class LineInterrupt:
             self.lines += 1
             if self.lines in self._at:
                 self.places.append(f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}")
-                raise KeyboardInterrupt
+                raise self._kind
         return self._trace_line
 
 
@@ -109,15 +111,17 @@ class Trial:
     Args:
         server: The server, see :func:`answering_server`.
         way: How the calls are made.
+        kind: The exception that interrupts them.
 
     Attributes:
         violations: What was wrong, in one line each.
         lines: Number of lines of the call that was interrupted last.
     """
 
-    def __init__(self, server: Server, way: Way) -> None:
+    def __init__(self, server: Server, way: Way, kind: type[BaseException] = KeyboardInterrupt) -> None:
         self.server = server
         self.way = way
+        self.kind = kind
         self.violations: list[str] = []
         self.lines = 0
 
@@ -129,7 +133,7 @@ class Trial:
         name = "-".join(map(str, at))
         parser = None if self.way.parser == "h11" else httptools
         kind: Any = AsyncTrackingClient if self.way.asynchronous else TrackingClient
-        interrupt = LineInterrupt(at)
+        interrupt = LineInterrupt(at, self.kind)
         with mock.patch.object(response, "httptools", parser), asyncio.Runner() as runner:
             client = kind(
                 "mystore",
@@ -148,13 +152,13 @@ class Trial:
                 with interrupt:
                     if call(f"in-{name}-01") is not None or interrupt.places:
                         wrong.append("the interrupt was swallowed")
-            except KeyboardInterrupt as error:
+            except BaseException as error:  # noqa: BLE001 - of another type, it is wrong
                 held = error
-            except Exception as error:  # noqa: BLE001 - whatever else is raised is wrong
-                wrong.append(f"the interrupted call raised {error!r}")
+                if type(error) is not self.kind:
+                    wrong.append(f"the interrupted call raised {error!r}")
             self.lines = interrupt.lines
             if self.way.asynchronous:
-                runner.run(_cancel_others())
+                runner.run(cancel_others())
             try:
                 if (unusual := call(f"next-{name}-01")) is not None:
                     wrong.append(f"the next receipt is {unusual}")
@@ -189,9 +193,13 @@ class Trial:
         return []
 
 
-async def _cancel_others() -> None:
-    """Cancel the tasks that an interrupt of the event loop left, as ``asyncio.run`` does at its end."""
-    others = asyncio.all_tasks() - {asyncio.current_task()}
+async def cancel_others(*kept: asyncio.Task[Any]) -> None:
+    """Cancel the tasks that an interrupt of the event loop left, as ``asyncio.run`` does at its end.
+
+    Args:
+        kept: Tasks that are waited for instead.
+    """
+    others = asyncio.all_tasks() - {asyncio.current_task(), *kept}
     for each in others:
         each.cancel()
-    await asyncio.gather(*others, return_exceptions=True)
+    await asyncio.gather(*others, *kept, return_exceptions=True)

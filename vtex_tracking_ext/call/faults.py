@@ -7,7 +7,7 @@ exception decides, but only for transports that are known to use the types corre
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, NoReturn
 
 from attrs import frozen
 
@@ -99,6 +99,25 @@ def interruption_of(error: BaseException) -> BaseException | None:
     causes = [error.__cause__, *(error.exceptions if isinstance(error, BaseExceptionGroup) else ())]
     # Not __context__: that is also set if a call begins within an except clause, for an error that was handled there.
     return next((found for each in causes if each is not None and (found := interruption_of(each)) is not None), None)
+
+
+def raise_interruption(error: BaseException) -> None:
+    """Raise what a signal handler raised, if ``error`` is it or was raised from it.
+
+    Call it first in an ``except`` clause that does not raise its exception again.
+    """
+    if (interruption := interruption_of(error)) is not None:
+        raise_again(interruption)
+
+
+def raise_again(error: BaseException) -> NoReturn:
+    """Raise an exception with the context that it has, whatever is being handled here."""
+    context = error.__context__
+    try:
+        raise error
+    finally:
+        error.__context__ = context
+        del error  # its traceback refers to this frame
 
 
 def _passes_handler(error: BaseException) -> bool:

@@ -7,9 +7,9 @@ and return what the generator returns. So the order of steps is written once.
 from __future__ import annotations
 
 import datetime as dt
+import logging
 from collections.abc import Generator
-from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple, NoReturn, Protocol, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 from attrs import define
 from vtex_oms_client.models import Order, SendTrackingNumberRequest
@@ -25,8 +25,8 @@ from vtex_tracking_ext.events import AttemptEvent, Package, TrackingReceipt, Tra
 from vtex_tracking_ext.text import plain
 
 from . import validation
-from .faults import Fault, interruption_of
-from .hooks import is_observed, log, report_attempt
+from .faults import Fault, interruption_of, raise_again
+from .hooks import is_observed, log_safely, report_attempt
 from .operations import Call, order_call, tracking_number_call, update_call
 from .order_lookup import packages_of, was_applied
 from .outcome import Answer, accepted, error_of, parse, receipt_of, request_id_of
@@ -201,8 +201,7 @@ def _look_up(call: Call, update: TrackingUpdate, options: ClientOptions, deadlin
     try:
         return was_applied(update, (yield from _read_packages(call, options, deadline)))
     except VtexTrackingError as error:
-        with suppress(Exception):  # a filter of the log may raise
-            log.warning("Whether an update was applied cannot be read: %s", error)
+        log_safely(logging.WARNING, "Whether an update was applied cannot be read: %s", error)
         return None
 
 
@@ -288,7 +287,8 @@ def _call(call: Call, options: ClientOptions, deadline: float) -> Steps[tuple[An
         if isinstance(error, OutcomeUnknownError):
             unknown = error
         if interruption is not None:
-            _raise_again(interruption, unknown or error)
+            interruption.add_note(str(unknown or error))
+            raise_again(interruption)
         if wait is None:
             # If an earlier attempt may have been applied, the outcome of the call is unknown, whatever came last.
             final = unknown or error
@@ -296,14 +296,3 @@ def _call(call: Call, options: ClientOptions, deadline: float) -> Steps[tuple[An
             final.attempts = attempt
             raise final
         yield Pause(wait)
-
-
-def _raise_again(interruption: BaseException, outcome: VtexTrackingError | None) -> NoReturn:
-    """Raise what interrupted a request, with its own context, and with a note about the outcome of the request."""
-    context = interruption.__context__
-    interruption.add_note(str(outcome))
-    try:
-        raise interruption
-    finally:
-        interruption.__context__ = context
-        del interruption  # its traceback refers to this frame

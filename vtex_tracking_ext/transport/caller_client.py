@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import httpcore
 import httpx
 
-from vtex_tracking_ext.call.faults import Fault, Trust, fault_of, interruption_of
+from vtex_tracking_ext.call.faults import Fault, Trust, fault_of, raise_interruption
 from vtex_tracking_ext.call.outcome import Answer
 from vtex_tracking_ext.errors import ConfigurationError
 
@@ -98,7 +98,8 @@ def check_is_fault(error: Exception) -> None:
     Raises:
         Exception: A signal handler raised it, or it shows a mistake in this package.
     """
-    if interruption_of(error) is not None or _is_mistake(error):
+    raise_interruption(error)
+    if _is_mistake(error):
         raise error
 
 
@@ -157,8 +158,7 @@ class HttpxExchange:
                 extensions={"timeout": timeout.as_dict(), "trace": trace},
             )
         except (*BUILD_ERRORS, httpx.InvalidURL) as error:
-            if interruption_of(error) is not None:
-                raise
+            raise_interruption(error)
             self.result = Fault(f"the request cannot be built: {type(error).__name__}", sent=False)
             return None
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import httpcore
 
-from vtex_tracking_ext.call.faults import interruption_of
+from vtex_tracking_ext.call.faults import raise_interruption
 
 from .connect import CHUNK_SIZE, Socket
 
@@ -77,8 +77,7 @@ class Connection(Socket):
         except TimeoutError as error:
             raise httpcore.WriteTimeout(str(error)) from error
         except OSError as error:  # a server may refuse a request before it has read all of it, and close
-            if interruption_of(error) is not None:
-                raise
+            raise_interruption(error)
 
     def is_stale(self) -> bool:
         """Return whether the server closed the connection, or sent something unasked, while the connection was idle."""

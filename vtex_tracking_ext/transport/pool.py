@@ -22,6 +22,8 @@ from weakref import WeakSet
 
 import httpcore
 
+from vtex_tracking_ext.call.faults import raise_interruption
+
 from .connection import Connection
 
 if TYPE_CHECKING:
@@ -90,7 +92,8 @@ class Places(Generic[C]):
         while self._idle:
             try:
                 lease.held.extend(map(deque.pop, (self._idle,)))
-            except IndexError:  # another thread has taken it
+            except IndexError as error:  # another thread has taken it
+                raise_interruption(error)
                 break
             if time.monotonic() < lease.held[0].expires and not lease.held[0].is_stale():
                 return True
@@ -120,12 +123,12 @@ class Places(Generic[C]):
     def _close_expired(self) -> None:
         now = time.monotonic()
         try:
-            while self._idle[0].expires <= now:
+            while self._idle and self._idle[0].expires <= now:
                 oldest = self._idle[0]
                 oldest.close()
                 self._idle.remove(oldest)
-        except (IndexError, ValueError):  # none is idle, or another thread has taken it
-            return
+        except (IndexError, ValueError) as error:  # another thread has taken it
+            raise_interruption(error)
 
     def close(self) -> None:
         """Close the idle connections; connections in use are closed when they are given back."""

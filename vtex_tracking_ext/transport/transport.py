@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from vtex_tracking_ext.call.faults import Fault, fault_of, interruption_of
+from vtex_tracking_ext.call.faults import Fault, fault_of, interruption_of, raise_interruption
 from vtex_tracking_ext.call.outcome import Answer
 from vtex_tracking_ext.errors import ConfigurationError
 
@@ -126,8 +126,7 @@ def origin_of(base_url: str) -> Origin:
 
 def unbuildable(error: Exception) -> Fault:
     """Return the fault of a request that could not be built; if a signal handler raised the error, raise it again."""
-    if interruption_of(error) is not None:
-        raise error
+    raise_interruption(error)
     return Fault(f"the request cannot be built: {type(error).__name__}", sent=False)
 
 
