@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import signal
 import socket
 import threading
@@ -10,23 +12,30 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from vtex_tracking_ext import (
-    AsyncTrackingClient,
-    AttemptEvent,
-    RetryPolicy,
-    TrackingEvent,
-    TrackingUpdate,
-)
+from vtex_tracking_ext import AsyncTrackingClient, RetryPolicy, TrackingClient, TrackingEvent, TrackingUpdate
+from vtex_tracking_ext.config.redaction import HIDDEN, Redactor
+from vtex_tracking_ext.config.retry_policy import RetryBudget
+from vtex_tracking_ext.transport.body import Body
 
 from support.interrupts import WAYS, Trial, Way, answering_server, cancel_others
-from wire.calls import HASTY, INVOICE, OK, ORDER, UPDATE, answer
+from support.requests import observe_requests
+from wire.calls import HASTY, INVOICE, OK, ORDER, UPDATE, answer, ended, within
 from wire.server import HOST, Peer, Server, again, apply, dribble, pause, read, read_head, say, until_gone, wait_for
 from wire.server import signal as signal_to
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from vtex_tracking_ext import AttemptEvent
+
     from support.answers import Twin
+
+
+@pytest.fixture
+def _unchecked_requests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Do not check each of some thousand equal requests against openapi.yaml, which takes most of the time."""
+    observe_requests(monkeypatch, lambda *_: None)
+
 
 needs_alarm = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="nothing raises a signal here")
 
@@ -34,6 +43,7 @@ needs_alarm = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="nothi
 STRIDES = dict.fromkeys(WAYS, 9) | {Way(asynchronous=False, parser="httptools", warm=False): 1}
 
 
+@pytest.mark.usefixtures("_unchecked_requests")
 @pytest.mark.parametrize(("way", "stride"), STRIDES.items(), ids=map(str, STRIDES))
 def test_an_interrupt_at_any_line_loses_no_connection(way: Way, stride: int) -> None:
     """After it, the client's only place is free, no more connections are open than allowed, and receipts are right."""
@@ -219,6 +229,7 @@ def test_a_time_limit_ends_the_pause_before_a_retry(make: Callable[..., Twin], l
     assert len(events) == 1
 
 
+@pytest.mark.usefixtures("_unchecked_requests")
 @pytest.mark.parametrize("limit", [SoftTimeLimit, TimeoutError, GoneError, ValueError])
 @pytest.mark.parametrize("way", [WAYS[0], WAYS[2]], ids=str)
 def test_an_exception_of_a_handler_at_any_line_is_raised(way: Way, limit: type[BaseException]) -> None:
@@ -228,3 +239,104 @@ def test_an_exception_of_a_handler_at_any_line_is_raised(way: Way, limit: type[B
         while trial.interrupt(line):
             line += 7
     assert trial.violations == []
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks here")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_fork_while_another_thread_uses_the_retry_budget_hangs_nothing(
+    serve: Callable[..., Server],
+) -> None:
+    """In the child, a call of the same client is retried and succeeds."""
+    inside, go = threading.Event(), threading.Event()
+
+    class Stopped(int):
+        """A number of tokens that stops the thread that compares it, which is where a lock would be held."""
+
+        def __lt__(self, other: int) -> bool:
+            if threading.current_thread() is not threading.main_thread():
+                inside.set()
+                go.wait(10)
+            return super().__lt__(other)
+
+    budget = RetryBudget()
+    budget._tokens = Stopped(500)
+    retry = RetryPolicy(attempts=2, first_wait=0, rate_limit_wait=0, budget=budget)
+    server = serve([again(read, say(answer(429, b"")), read, apply, say(OK))])
+    with TrackingClient("mystore", user_token="MADEUP", base_url=server.url, retry=retry, timeout=5) as client:
+        thread = threading.Thread(target=budget.try_acquire)
+        thread.start()
+        assert inside.wait(5)
+        child = os.fork()
+        if child == 0:  # pragma: no cover - it is not this process
+            try:
+                signal.alarm(5)
+                os._exit(0 if client.send(UPDATE).attempts == 2 else 1)
+            finally:
+                os._exit(2)
+        status = os.waitpid(child, 0)[1]
+        go.set()
+        thread.join(5)
+    assert os.waitstatus_to_exitcode(status) == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks here")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_fork_while_another_thread_prepares_the_redaction_hangs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The child can redact."""
+    inside, go = threading.Event(), threading.Event()
+    compile_ = re.compile
+
+    def slow(*arguments: Any) -> Any:
+        if threading.current_thread() is not threading.main_thread():
+            inside.set()
+            go.wait(10)
+        return compile_(*arguments)
+
+    monkeypatch.setattr("vtex_tracking_ext.config.redaction.re.compile", slow)
+    redactor = Redactor(["MADEUP"])
+    thread = threading.Thread(target=redactor.redact, args=("%4dADEUP",))
+    thread.start()
+    assert inside.wait(5)
+    child = os.fork()
+    if child == 0:  # pragma: no cover - it is not this process
+        try:
+            signal.alarm(5)
+            os._exit(0 if redactor.redact("%4dADEUP") == HIDDEN else 1)
+        finally:
+            os._exit(2)
+    status = os.waitpid(child, 0)[1]
+    go.set()
+    thread.join(5)
+    assert os.waitstatus_to_exitcode(status) == 0
+
+
+@pytest.mark.parametrize("steps", [[read_head], [until_gone]], ids=["proxy", "TLS handshake"])
+def test_connecting_that_takes_too_long_leaves_no_thread_and_no_socket(
+    make: Callable[..., Twin], serve: Callable[..., Server], steps: list[Any]
+) -> None:
+    """A proxy or a server that sends a byte at a time could otherwise keep both for each call."""
+    said = b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 100 if steps == [read_head] else b"\x16\x03\x03\x3f\xff" + bytes(400)
+    server = serve([*(steps if steps == [read_head] else []), dribble(said)], scheme="https")
+    proxy = {"proxy": f"http://{HOST}:{server.port}"} if steps == [read_head] else {}
+    with within(0.2):
+        error = ended(make("https://store.example" if proxy else server.url, timeout=0.2, **proxy))
+    assert error.applied is False
+    server.wait_until(lambda each: each.connections == 1 and each.open == 0)
+    assert not [each for each in threading.enumerate() if each.name.startswith("vtex-tracking")]
+
+
+def test_a_mistake_in_this_package_is_not_an_outcome(
+    make: Callable[..., Twin], serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is raised as it is, through our own connections and through a caller's client."""
+
+    def fail(*_: object) -> None:
+        raise AssertionError("a mistake")
+
+    monkeypatch.setattr(Body, "feed", fail)
+    monkeypatch.setattr(Body, "end", fail)
+    ways: list[dict[str, Any] | None] = [None, {}]
+    for own in ways:
+        client = make(serve([read, apply, say(OK)]).url, own=own, retry=HASTY)
+        with pytest.raises(AssertionError, match="a mistake"):
+            client.send(UPDATE)

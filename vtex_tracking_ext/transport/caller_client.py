@@ -12,6 +12,7 @@ import socket
 import ssl
 import threading
 from contextlib import suppress
+from traceback import walk_tb
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import httpcore
@@ -104,12 +105,11 @@ def check_is_fault(error: Exception) -> None:
 
 
 def _is_mistake(error: Exception) -> bool:
-    """Return whether an exception was raised by this package's code, and is not the network's."""
-    traceback = error.__traceback__
-    while traceback is not None and traceback.tb_next is not None:
-        traceback = traceback.tb_next
-    module = "" if traceback is None else traceback.tb_frame.f_globals.get("__name__", "")
-    return module.partition(".")[0] == __package__.partition(".")[0] and not isinstance(error, NETWORK_ERRORS)
+    """Return whether an exception comes from this package, not from the caller's client or its hooks."""
+    if isinstance(error, NETWORK_ERRORS):
+        return False
+    modules = [frame.f_globals.get("__name__", "").partition(".")[0] for frame, _ in walk_tb(error.__traceback__)]
+    return "httpx" not in modules or modules[-1] == __name__.partition(".")[0]
 
 
 class HttpxExchange:
