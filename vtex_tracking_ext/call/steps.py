@@ -239,7 +239,7 @@ def _call(call: Call, options: ClientOptions, deadline: float) -> Steps[tuple[An
         step = Attempt(call, min(deadline - before, options.retry.attempt_timeout))
         try:
             result = yield step
-        except (ConfigurationError, GeneratorExit):  # no request was begun; or nobody carries out the steps any more
+        except (ConfigurationError, GeneratorExit):  # no request was begun; or the steps are given up
             raise
         except BaseException as raised:  # noqa: BLE001 - raised again below
             interruption = interruption_of(raised) or raised

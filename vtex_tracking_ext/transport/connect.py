@@ -39,7 +39,7 @@ CHUNK_SIZE: Final = 64 * 1024
 
 
 class Socket:
-    """A socket that is connected step by step. It can be closed after any step, also by whoever interrupts one.
+    """A socket that is connected step by step, and can be closed at any time, such as after an interrupt.
 
     Attributes:
         sock: The socket; missing at first.

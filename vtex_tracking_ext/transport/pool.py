@@ -4,9 +4,9 @@ A response has ended cleanly if it was read to its end with no byte behind it: s
 beginning of the next response, which could be forged or left over.
 
 An interrupt (Ctrl-C) can raise between any two lines, and a process can fork while another thread is anywhere in this
-module. A lock could stay locked in both cases, so there is none: each change of what calls share is one operation of a
-dict, deque or queue, which is atomic, and the end of a lease can be repeated. One such operation (``extend`` with
-``map``) also moves a connection from one list to another, so that it is never in both of them, or in none.
+module. A lock could stay locked in both cases, so this module uses no locks: each change of what calls share is one
+operation of a dict, deque or queue, which is atomic, and the end of a lease can be repeated. One such operation
+(``extend`` with ``map``) also moves a connection from one list to another, so that it is never in both, or in neither.
 """
 
 from __future__ import annotations
