@@ -76,9 +76,8 @@ class Socket:
 
     def _connect_tcp(self, addresses: list[AddressInfo], progress: Progress) -> None:
         """Connect to the first address of a host that accepts a connection."""
-        for others, (family, kind, protocol, _, address) in zip(
-            range(len(addresses) - 1, -1, -1), addresses, strict=True
-        ):
+        remaining = range(len(addresses) - 1, -1, -1)
+        for others, (family, kind, protocol, _, address) in zip(remaining, addresses, strict=True):  # pragma: no branch
             left = progress.timeout(httpcore.ConnectTimeout)
             try:
                 self.sock = socket.socket(family, kind, protocol)

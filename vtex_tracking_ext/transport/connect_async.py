@@ -42,7 +42,8 @@ async def _connect_tcp(host: str, port: int, connecting: list[socket.socket]) ->
     """
     loop = asyncio.get_running_loop()
     addresses = interleave_families(await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM))
-    for others, (family, kind, protocol, _, address) in zip(range(len(addresses) - 1, -1, -1), addresses, strict=True):
+    remaining = range(len(addresses) - 1, -1, -1)
+    for others, (family, kind, protocol, _, address) in zip(remaining, addresses, strict=True):  # pragma: no branch
         try:
             async with asyncio.timeout(ADDRESS_TIMEOUT if others else None):
                 connecting.append(socket.socket(family, kind, protocol))
