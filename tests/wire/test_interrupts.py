@@ -245,11 +245,21 @@ def test_an_exception_of_a_handler_at_any_line_is_raised(way: Way, limit: type[B
     assert trial.violations == []
 
 
+def succeeds_in_child(act: Callable[[], bool]) -> bool:
+    """Return whether a function returns True in a forked process, within 5 seconds."""
+    child = os.fork()
+    if child == 0:  # pragma: no cover - it is not this process
+        try:
+            signal.alarm(5)
+            os._exit(0 if act() else 1)
+        finally:
+            os._exit(2)
+    return os.waitpid(child, 0)[1] == 0
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks here")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_a_fork_while_another_thread_uses_the_retry_budget_hangs_nothing(
-    serve: Callable[..., Server],
-) -> None:
+def test_a_fork_while_another_thread_uses_the_retry_budget_hangs_nothing(serve: Callable[..., Server]) -> None:
     """In the child, a call of the same client is retried and succeeds."""
     inside, go = threading.Event(), threading.Event()
 
@@ -270,17 +280,9 @@ def test_a_fork_while_another_thread_uses_the_retry_budget_hangs_nothing(
         thread = threading.Thread(target=budget.try_acquire)
         thread.start()
         assert inside.wait(5)
-        child = os.fork()
-        if child == 0:  # pragma: no cover - it is not this process
-            try:
-                signal.alarm(5)
-                os._exit(0 if client.send(UPDATE).attempts == 2 else 1)
-            finally:
-                os._exit(2)
-        status = os.waitpid(child, 0)[1]
+        assert succeeds_in_child(lambda: client.send(UPDATE).attempts == 2)
         go.set()
         thread.join(5)
-    assert os.waitstatus_to_exitcode(status) == 0
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks here")
@@ -301,17 +303,9 @@ def test_a_fork_while_another_thread_prepares_the_redaction_hangs_nothing(monkey
     thread = threading.Thread(target=redactor.redact, args=("%4dADEUP",))
     thread.start()
     assert inside.wait(5)
-    child = os.fork()
-    if child == 0:  # pragma: no cover - it is not this process
-        try:
-            signal.alarm(5)
-            os._exit(0 if redactor.redact("%4dADEUP") == HIDDEN else 1)
-        finally:
-            os._exit(2)
-    status = os.waitpid(child, 0)[1]
+    assert succeeds_in_child(lambda: redactor.redact("%4dADEUP") == HIDDEN)
     go.set()
     thread.join(5)
-    assert os.waitstatus_to_exitcode(status) == 0
 
 
 @pytest.mark.parametrize("steps", [[read_head], [until_gone]], ids=["proxy", "TLS handshake"])
