@@ -10,8 +10,10 @@ from weakref import WeakSet
 
 from vtex_tracking_ext.text import TRUNCATED
 
+from .secret import hidden_frames
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 #: Replaces each credential.
 HIDDEN: Final = "[credential]"
@@ -34,35 +36,40 @@ class Redactor:
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         known = {secret for secret in secrets if len(secret) >= MIN_SECRET_LENGTH}
-        self._secrets = sorted(known, key=len, reverse=True)  # a longer one may contain a shorter one
-        self._folded = tuple(secret.lower() for secret in self._secrets)
+        ordered = sorted(known, key=len, reverse=True)  # a longer one may contain a shorter one
+        self._count = len(ordered)
+        # Bound methods, whose reprs do not show the credentials; iterating creates no frame.
+        self._secrets = tuple(ordered).__iter__
+        self._folded = tuple(map(str.lower, ordered)).__iter__
 
     @cached_property
-    def _pattern(self) -> re.Pattern[str]:
-        """Matches credentials in any form. Compiled when first used: it takes milliseconds, and few texts need it."""
-        return re.compile("|".join(map(_secret_pattern, self._secrets)), re.IGNORECASE)
+    def _substitute(self) -> Callable[[str, str], str]:
+        """Replaces credentials in any form. Compiled when first used: it takes milliseconds, and few texts need it."""
+        with hidden_frames():
+            return re.compile("|".join(map(_secret_pattern, self._secrets())), re.IGNORECASE).sub
 
     def redact(self, text: str) -> str:
         """Return ``text`` with each credential replaced by :data:`HIDDEN`."""
-        if not self._folded:
+        if not self._count:
             return text
         if not ("%" in text or "&" in text or _BACKSLASH in text):
             folded = text.lower()  # nothing is escaped: a plain search is enough, and faster
-            if not any(secret in folded for secret in self._folded):
+            if not any(map(folded.__contains__, self._folded())):
                 return text
-        return self._pattern.sub(HIDDEN, text)
+        return self._substitute(HIDDEN, text)
 
     def redact_message(self, text: str) -> str:
         """Return one of this package's messages without credentials, nor the start of one that a quotation cut off."""
-        *cut, rest = text.split(TRUNCATED)
-        return self.redact(TRUNCATED.join([*map(self._redact_end, cut), rest]))
+        with hidden_frames():
+            *cut, rest = text.split(TRUNCATED)
+            return self.redact(TRUNCATED.join([*map(self._redact_end, cut), rest]))
 
     def _redact_end(self, text: str) -> str:
         """Return ``text``; if it ends with the start of a credential, with that replaced by :data:`HIDDEN`."""
         folded = text.lower()
         lengths = [
             length
-            for secret in self._folded
+            for secret in self._folded()
             for length in range(MIN_SECRET_LENGTH, len(secret) + 1)
             if folded.endswith(secret[:length])
         ]
@@ -83,7 +90,7 @@ class Redactor:
         return tuple((self.redact(name), self.redact(value)) for name, value in unredacted)
 
     def __repr__(self) -> str:
-        return f"Redactor({len(self._folded)} credentials)"
+        return f"Redactor({self._count} credentials)"
 
 
 def _secret_pattern(secret: str) -> str:

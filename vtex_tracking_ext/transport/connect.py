@@ -106,7 +106,8 @@ def interleave_families(addresses: Iterable[AddressInfo]) -> list[AddressInfo]:
 def _open_tunnel(stream: httpcore.NetworkStream, route: Route, proxy: Proxy) -> None:
     try:
         handshake = TunnelHandshake(route, proxy, CONNECT_TIMEOUT)
-        stream.write(handshake.request, handshake.progress.timeout(httpcore.ConnectTimeout))
+        timeout = handshake.progress.timeout(httpcore.ConnectTimeout)
+        stream.write(handshake.request, timeout)  # type: ignore[arg-type]  # httpcore accepts any buffer
         while not handshake.feed(stream.read(CHUNK_SIZE, handshake.progress.timeout(httpcore.ConnectTimeout))):
             pass
     except BaseException:

@@ -34,7 +34,7 @@ class Connection:
         self._probe = SocketProbe(self._stream.get_extra_info("socket"))
         self.reusable = False
 
-    def exchange(self, request: bytes, reader: ResponseReader, progress: Progress) -> None:
+    def exchange(self, request: memoryview, reader: ResponseReader, progress: Progress) -> None:
         """Send a request and read its response.
 
         A socket's timeout bounds one read, so each read and write gets what is left until the deadline: a server that
@@ -49,10 +49,10 @@ class Connection:
             for start in range(0, len(request), CHUNK_SIZE):
                 timeout = progress.timeout(httpcore.WriteTimeout)
                 progress.may_have_left = True
-                self._stream.write(request[start : start + CHUNK_SIZE], timeout)
+                self._stream.write(request[start : start + CHUNK_SIZE], timeout)  # type: ignore[arg-type]  # any buffer
         while not reader.ended:
-            data = self._stream.read(CHUNK_SIZE, progress.timeout(httpcore.ReadTimeout))
-            reader.feed(progress.count_received(data))
+            timeout = progress.timeout(httpcore.ReadTimeout)
+            reader.feed(progress.count_received(self._stream.read(CHUNK_SIZE, timeout)))
         self.reusable = reader.reusable
 
     def is_stale(self) -> bool:

@@ -59,7 +59,7 @@ class AsyncConnection(asyncio.Protocol):
             raise httpcore.ConnectError(str(error) or type(error).__name__) from error
         return connection
 
-    async def exchange(self, request: bytes, reader: ResponseReader, progress: Progress) -> None:
+    async def exchange(self, request: memoryview, reader: ResponseReader, progress: Progress) -> None:
         """Send a request and read its response.
 
         Raises:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
+from vtex_tracking_ext.config.secret import hidden_frames
 from vtex_tracking_ext.errors import ConfigurationError
 
 from .body import Body
@@ -67,13 +68,14 @@ class AsyncTransport:
         except RuntimeError:  # for example under trio
             raise ConfigurationError("AsyncTrackingClient runs under asyncio alone.") from None
         is_replaced = not is_own_method(httpx.AsyncHTTPTransport.handle_async_request)
-        if self._http is not None:
-            trust = trust_now(self._trust, is_replaced=is_replaced)
-            return await AsyncHttpxExchange(self._server, step.seconds, trust).send(self._http, step.call)
-        if not is_replaced:
+        if self._http is None and not is_replaced:
             return await self._exchange(step)
-        async with httpx.AsyncClient(**substitute_options(self._route)) as substitute:
-            return await AsyncHttpxExchange(self._server, step.seconds, "exceptions").send(substitute, step.call)
+        with hidden_frames():
+            if self._http is not None:
+                trust = trust_now(self._trust, is_replaced=is_replaced)
+                return await AsyncHttpxExchange(self._server, step.seconds, trust).send(self._http, step.call)
+            async with httpx.AsyncClient(**substitute_options(self._route)) as substitute:
+                return await AsyncHttpxExchange(self._server, step.seconds, "exceptions").send(substitute, step.call)
 
     async def _exchange(self, step: Attempt) -> Answer | Fault:
         progress, reader = Progress(step.seconds), ResponseReader(Body)
