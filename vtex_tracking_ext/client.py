@@ -99,6 +99,7 @@ class TrackingClient:
                 has_http_client=http_client is not None,
             )
             self._transport = SyncTransport(self._options.server, http_client)
+            del app_key, app_token, user_token, proxy  # an interrupt at the end of the block would show them
 
     @classmethod
     def from_env(cls, **options: Any) -> Self:
@@ -110,7 +111,9 @@ class TrackingClient:
             ConfigurationError: An option is missing or cannot be used.
         """
         with hidden_frames():
-            return cls(**arguments_from_env(options))
+            client = cls(**arguments_from_env(options))
+            options.clear()
+            return client
 
     def update(self, order_id: str, invoice_number: str, *, events: Iterable[TrackingEvent]) -> TrackingReceipt:
         """Add events to a package in transit.

@@ -73,6 +73,7 @@ class AsyncTrackingClient:
                 has_http_client=http_client is not None,
             )
             self._transport = AsyncTransport(self._options.server, http_client)
+            del app_key, app_token, user_token, proxy  # an interrupt at the end of the block would show them
 
     @classmethod
     def from_env(cls, **options: Any) -> Self:
@@ -84,7 +85,9 @@ class AsyncTrackingClient:
             ConfigurationError: An option is missing or cannot be used.
         """
         with hidden_frames():
-            return cls(**arguments_from_env(options))
+            client = cls(**arguments_from_env(options))
+            options.clear()
+            return client
 
     async def update(self, order_id: str, invoice_number: str, *, events: Iterable[TrackingEvent]) -> TrackingReceipt:
         """Add events to a package in transit.

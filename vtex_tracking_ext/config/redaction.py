@@ -13,7 +13,7 @@ from vtex_tracking_ext.text import TRUNCATED
 from .secret import hidden_frames
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
 #: Replaces each credential.
 HIDDEN: Final = "[credential]"
@@ -35,7 +35,12 @@ class Redactor:
     """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        known = {secret for secret in secrets if len(secret) >= MIN_SECRET_LENGTH}
+        self._secrets: Callable[[], Iterator[str]] = ().__iter__
+        self.add(secrets)
+
+    def add(self, secrets: Iterable[str]) -> None:
+        """Remove these credentials as well. Call it before the first text is redacted."""
+        known = {secret for secret in (*self._secrets(), *secrets) if len(secret) >= MIN_SECRET_LENGTH}
         ordered = sorted(known, key=len, reverse=True)  # a longer one may contain a shorter one
         self._count = len(ordered)
         # Bound methods, whose reprs do not show the credentials; iterating creates no frame.

@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 import httpcore
 from attrs import field, frozen
 
-from vtex_tracking_ext.config.secret import hidden_headers
+from vtex_tracking_ext.config.secret import hidden_headers, revealed_headers
 from vtex_tracking_ext.errors import ConfigurationError
 
 from .body import Body
@@ -81,6 +81,9 @@ def route_to(server: Server) -> Route:
         proxies = urllib.request.getproxies()
         address = proxies.get(parts.scheme) or proxies.get("all")
         proxy = None if address is None else parse_proxy(address)
+    for _, value in () if proxy is None else revealed_headers(proxy.headers):
+        encoded = value.removeprefix("Basic ")
+        server.redactor.add((encoded, base64.b64decode(encoded).decode().partition(":")[2]))
     return Route(
         host=host,
         port=parts.port or _PORTS[parts.scheme],
