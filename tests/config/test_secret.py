@@ -89,7 +89,7 @@ def test_an_error_leaves_the_block_without_its_frames_and_contexts() -> None:
 def test_an_error_that_is_handled_outside_of_the_block_stays_the_context() -> None:
     """An error keeps the context that it has because of the block's caller, with its traceback."""
     outer = LookupError()
-    with pytest.raises(ConfigurationError) as caught:
+    with pytest.raises(ConfigurationError) as caught:  # noqa: PT012 - it is raised in a handler
         try:
             raise outer
         except LookupError:
