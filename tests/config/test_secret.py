@@ -102,6 +102,8 @@ def test_an_unexpected_error_gets_a_note_with_the_removed_lines() -> None:
     """The note of an error that is not this package's shows the lines of code, without values."""
     with pytest.raises(RuntimeError) as caught:
         fail("TOPSECRET", RuntimeError("a mistake"))
+    assert isinstance(caught.value.__context__, ValueError)
+    assert caught.value.__context__.__traceback__ is None
     (note,) = caught.value.__notes__
     assert "in raise_error" in note
     assert "TOPSECRET" not in note

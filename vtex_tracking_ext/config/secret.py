@@ -74,9 +74,9 @@ def revealed_headers(hidden: memoryview) -> list[tuple[str, str]]:
 class hidden_frames:  # noqa: N801 - a context manager, named as a function like those of contextlib
     """Remove the frames in which a credential is a local variable from the exceptions that leave the block.
 
-    The frames are those within the block, and that of the function which contains it, with its arguments. Exceptions
-    that were handled within the block are removed with them. An unexpected exception gets a note with the removed lines
-    of code, without values.
+    The frames are those within the block, and that of the function which contains it, with its arguments. An error of
+    this package also loses its cause and context, whose messages may quote a value. Another exception keeps them
+    without their frames, and gets a note with the removed lines of code.
     """
 
     def __enter__(self) -> None:
@@ -87,9 +87,12 @@ class hidden_frames:  # noqa: N801 - a context manager, named as a function like
     ) -> None:
         if error is None:
             return
-        if isinstance(error, Exception) and not isinstance(error, VtexTrackingError):
+        if isinstance(error, VtexTrackingError):
+            error.__cause__, error.__context__ = None, self._handled_outside
+        elif isinstance(error, Exception):
             error.add_note("".join(["Raised in:\n", *traceback.format_tb(removed)]))
-        # Python continues a traceback where an exception is raised again; it adds no entry for this function's caller.
-        error.__traceback__ = None
-        error.__cause__ = None
-        error.__context__ = self._handled_outside
+        # Python adds no entry for the function that contains the block when it raises the exception again.
+        each: BaseException | None = error
+        while each is not None and each is not self._handled_outside and each.__traceback__ is not None:
+            each.__traceback__ = None
+            each = each.__cause__ or each.__context__

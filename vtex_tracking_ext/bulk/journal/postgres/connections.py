@@ -11,6 +11,7 @@ import psycopg
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from vtex_tracking_ext.bulk.journal.interface import JournalError, process_name
+from vtex_tracking_ext.config.secret import hidden_frames
 
 from .errors import translated_errors
 from .locks import lock_number
@@ -58,7 +59,8 @@ logging.getLogger("psycopg").addHandler(logging.NullHandler())
 @contextmanager
 def connect(address: Address) -> Iterator[Connection]:
     """Open a connection outside of the pool; PostgreSQL's errors become JournalError."""
-    with translated_errors(address, is_connecting=True):
+    # psycopg's frames contain the password, and so does an attribute of its errors.
+    with hidden_frames(), translated_errors(address, is_connecting=True):
         connection = psycopg.connect(**_arguments(address))
     with translated_errors(address), connection:
         _refuse_transaction_pooling(address, connection)
@@ -164,7 +166,7 @@ def _refuse_transaction_pooling(address: Address, connection: Connection) -> Non
     own = _process_id(connection)
     if own == connection.info.backend_pid:
         return
-    with psycopg.connect(**_arguments(address)) as other:
+    with hidden_frames(), psycopg.connect(**_arguments(address)) as other:
         for _ in range(_POOLER_CHECKS):
             with other.transaction():
                 if _process_id(other) == own or _process_id(connection) != own:
