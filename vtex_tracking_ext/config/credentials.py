@@ -21,6 +21,7 @@ from vtex_oms_client import constants
 from vtex_tracking_ext.errors import ConfigurationError
 from vtex_tracking_ext.text import plain, quoted
 
+from .redaction import Redactor, redact_http_logs
 from .secret import Secret, hidden_frames
 
 if TYPE_CHECKING:
@@ -189,6 +190,14 @@ class Settings:
     def has_credentials(self) -> bool:
         """Tell whether any credential is set."""
         return not (self.app_key is None and self.app_token is None and self.user_token is None)
+
+    def redactor(self) -> Redactor:
+        """Return a redactor of the credentials, which :func:`.redact_known` uses for as long as it exists."""
+        with hidden_frames():
+            secrets = [each.reveal() for each in (self.app_key, self.app_token, self.user_token) if each is not None]
+            redactor = Redactor(each for each in secrets if isinstance(each, str))
+        redact_http_logs(redactor)
+        return redactor
 
     def with_defaults(self, defaults: Settings) -> Settings:
         """Return these settings, with those that are None taken from ``defaults``.

@@ -137,20 +137,24 @@ _HTTP_LOGGERS: Final = (
     "httpx",
 )
 
-#: The redactors of all clients that are still in use.
+#: The redactors of all clients and settings that are still in use.
 _redactors: Final[WeakSet[Redactor]] = WeakSet()
 
 
-def _redact_record(record: logging.LogRecord) -> bool:
-    text = record.getMessage()
+def redact_known(text: str) -> str:
+    """Return a message without the credentials of any client in use, which may have been pasted as a row's order id."""
     for redactor in list(_redactors):
-        text = redactor.redact(text)
-    record.msg, record.args = text, None
+        text = redactor.redact_message(text)
+    return text
+
+
+def _redact_record(record: logging.LogRecord) -> bool:
+    record.msg, record.args = redact_known(record.getMessage()), None
     return True  # keeps the record
 
 
 def redact_http_logs(redactor: Redactor) -> None:
-    """Remove a client's credentials from the logs of the HTTP libraries, for as long as the redactor exists."""
+    """Remove credentials from the logs of the HTTP libraries, and in :func:`redact_known`, while the redactor exists."""
     _redactors.add(redactor)
     for name in _HTTP_LOGGERS:
         logging.getLogger(name).addFilter(_redact_record)  # a logger ignores a filter that it already has
