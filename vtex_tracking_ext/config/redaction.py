@@ -154,7 +154,7 @@ def _redact_record(record: logging.LogRecord) -> bool:
 
 
 def redact_http_logs(redactor: Redactor) -> None:
-    """Remove credentials from the logs of the HTTP libraries, and in :func:`redact_known`, while the redactor exists."""
+    """Remove credentials from the logs of HTTP libraries, and in :func:`redact_known`, while the redactor exists."""
     _redactors.add(redactor)
     for name in _HTTP_LOGGERS:
         logging.getLogger(name).addFilter(_redact_record)  # a logger ignores a filter that it already has
