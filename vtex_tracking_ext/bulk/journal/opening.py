@@ -46,7 +46,7 @@ def open_journal(location: Location | Secret, *, create: bool = True) -> Journal
     """Open a journal to write to it.
 
     Args:
-        location: Location | Secret it is.
+        location: Where it is.
         create: Whether to create the journal if it does not exist.
 
     Raises:
