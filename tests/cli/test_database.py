@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
+from collections import deque
 from typing import TYPE_CHECKING
 
 import pytest
 
 from vtex_tracking_ext.bulk.journal.postgres import PostgresJournal, PostgresReader
-from vtex_tracking_ext.sandbox import EXAMPLE_FILE
+from vtex_tracking_ext.sandbox import EXAMPLE_FILE, Oms
+from vtex_tracking_ext.sandbox.oms import ReceivedRequest
 
 from support.journaled import add, row, to_state, told
+from support.postgres import execute
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -101,8 +105,8 @@ def test_a_database_has_no_size_to_print(run: Callable[..., Ran], urls: str) -> 
 
 def test_migrate_says_what_it_did(run: Callable[..., Ran], urls: str, tmp_path: Path) -> None:
     """Migrate prints what it did to a journal in PostgreSQL, and to one in a file."""
-    assert unseen(run("migrate")).out.endswith(" was created with version 2.\n")
-    assert unseen(run("migrate", "--journal", urls)).out.endswith(" is up to date (version 2).\n")
+    assert unseen(run("migrate")).out.endswith(" was created with version 3.\n")
+    assert unseen(run("migrate", "--journal", urls)).out.endswith(" is up to date (version 3).\n")
     path = tmp_path / "j.db"
     assert run("migrate", "--journal", path).out == f"The journal {path} was created with version 3.\n"
     assert run("migrate", "--journal", path).out == f"The journal {path} is up to date (version 3).\n"
@@ -117,3 +121,65 @@ def test_an_unreachable_server_is_a_configuration_error(run: Callable[..., Ran])
     ran = unseen(run("push", EXAMPLE_FILE, "--journal", "postgresql://ana:TOPSECRET%zz@127.0.0.1:1/d"))
     assert ran.status == 3
     assert "is not a valid PostgreSQL URL" in ran.err
+
+
+class Received(deque[ReceivedRequest]):
+    """The sandbox's requests; a function is called once at a number of them, before the response is sent."""
+
+    def __init__(self, number: int, act: Callable[[], object]) -> None:
+        super().__init__()
+        self._number = number
+        self._act = act
+
+    def append(self, request: ReceivedRequest) -> None:
+        """Keep a request."""
+        super().append(request)
+        if len(self) == self._number:
+            self._act()
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "words"),
+    [
+        ("25006", 5, "it is read-only there"),
+        ("53100", 5, "its server's disk is full"),
+        ("57014", 5, "canceled a statement"),
+        ("42501", 3, "this user lacks a privilege"),
+        ("", 5, "run again when it is back"),
+    ],
+)
+def test_push_that_loses_its_journal_is_resumed(
+    run: Callable[..., Ran], urls: str, oms: Oms, tmp_path: Path, code: str, status: int, words: str
+) -> None:
+    """A database that fails in mid-push ends it with 5, or 3 for a lost privilege; the next push sends the rest."""
+    schema = urls.partition("&schema=")[2]
+    orders = [f"{number}-07" for number in range(4)]
+    for order in orders:
+        oms.add_order(order, ["1"])
+    file = tmp_path / "events.csv"
+    lines = [f"{order},1,2026-10-01,{text}" for order in orders for text in "ab"]
+    file.write_text("\n".join(["order_id,invoice_number,date,description", *lines]), encoding="utf-8")
+
+    def fail() -> None:
+        execute(
+            urls,
+            f"CREATE FUNCTION {schema}.fail() RETURNS trigger LANGUAGE plpgsql AS "
+            f"$$ BEGIN RAISE EXCEPTION 'failed' USING ERRCODE = '{code}'; END $$",
+            f"CREATE TRIGGER fail BEFORE UPDATE ON {schema}.entries EXECUTE FUNCTION {schema}.fail()",
+        )
+
+    def end_sessions() -> None:
+        ours = "application_name LIKE 'vtex-tracking, process %' AND datname = current_database()"
+        execute(urls, f"SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE {ours}")
+
+    oms.received = Received(3, fail if code else end_sessions)
+    ran = unseen(run("push", "--concurrency", 1, "--no-coalesce", file))
+    assert ran.status == status, ran.err
+    assert re.fullmatch(f"vtex-tracking push: The journal .*{words}.*", ran.err.splitlines()[-1])
+    execute(urls, f"DROP TRIGGER IF EXISTS fail ON {schema}.entries")
+    ran = unseen(run("push", file))
+    assert ran.status == 0, ran.err
+    changes = [oms.orders[order].packages["1"].changes for order in orders]
+    assert [[event["description"] for each in of_order for event in each.events] for of_order in changes] == [
+        ["a", "b"]
+    ] * 4

@@ -53,19 +53,21 @@ def test_the_app_runs_the_task(journal: PostgresJournal) -> None:
     assert execute(journal, "SELECT count(*) FROM procrastinate_jobs") == [(0,)]
 
 
-def test_options_of_the_address_are_kept(journal_url: str) -> None:
-    """They are passed together with the schema of the tables."""
+def test_sessions_have_the_journals_settings(journal_url: str) -> None:
+    """The address's other options are kept, and times are read as ISO whatever its DateStyle."""
     with opened(journal_url):
         pass
-    address = parse_url(f"{journal_url}&options=-c%20statement_timeout%3D12s")
+    address = parse_url(f"{journal_url}&options=-c%20work_mem%3D12MB%20-c%20DateStyle%3DGerman")
 
-    async def ask() -> list[Any]:
+    async def ask() -> dict[str, Any]:
         app = make_app(address, _nothing)
         async with app.open_async():
-            settings = "SELECT current_setting('statement_timeout') AS timeout, current_schema() AS schema"
-            return [await app.connector.execute_query_one_async(settings)]
+            settings = "SELECT current_setting('work_mem') AS memory, current_schema() AS schema, now() AS time"
+            return await app.connector.execute_query_one_async(settings)
 
-    assert asyncio.run(ask()) == [{"timeout": "12s", "schema": address.schema}]
+    answer = asyncio.run(ask())
+    assert (answer["memory"], answer["schema"]) == ("12MB", address.schema)
+    assert answer["time"].utcoffset() is not None
 
 
 async def _nothing(_: str) -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     import pytest
 
+    from vtex_tracking_ext import TrackingClient
     from vtex_tracking_ext.bulk.input.rows import Row
     from vtex_tracking_ext.bulk.journal.entries import AccountRecord
 
@@ -82,11 +83,11 @@ class Bench:
         """Add rows as new entries of ``mystore``."""
         assert set(add(self.journal, *rows)) == {"new"}
 
-    def delivery(self, **options: Any) -> AccountDelivery:
-        """Return a delivery, with one package at a time by default, and without rechecks."""
+    def delivery(self, client: TrackingClient | None = None, **options: Any) -> AccountDelivery:
+        """Return a delivery to ``account`` or by a client, one package at a time by default, and without rechecks."""
         chosen = DeliveryOptions(**{"concurrency": 1, "recheck_delays": NEVER, **options})
-        client: Any = self.account
-        delivery = AccountDelivery(client, self.journal, "mystore", self._report, chosen)
+        fake: Any = self.account
+        delivery = AccountDelivery(client or fake, self.journal, "mystore", self._report, chosen)
         delivery.pace = Pace(
             self.time,
             self.max_freezes,
@@ -100,9 +101,9 @@ class Bench:
     def _report(self, event: DeliveryResult | AccountPause) -> None:
         self.report(event)  # tests may replace it during the delivery
 
-    def run(self, **options: Any) -> AccountDelivery:
+    def run(self, client: TrackingClient | None = None, **options: Any) -> AccountDelivery:
         """Deliver what is pending."""
-        delivery = self.delivery(**options)
+        delivery = self.delivery(client, **options)
         delivery.run()
         return delivery
 

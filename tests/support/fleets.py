@@ -106,7 +106,7 @@ def fill_many(journal: PostgresJournal, accounts: Iterable[str], packages: int) 
         connection.execute("""
             INSERT INTO entries (account, package, key, event_date, event_city, event_state, event_description, source,
                 line, state, added)
-            SELECT a.id, p.id, sha256(p.id::text::bytea), '2026-10-01', '', '', 'posted', s.id, 1, 'pending', now()
+            SELECT a.id, p.id, decode(md5(p.id::text), 'hex'), '2026-10-01', '', '', 'posted', s.id, 1, 'pending', now()
             FROM packages p JOIN accounts a ON a.name = p.account JOIN sources s ON s.name = 'many.csv'
         """)
 

@@ -25,12 +25,13 @@ _NOBODY: Final = 65534
 
 
 @contextmanager
-def running(url: str, pool_mode: str) -> Iterator[str]:
+def running(url: str, pool_mode: str, **settings: int) -> Iterator[str]:
     """Run it in the block, and yield the URL of the database through it.
 
     Args:
         url: The URL of a database.
-        pool_mode: ``session`` or ``transaction``.
+        pool_mode: ``session``, ``transaction`` or ``statement``.
+        settings: Other settings.
     """
     assert PROGRAM is not None
     with ExitStack() as stack:
@@ -45,7 +46,7 @@ def running(url: str, pool_mode: str) -> Iterator[str]:
         configuration.write_text(
             f"[databases]\nvtex = {server}\n[pgbouncer]\n"
             f"listen_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\nauth_type = any\n"
-            f"pool_mode = {pool_mode}\n"
+            f"pool_mode = {pool_mode}\n" + "".join(f"{name} = {value}\n" for name, value in settings.items())
         )
         as_nobody: dict[str, Any] = {}
         if os.geteuid() == 0:

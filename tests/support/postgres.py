@@ -6,6 +6,7 @@ root; if the tests run as root, the server runs as ``nobody``.
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import socket
@@ -35,6 +36,9 @@ PASSWORD: Final = "TOPSECRET+TOP/SECRET@=="
 #: Runs the server until it reads the signal to end it with, or its input is closed: a test run that is killed leaves no
 #: server behind.
 _KEEPER: Final = '"$@" & read signal; kill -"${signal:-QUIT}" $!; wait $!'
+
+#: Numbers of databases and schemas, which differ in the names of all of this process.
+_NUMBERS: Final = itertools.count(1)
 
 #: Seconds within which a server must start.
 _PATIENCE: Final = 60.0
@@ -162,13 +166,11 @@ class Databases:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._number = 0
         self._shared: str | None = None
 
     def new(self, options: str = "") -> str:
         """Create an empty database, and return its URL."""
-        self._number += 1
-        name = f"vtex_tests_{os.getpid()}_{self._number}"
+        name = f"vtex_tests_{os.getpid()}_{next(_NUMBERS)}"
         self._execute(sql.SQL("CREATE DATABASE {} " + options).format(sql.Identifier(name)))
         parameters = psycopg.conninfo.conninfo_to_dict(self.url)
         return url_of({**parameters, "dbname": name})
@@ -178,8 +180,7 @@ class Databases:
         """Return the URL of a journal in a schema that does not exist yet; the schema is dropped afterwards."""
         if self._shared is None:
             self._shared = self.new()
-        self._number += 1
-        name = f"journal_{self._number}"
+        name = f"journal_{next(_NUMBERS)}"
         yield f"{self._shared}&schema={name}"
         execute(self._shared, f"DROP SCHEMA IF EXISTS {name} CASCADE")
 
@@ -201,6 +202,14 @@ class Databases:
 def url_of(parameters: Mapping[str, Any]) -> str:
     """Return libpq's parameters as a URL."""
     return "postgresql://?" + "&".join(f"{name}={quote(str(value), safe='')}" for name, value in parameters.items())
+
+
+def with_options(url: str, settings: Mapping[str, str], **parameters: str) -> str:
+    """Return the URL of a journal with other parameters, and with settings of the session."""
+    base, _, schema = url.partition("&schema=")
+    options = " ".join(f"-c {name}={value}" for name, value in settings.items())
+    changed = url_of({**psycopg.conninfo.conninfo_to_dict(base), **parameters, "options": options})
+    return f"{changed}&schema={schema}" if schema else changed
 
 
 def execute(url: str, *statements: str) -> list[tuple[Any, ...]]:

@@ -30,8 +30,11 @@ _ERRORS = {
 
 def exit_code_of(error: errors.VtexTrackingError) -> ExitCode:
     """Return the exit status for an error. Other errors than those listed come from invalid input."""
-    from vtex_tracking_ext.bulk.journal.interface import JournalError  # noqa: PLC0415 - for quick --help
+    from vtex_tracking_ext.bulk.journal.interface import (  # noqa: PLC0415 - for quick --help
+        JournalError,
+        JournalUnavailableError,
+    )
 
     if isinstance(error, JournalError):
-        return ExitCode.CONFIGURATION
+        return ExitCode.INCOMPLETE if isinstance(error, JournalUnavailableError) else ExitCode.CONFIGURATION
     return next((code for code, kinds in _ERRORS.items() if isinstance(error, kinds)), ExitCode.USAGE)

@@ -200,7 +200,6 @@ def _deliver(
 
     delivery.run(on_others)
     console.outcomes(journal.entries(Selection(ids=delivery.refused)), "refused")
-    console.outcomes(journal.entries(Selection(ids=delivery.applied_with_note)), "applied, but")
     console.outcomes(journal.entries(Selection(ids=delivery.unknown)), "unknown")
     for name, reason in delivery.stop_reasons.items():
         console.stopped(name, reason)

@@ -49,7 +49,6 @@ class PushDelivery:
         stop_reasons: Why accounts were stopped early.
         refused: Ids of entries that were refused.
         unknown: Ids of entries whose outcome is unknown.
-        applied_with_note: Ids of entries that were applied with an unusual receipt.
         is_interrupted: Whether a signal ended it.
     """
 
@@ -68,7 +67,6 @@ class PushDelivery:
         self.stop_reasons: dict[str, str] = {}
         self.refused: list[int] = []
         self.unknown: list[int] = []
-        self.applied_with_note: list[int] = []
         self.is_interrupted = False
 
     @property
@@ -131,11 +129,8 @@ class PushDelivery:
         if isinstance(result, AccountPause):
             self._progress.pause(result)
             return
-        ids = [entry.id for entry in result.entries]
         if result.outcome == "refused":
-            self.refused += ids
-        elif result.outcome == "applied" and result.is_call and result.reason:
-            self.applied_with_note += ids
+            self.refused += [entry.id for entry in result.entries]
         self._progress.update(self.delivery.outcomes)
 
 

@@ -10,12 +10,16 @@ Each account has a queue of its own, so that a worker can serve selected account
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from procrastinate import App, PsycopgConnector
 
+from vtex_tracking_ext.bulk.journal.postgres.session import configuration
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+    from psycopg import AsyncConnection
 
     from vtex_tracking_ext.bulk.journal.postgres.address import Address
 
@@ -43,12 +47,13 @@ def make_app(address: Address, deliver: Callable[[str], Awaitable[None]], connec
         deliver: Delivers an account.
         connections: Maximum number of connections; one more listens.
     """
-    parameters = {
-        **address.parameters,
-        "application_name": "vtex-tracking, tasks",
-        "options": f"{address.parameters.get('options', '')} -c search_path={address.schema},pg_temp".strip(),
-    }
-    app = App(connector=PsycopgConnector(kwargs=parameters, min_size=1, max_size=connections))
+    parameters = {**address.parameters, "client_encoding": "UTF8", "application_name": "vtex-tracking, tasks"}
+
+    async def configure(connection: AsyncConnection[Any]) -> None:
+        await connection.execute(*configuration(address.schema))
+        await connection.commit()
+
+    app = App(connector=PsycopgConnector(kwargs=parameters, configure=configure, min_size=1, max_size=connections))
 
     @app.task(name=DELIVER)
     async def deliver_account(account: str) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from vtex_tracking_ext import TrackingReceipt, errors
+from vtex_tracking_ext import errors
 from vtex_tracking_ext.bulk.delivery.calls import AccountPause, DeliveryResult
 from vtex_tracking_ext.bulk.delivery.options import DeliveryOptions
 from vtex_tracking_ext.bulk.journal.entries import BY_HAND, Selection
@@ -57,19 +57,6 @@ def test_a_package_is_sent_in_order_and_its_delivery_last(bench: Bench) -> None:
     bench.add(row(1, "a"), row(2, "x", "2"), delivery(3, "2026-10-02"), row(4, "b"), row(5, "c"))
     assert bench.run(events_per_call=2).calls == 3
     assert bench.account.sent == ["a b", "c D", "x"]
-
-
-def test_the_note_of_an_odd_receipt_is_recorded(bench: Bench) -> None:
-    """The entry is applied, with the note as its reason."""
-    bench.add(row(1, "a"))
-
-    def send(update: TrackingUpdate) -> TrackingReceipt:
-        return TrackingReceipt(date=None, order_id=update.order_id, receipt=None, note="no receipt in it")
-
-    bench.account.send = send  # type: ignore[method-assign]
-    bench.run()
-    assert bench.states() == {"a": "applied"}
-    assert bench.reasons() == ["no receipt in it"]
 
 
 def test_packages_are_sent_at_the_same_time(bench: Bench) -> None:

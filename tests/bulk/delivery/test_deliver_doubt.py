@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import threading
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 from attrs import evolve
 
-from vtex_tracking_ext import TrackingEvent, errors
+from vtex_tracking_ext import TrackingClient, TrackingEvent, errors
 from vtex_tracking_ext.bulk.delivery.calls import DeliveryResult
 from vtex_tracking_ext.bulk.delivery.doubt import FOUND, NOT_SHOWN, SENT_AGAIN
 from vtex_tracking_ext.bulk.journal.entries import Selection
@@ -66,6 +68,49 @@ def test_an_unknown_outcome_that_a_recheck_finds_no_longer_holds_its_package(ben
     assert bench.states() == {"a": "applied", "b": "applied"}
     assert bench.reasons() == [FOUND, ""]
     assert bench.outcomes() == [("unknown", 1), ("applied", 1), ("applied", 1)]
+
+
+RECEIPT = {"date": "2026-10-01T12:00:00Z", "orderId": "o-01", "receipt": "f67d33a8029c42ce9a8f07fc17f54449"}
+
+
+@pytest.mark.parametrize("is_applied", [True, False], ids=["applied", "blocked"])
+@pytest.mark.parametrize(
+    "response",
+    [
+        httpx.Response(200, html="<html><title>Access denied</title></html>"),
+        httpx.Response(200, html="<form action='/login'>"),
+        httpx.Response(200),
+        httpx.Response(204),
+        httpx.Response(200, json={}),
+        httpx.Response(200, json=RECEIPT | {"receipt": None}),
+        httpx.Response(201, json=RECEIPT | {"orderId": ""}),
+        httpx.Response(200, text=json.dumps(RECEIPT)[:-1]),
+        httpx.Response(200, json=RECEIPT | {"orderId": "o-02"}),
+    ],
+    ids=["block page", "login", "empty", "204", "no fields", "no receipt", "no order", "cut off", "another order"],
+)
+def test_a_2xx_without_a_receipt_of_the_order_is_settled_by_reading_the_order(
+    bench: Bench, response: httpx.Response, *, is_applied: bool
+) -> None:
+    """The entry is applied if the order shows it; otherwise it is unknown and holds its package."""
+    shown = [{"description": "a", "city": "S\u00e3o Paulo", "state": "SP", "lastChange": "2026-10-01"}] * is_applied
+    package = {"invoiceNumber": "1", "type": "Output", "courierStatus": {"data": shown}}
+    answers = [httpx.Response(200, json={"orderId": "o-01", "packageAttachment": {"packages": [package]}}), response]
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.method == "PUT" and json.loads(request.content)["events"][0]["description"] == "b":
+            return httpx.Response(200, json=RECEIPT)
+        return answers[request.method == "PUT"]
+
+    bench.add(row(1, "a"), row(2, "b"))
+    with httpx.Client(transport=httpx.MockTransport(answer)) as http_client:
+        client = TrackingClient("mystore", user_token="made-up", http_client=http_client)
+        delivery = bench.run(client, events_per_call=1, recheck_delays=ONCE)
+    assert bench.states() == ({"a": "applied", "b": "applied"} if is_applied else {"a": "unknown", "b": "pending"})
+    assert bench.outcomes()[0] == ("unknown", 1)
+    assert (bench.reasons()[0] == FOUND) is is_applied
+    assert is_applied or bench.reasons()[0].startswith("The response does not confirm the update: ")
+    assert (delivery.calls, delivery.reads) == (1 + is_applied, 1)
 
 
 def test_stopping_ends_the_wait_for_a_recheck(bench: Bench) -> None:

@@ -18,7 +18,7 @@ from vtex_tracking_ext.bulk.journal.postgres import PostgresJournal
 from vtex_tracking_ext.bulk.journal.postgres.locks import lock_number
 from vtex_tracking_ext.bulk.journal.sqlite import SqliteJournal, file
 
-from support.journaled import add, delivery, row
+from support.journaled import add, delivery, row, to_state
 from support.postgres import execute
 
 if TYPE_CHECKING:
@@ -261,4 +261,39 @@ def test_tables_are_migrated_after_the_run_of_an_earlier_version(journal_url: st
         run.execute("SELECT pg_advisory_lock_shared(%s)", (lock_number("writing", schema),))
         with pytest.raises(JournalInUseError, match=r"is in use \(vtex-tracking, process 1 on h\) and cannot be"):
             PostgresJournal.migrate(journal_url)
-    assert PostgresJournal.migrate(journal_url).endswith("had version 1, and now has version 2.")
+    assert PostgresJournal.migrate(journal_url).endswith("had version 1, and now has version 3.")
+
+
+def test_keys_that_were_stored_as_text_are_corrected(journal_url: str) -> None:
+    """Rows whose keys a session's settings had made text are known again, and of two entries one is sent at most.
+
+    The time of creation, which those settings could change too, becomes that of the first entry.
+    """
+    path = f"SET search_path = {journal_url.partition('&schema=')[2]}"
+    as_text = "convert_to(chr(92) || 'x' || encode(key, 'hex'), 'UTF8')"
+    rows = [row(number, text) for number, text in enumerate("abcd", 1)]
+    with PostgresJournal.open(journal_url) as journal:
+        add(journal, *rows)
+        to_state(journal, [2, 4], "applied")
+        execute(
+            journal_url,
+            path,
+            "ALTER TABLE entries DROP CONSTRAINT entries_key_check",
+            "ALTER TABLE pruned_keys DROP CONSTRAINT pruned_keys_key_check",
+            f"INSERT INTO pruned_keys SELECT {as_text}, settled FROM entries WHERE id = 2",
+            f"UPDATE entries SET key = {as_text}",
+            "UPDATE meta SET value = '2' WHERE name = 'schema_version'",
+            "UPDATE meta SET value = '30.11.2026 12:00:00.123456 UTC' WHERE name = 'created'",
+        )
+        assert add(journal, *rows[2:]) == ["new", "new"]
+    with pytest.raises(JournalError, match="`vtex-tracking migrate` brings it up to date"):
+        PostgresJournal.open(journal_url)
+    PostgresJournal.migrate(journal_url)
+    assert execute(journal_url, path, "SELECT DISTINCT octet_length(key) FROM entries") == [(16,)]
+    assert execute(journal_url, path, "SELECT key IN (SELECT key FROM entries) FROM pruned_keys") == [(True,)]
+    with PostgresJournal.open(journal_url) as journal:
+        assert add(journal, *rows) == ["known"] * 4
+        assert journal.meta().created == min(entry.added for entry in journal.entries())
+        assert [entry.state for entry in journal.entries()] == [
+            "pending", "applied", "withdrawn", "applied", "pending", "withdrawn",
+        ]  # fmt: skip

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from vtex_tracking_ext.bulk.journal.entries import Entry, Outcome, PackageKey
     from vtex_tracking_ext.bulk.journal.interface import Lease
     from vtex_tracking_ext.client import TrackingClient
-    from vtex_tracking_ext.events import Package
+    from vtex_tracking_ext.events import Package, TrackingReceipt
 
     from .options import DeliveryOptions
     from .pace import Pace
@@ -197,17 +197,16 @@ class AccountCalls:
             with self._lock:
                 self.calls += 1
             try:
-                receipt = self._client.send(build_update(batch))
+                receipt = _checked_receipt(self._client.send(build_update(batch)))
             except VtexTrackingError as error:
                 goes_on = self._record_failure(batch, error)
                 if goes_on is not None:
                     return goes_on
             else:
-                reason = receipt.note or ""
-                self.lease.settle(batch, "applied", receipt=receipt.receipt, reason=reason, is_deferred=True)
+                self.lease.settle(batch, "applied", receipt=receipt.receipt, is_deferred=True)
                 self._has_applied = True
                 self._record_result(None)
-                self._report(DeliveryResult(batch, "applied", reason, is_call=True))
+                self._report(DeliveryResult(batch, "applied", "", is_call=True))
                 if self._stopped_reason or time.monotonic() - self._saved > _SAVE_INTERVAL:
                     self._stopped_reason = ""
                     self.save()
@@ -249,3 +248,17 @@ class AccountCalls:
             self._pause_reason = str(error)
             self.save()
             self._report(AccountPause(self.lease.account, seconds, str(error)))
+
+
+def _checked_receipt(receipt: TrackingReceipt) -> TrackingReceipt:
+    """Return a receipt that VTEX's response confirms.
+
+    A firewall's block page or a login page can have the status 200 too. Unlike a client's caller, a delivery can read
+    the order later.
+
+    Raises:
+        OutcomeUnknownError: The response has no readable receipt, or the receipt of another order.
+    """
+    if receipt.note:
+        raise OutcomeUnknownError(f"The response does not confirm the update: {receipt.note}.")
+    return receipt

@@ -20,6 +20,7 @@ import json
 import math
 import threading
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from attrs import Factory, define, field, setters, validators
@@ -87,6 +88,12 @@ _LEARNED_BY_BREAKER: Final = ("strain", "pauses", "paused")
 #: Seconds by which a call may begin late without delaying the next, because its thread woke up late. After a longer
 #: delay the account was idle, and the lost time is not made up for.
 _LATENESS: Final = 0.02
+
+
+#: Seconds, also those in which the machine was suspended, if the system counts them: a lease may be lost meanwhile.
+_CLOCK: Final[Callable[[], float]] = (
+    partial(time.clock_gettime, time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic
+)
 
 
 @define(on_setattr=setters.NO_OP)  # validates arguments only: each call sets half of the attributes
@@ -227,7 +234,7 @@ class Pace:
 
     def __init__(
         self,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = _CLOCK,
         max_freezes: int = MAX_FREEZES,
         *,
         rate: float = DEFAULT_RATE,

@@ -73,6 +73,13 @@ class NoJournalError(JournalError):
     """There is no journal at that place."""
 
 
+class JournalUnavailableError(JournalError):
+    """A journal cannot be used at the moment, for example because a disk is full or its server restarts.
+
+    Run again to resume; nothing needs to be configured.
+    """
+
+
 class JournalInUseError(JournalError):
     """Another process has locked the journal for too long."""
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 from unittest import mock
@@ -14,13 +15,16 @@ from unittest import mock
 import psycopg
 import pytest
 
+from vtex_tracking_ext.bulk.delivery.deliver import AccountDelivery
 from vtex_tracking_ext.bulk.journal.entries import Selection
 from vtex_tracking_ext.bulk.journal.interface import ALL, JournalError
-from vtex_tracking_ext.bulk.journal.postgres import PostgresJournal, PostgresReader, connections
+from vtex_tracking_ext.bulk.journal.postgres import PostgresJournal, PostgresReader, connections, schema
+from vtex_tracking_ext.bulk.journal.postgres import journal as journal_module
 from vtex_tracking_ext.bulk.journal.postgres.lease import PostgresLease
 from vtex_tracking_ext.bulk.journal.postgres.locks import lock_number
+from vtex_tracking_ext.bulk.journal.postgres.session import configuration
 
-from support.journaled import START, add, delivery, row, to_state, told
+from support.journaled import START, Account, add, delivery, row, to_state, told
 from support.postgres import execute, until
 
 if TYPE_CHECKING:
@@ -190,6 +194,41 @@ def test_date_of_a_delivery_that_is_begun_at_the_same_time_is_too_late(
         (added,) = run(lambda: list(journal.add([delivery(2, "2026-10-01", account="mystore")])))
     assert (added.status, "comes too late" in added.note) == ("known", True)
     assert told(journal) == [(1, "D None", "in_flight")]
+
+
+def test_second_of_two_first_openings_finds_the_tables(journal_url: str) -> None:
+    """It waits until the first one has committed, and does not create the tables again."""
+    url, _, name = journal_url.partition("&schema=")
+    with psycopg.connect(url) as first, ThreadPoolExecutor(1) as pool:
+        first.execute(*configuration(name))
+        first.execute("SELECT pg_advisory_xact_lock(%s)", (lock_number("migrating", name),))
+        second = pool.submit(PostgresJournal.open, journal_url)
+        until(lambda: execute(url, "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"))
+        schema._create(name, first, None)
+        first.commit()
+        with second.result(30) as journal:
+            assert add(journal, row(1, "a")) == ["new"]
+
+
+def test_waiting_for_a_lease_ends_when_its_delivery_is_stopped(
+    journal_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A delivery that waits because its process holds as many leases as it may ends soon after it was stopped."""
+    monkeypatch.setattr(journal_module, "MAX_CONNECTIONS", 2)
+    monkeypatch.setattr(journal_module, "_LEASE_TIMEOUT", 0.01)
+    with PostgresJournal.open(journal_url) as journal:
+        add(journal, row(1, "a"), row(2, "b", account="other"))
+        client: Any = Account("other")
+        delivery = AccountDelivery(client, journal, "other", lambda _: None)
+        with journal.lease("mystore") as lease, ThreadPoolExecutor(1) as pool:
+            assert lease is not None
+            running = pool.submit(delivery.run)
+            until(lambda: execute(journal_url, "SELECT 1 FROM pg_stat_activity WHERE query LIKE '%pg_locks%'"))
+            delivery.stop()
+            running.result(30)
+        assert client.sent == []
+        AccountDelivery(client, journal, "other", lambda _: None).run()
+        assert client.sent == ["b"]
 
 
 def test_missing_connection_is_reported(journal_url: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,10 +13,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from vtex_tracking_ext import ConfigurationError
-from vtex_tracking_ext.bulk.journal.interface import JournalError
+from vtex_tracking_ext.bulk.journal.interface import JournalError, JournalUnavailableError
 from vtex_tracking_ext.bulk.journal.postgres import encoding
 from vtex_tracking_ext.bulk.journal.postgres.address import parse_url
-from vtex_tracking_ext.bulk.journal.postgres.errors import describe_error
+from vtex_tracking_ext.bulk.journal.postgres.errors import describe_error, journal_error
 from vtex_tracking_ext.bulk.journal.postgres.locks import Purpose, lock_number
 
 SECRET = "TOPSECRET+TOP/SECRET=="
@@ -121,6 +121,38 @@ def test_errors_have_advice(error: psycopg.Error, words: str) -> None:
     text = describe_error(parse_url(f"postgresql://ana:{SECRET.replace('/', '%2F')}@h/d"), error)
     assert text.startswith("The journal postgresql://ana@h/d: ")
     assert words in text
+
+
+@pytest.mark.parametrize(
+    ("error", "at_start", "later"),
+    [
+        (psycopg.errors.DiskFull("x"), True, True),
+        (psycopg.errors.TooManyConnections("x"), True, True),
+        (psycopg.OperationalError('connection failed: FATAL:  too many connections for role "ana"'), True, True),
+        (psycopg.OperationalError("FATAL:  remaining connection slots are reserved for roles with"), True, True),
+        (psycopg.OperationalError("connection failed: FATAL:  the database system is starting up"), True, True),
+        (psycopg.errors.CannotConnectNow("x"), True, True),
+        (psycopg.errors.QueryCanceled("x"), True, True),
+        (psycopg.errors.SerializationFailure("x"), True, True),
+        (psycopg.errors.LockNotAvailable("x"), True, True),
+        (psycopg.errors.IoError("x"), True, True),
+        (psycopg.OperationalError("connection failed: Connection refused"), False, True),
+        (psycopg.errors.ReadOnlySqlTransaction("x"), False, True),
+        (psycopg.errors.TransactionTimeout("x"), False, True),
+        (psycopg.errors.ConnectionFailure("x"), False, True),
+        (psycopg.errors.InsufficientPrivilege("x"), False, False),
+        (psycopg.errors.UndefinedTable("x"), False, False),
+        (psycopg.errors.DataCorrupted("x"), False, False),
+        (psycopg.errors.RaiseException("x"), False, False),
+        (psycopg.InterfaceError("x"), False, False),
+    ],
+)
+def test_errors_after_which_a_run_is_resumed(error: psycopg.Error, *, at_start: bool, later: bool) -> None:
+    """A failed connection and a read-only server are mistakes at the start, and outages in mid-run."""
+    address = parse_url("postgresql://h/d")
+    for was_open, expected in ((False, at_start), (True, later)):
+        found = journal_error(address, error, is_connecting=not was_open, was_open=was_open)
+        assert isinstance(found, JournalUnavailableError) == expected
 
 
 def test_message_of_a_server_is_escaped() -> None:

@@ -6,18 +6,25 @@ import datetime as dt
 import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
+from unittest import mock
 
 import psycopg
 import pytest
 
 from vtex_tracking_ext.bulk.journal.entries import Meta
-from vtex_tracking_ext.bulk.journal.interface import JournalError, JournalInUseError, NoJournalError, process_name
+from vtex_tracking_ext.bulk.journal.interface import (
+    JournalError,
+    JournalInUseError,
+    JournalUnavailableError,
+    NoJournalError,
+    process_name,
+)
 from vtex_tracking_ext.bulk.journal.postgres import PostgresJournal, PostgresReader, connections, parse_url, schema
 
 from support.journaled import START, Clock, add, row, to_state, told
-from support.postgres import PASSWORD, Server, execute, until, url_of
+from support.postgres import PASSWORD, Server, execute, until, url_of, with_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -211,7 +218,38 @@ def test_server_that_stops_while_a_journal_is_opened_is_reported(monkeypatch: py
     """The pool raises JournalError if it gets no connection, although the version could be read before."""
     monkeypatch.setattr(connections, "CONNECTION_TIMEOUT", 0.1)
     with pytest.raises(JournalError, match="no connection; see that the server runs"):
-        connections.Connections(parse_url("postgresql://ana@127.0.0.1:1/d"), is_writing=False)
+        connections.Connections(parse_url("postgresql://ana@127.0.0.1:1/d"), is_writing=False, first=mock.Mock())
+
+
+def test_role_without_a_free_connection_is_reported(journal_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A role's limit raises JournalUnavailableError, both when a journal is opened and while it is used."""
+    monkeypatch.setattr(connections, "CONNECTION_TIMEOUT", 0.5)
+    role = "vtex_tests_limit"
+    execute(journal_url, f"DROP ROLE IF EXISTS {role}", f"CREATE ROLE {role} LOGIN CONNECTION LIMIT 2 PASSWORD 'x'")
+    PostgresJournal.open(journal_url).close()
+    schema = name_of(journal_url)
+    execute(
+        journal_url, f"GRANT ALL ON SCHEMA {schema} TO {role}", f"GRANT ALL ON ALL TABLES IN SCHEMA {schema} TO {role}"
+    )
+    url = with_options(journal_url, {}, user=role, password="x")
+    message = "accepts no more connections; close some, or allow more"
+    try:
+        with PostgresJournal.open(url) as journal, ExitStack() as stack:
+
+            def take_connection() -> bool:
+                with suppress(psycopg.OperationalError):  # the connection of the opening has not ended yet
+                    stack.enter_context(psycopg.connect(url.partition("&schema=")[0]))
+                    return True
+                return False
+
+            until(take_connection)
+            with pytest.raises(JournalUnavailableError, match=message):
+                stack.enter_context(journal.lease("mystore"))
+            assert told(journal) == []
+            with pytest.raises(JournalUnavailableError, match=message):
+                PostgresReader.open(url)
+    finally:
+        execute(journal_url, f"DROP OWNED BY {role}", f"DROP ROLE {role}")
 
 
 def test_a_database_of_another_encoding_is_refused(postgres: Databases) -> None:

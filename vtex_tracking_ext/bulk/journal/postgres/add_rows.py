@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from .schema import Connection
 
+# Keys are sent in binary (%b): as text, their meaning would depend on the session's settings.
+
 _UPDATE_ACCOUNTS: Final = """
     INSERT INTO accounts (name, revision) SELECT unnest(%s::text[]), 1
     ON CONFLICT (name) DO UPDATE SET revision = accounts.revision + 1 RETURNING name, id
@@ -39,12 +41,12 @@ _EXISTING: Final = """
     SELECT e.key, e.id, e.state, e.delivered_date, s.name, e.line, e.reason FROM {} JOIN sources s ON s.id = e.source
 """
 _EXISTING_BY_KEY: Final = _EXISTING.format(
-    "unnest(%s::bigint[], %s::bytea[]) AS w(package, key) JOIN entries e USING (package, key)"
+    "unnest(%s::bigint[], %b::bytea[]) AS w(package, key) JOIN entries e USING (package, key)"
 )
-_PRUNED: Final = "SELECT key FROM pruned_keys WHERE key = ANY(%s)"
+_PRUNED: Final = "SELECT key FROM pruned_keys WHERE key = ANY(%b)"
 _LOCK: Final = _EXISTING.format("(SELECT * FROM entries WHERE id = ANY(%s) ORDER BY id FOR UPDATE) AS e")
 _ROWS: Final = """
-    unnest(%s::bigint[], %s::bytea[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
+    unnest(%s::bigint[], %b::bytea[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
         %s::text[], %s::text[], %s::bigint[], %s::bigint[])
     WITH ORDINALITY AS w(package, key, account, date, city, state, description, event_id, time, delivered_date, source,
         line, number)

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import logging
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from vtex_tracking_ext.bulk.journal.interface import JournalError, process_name
+from vtex_tracking_ext.bulk.journal.interface import JournalError, JournalUnavailableError, process_name
 from vtex_tracking_ext.config.secret import hidden_frames
 
 from .errors import translated_errors
 from .locks import lock_number
 from .schema import Connection, check_version, version_of
+from .session import configuration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,40 +32,29 @@ CONNECTION_TIMEOUT: Final = 15.0
 #: How often to look for a pooler in transaction mode: other clients may use its sessions at the same time.
 _POOLER_CHECKS: Final = 3
 
-#: Settings of a session, whatever the server's defaults: the journal's schema alone, times in UTC, commits that wait
-#: for the disk, no timeout for idle sessions, which may have a lock (they cannot time out before PostgreSQL 14), and
-#: keepalives that free the locks of a lost machine within a minute instead of two hours.
-_SETTINGS: Final = """
-    SELECT set_config('search_path', %s || ', pg_temp', false), set_config('timezone', 'UTC', false),
-        set_config('default_transaction_isolation', 'read committed', false),
-        set_config('idle_in_transaction_session_timeout', '60s', false),
-        set_config('tcp_keepalives_idle', '30', false), set_config('tcp_keepalives_interval', '10', false),
-        set_config('tcp_keepalives_count', '3', false),
-        set_config('synchronous_commit', replace(current_setting('synchronous_commit'), 'off', 'on'), false),
-        (SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'idle_session_timeout')
-"""
-
-#: Makes every statement use an index, and read pages in index order. By default PostgreSQL scans whole tables for each
-#: page until it has statistics, and it has none while a first file is being added.
-_BY_INDEX: Final = """
-    SELECT set_config(name, 'off', false), set_config('plan_cache_mode', 'force_generic_plan', false)
-    FROM unnest(ARRAY['enable_seqscan', 'enable_bitmapscan', 'enable_hashjoin', 'enable_mergejoin', 'enable_hashagg'])
-        AS name
-"""
-
 # Errors are raised. The pool also logs its attempts in the background; Python prints them if logging is not configured.
 logging.getLogger("psycopg").addHandler(logging.NullHandler())
 
 
 @contextmanager
-def connect(address: Address) -> Iterator[Connection]:
-    """Open a connection outside of the pool; PostgreSQL's errors become JournalError."""
+def connect(address: Address, *, was_open: bool = False) -> Iterator[Connection]:
+    """Open a connection outside of the pool; PostgreSQL's errors become JournalError.
+
+    Args:
+        address: The journal's address.
+        was_open: Whether this process had a connection before, so that a failure is an outage.
+    """
     # psycopg's frames contain the password, and so does an attribute of its errors.
-    with hidden_frames(), translated_errors(address, is_connecting=True):
-        connection = psycopg.connect(**_arguments(address))
-    with translated_errors(address), connection:
+    with (
+        hidden_frames(),
+        translated_errors(address, is_connecting=True, was_open=was_open),
+        ExitStack() as stack,
+    ):
+        connection = stack.enter_context(psycopg.connect(**_arguments(address)))
         _refuse_transaction_pooling(address, connection)
         _configure(address, connection)
+        stack.pop_all()
+    with translated_errors(address), connection:
         yield connection
 
 
@@ -74,12 +64,13 @@ class Connections:
     Args:
         address: The journal's address.
         is_writing: Whether its sessions count as writing to it.
+        first: An idle connection outside of the pool, to check that a pooler keeps the sessions apart.
 
     Raises:
-        JournalError: The server does not answer.
+        JournalError: The server does not answer, or a pooler gives each transaction another session.
     """
 
-    def __init__(self, address: Address, *, is_writing: bool) -> None:
+    def __init__(self, address: Address, *, is_writing: bool, first: Connection) -> None:
         self._address = address
         self._is_writing = is_writing
         self._pool = ConnectionPool(
@@ -93,8 +84,14 @@ class Connections:
         )
         try:
             self._pool.open(wait=True, timeout=CONNECTION_TIMEOUT)
+            with self._pooled() as second:
+                _refuse_shared_session(address, _process_id(first), first, second)
+            self._pool.wait(CONNECTION_TIMEOUT)  # a thread returns it
         except PoolTimeout:
-            raise self._timeout_error() from None
+            raise self._timeout_error(was_open=False) from None
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Close all connections; those in use, when they are returned. Closing is idempotent."""
@@ -117,7 +114,7 @@ class Connections:
             try:
                 connection = self._pool.getconn(deadline - time.monotonic())
             except PoolTimeout:
-                raise self._timeout_error() from None
+                raise self._timeout_error(was_open=True) from None
             try:
                 connection.execute("")
                 break
@@ -131,14 +128,14 @@ class Connections:
         finally:
             self._pool.putconn(connection)
 
-    def _timeout_error(self) -> JournalError:
+    def _timeout_error(self, *, was_open: bool) -> JournalError:
         """Return why the pool has no connection, which it does not say: try to open one outside of it."""
         try:
-            with connect(self._address) as connection:
+            with connect(self._address, was_open=was_open) as connection:
                 check_version(self._address, version_of(self._address, connection))
         except JournalError as error:
             return error
-        return JournalError(
+        return JournalUnavailableError(
             f"The journal {self._address.name}: this process uses {MAX_CONNECTIONS} connections, and had to wait too "
             "long for another one; run again."
         )
@@ -160,21 +157,34 @@ def _arguments(address: Address) -> dict[str, Any]:
 def _refuse_transaction_pooling(address: Address, connection: Connection) -> None:
     """Raise JournalError if a pooler gives each transaction another session: a lock would not protect anything.
 
-    A pooler answers for PostgreSQL, and so does not tell the true process id of a session when a connection is opened.
-    In transaction mode it gives the session of one idle connection to another one, or another session to this one.
+    This is checked before the session's settings are changed, which others may use then. Most poolers answer for
+    PostgreSQL, and so do not tell the true process id of a session when a connection is opened.
     """
     own = _process_id(connection)
-    if own == connection.info.backend_pid:
-        return
-    with hidden_frames(), psycopg.connect(**_arguments(address)) as other:
-        for _ in range(_POOLER_CHECKS):
-            with other.transaction():
-                if _process_id(other) == own or _process_id(connection) != own:
-                    raise JournalError(
-                        f"The journal {address.name} is behind a connection pooler (such as PgBouncer) in transaction "
-                        "mode, where locks of a session do not work. Name PostgreSQL's own address and port, or set "
-                        "the pooler's pool_mode to session for this database."
-                    )
+    if own != connection.info.backend_pid:
+        with psycopg.connect(**_arguments(address)) as other:
+            for _ in range(_POOLER_CHECKS):
+                _refuse_shared_session(address, own, connection, other)
+
+
+def _refuse_shared_session(address: Address, own: int, connection: Connection, other: Connection) -> None:
+    """Raise JournalError if a pooler gives the session of an idle connection to another one, or a third one to it.
+
+    In transaction mode it does so. In statement mode it refuses transactions.
+    """
+    try:
+        with other.transaction():
+            is_shared = _process_id(other) == own or _process_id(connection) != own
+    except psycopg.errors.ProtocolViolation as error:
+        if "transaction" not in str(error):
+            raise
+        is_shared = True
+    if is_shared:
+        raise JournalError(
+            f"The journal {address.name} is behind a connection pooler (such as PgBouncer) in transaction mode, or in "
+            "statement mode, where locks of a session do not work. Name PostgreSQL's own address and port, or set the "
+            "pooler's pool_mode to session for this database."
+        )
 
 
 def _process_id(connection: Connection) -> int:
@@ -189,5 +199,4 @@ def _configure(address: Address, connection: Connection) -> None:
             f"The journal {address.name}: the database stores text as {encoding}; name one that was created with "
             "ENCODING 'UTF8'."
         )
-    connection.execute(_SETTINGS, (address.schema,))
-    connection.execute(_BY_INDEX)
+    connection.execute(*configuration(address.schema))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
 
-from vtex_tracking_ext.bulk.journal.interface import Journal, Lease, process_name
+from vtex_tracking_ext.bulk.journal.interface import Journal, JournalError, Lease, process_name
 from vtex_tracking_ext.bulk.journal.sql import PRUNED_PACKAGES
 
 from . import schema
@@ -16,6 +16,7 @@ from .add_rows import PostgresRowWriter
 from .address import parse_url
 from .connections import MAX_CONNECTIONS, Connections, connect
 from .encoding import encode
+from .errors import describe_error
 from .lease import PostgresLease, try_lock
 from .locks import lock_number
 from .reader import SQL, PostgresReader
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 
     from .address import Address
     from .schema import Connection
+
+#: Seconds to wait while this process holds as many leases as it may.
+_LEASE_TIMEOUT: Final = 1.0
 
 _TAKE_LEASE: Final = """
     INSERT INTO accounts (name, deliverer, delivers_since)
@@ -73,13 +77,13 @@ class PostgresJournal(PostgresReader, Journal):
         """
         address = parse_url(url)
         with connect(address) as connection:
-            _check_writable(connection)
+            _check_writable(address, connection)
             version = schema.version_of(address, connection)
             if create and not version:
                 schema.migrate(address, connection, clock and clock())
             else:
                 schema.check_version(address, version)
-        return cls(address, Connections(address, is_writing=True), clock)
+            return cls(address, Connections(address, is_writing=True, first=connection), clock)
 
     @classmethod
     def migrate(cls, url: str | Secret, clock: Clock | None = None) -> str:
@@ -91,7 +95,7 @@ class PostgresJournal(PostgresReader, Journal):
         """
         address = parse_url(url)
         with connect(address) as connection:
-            _check_writable(connection)
+            _check_writable(address, connection)
             version = schema.migrate(address, connection, clock and clock())
         if version == schema.SCHEMA_VERSION:
             return f"The journal {address.name} is up to date (version {version})."
@@ -100,22 +104,27 @@ class PostgresJournal(PostgresReader, Journal):
 
     @contextmanager
     def lease(self, account: str) -> Iterator[Lease | None]:
-        """Take the lease of an account while the context lasts; None if another session has it."""
-        name = account.lower()
-        number = lock_number("delivering", self.address.schema, name)
-        with (
-            self._leases,
-            self.connections.connection() as connection,
-            try_lock(connection, number) as is_acquired,
-        ):
-            if not is_acquired:
-                yield None
-                return
-            values = {"account": encode(name), "process": process_name(), "now": self._now()}
-            connection.execute(_TAKE_LEASE, values)
-            record = self.account(name)
-            assert record is not None  # noqa: S101 - it was added above
-            yield PostgresLease(record, connection, self.address, self._now)
+        """Take the lease of an account while the context lasts.
+
+        None if another session has it, or if too many leases are held: the caller asks again, unless it was stopped.
+        """
+        if not self._leases.acquire(timeout=_LEASE_TIMEOUT):
+            yield None
+            return
+        try:
+            name = account.lower()
+            number = lock_number("delivering", self.address.schema, name)
+            with self.connections.connection() as connection, try_lock(connection, number) as is_acquired:
+                if not is_acquired:
+                    yield None
+                    return
+                values = {"account": encode(name), "process": process_name(), "now": self._now()}
+                connection.execute(_TAKE_LEASE, values)
+                record = self.account(name)
+                assert record is not None  # noqa: S101 - it was added above
+                yield PostgresLease(record, connection, self.address, self._now)
+        finally:
+            self._leases.release()
 
     def _add(self, rows: Sequence[Row]) -> list[Added]:
         # One thread of a process at a time, which takes one connection: in the database, too, one adds at a time.
@@ -159,7 +168,8 @@ class PostgresJournal(PostgresReader, Journal):
             connection.execute(self._sql["prune_sources"])
 
 
-def _check_writable(connection: Connection) -> None:
+def _check_writable(address: Address, connection: Connection) -> None:
     ((is_read_only,),) = connection.execute("SELECT current_setting('transaction_read_only')::boolean")
     if is_read_only:
-        raise psycopg.errors.ReadOnlySqlTransaction("it is a replica, or its changes are turned off")
+        error = psycopg.errors.ReadOnlySqlTransaction("it is a replica, or its changes are turned off")
+        raise JournalError(describe_error(address, error)) from None

@@ -10,10 +10,10 @@ import psycopg
 from attrs import asdict
 
 from vtex_tracking_ext.bulk.journal.group_commit import GroupCommit, Job
-from vtex_tracking_ext.bulk.journal.interface import Changes, JournalError, Lease
+from vtex_tracking_ext.bulk.journal.interface import Changes, Lease
 
 from .encoding import encode
-from .errors import describe_error
+from .errors import journal_error
 from .reader import SQL
 
 if TYPE_CHECKING:
@@ -91,9 +91,8 @@ class PostgresLease(GroupCommit[Changes], Lease):
         try:
             ids = self._execute([job.work for job in jobs])
         except psycopg.Error as error:
-            message = describe_error(self._address, error)
             for job in jobs:
-                job.error = JournalError(message)
+                job.error = journal_error(self._address, error)
             return
         for job in jobs:
             job.result = ids & {entry.id for entry in job.work.begun}

@@ -39,7 +39,7 @@ _ENTRIES_BY_ID: Final = f"{ENTRIES} WHERE e.id = ANY(%(ids)s) ORDER BY e.id"
 _DELIVERERS: Final = "SELECT name, deliverer FROM accounts ORDER BY name"
 _SERVED_ACCOUNTS: Final = "SELECT name FROM accounts WHERE served_until > clock_timestamp()"
 
-#: Allows what a session's other statements must not do (see :mod:`.connections`): it is best for a whole table.
+#: Allows what a session's other statements must not do (see :mod:`.session`): it is best for a whole table.
 _ALLOW_SCANS: Final = """
     SELECT set_config(name, 'on', true)
     FROM unnest(ARRAY['enable_seqscan', 'enable_hashjoin', 'enable_hashagg']) AS name
@@ -76,7 +76,7 @@ class PostgresReader(JournalReader):
         address = parse_url(url)
         with connect(address) as connection:
             schema.check_version(address, schema.version_of(address, connection))
-        return cls(address, Connections(address, is_writing=False))
+            return cls(address, Connections(address, is_writing=False, first=connection))
 
     def meta(self) -> Meta:
         """Return what the journal says of itself."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
 
-from vtex_tracking_ext.bulk.journal.entries import OPEN_STATES, STATES
+from vtex_tracking_ext.bulk.journal.entries import KEY_SIZE, OPEN_STATES, STATES
 from vtex_tracking_ext.bulk.journal.interface import JournalError, JournalInUseError, NoJournalError
 from vtex_tracking_ext.bulk.journal.sql import WITHDRAWN_IF_BY_HAND, tables_for
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .address import Address
 
 #: Version of the tables below, kept in ``meta``.
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 
 #: Texts are compared byte by byte (C): a language's collation may change with the system's libraries, which corrupts
 #: indexes.
@@ -29,7 +29,7 @@ TABLES: Final = (
     *tables_for(
         id="bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
         text='text COLLATE "C"',
-        bytes="bytea",
+        bytes=f"bytea CHECK (octet_length(key) = {KEY_SIZE})",
         bigint="bigint",
         float="double precision",
         time="timestamptz",
@@ -38,6 +38,13 @@ TABLES: Final = (
     ),
     f"CREATE INDEX open_entries ON entries (account, package, id) WHERE state IN {OPEN_STATES}",
 )
+
+#: Entries ``t`` whose key version 2 wrote in a session with ``standard_conforming_strings=off``: as the text of its
+#: hexadecimal digits. Other sessions did not find them, and added entries ``e`` with the same event.
+_IS_TEXT: Final = f"octet_length(t.key) > {KEY_SIZE}"
+_IS_SAME: Final = f"""
+    {_IS_TEXT} AND e.package = t.package AND t.key = convert_to(chr(92) || 'x' || encode(e.key, 'hex'), 'UTF8')
+"""
 
 #: Statements that migrate from a version to the next one; ``MIGRATIONS[1]`` from 1 to 2.
 MIGRATIONS: Final[dict[int, tuple[str, ...]]] = {
@@ -53,6 +60,31 @@ MIGRATIONS: Final[dict[int, tuple[str, ...]]] = {
         f"ALTER TABLE entries ALTER account SET NOT NULL, ADD CONSTRAINT entries_state_check CHECK (state IN {STATES})",
         "DROP INDEX open_entries",
         TABLES[-1],
+    ),
+    2: (
+        # Of two entries with the same event, one is sent, and the one with the text gets a key of its own.
+        f"""
+        UPDATE entries pending SET state = 'withdrawn', reason = 'another entry has the same event', settled = now()
+        FROM entries t JOIN entries e ON {_IS_SAME}
+        WHERE pending.state = 'pending' AND pending.id = CASE WHEN t.state = 'pending' THEN t.id ELSE e.id END
+        """,  # noqa: S608 - constants
+        f"UPDATE entries t SET key = decode(md5(t.key), 'hex') FROM entries e WHERE {_IS_SAME}",  # noqa: S608
+        f"UPDATE entries t SET key = convert_from(key, 'UTF8')::bytea WHERE {_IS_TEXT}",  # noqa: S608
+        f"""
+        INSERT INTO pruned_keys SELECT convert_from(key, 'UTF8')::bytea, settled FROM pruned_keys t WHERE {_IS_TEXT}
+        ON CONFLICT DO NOTHING
+        """,  # noqa: S608 - a constant
+        f"DELETE FROM pruned_keys t WHERE {_IS_TEXT}",  # noqa: S608 - a constant
+        *(
+            f"ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {table}_key_check, "
+            f"ADD CONSTRAINT {table}_key_check CHECK (octet_length(key) = {KEY_SIZE})"
+            for table in ("entries", "pruned_keys")
+        ),
+        # In such a session, it could also be in a style that is ambiguous.
+        """
+        UPDATE meta SET value = (SELECT coalesce(min(added), now())::text FROM entries)
+        WHERE name = 'created' AND value !~ '^[0-9]{4}-'
+        """,
     ),
 }
 
