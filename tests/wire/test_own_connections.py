@@ -177,7 +177,9 @@ def delayed(monkeypatch: pytest.MonkeyPatch, delay: Callable[[Any, Progress], ob
     """Let something happen between a connection and the request over it."""
     exchange = AsyncConnection.exchange
 
-    async def delayed_exchange(connection: AsyncConnection, request: bytes, reader: Any, progress: Progress) -> None:
+    async def delayed_exchange(
+        connection: AsyncConnection, request: memoryview, reader: Any, progress: Progress
+    ) -> None:
         result = delay(connection, progress)
         if inspect.isawaitable(result):
             await result

@@ -166,7 +166,7 @@ def _send_update(update: TrackingUpdate, options: ClientOptions) -> Steps[Tracki
             received = "no answer came" if error.status_code is None else f"the answer was {error.status_code}"
             return TrackingReceipt(
                 date=None,
-                order_id=update.order_id,
+                order_id=options.server.redactor.redact(update.order_id),  # a misplaced credential
                 receipt=None,
                 attempts=error.attempts,
                 note=f"{received}, but the order shows it",

@@ -2,6 +2,8 @@
 
 The client is a caller's ``http_client``, or a substitute while a test tool replaces httpx's transport.
 
+Their frames hold the credentials as plain text, so exceptions leave :mod:`.transport` without these frames.
+
 The deadline, the size cap, the observation of what was sent, and no reuse of connections are imposed from outside.
 """
 

@@ -45,7 +45,7 @@ class Connection(Socket):
         self.connect(route, progress.seconds_left())
         self._probe = SocketProbe(self.sock)
 
-    def exchange(self, request: bytes, reader: ResponseReader, progress: Progress) -> None:
+    def exchange(self, request: memoryview, reader: ResponseReader, progress: Progress) -> None:
         """Send a request and read its response.
 
         A socket's timeout bounds one read, so each read and write gets what is left until the deadline: a server that
@@ -68,7 +68,7 @@ class Connection(Socket):
         if reader.reusable:
             self.expires = time.monotonic() + KEEPALIVE
 
-    def _send(self, request: bytes, progress: Progress) -> None:
+    def _send(self, request: memoryview, progress: Progress) -> None:
         try:
             while request:
                 self.sock.settimeout(progress.timeout(httpcore.WriteTimeout))

@@ -61,7 +61,7 @@ class AsyncConnection(asyncio.Protocol):
         except OSError as error:  # ssl.SSLError is one
             raise httpcore.ConnectError(str(error) or type(error).__name__) from error
 
-    async def exchange(self, request: bytes, reader: ResponseReader, progress: Progress) -> None:
+    async def exchange(self, request: memoryview, reader: ResponseReader, progress: Progress) -> None:
         """Send a request and read its response.
 
         Raises:

@@ -165,7 +165,7 @@ class Pool:
         self._places: Places[Connection] = Places(limit)
         _POOLS.add(self)
 
-    def exchange(self, request: bytes, reader: ResponseReader, progress: Progress) -> None:
+    def exchange(self, request: memoryview, reader: ResponseReader, progress: Progress) -> None:
         """Send a request over a connection, and read its response.
 
         Raises:

@@ -40,7 +40,7 @@ class AsyncPool:
             self._loops[loop] = Places(self._limit)
         return self._loops[loop]
 
-    async def exchange(self, request: bytes, reader: ResponseReader, progress: Progress) -> None:
+    async def exchange(self, request: memoryview, reader: ResponseReader, progress: Progress) -> None:
         """Send a request over a connection, and read its response.
 
         Raises:

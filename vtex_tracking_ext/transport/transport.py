@@ -13,6 +13,7 @@ import httpx
 
 from vtex_tracking_ext.call.faults import Fault, fault_of, interruption_of, raise_interruption
 from vtex_tracking_ext.call.outcome import Answer
+from vtex_tracking_ext.config.secret import hidden_frames, revealed_headers
 from vtex_tracking_ext.errors import ConfigurationError
 
 from .body import Body
@@ -65,13 +66,14 @@ class SyncTransport:
         if self._closed or (self._http is not None and self._http.is_closed):
             raise ConfigurationError("This client is closed: make another one.")
         is_replaced = not is_own_method(httpx.HTTPTransport.handle_request)
-        if self._http is not None:
-            trust = trust_now(self._trust, is_replaced=is_replaced)
-            return SyncHttpxExchange(self._server, step, trust).send(self._http)
-        if not is_replaced:
+        if self._http is None and not is_replaced:
             return self._exchange(step)
-        with httpx.Client(**substitute_options(self._route)) as substitute:
-            return SyncHttpxExchange(self._server, step, "exceptions").send(substitute)
+        with hidden_frames():
+            if self._http is not None:
+                trust = trust_now(self._trust, is_replaced=is_replaced)
+                return SyncHttpxExchange(self._server, step, trust).send(self._http)
+            with httpx.Client(**substitute_options(self._route)) as substitute:
+                return SyncHttpxExchange(self._server, step, "exceptions").send(substitute)
 
     def _exchange(self, step: Attempt) -> Answer | Fault:
         step.progress = progress = Progress(step.seconds)
@@ -112,7 +114,8 @@ def is_own_method(method: object) -> bool:
 def substitute_options(route: Route) -> dict[str, Any]:
     """Return the options of the httpx client through which requests go while a test tool replaces httpx's transport."""
     proxy = route.proxy and httpx.Proxy(
-        httpx.URL(scheme="http", host=route.proxy.host, port=route.proxy.port), headers=dict(route.proxy.headers)
+        httpx.URL(scheme="http", host=route.proxy.host, port=route.proxy.port),
+        headers=revealed_headers(route.proxy.headers),
     )
     tls = route.tls or tls_context(None, trust_env=False)
     return {"verify": tls(), "proxy": proxy, "trust_env": False}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
+from vtex_tracking_ext.config.secret import hidden_frames
 from vtex_tracking_ext.errors import ConfigurationError
 
 from .body import Body
@@ -65,13 +66,14 @@ class AsyncTransport:
         except RuntimeError:  # for example under trio
             raise ConfigurationError("AsyncTrackingClient runs under asyncio alone.") from None
         is_replaced = not is_own_method(httpx.AsyncHTTPTransport.handle_async_request)
-        if self._http is not None:
-            trust = trust_now(self._trust, is_replaced=is_replaced)
-            return await AsyncHttpxExchange(self._server, step, trust).send(self._http)
-        if not is_replaced:
+        if self._http is None and not is_replaced:
             return await self._exchange(step)
-        async with httpx.AsyncClient(**substitute_options(self._route)) as substitute:
-            return await AsyncHttpxExchange(self._server, step, "exceptions").send(substitute)
+        with hidden_frames():
+            if self._http is not None:
+                trust = trust_now(self._trust, is_replaced=is_replaced)
+                return await AsyncHttpxExchange(self._server, step, trust).send(self._http)
+            async with httpx.AsyncClient(**substitute_options(self._route)) as substitute:
+                return await AsyncHttpxExchange(self._server, step, "exceptions").send(substitute)
 
     async def _exchange(self, step: Attempt) -> Answer | Fault:
         step.progress = progress = Progress(step.seconds)

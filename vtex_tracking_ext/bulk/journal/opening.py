@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
+
+from vtex_tracking_ext.config.secret import Secret
 
 if TYPE_CHECKING:
     from .interface import Journal, JournalReader
@@ -15,60 +17,71 @@ if TYPE_CHECKING:
 #: The location of a journal: the path of its file, or ``postgresql://user:password@host:port/database``.
 Location: TypeAlias = "str | os.PathLike[str]"
 
+T = TypeVar("T")
+
 _SCHEMES: Final = ("postgresql://", "postgres://")
 
 
-def is_postgres(location: Location) -> bool:
+def is_postgres(location: object) -> bool:
     """Return whether a location is the URL of a PostgreSQL database."""
-    return isinstance(location, str) and location.startswith(_SCHEMES)
+    return isinstance(location, Secret) or (isinstance(location, str) and location.startswith(_SCHEMES))
 
 
-def display_name(location: Location) -> str:
+def hidden(location: T) -> T | Secret:
+    """Return a location, the URL of a database as a secret: it may contain a password."""
+    return Secret(location) if is_postgres(location) else location
+
+
+def display_name(location: Location | Secret) -> str:
     """Return a location without secrets. Raises like :func:`open_journal`, but does not connect."""
-    if not is_postgres(location):
+    location = hidden(location)
+    if not isinstance(location, Secret):
         return str(location)
     from .postgres import parse_url  # noqa: PLC0415
 
-    return parse_url(str(location)).name
+    return parse_url(location).name
 
 
-def open_journal(location: Location, *, create: bool = True) -> Journal:
+def open_journal(location: Location | Secret, *, create: bool = True) -> Journal:
     """Open a journal to write to it.
 
     Args:
-        location: Location it is.
+        location: Where it is.
         create: Whether to create the journal if it does not exist.
 
     Raises:
         JournalError: It cannot be used.
         ConfigurationError: It is in a database, and the extra ``postgres`` is not installed.
     """
-    if is_postgres(location):
+    location = hidden(location)
+    if isinstance(location, Secret):
         from .postgres import PostgresJournal  # noqa: PLC0415
 
-        return PostgresJournal.open(str(location), create=create)
+        return PostgresJournal.open(location, create=create)
     from .sqlite import SqliteJournal  # noqa: PLC0415
 
     return SqliteJournal.open(location, create=create)
 
 
-def open_reader(location: Location) -> JournalReader:
+def open_reader(location: Location | Secret) -> JournalReader:
     """Open a journal for reading, possibly while a run writes to it. Raises like :func:`open_journal`."""
-    if is_postgres(location):
+    location = hidden(location)
+    if isinstance(location, Secret):
         from .postgres import PostgresReader  # noqa: PLC0415
 
-        return PostgresReader.open(str(location))
+        return PostgresReader.open(location)
     from .sqlite import SqliteReader  # noqa: PLC0415
 
     return SqliteReader.open(location)
 
 
-def migrate(location: Location) -> str:
+def migrate(location: Location | Secret) -> str:
     """Create a journal or bring it up to date, and return a message about it. Raises like :func:`open_journal`."""
-    if is_postgres(location):
+    location = hidden(location)
+    if isinstance(location, Secret):
         from .postgres import PostgresJournal  # noqa: PLC0415
 
-        return PostgresJournal.migrate(str(location))
+        return PostgresJournal.migrate(location)
     from .sqlite.file import stored_version  # noqa: PLC0415
 
     before = stored_version(Path(os.path.realpath(location)))
