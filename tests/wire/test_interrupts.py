@@ -107,7 +107,7 @@ def limited(client: Twin, limit: type[BaseException], seconds: float = 0.0, sent
     if isinstance(client.client, AsyncTrackingClient):
         client._runner.run(cancel_others())
     else:
-        assert "PUT /api" in caught.value.__notes__[0]
+        assert "PUT /api" in "".join(caught.value.__notes__)
 
 
 @needs_alarm
