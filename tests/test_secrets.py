@@ -21,11 +21,14 @@ from vtex_tracking_ext import (
     TrackingUpdate,
     VtexTrackingError,
 )
+from vtex_tracking_ext.bulk import push
+from vtex_tracking_ext.cli import main
 
 from wire.server import Request, Server, close, read, respond, say
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from support.answers import Twin
 
@@ -180,3 +183,64 @@ def test_a_client_cannot_be_pickled_and_shows_no_credential(credentials: dict[st
         for value in (client, client._options.server):
             with pytest.raises(TypeError):
                 pickle.dumps(value)
+
+
+#: Credentials that are valid as an order id, or not.
+PASTED = ["TOPSECRETTOKEN1234", "TOPSECRET+TOKEN/1234", "TOPSECRET" * 20]
+
+
+@both
+@pytest.mark.parametrize("token", PASTED)
+def test_a_receipt_of_an_update_that_was_found_in_the_order_does_not_name_a_credential(
+    kind: Any, token: str, twin: Callable[..., Twin], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The receipt after an unknown outcome has the order id that was sent, unless it is a credential."""
+    monkeypatch.setattr("vtex_tracking_ext.call.steps.CHECK_PAUSES", (0.0,))
+    update = TrackingUpdate(token, token, [TrackingEvent("2015-06-23", token)])
+    shown = json.dumps(
+        {
+            "orderId": token,
+            "packageAttachment": {
+                "packages": [
+                    {
+                        "invoiceNumber": token,
+                        "courierStatus": {"data": [{"lastChange": "2015-06-23T00:00:00", "description": token}]},
+                    }
+                ]
+            },
+        }
+    )
+    found = f"HTTP/1.1 200 OK\r\nContent-Length: {len(shown)}\r\n\r\n{shown}".encode()
+    with Server([read, close], [read, say(found), close]) as server:
+        client = twin(kind, "mystore", user_token=token, base_url=server.url, on_unknown="check", timeout=2)
+        try:
+            result: object = client.send(update)
+        except VtexTrackingError as error:
+            result = error
+    assert token not in f"{result!r} {result}"
+
+
+@pytest.mark.parametrize("token", PASTED)
+def test_a_problem_of_a_row_does_not_quote_a_credential(token: str, tmp_path: Path) -> None:
+    """Problems of rows in which a client's token was pasted as an id or a date do not show it."""
+    rows = [{"order_id": f"{token}/", "invoice_number": f"{token} ", "date": token, "description": "x"}]
+    with TrackingClient("mystore", user_token=token) as client:
+        problems = push(rows, client, tmp_path / "journal.db").problems
+    assert len(problems) == 3
+    assert token[:8] not in f"{problems} {[str(each) for each in problems]}"
+
+
+@pytest.mark.parametrize("token", PASTED)
+def test_no_command_prints_a_credential(token: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A push of rows with a pasted token, and commands for an order with its name, do not print the token."""
+    rows = tmp_path / "rows.csv"
+    rows.write_text(f"order_id,invoice_number,date,description\n{token}/,1,2015-06-23,x\n{token},1,2015-06-23,x\n")
+    options = ["--account", "mystore", "--user-token", token, "--base-url", "http://127.0.0.1:9"]
+    journal = ["--journal", str(tmp_path / "journal.db")]
+    main(["push", str(rows), *journal, *options])
+    main(["update", token, token, "--event", "2015-06-23", "x", *options])
+    with Server([read, say(b'HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n{"orderId":"1"}'), close]) as server:
+        main(["packages", token, *options[:4], "--base-url", server.url])
+    printed = capsys.readouterr()
+    assert "order_id" in printed.err
+    assert token[:8] not in printed.out + printed.err

@@ -14,6 +14,7 @@ from .call import steps
 from .call.steps import Attempt, Steps
 from .config.defaults import DEFAULT_TIMEOUT, MAX_CONNECTIONS
 from .config.options import Hooks, OnUnknown, arguments_from_env, client_options
+from .config.secret import hidden_frames
 from .events import TrackingUpdate
 from .transport.transport import SyncTransport
 
@@ -79,24 +80,26 @@ class TrackingClient:
         on_attempt: Hooks = (),
         http_client: HttpClient | None = None,
     ) -> None:
-        self._options = client_options(
-            account,
-            app_key=app_key,
-            app_token=app_token,
-            user_token=user_token,
-            base_url=base_url,
-            environment=environment,
-            timeout=timeout,
-            retry=retry,
-            on_unknown=on_unknown,
-            ca_file=ca_file,
-            proxy=proxy,
-            trust_env=trust_env,
-            max_connections=max_connections,
-            on_attempt=on_attempt,
-            has_http_client=http_client is not None,
-        )
-        self._transport = SyncTransport(self._options.server, http_client)
+        with hidden_frames():
+            self._options = client_options(
+                account,
+                app_key=app_key,
+                app_token=app_token,
+                user_token=user_token,
+                base_url=base_url,
+                environment=environment,
+                timeout=timeout,
+                retry=retry,
+                on_unknown=on_unknown,
+                ca_file=ca_file,
+                proxy=proxy,
+                trust_env=trust_env,
+                max_connections=max_connections,
+                on_attempt=on_attempt,
+                has_http_client=http_client is not None,
+            )
+            self._transport = SyncTransport(self._options.server, http_client)
+            del app_key, app_token, user_token, proxy  # an interrupt at the end of the block would show them
 
     @classmethod
     def from_env(cls, **options: Any) -> Self:
@@ -107,7 +110,10 @@ class TrackingClient:
         Raises:
             ConfigurationError: An option is missing or cannot be used.
         """
-        return cls(**arguments_from_env(options))
+        with hidden_frames():
+            client = cls(**arguments_from_env(options))
+            options.clear()
+            return client
 
     def update(self, order_id: str, invoice_number: str, *, events: Iterable[TrackingEvent]) -> TrackingReceipt:
         """Add events to a package in transit.
@@ -258,10 +264,13 @@ class TrackingClient:
         try:
             while True:
                 step = call.send(result)
+                result = None
                 if isinstance(step, Attempt):
-                    result = self._transport.attempt(step)
+                    try:
+                        result = self._transport.attempt(step)
+                    except BaseException as error:  # noqa: BLE001 - the steps report the attempt, and raise the error
+                        call.throw(error)
                 else:
-                    result = None
                     time.sleep(step.seconds)
         except StopIteration as end:
             value: T = end.value

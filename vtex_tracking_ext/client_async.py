@@ -10,6 +10,7 @@ from .call import steps
 from .call.steps import Attempt, Steps
 from .config.defaults import DEFAULT_TIMEOUT, MAX_CONNECTIONS
 from .config.options import Hooks, OnUnknown, arguments_from_env, client_options
+from .config.secret import hidden_frames
 from .events import TrackingUpdate
 from .transport.transport_async import AsyncTransport
 
@@ -53,24 +54,26 @@ class AsyncTrackingClient:
         on_attempt: Hooks = (),
         http_client: AsyncHttpClient | None = None,
     ) -> None:
-        self._options = client_options(
-            account,
-            app_key=app_key,
-            app_token=app_token,
-            user_token=user_token,
-            base_url=base_url,
-            environment=environment,
-            timeout=timeout,
-            retry=retry,
-            on_unknown=on_unknown,
-            ca_file=ca_file,
-            proxy=proxy,
-            trust_env=trust_env,
-            max_connections=max_connections,
-            on_attempt=on_attempt,
-            has_http_client=http_client is not None,
-        )
-        self._transport = AsyncTransport(self._options.server, http_client)
+        with hidden_frames():
+            self._options = client_options(
+                account,
+                app_key=app_key,
+                app_token=app_token,
+                user_token=user_token,
+                base_url=base_url,
+                environment=environment,
+                timeout=timeout,
+                retry=retry,
+                on_unknown=on_unknown,
+                ca_file=ca_file,
+                proxy=proxy,
+                trust_env=trust_env,
+                max_connections=max_connections,
+                on_attempt=on_attempt,
+                has_http_client=http_client is not None,
+            )
+            self._transport = AsyncTransport(self._options.server, http_client)
+            del app_key, app_token, user_token, proxy  # an interrupt at the end of the block would show them
 
     @classmethod
     def from_env(cls, **options: Any) -> Self:
@@ -81,7 +84,10 @@ class AsyncTrackingClient:
         Raises:
             ConfigurationError: An option is missing or cannot be used.
         """
-        return cls(**arguments_from_env(options))
+        with hidden_frames():
+            client = cls(**arguments_from_env(options))
+            options.clear()
+            return client
 
     async def update(self, order_id: str, invoice_number: str, *, events: Iterable[TrackingEvent]) -> TrackingReceipt:
         """Add events to a package in transit.
@@ -232,10 +238,13 @@ class AsyncTrackingClient:
         try:
             while True:
                 step = call.send(result)
+                result = None
                 if isinstance(step, Attempt):
-                    result = await self._transport.attempt(step)
+                    try:
+                        result = await self._transport.attempt(step)
+                    except BaseException as error:  # noqa: BLE001 - the steps report the attempt, and raise the error
+                        call.throw(error)
                 else:
-                    result = None
                     await asyncio.sleep(step.seconds)
         except StopIteration as end:
             value: T = end.value

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import inspect
-from typing import get_args
+import signal
+from typing import TYPE_CHECKING, Any, NoReturn, get_args
 
 import httpx
 import pytest
 
-from vtex_tracking_ext.call.faults import FAULTS, Fault, Trust, fault_of
+from vtex_tracking_ext.call.faults import FAULTS, Fault, Trust, fault_of, interruption_of, raise_interruption
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 #: Raised before the first byte leaves, and only then.
 BEFORE = {"ConnectError", "ConnectTimeout", "InvalidURL", "PoolTimeout", "ProxyError", "UnsupportedProtocol"}
@@ -81,3 +85,55 @@ def test_an_unknown_exception_has_a_general_reason() -> None:
 def test_the_reason_is_printable() -> None:
     """The reason is printable, even if the exception's message is not."""
     assert fault_of(OSError(), "\x1b" + "x" * 1000, sent=True, trust="progress").reason.isprintable()
+
+
+def raised_by(handler: Callable[[int, object], NoReturn], wrapped: Callable[[BaseException], BaseException]) -> Any:
+    """Return an exception that wraps what a signal handler raised."""
+    before = signal.signal(signal.SIGTERM, handler)
+    try:
+        signal.raise_signal(signal.SIGTERM)
+    except BaseException as error:  # noqa: BLE001 - whatever the handler raises
+        return wrapped(error)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def time_limit(_number: int, _frame: object) -> NoReturn:
+    """Raise what a time limit does, as a signal handler."""
+    raise TimeoutError("the time is up")
+
+
+def time_limit_of_any_arguments(*_: object) -> NoReturn:
+    """Raise what a time limit does, as a signal handler that ignores its arguments."""
+    raise TimeoutError("the time is up")
+
+
+def caused(error: BaseException) -> BaseException:
+    """Return an exception as the HTTP libraries map it."""
+    mapped = httpx.ReadTimeout("mapped")
+    mapped.__cause__ = error
+    return mapped
+
+
+@pytest.mark.parametrize("handler", [time_limit, time_limit_of_any_arguments])
+@pytest.mark.parametrize("wrapped", [lambda error: error, caused, lambda error: BaseExceptionGroup("all", [error])])
+def test_what_a_signal_handler_raised_is_found(handler: Any, wrapped: Any) -> None:
+    """Also where a library has mapped it, or an exception group holds it; it is raised with its own context."""
+    error = raised_by(handler, wrapped)
+    interruption = interruption_of(error)
+    assert str(interruption) == "the time is up"
+    with pytest.raises(TimeoutError) as caught:  # noqa: PT012 - within an except clause
+        try:
+            raise ValueError  # noqa: TRY301 - what is being handled
+        except ValueError:
+            raise_interruption(error)
+    assert caught.value is interruption
+    assert caught.value.__context__ is None
+
+
+def test_an_exception_that_was_handled_before_is_no_interruption() -> None:
+    """A call within the except clause of a time limit has the limit as its context, which is not its cause."""
+    error = httpx.ReadTimeout("x")
+    error.__context__ = raised_by(time_limit, lambda limit: limit)
+    raise_interruption(error)
+    assert interruption_of(error) is None

@@ -14,6 +14,7 @@ from attrs import fields
 
 from vtex_tracking_ext import cli
 from vtex_tracking_ext.cli import single
+from vtex_tracking_ext.cli.parser.commands import build_parser
 from vtex_tracking_ext.config.credentials import Settings
 from vtex_tracking_ext.sandbox import APP_KEY, APP_TOKEN, USER_TOKEN, Oms
 
@@ -228,3 +229,10 @@ def test_help_and_version(run: Callable[..., Ran]) -> None:
     with pytest.raises(SystemExit):
         # By its path: pytest's own importer, which loads plugin packages, cannot serve runpy.run_module.
         runpy.run_path(str(Path(cli.__file__).with_name("__main__.py")), run_name="__main__")
+
+
+def test_the_repr_of_the_options_shows_no_credential() -> None:
+    """The parsed options, a local variable of every command, show no credential and no password of a proxy."""
+    options = ["--app-key", "TOPSECRET", "--app-token", "TOPSECRET", "--user-token", "TOPSECRET"]
+    parsed = build_parser().parse_args(["packages", "1-01", *options, "--proxy", "http://user:TOPSECRET@proxy.example"])
+    assert "TOPSECRET" not in repr(parsed)

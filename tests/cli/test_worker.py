@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
@@ -18,6 +19,7 @@ from vtex_tracking_ext.bulk import note
 from vtex_tracking_ext.bulk.journal.entries import AccountUpdate
 from vtex_tracking_ext.bulk.journal.postgres import PostgresJournal
 from vtex_tracking_ext.cli import output
+from vtex_tracking_ext.cli import worker as worker_command
 from vtex_tracking_ext.fleet.task import queue_name
 from vtex_tracking_ext.sandbox import APP_KEY, APP_TOKEN, Oms
 
@@ -271,3 +273,27 @@ def test_a_signal_stops_an_idle_worker(shared: str, number: signal.Signals) -> N
         child.send_signal(number)
         assert child.wait(PATIENCE) == 0
         assert child.stderr.read().endswith("Worker stopped.\n")
+
+
+def test_a_worker_in_the_background_ignores_sigint() -> None:
+    """A worker that was started with SIGINT ignored handles SIGTERM only."""
+    seen: list[Any] = []
+
+    class Idle:
+        """A worker that ends at once."""
+
+        def stop(self) -> None:
+            """Do nothing."""
+
+        async def run(self) -> None:
+            """Record the handlers."""
+            seen.extend(map(signal.getsignal, (signal.SIGINT, signal.SIGTERM)))
+
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        asyncio.run(worker_command._serve(Idle(), "mystore"))  # type: ignore[arg-type]  # all that is called
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert seen[0] is signal.SIG_IGN
+    assert seen[1] is not signal.SIG_DFL

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vtex_tracking_ext.config.credentials import Settings, credential_headers, server_url, settings_from_env
+from vtex_tracking_ext.config.secret import Secret
 from vtex_tracking_ext.errors import ConfigurationError
 
 SECRET = "TOPSECRETTOPSECRET"
@@ -274,7 +275,7 @@ def test_ports_and_hosts_just_out_of_range_are_refused(base_url: str) -> None:
 
 def test_a_user_token_is_read_from_the_environment() -> None:
     """VTEX_USER_TOKEN sets the user token."""
-    assert settings_from_env({"VTEX_USER_TOKEN": "MADEUP"}).user_token == "MADEUP"
+    assert settings_from_env({"VTEX_USER_TOKEN": "MADEUP"}).user_token == Secret("MADEUP")
 
 
 @pytest.mark.parametrize("value", [None, "", 5, b"mystore"])

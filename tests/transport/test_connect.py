@@ -1,4 +1,4 @@
-"""Bytes on the wire under a watch, and the ends of a connection that comes too late."""
+"""Connecting, and the size limit of what is received."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ import pytest
 
 from vtex_tracking_ext import TrackingUpdate
 from vtex_tracking_ext.transport import body, connection_async, tls
-from vtex_tracking_ext.transport import connect as connecting
-from vtex_tracking_ext.transport.connect import connect
+from vtex_tracking_ext.transport.connection import Connection
 from vtex_tracking_ext.transport.connection_async import AsyncConnection
 from vtex_tracking_ext.transport.progress import Progress
 from vtex_tracking_ext.transport.proxy import Route
@@ -37,26 +36,59 @@ def test_a_server_that_never_comes_to_its_answer_is_left() -> None:
         progress.count_received(b"678901")
 
 
-def test_a_connection_that_comes_too_late_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody waits for it any more."""
-    go, closed = threading.Event(), threading.Event()
+def test_a_look_up_that_never_ends_holds_up_no_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Connecting times out; the thread of the look-up ends with it, whether it finds an address or not."""
+    outcomes: list[Any] = [OSError("Name or service not known"), []]
+    for found in outcomes:
+        go = threading.Event()
 
-    class Late(httpcore.MockStream):
-        """Says when it is closed."""
+        def slow(*_: object, found: Any = found, go: threading.Event = go, **__: object) -> Any:
+            go.wait(30)
+            if isinstance(found, OSError):
+                raise found
+            return found
 
-        def close(self) -> None:
-            """Say so."""
-            closed.set()
+        monkeypatch.setattr(socket, "getaddrinfo", slow)
+        with pytest.raises(httpcore.ConnectTimeout):
+            Connection().open(ROUTE, Progress(0.01))
+        (thread,) = [each for each in threading.enumerate() if each.name == "vtex-tracking-look-up"]
+        go.set()
+        thread.join(30)
+        assert not thread.is_alive()
 
-    def slow(_: Route) -> Any:
-        go.wait(30)
-        return Late([])
 
-    monkeypatch.setattr(connecting, "_connect", slow)
-    with pytest.raises(httpcore.ConnectTimeout):
-        connect(ROUTE, 0.01)
-    go.set()
-    assert closed.wait(30)
+@pytest.mark.parametrize("error", [UnicodeError("label too long"), OSError("Name or service not known")])
+def test_a_host_without_an_address_is_no_connection(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    """An unknown name and one that cannot be a name are both a failed connection."""
+
+    def look_up(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    with pytest.raises(httpcore.ConnectError, match=str(error)):
+        Connection().open(ROUTE, Progress(10))
+
+
+def test_a_mistake_in_the_look_up_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An exception that is not the system's is raised in the waiting thread as it is."""
+
+    def look_up(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    with pytest.raises(ZeroDivisionError):
+        Connection().open(ROUTE, Progress(10))
+
+
+def test_a_system_without_threads_is_no_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the system has no thread for the look-up, nothing was sent."""
+
+    def start(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    with pytest.raises(httpcore.ConnectError, match="can't start new thread"):
+        Connection().open(ROUTE, Progress(10))
 
 
 @pytest.mark.parametrize("ca_file", [None, certifi.where()], ids=["usual", "ca_file"])
@@ -77,32 +109,16 @@ def test_a_reset_before_tls_leaves_no_socket_open(ca_file: str | None) -> None:
     assert [str(warning.message) for warning in seen] == []
 
 
-def test_a_failure_that_comes_too_late_is_nobodys(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It was not waited for."""
-    go, gone = threading.Event(), threading.Event()
-
-    def slow(_: Route) -> Any:
-        go.wait(30)
-        gone.set()
-        raise httpcore.ConnectError("refused")
-
-    monkeypatch.setattr(connecting, "_connect", slow)
-    with pytest.raises(httpcore.ConnectTimeout):
-        connect(ROUTE, 0.01)
-    go.set()
-    assert gone.wait(30)
-
-
 def test_connecting_has_a_time_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     """Asynchronously too, however much is left of the call's."""
 
-    async def never(_: Route) -> Any:
+    async def never(_: AsyncConnection, __: Route) -> None:
         await asyncio.Event().wait()
 
     monkeypatch.setattr(AsyncConnection, "_open", never)
     monkeypatch.setattr(connection_async, "CONNECT_TIMEOUT", 0.01)
     with pytest.raises(httpcore.ConnectTimeout, match="no connection in time"):
-        asyncio.run(asyncio.wait_for(AsyncConnection.open(ROUTE), 30))
+        asyncio.run(asyncio.wait_for(AsyncConnection().open(ROUTE), 30))
 
 
 def test_an_answer_of_a_test_tool_is_capped_as_well(monkeypatch: pytest.MonkeyPatch) -> None:

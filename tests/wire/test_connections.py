@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from vtex_tracking_ext import AsyncTrackingClient, OutcomeUnknownError, RefusedError, TrackingClient
-from vtex_tracking_ext.transport import pool, pool_async
+from vtex_tracking_ext.transport import connection, connection_async, pool
 
 from wire.calls import HASTY, OK, ONCE, UPDATE, answer, ended, ended_at_once, receipt, update
 from wire.server import (
@@ -340,7 +340,7 @@ def test_a_connection_that_was_idle_too_long_is_not_used(
     make: Callable[..., Twin], serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The server is about to close it, or has done so."""
-    for module in (pool, pool_async):
+    for module in (connection, connection_async):
         monkeypatch.setattr(module, "KEEPALIVE", 0.0)
     server = serve([again(read, apply, say(OK))])
     assert ended(make(server.url), UPDATE, UPDATE).applied is True

@@ -23,7 +23,7 @@ from vtex_tracking_ext import AsyncTrackingClient, NotSentError, RetryPolicy, Tr
 from vtex_tracking_ext.transport import connect as connecting
 from vtex_tracking_ext.transport import connect_async
 from vtex_tracking_ext.transport.body import Body
-from vtex_tracking_ext.transport.pool_async import AsyncPool
+from vtex_tracking_ext.transport.connection_async import AsyncConnection
 from vtex_tracking_ext.transport.progress import Progress
 from vtex_tracking_ext.transport.response import ResponseReader
 from vtex_tracking_ext.transport.transport import is_own_method
@@ -102,21 +102,28 @@ def test_an_address_that_says_nothing_is_left_by_the_synchronous_client(
     serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first one had all of the time: a host whose network for one family is broken was never reached."""
-    connect, given = socket.create_connection, []
+    given: list[tuple[str, float | None]] = []
 
-    def silent(address: tuple[str, int], timeout: float, **options: Any) -> socket.socket:
-        given.append((address[0], timeout))
-        if address[0] == NOBODY:
-            raise TimeoutError
-        return connect(address, timeout, **options)
+    class SilentSocket(socket.socket):
+        """A socket to which one address does not answer."""
 
-    monkeypatch.setattr(socket, "create_connection", silent)
-    named(monkeypatch, NOBODY, HOST)
+        def connect(self, address: Any) -> None:
+            """Time out at once instead of after the timeout."""
+            given.append((address[0], self.gettimeout()))
+            if address[0] == NOBODY:
+                raise TimeoutError
+            super().connect(address)
+
     server = serve([again(read, apply, say(OK))])
+    monkeypatch.setattr(socket, "socket", SilentSocket)
+    named(monkeypatch, NOBODY, HOST)
     url = server.url.replace(HOST, "localhost")
     with TrackingClient("mystore", user_token="MADEUP", base_url=url, retry=ONCE, timeout=10) as client:
         assert client.send(UPDATE).applied is True
-    assert given == [(NOBODY, connecting.ADDRESS_TIMEOUT), (HOST, connecting.CONNECT_TIMEOUT)]
+    assert given == [
+        (NOBODY, connecting.ADDRESS_TIMEOUT),
+        (HOST, pytest.approx(connecting.CONNECT_TIMEOUT, abs=1)),
+    ]
 
 
 def test_an_address_that_is_slow_is_waited_for_if_it_is_the_last(
@@ -168,16 +175,17 @@ def test_where_no_address_answers_nothing_was_sent(
 
 def delayed(monkeypatch: pytest.MonkeyPatch, delay: Callable[[Any, Progress], object]) -> None:
     """Let something happen between a connection and the request over it."""
-    take = AsyncPool.acquire
+    exchange = AsyncConnection.exchange
 
-    async def taken(pool: AsyncPool, progress: Progress) -> Any:
-        connection = await take(pool, progress)
+    async def delayed_exchange(
+        connection: AsyncConnection, request: memoryview, reader: Any, progress: Progress
+    ) -> None:
         result = delay(connection, progress)
         if inspect.isawaitable(result):
             await result
-        return connection
+        await exchange(connection, request, reader, progress)
 
-    monkeypatch.setattr(AsyncPool, "acquire", taken)
+    monkeypatch.setattr(AsyncConnection, "exchange", delayed_exchange)
 
 
 def test_nothing_is_sent_after_the_deadline(serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,7 +43,7 @@ from wire.server import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable, Iterator
     from pathlib import Path
 
     from support.answers import Twin
@@ -490,6 +490,30 @@ def test_a_callers_client_that_refuses_connections_is_tried_again(make: Callable
     error = ended(make("http://127.0.0.1:9", own={}, retry=RetryPolicy(attempts=3, first_wait=0)))
     assert isinstance(error, NotSentError)
     assert error.attempts == 3
+
+
+class _Unclosable(httpx.AsyncByteStream, httpx.SyncByteStream):
+    """A body that cannot be closed."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield receipt()
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield receipt()
+
+    def close(self) -> None:
+        """Fail."""
+        raise RuntimeError("no")
+
+    async def aclose(self) -> None:
+        """Fail."""
+        raise RuntimeError("no")
+
+
+def test_a_response_that_cannot_be_closed_is_an_answer(make: Callable[..., Twin]) -> None:
+    """What a caller's transport raises afterwards does not matter."""
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, stream=_Unclosable()))
+    assert ended(make("http://127.0.0.1:9", own={"transport": transport})).applied is True
 
 
 def test_a_client_for_http_2_is_refused(make: Callable[..., Twin], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,12 +27,13 @@ from attrs import Factory, evolve, frozen
 from vtex_tracking_ext.client_async import AsyncTrackingClient
 from vtex_tracking_ext.config.credentials import Settings, server_url, settings_from_env
 from vtex_tracking_ext.config.defaults import DEFAULT_RATE
+from vtex_tracking_ext.config.secret import Secret
 from vtex_tracking_ext.errors import ConfigurationError
 
 from .delivery.accounts import MultiAccountDelivery, count_states
 from .input.python_rows import check_rows
 from .journal.account_name import account_name_at, account_name_of
-from .journal.opening import open_journal
+from .journal.opening import hidden, open_journal
 from .recorder import RowCounts, RowRecorder
 
 if TYPE_CHECKING:
@@ -114,7 +115,9 @@ def note(
         JournalError: The journal cannot be used.
         ConfigurationError: A row names no account, and there is no default.
     """
-    with _opened(journal) as opened:
+    where = hidden(journal)
+    del journal  # the URL may contain a password
+    with _opened(where) as opened:
         counts, problems = _record(rows, opened, _account_names(account), now)
         return _result(counts, problems)
 
@@ -145,7 +148,9 @@ def deliver(
         KeyboardInterrupt: See :meth:`.MultiAccountDelivery.run`.
     """
     by_name = _clients_by_name(clients)
-    with _opened(journal) as opened:
+    where = hidden(journal)
+    del journal  # the URL may contain a password
+    with _opened(where) as opened:
         return _deliver(RowCounts(), [], MultiAccountDelivery(by_name, opened, report, options, rate), opened)
 
 
@@ -183,15 +188,17 @@ def push(
         KeyboardInterrupt: See :meth:`.MultiAccountDelivery.run`.
     """
     by_name = _clients_by_name(client)
-    with _opened(journal) as opened:
+    where = hidden(journal)
+    del journal  # the URL may contain a password
+    with _opened(where) as opened:
         # Created before rows are noted, because it checks its arguments.
         delivery = MultiAccountDelivery(by_name, opened, report, options, rate)
         counts, problems = _record(rows, opened, _names_of_clients(by_name), now)
         return _deliver(counts, problems, delivery, opened)
 
 
-def _opened(journal: Journal | Location) -> AbstractContextManager[Journal]:
-    return open_journal(journal) if isinstance(journal, str | os.PathLike) else nullcontext(journal)
+def _opened(journal: Journal | Location | Secret) -> AbstractContextManager[Journal]:
+    return open_journal(journal) if isinstance(journal, str | os.PathLike | Secret) else nullcontext(journal)
 
 
 def _record(

@@ -6,7 +6,8 @@ exception decides, but only for transports that are known to use the types corre
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Literal
+import inspect
+from typing import TYPE_CHECKING, Final, Literal, NoReturn
 
 from attrs import frozen
 
@@ -14,6 +15,7 @@ from vtex_tracking_ext.text import visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from types import FrameType
 
 #: What can be trusted of a transport if a request ends in an exception: its progress was observed down to the socket;
 #: only the types of its exceptions; or nothing.
@@ -83,3 +85,54 @@ def fault_of(error: BaseException, text: str, *, sent: bool | None, trust: Trust
     if sent is None:
         sent = trust == "nothing" or not is_before_sending
     return Fault(f"{reason} ({type(error).__name__}{text and f': {visible(text)}'})", sent=sent)
+
+
+def interruption_of(error: BaseException) -> BaseException | None:
+    """Return what a signal handler raised, if ``error`` is it or was raised from it; else None.
+
+    Python calls a handler between any two steps of what is running, so the ``TimeoutError`` of a time limit reaches
+    the same ``except`` clauses as the network's. The traceback tells them apart: a handler, like a trace function, is
+    called with the frame that it interrupts as an argument.
+    """
+    if _passes_handler(error):
+        return error
+    causes = [error.__cause__, *(error.exceptions if isinstance(error, BaseExceptionGroup) else ())]
+    # Not __context__: that is also set if a call begins within an except clause, for an error that was handled there.
+    return next((found for each in causes if each is not None and (found := interruption_of(each)) is not None), None)
+
+
+def raise_interruption(error: BaseException) -> None:
+    """Raise what a signal handler raised, if ``error`` is it or was raised from it.
+
+    Call it first in an ``except`` clause that does not raise its exception again.
+    """
+    if (interruption := interruption_of(error)) is not None:
+        raise_again(interruption)
+
+
+def raise_again(error: BaseException) -> NoReturn:
+    """Raise an exception with the context that it has, whatever is being handled here."""
+    context = error.__context__
+    try:
+        raise error
+    finally:
+        error.__context__ = context
+        del error  # its traceback refers to this frame
+
+
+def _passes_handler(error: BaseException) -> bool:
+    """Return whether an exception came through a function that was called with its caller's frame."""
+    traceback = error.__traceback__
+    while traceback is not None and traceback.tb_next is not None:
+        if _is_argument(traceback.tb_frame, traceback.tb_next.tb_frame):
+            return True
+        traceback = traceback.tb_next
+    return False
+
+
+def _is_argument(caller: FrameType, callee: FrameType) -> bool:
+    code = callee.f_code
+    count = code.co_argcount + code.co_kwonlyargcount + bool(code.co_flags & inspect.CO_VARARGS)
+    arguments = [callee.f_locals.get(name) for name in code.co_varnames[:count]]
+    starred = [each for value in arguments if type(value) is tuple for each in value]
+    return any(each is caller for each in (*arguments, *starred))

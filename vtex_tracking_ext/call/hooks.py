@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from vtex_tracking_ext.text import visible
+
+from .faults import raise_interruption
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -28,14 +29,21 @@ def report_attempt(event: AttemptEvent, hooks: Iterable[Callable[[AttemptEvent],
     An exception of a hook is logged, and one of a log filter or handler is dropped: the update's outcome must still
     reach the caller.
     """
-    with suppress(Exception):
-        log.log(_level(succeeded=event.error is None), "%s", log_line(event))
+    log_safely(_level(succeeded=event.error is None), "%s", log_line(event))
     for hook in hooks:
         try:
             hook(event)
-        except Exception:
-            with suppress(Exception):
-                log.exception("An on_attempt hook raised an exception")
+        except Exception as error:  # noqa: BLE001 - logged
+            raise_interruption(error)
+            log_safely(logging.ERROR, "An on_attempt hook raised an exception", exc_info=error)
+
+
+def log_safely(level: int, message: str, *arguments: object, exc_info: Exception | None = None) -> None:
+    """Log a message, whatever a filter or handler of the log raises."""
+    try:
+        log.log(level, message, *arguments, exc_info=exc_info)
+    except Exception as error:  # noqa: BLE001 - dropped
+        raise_interruption(error)
 
 
 def log_line(event: AttemptEvent) -> str:

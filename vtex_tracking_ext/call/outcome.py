@@ -33,7 +33,7 @@ from vtex_tracking_ext.errors import (
 from vtex_tracking_ext.events import TrackingReceipt
 from vtex_tracking_ext.text import visible
 
-from .faults import Fault
+from .faults import Fault, raise_interruption
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -175,7 +175,8 @@ def _error_fields(body: str) -> dict[str, str]:
     """Return code, message and request id of OMS's error envelope or of problem+json; empty for any other body."""
     try:
         document = json.loads(body)
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError) as unreadable:
+        raise_interruption(unreadable)
         return {}
     if not isinstance(document, dict):
         return {}
@@ -236,7 +237,8 @@ def parse_retry_after(headers: Iterable[tuple[str, str]], now: dt.datetime) -> f
         return float(value)
     try:
         date = parsedate_to_datetime(value)
-    except (ValueError, OverflowError, IndexError, TypeError):
+    except (ValueError, OverflowError, IndexError, TypeError) as error:
+        raise_interruption(error)
         return None
     seconds = (date.replace(tzinfo=date.tzinfo or dt.UTC) - now).total_seconds()
     return seconds if seconds > 0 else None
@@ -248,7 +250,8 @@ def parse(answer: Answer, model: type[M]) -> M | None:
         return None
     try:
         return model.from_dict(json.loads(answer.body))
-    except Exception:  # noqa: BLE001 - the generated parser may raise anything for a body of another shape
+    except Exception as error:  # noqa: BLE001 - the generated parser may raise anything for a body of another shape
+        raise_interruption(error)
         return None
 
 
@@ -284,5 +287,6 @@ def _timestamp(text: str | None) -> dt.datetime | None:
     """Parse ISO 8601; of the seven fraction digits that VTEX sends, Python keeps six. None for any other text."""
     try:
         return dt.datetime.fromisoformat(text or "")
-    except ValueError:
+    except ValueError as error:
+        raise_interruption(error)
         return None

@@ -7,19 +7,26 @@ and return what the generator returns. So the order of steps is written once.
 from __future__ import annotations
 
 import datetime as dt
+import logging
 from collections.abc import Generator
-from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
+from attrs import define
 from vtex_oms_client.models import Order, SendTrackingNumberRequest
 
-from vtex_tracking_ext.errors import InvalidUpdateError, OutcomeUnknownError, ReadFailedError, VtexTrackingError
+from vtex_tracking_ext.errors import (
+    ConfigurationError,
+    InvalidUpdateError,
+    OutcomeUnknownError,
+    ReadFailedError,
+    VtexTrackingError,
+)
 from vtex_tracking_ext.events import AttemptEvent, Package, TrackingReceipt, TrackingUpdate
 from vtex_tracking_ext.text import plain
 
 from . import validation
-from .faults import Fault
-from .hooks import is_observed, log, report_attempt
+from .faults import Fault, interruption_of, raise_again
+from .hooks import is_observed, log_safely, report_attempt
 from .operations import Call, order_call, tracking_number_call, update_call
 from .order_lookup import packages_of, was_applied
 from .outcome import Answer, accepted, error_of, parse, receipt_of, request_id_of
@@ -40,11 +47,32 @@ CHECK_PAUSES = (2.0, 5.0, 8.0)
 CHECK_RESERVE = 30.0
 
 
-class Attempt(NamedTuple):
-    """Ask for one request, which may take ``seconds`` from now."""
+class SendProgress(Protocol):
+    """What a transport observes of a request."""
+
+    @property
+    def may_have_left(self) -> bool:
+        """Whether bytes of the request may have left this machine."""
+
+
+@define(eq=False)
+class Attempt:
+    """Ask for one request.
+
+    Attributes:
+        call: The call.
+        seconds: How long the request may take from now.
+        progress: Set by the transport when it begins: how far the request has come.
+    """
 
     call: Call
     seconds: float
+    progress: SendProgress | None = None
+
+    @property
+    def may_have_left(self) -> bool:
+        """Whether bytes of the request may have left this machine."""
+        return self.progress is not None and self.progress.may_have_left
 
 
 class Pause(NamedTuple):
@@ -138,7 +166,7 @@ def _send_update(update: TrackingUpdate, options: ClientOptions) -> Steps[Tracki
             received = "no answer came" if error.status_code is None else f"the answer was {error.status_code}"
             return TrackingReceipt(
                 date=None,
-                order_id=update.order_id,
+                order_id=options.server.redactor.redact(update.order_id),  # a misplaced credential
                 receipt=None,
                 attempts=error.attempts,
                 note=f"{received}, but the order shows it",
@@ -173,8 +201,7 @@ def _look_up(call: Call, update: TrackingUpdate, options: ClientOptions, deadlin
     try:
         return was_applied(update, (yield from _read_packages(call, options, deadline)))
     except VtexTrackingError as error:
-        with suppress(Exception):  # a filter of the log may raise
-            log.warning("Whether an update was applied cannot be read: %s", error)
+        log_safely(logging.WARNING, "Whether an update was applied cannot be read: %s", error)
         return None
 
 
@@ -205,10 +232,19 @@ def _call(call: Call, options: ClientOptions, deadline: float) -> Steps[tuple[An
     began, attempt = options.clock(), 0
     call_started: dt.datetime | None = None
     unknown: OutcomeUnknownError | None = None
+    interruption: BaseException | None = None
     while True:
         attempt += 1
         before = options.clock()
-        result = yield Attempt(call, min(deadline - before, options.retry.attempt_timeout))
+        step = Attempt(call, min(deadline - before, options.retry.attempt_timeout))
+        try:
+            result = yield step
+        except (ConfigurationError, GeneratorExit):  # no request was begun; or the steps are given up
+            raise
+        except BaseException as raised:  # noqa: BLE001 - raised again below
+            interruption = interruption_of(raised) or raised
+            result = Fault(f"{type(interruption).__name__} interrupted the request", sent=step.may_have_left)
+        step.progress = None  # it leads to what was received, and the traceback of an error leads to the step
         assert result is not None  # noqa: S101 - an Attempt always has a result
         after = options.clock()
         answer = result if isinstance(result, Answer) else None
@@ -224,7 +260,9 @@ def _call(call: Call, options: ClientOptions, deadline: float) -> Steps[tuple[An
                 chance=options.chance(),
                 resend=options.on_unknown == "resend",
             )
-            if wait is not None and not (wait < deadline - after and options.retry.budget.try_acquire()):
+            if interruption is not None or not (
+                wait is not None and wait < deadline - after and options.retry.budget.try_acquire()
+            ):
                 wait = None
         if is_observed(options.hooks, succeeded=error is None):
             now = options.now().astimezone()
@@ -248,6 +286,9 @@ def _call(call: Call, options: ClientOptions, deadline: float) -> Steps[tuple[An
             return answer, attempt
         if isinstance(error, OutcomeUnknownError):
             unknown = error
+        if interruption is not None:
+            interruption.add_note(str(unknown or error))
+            raise_again(interruption)
         if wait is None:
             # If an earlier attempt may have been applied, the outcome of the call is unknown, whatever came last.
             final = unknown or error

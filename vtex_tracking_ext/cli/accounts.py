@@ -42,6 +42,7 @@ class Accounts:
     def __init__(self, parsed: argparse.Namespace) -> None:
         self._parsed = parsed
         self._own = read_settings(parsed)
+        self._redactor = self._own.redactor()  # for messages about rows, which are read before a client is made
         has_profile = parsed.profile or os.environ.get("VTEX_PROFILE")
         self._base_url: str = parsed.base_url or ("" if has_profile else os.environ.get("VTEX_BASE_URL", ""))
         self._profiles: dict[str, dict[str, Settings]] | None = None

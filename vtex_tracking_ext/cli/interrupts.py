@@ -56,11 +56,15 @@ def stop_on_signal(stop: Callable[[], None]) -> Iterator[StopHandler]:
         yield handler
 
 
+def not_ignored(*numbers: signal.Signals) -> list[signal.Signals]:
+    """Return the signals that may be handled: those that the process was not started to ignore (``nohup``)."""
+    return [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
+
+
 @contextmanager
 def _handled_by(handler: Callable[..., Any], *numbers: signal.Signals) -> Iterator[None]:
-    """Handle signals within the block, except those that the process was started to ignore (``nohup``)."""
-    handled = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, handler) for number in handled}
+    """Handle signals within the block, except ignored ones."""
+    before = {number: signal.signal(number, handler) for number in not_ignored(*numbers)}
     try:
         yield
     finally:

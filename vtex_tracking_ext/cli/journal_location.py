@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vtex_tracking_ext.bulk.journal.opening import check_location, display_name, is_postgres, open_reader
+from vtex_tracking_ext.bulk.journal.opening import check_location, display_name, hidden, is_postgres, open_reader
 from vtex_tracking_ext.bulk.journal.sqlite.reader import missing_journal_error
 from vtex_tracking_ext.errors import ConfigurationError, VtexTrackingError
 from vtex_tracking_ext.text import visible
@@ -105,7 +105,7 @@ def matching_accounts(account: str | None, journal_accounts: Iterable[str]) -> l
 
 def _named(parsed: argparse.Namespace, environ: Mapping[str, str]) -> Location | None:
     name = parsed.journal or environ.get("VTEX_JOURNAL")
-    check_location(name or "")
+    check_location(hidden(name))
     return (name if is_postgres(name) else Path(name)) if name else None
 
 

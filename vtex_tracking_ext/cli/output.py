@@ -39,12 +39,12 @@ def say(text: str) -> bool:
     Returns:
         False if they could not be written completely. A reader that has ended needs no more lines: True.
     """
-    return _write(sys.stdout, f"{text}\n")
+    return _write(sys.stdout, f"{_redacted(text)}\n")
 
 
 def warn(text: str) -> bool:
     """Print lines on standard error and flush it; returns as :func:`say` does."""
-    return _write(sys.stderr, f"{text}\n")
+    return _write(sys.stderr, f"{_redacted(text)}\n")
 
 
 def say_json(kind: str, document: Mapping[str, Any]) -> bool:
@@ -83,6 +83,13 @@ def finish() -> None:
     """Flush both outputs, so that nothing is left for Python to flush when it exits, which could fail."""
     for stream in (sys.stdout, sys.stderr):
         _write(stream, "")
+
+
+def _redacted(text: str) -> str:
+    """Return text without the credentials of this run, in case that one was pasted as an order id, for example."""
+    from vtex_tracking_ext.config.redaction import redact_known  # noqa: PLC0415 - --help needs no logging, regex
+
+    return redact_known(text)
 
 
 def _write(stream: TextIO, text: str) -> bool:

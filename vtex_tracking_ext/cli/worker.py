@@ -17,6 +17,7 @@ from vtex_tracking_ext.text import visible
 
 from .accounts import Accounts
 from .exit_codes import ExitCode
+from .interrupts import not_ignored
 from .journal_location import journal_location
 from .output import warn
 
@@ -110,13 +111,14 @@ def _account_names(parsed: argparse.Namespace, accounts: Accounts) -> list[str]:
 
 async def _serve(worker: Worker, served: str) -> None:
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    handled = not_ignored(signal.SIGINT, signal.SIGTERM)
+    for number in handled:
         loop.add_signal_handler(number, worker.stop)
     warn(f"Serving {served}. Ctrl-C or SIGTERM stops the worker after the calls in flight.")
     try:
         await worker.run()
     finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in handled:
             loop.remove_signal_handler(number)
 
 

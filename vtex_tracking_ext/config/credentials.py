@@ -15,10 +15,14 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
 from attrs import asdict, evolve, field, fields, frozen
+from attrs.converters import optional
 from vtex_oms_client import constants
 
 from vtex_tracking_ext.errors import ConfigurationError
 from vtex_tracking_ext.text import plain, quoted
+
+from .redaction import Redactor, redact_http_logs
+from .secret import Secret, hidden_frames
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,7 +39,7 @@ _MAX_PORT: Final = 65_535
 
 
 def credential_headers(
-    app_key: str | None = None, app_token: str | None = None, user_token: str | None = None
+    app_key: str | Secret | None = None, app_token: str | Secret | None = None, user_token: str | Secret | None = None
 ) -> dict[str, str]:
     """Return the request headers that carry the credentials.
 
@@ -48,29 +52,31 @@ def credential_headers(
         ConfigurationError: No credentials, half a pair, both kinds, or a value that a header cannot carry. The message
             names the argument, never its value.
     """
-    app_key, app_token, user_token = plain(app_key), plain(app_token), plain(user_token)
-    values = {"app_key": app_key, "app_token": app_token, "user_token": user_token}
-    names = [name for name, value in values.items() if value is not None]
-    for name in names:
-        _check_header_value(name, values[name])
+    given = {"app_key": app_key, "app_token": app_token, "user_token": user_token}
+    values = {name: _checked_header_value(name, value) for name, value in given.items() if value is not None}
+    names = list(values)
     if not names:
         raise ConfigurationError(f"No credentials: give app_key and app_token, or user_token. {CREDENTIALS_HELP}.")
-    if user_token is not None:
+    if "user_token" in values:
         if len(names) > 1:
             raise ConfigurationError(
                 f"Two kinds of credentials: {' and '.join(names)}. Give app_key and app_token, or user_token alone."
             )
-        return {constants.VTEX_IDCLIENT_AUT_COOKIE_HEADER: user_token}
-    if app_key is not None and app_token is not None:
-        return {constants.X_VTEX_API_APP_KEY_HEADER: app_key, constants.X_VTEX_API_APP_TOKEN_HEADER: app_token}
-    missing = "app_token" if app_token is None else "app_key"
+        return {constants.VTEX_IDCLIENT_AUT_COOKIE_HEADER: values["user_token"]}
+    if len(names) > 1:
+        return {
+            constants.X_VTEX_API_APP_KEY_HEADER: values["app_key"],
+            constants.X_VTEX_API_APP_TOKEN_HEADER: values["app_token"],
+        }
+    missing = "app_token" if "app_key" in values else "app_key"
     raise ConfigurationError(
         f"{names[0]} without {missing}: VTEX needs both, from the same source (arguments or options, profile, or "
         f"environment). {CREDENTIALS_HELP}."
     )
 
 
-def _check_header_value(name: str, value: object) -> None:
+def _checked_header_value(name: str, secret: object) -> str:
+    value = Secret(secret).reveal()
     if not isinstance(value, str):
         raise ConfigurationError(f"{name} is not text.")
     if not value.strip():
@@ -79,6 +85,7 @@ def _check_header_value(name: str, value: object) -> None:
         raise ConfigurationError(f"{name} starts or ends with a space or a line break: remove it.")
     if not re.fullmatch(r"[!-~]+", value):
         raise ConfigurationError(f"{name} contains a space, a line break or a non-ASCII character: copy it again.")
+    return value
 
 
 def server_url(account: str, environment: str | None = None, base_url: str | None = None) -> str:
@@ -174,15 +181,23 @@ class Settings:
     """
 
     account: str | None = None
-    app_key: str | None = field(default=None, repr=False)
-    app_token: str | None = field(default=None, repr=False)
-    user_token: str | None = field(default=None, repr=False)
+    app_key: Secret | None = field(default=None, converter=optional(Secret), repr=False)
+    app_token: Secret | None = field(default=None, converter=optional(Secret), repr=False)
+    user_token: Secret | None = field(default=None, converter=optional(Secret), repr=False)
     base_url: str | None = None
     environment: str | None = None
 
     def has_credentials(self) -> bool:
         """Tell whether any credential is set."""
         return not (self.app_key is None and self.app_token is None and self.user_token is None)
+
+    def redactor(self) -> Redactor:
+        """Return a redactor of the credentials, which :func:`.redact_known` uses for as long as it exists."""
+        with hidden_frames():
+            secrets = [each.reveal() for each in (self.app_key, self.app_token, self.user_token) if each is not None]
+            redactor = Redactor(each for each in secrets if isinstance(each, str))
+        redact_http_logs(redactor)
+        return redactor
 
     def with_defaults(self, defaults: Settings) -> Settings:
         """Return these settings, with those that are None taken from ``defaults``.
@@ -204,4 +219,5 @@ def settings_from_env(environ: Mapping[str, str]) -> Settings:
     The variables are ``VTEX_ACCOUNT``, ``VTEX_APP_KEY``, ``VTEX_APP_TOKEN``, ``VTEX_USER_TOKEN``, ``VTEX_BASE_URL`` and
     ``VTEX_ENVIRONMENT``.
     """
-    return Settings(**{name: environ.get(f"VTEX_{name.upper()}") or None for name in SETTING_NAMES})
+    with hidden_frames():
+        return Settings(**{name: environ.get(f"VTEX_{name.upper()}") or None for name in SETTING_NAMES})

@@ -21,6 +21,7 @@ from vtex_tracking_ext.text import plain, quoted
 from .credentials import SETTING_NAMES, Settings, credential_headers, server_url, settings_from_env
 from .redaction import Redactor, redact_http_logs
 from .retry_policy import RetryPolicy
+from .secret import Secret  # noqa: TC001
 from .server import Server
 
 #: Seconds that one call may be given at most, a week: sockets cannot count much further (some systems to 24 days).
@@ -66,29 +67,30 @@ class ClientOptions:
 
     def describe(self, name: str) -> str:
         """Return a client's repr: the address and the kind of credentials, never a credential."""
-        kind = "user token" if constants.VTEX_IDCLIENT_AUT_COOKIE_HEADER in self.server.headers else "app key"
+        has_user_token = bytes(self.server.headers).startswith(constants.VTEX_IDCLIENT_AUT_COOKIE_HEADER.encode())
+        kind = "user token" if has_user_token else "app key"
         return f"{name}({quoted(self.account)}, {quoted(self.server.base_url)}, {kind})"
 
 
 def client_options(  # noqa: PLR0913 - the arguments of the clients
     account: str,
     *,
-    app_key: str | None,
-    app_token: str | None,
-    user_token: str | None,
+    app_key: str | Secret | None,
+    app_token: str | Secret | None,
+    user_token: str | Secret | None,
     base_url: str | None,
     environment: str | None,
     timeout: float,
     retry: RetryPolicy | None,
     on_unknown: OnUnknown,
     ca_file: str | os.PathLike[str] | None,
-    proxy: str | None,
+    proxy: str | Secret | None,
     trust_env: bool,
     max_connections: int,
     on_attempt: Hooks,
     has_http_client: bool,
 ) -> ClientOptions:
-    """Return the options of a client from its arguments.
+    """Return the options of a client from its arguments. Call it only within :class:`.hidden_frames`.
 
     Raises:
         ConfigurationError: An argument cannot be used.

@@ -27,6 +27,7 @@ from vtex_tracking_ext.text import quoted
 
 from .credentials import Settings
 from .duration import duration_seconds
+from .secret import hidden_frames
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -75,17 +76,18 @@ def load_profiles(path: Path, note: Callable[[str], object] | None = None) -> di
         ConfigurationError: The file cannot be read, others can read it, it is not TOML, or contains an unknown or
             invalid setting. No value is quoted.
     """
-    try:
-        document = tomllib.loads(_read(path, note).decode("utf-8-sig"))
-    except OSError as error:
-        raise ConfigurationError(f"The profile file {path} cannot be read: {error.strerror}.") from None
-    except UnicodeDecodeError:
-        raise ConfigurationError(f"The profile file {path} is not UTF-8 text.") from None
-    except RecursionError:
-        raise ConfigurationError(f"The profile file {path} is nested too deeply.") from None
-    except ValueError as error:  # tomllib.TOMLDecodeError, or an integer with too many digits
-        raise ConfigurationError(f"The profile file {path} is not valid TOML: {error}.") from None
-    return {name: _profile(path, name, table) for name, table in document.items()}
+    with hidden_frames():
+        try:
+            document = tomllib.loads(_read(path, note).decode("utf-8-sig"))
+        except OSError as error:
+            raise ConfigurationError(f"The profile file {path} cannot be read: {error.strerror}.") from None
+        except UnicodeDecodeError:
+            raise ConfigurationError(f"The profile file {path} is not UTF-8 text.") from None
+        except RecursionError:
+            raise ConfigurationError(f"The profile file {path} is nested too deeply.") from None
+        except ValueError as error:  # tomllib.TOMLDecodeError, or an integer with too many digits
+            raise ConfigurationError(f"The profile file {path} is not valid TOML: {error}.") from None
+        return {name: _profile(path, name, table) for name, table in document.items()}
 
 
 def load_profile(path: Path, name: str, note: Callable[[str], object] | None = None) -> Profile:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 import re
-from functools import cached_property
 from typing import TYPE_CHECKING, Final
 from weakref import WeakSet
 
 from vtex_tracking_ext.text import TRUNCATED
 
+from .secret import hidden_frames
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
 #: Replaces each credential.
 HIDDEN: Final = "[credential]"
@@ -33,36 +34,46 @@ class Redactor:
     """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        known = {secret for secret in secrets if len(secret) >= MIN_SECRET_LENGTH}
-        self._secrets = sorted(known, key=len, reverse=True)  # a longer one may contain a shorter one
-        self._folded = tuple(secret.lower() for secret in self._secrets)
+        self._secrets: Callable[[], Iterator[str]] = ().__iter__
+        # Replaces credentials in any form. Compiled when first used: it takes milliseconds, and few texts need it. A
+        # cached_property would hold a lock meanwhile, before Python 3.12, which a process forked then never gets.
+        self._substitute: Callable[[str, str], str] | None = None
+        self.add(secrets)
 
-    @cached_property
-    def _pattern(self) -> re.Pattern[str]:
-        """Matches credentials in any form. Compiled when first used: it takes milliseconds, and few texts need it."""
-        return re.compile("|".join(map(_secret_pattern, self._secrets)), re.IGNORECASE)
+    def add(self, secrets: Iterable[str]) -> None:
+        """Remove these credentials as well. Call it before the first text is redacted."""
+        known = {secret for secret in (*self._secrets(), *secrets) if len(secret) >= MIN_SECRET_LENGTH}
+        ordered = sorted(known, key=len, reverse=True)  # a longer one may contain a shorter one
+        self._count = len(ordered)
+        # Bound methods, whose reprs do not show the credentials; iterating creates no frame.
+        self._secrets = tuple(ordered).__iter__
+        self._folded = tuple(map(str.lower, ordered)).__iter__
 
     def redact(self, text: str) -> str:
         """Return ``text`` with each credential replaced by :data:`HIDDEN`."""
-        if not self._folded:
+        if not self._count:
             return text
         if not ("%" in text or "&" in text or _BACKSLASH in text):
             folded = text.lower()  # nothing is escaped: a plain search is enough, and faster
-            if not any(secret in folded for secret in self._folded):
+            if not any(map(folded.__contains__, self._folded())):
                 return text
-        return self._pattern.sub(HIDDEN, text)
+        if self._substitute is None:
+            with hidden_frames():
+                self._substitute = re.compile("|".join(map(_secret_pattern, self._secrets())), re.IGNORECASE).sub
+        return self._substitute(HIDDEN, text)
 
     def redact_message(self, text: str) -> str:
         """Return one of this package's messages without credentials, nor the start of one that a quotation cut off."""
-        *cut, rest = text.split(TRUNCATED)
-        return self.redact(TRUNCATED.join([*map(self._redact_end, cut), rest]))
+        with hidden_frames():
+            *cut, rest = text.split(TRUNCATED)
+            return self.redact(TRUNCATED.join([*map(self._redact_end, cut), rest]))
 
     def _redact_end(self, text: str) -> str:
         """Return ``text``; if it ends with the start of a credential, with that replaced by :data:`HIDDEN`."""
         folded = text.lower()
         lengths = [
             length
-            for secret in self._folded
+            for secret in self._folded()
             for length in range(MIN_SECRET_LENGTH, len(secret) + 1)
             if folded.endswith(secret[:length])
         ]
@@ -83,7 +94,7 @@ class Redactor:
         return tuple((self.redact(name), self.redact(value)) for name, value in unredacted)
 
     def __repr__(self) -> str:
-        return f"Redactor({len(self._folded)} credentials)"
+        return f"Redactor({self._count} credentials)"
 
 
 def _secret_pattern(secret: str) -> str:
@@ -125,20 +136,24 @@ _HTTP_LOGGERS: Final = (
     "httpx",
 )
 
-#: The redactors of all clients that are still in use.
+#: The redactors of all clients and settings that are still in use.
 _redactors: Final[WeakSet[Redactor]] = WeakSet()
 
 
-def _redact_record(record: logging.LogRecord) -> bool:
-    text = record.getMessage()
+def redact_known(text: str) -> str:
+    """Return a message without the credentials of any client in use, which may have been pasted as a row's order id."""
     for redactor in list(_redactors):
-        text = redactor.redact(text)
-    record.msg, record.args = text, None
+        text = redactor.redact_message(text)
+    return text
+
+
+def _redact_record(record: logging.LogRecord) -> bool:
+    record.msg, record.args = redact_known(record.getMessage()), None
     return True  # keeps the record
 
 
 def redact_http_logs(redactor: Redactor) -> None:
-    """Remove a client's credentials from the logs of the HTTP libraries, for as long as the redactor exists."""
+    """Remove credentials from the logs of HTTP libraries, and in :func:`redact_known`, while the redactor exists."""
     _redactors.add(redactor)
     for name in _HTTP_LOGGERS:
         logging.getLogger(name).addFilter(_redact_record)  # a logger ignores a filter that it already has

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any, Final
 
 from attrs import field, frozen
@@ -34,21 +33,23 @@ class RetryBudget:
         self._capacity = capacity
         self._cost = cost
         self._refund = refund
+        # No lock protects it, because a process that is forked while another thread holds a lock never gets it. Neither
+        # method calls anything between reading and writing, so threads switch before or after. Without the GIL, an
+        # update may be lost, which is a few tokens.
         self._tokens = capacity
-        self._lock = threading.Lock()
 
     def try_acquire(self) -> bool:
         """Take the tokens of one retry and return True, or return False if there are too few."""
-        with self._lock:
-            if self._tokens < self._cost:
-                return False
-            self._tokens -= self._cost
-            return True
+        if self._tokens < self._cost:
+            return False
+        self._tokens -= self._cost
+        return True
 
     def record_success(self, retries: int) -> None:
         """Return the tokens of a call that succeeded after this many retries."""
-        with self._lock:
-            self._tokens = min(self._capacity, self._tokens + (retries * self._cost or self._refund))
+        self._tokens += retries * self._cost or self._refund
+        if self._tokens > self._capacity:  # noqa: PLR1730 - min() is a call
+            self._tokens = self._capacity
 
     def __reduce__(self) -> tuple[type[RetryBudget], tuple[int, int, int]]:
         return RetryBudget, (self._capacity, self._cost, self._refund)

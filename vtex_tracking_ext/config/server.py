@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NoReturn
 
 from attrs import field, frozen
+from attrs.converters import optional
+
+from .secret import Secret, hidden_headers
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from .redaction import Redactor
 
 
@@ -18,19 +19,19 @@ class Server:
 
     Attributes:
         base_url: The address before the paths of openapi.yaml, without a trailing slash.
-        headers: Sent with every request; they hold the credentials.
+        headers: Sent with every request; they hold the credentials. See :func:`.hidden_headers`.
         redactor: Removes the credentials from what the server answers.
         ca_file: A file of certificates to trust instead of the default ones, or None.
-        proxy: The address of a proxy, or None.
+        proxy: The address of a proxy, which may hold a password, or None.
         trust_env: Whether the environment's proxies and certificates are used; their owner could read or forge traffic.
         max_connections: Maximum number of open connections.
     """
 
     base_url: str
-    headers: Mapping[str, str] = field(repr=False)
+    headers: memoryview = field(converter=hidden_headers, repr=False)
     redactor: Redactor
     ca_file: str | None = None
-    proxy: str | None = field(default=None, repr=False)
+    proxy: Secret | None = field(default=None, converter=optional(Secret), repr=False)
     trust_env: bool = False
     max_connections: int = 100
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import uvicorn
+from uvicorn.server import HANDLED_SIGNALS
 
 from .app import create_app
 
@@ -30,6 +32,16 @@ class _Server(uvicorn.Server):
         """Start, then call the function."""
         await super().startup(sockets)
         self._ready()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Handle SIGINT and SIGTERM, except those that the process was started to ignore (``nohup``)."""
+        ignored = [number for number in HANDLED_SIGNALS if signal.getsignal(number) is signal.SIG_IGN]
+        with super().capture_signals():
+            for number in ignored:
+                if signal.getsignal(number) is not signal.SIG_IGN:  # uvicorn handles signals in the main thread only
+                    signal.signal(number, signal.SIG_IGN)
+            yield
 
 
 def _listen(port: int) -> socket.socket:

@@ -2,6 +2,8 @@
 
 The client is a caller's ``http_client``, or a substitute while a test tool replaces httpx's transport.
 
+Their frames hold the credentials as plain text, so exceptions leave :mod:`.transport` without these frames.
+
 The deadline, the size cap, the observation of what was sent, and no reuse of connections are imposed from outside.
 """
 
@@ -12,11 +14,13 @@ import socket
 import ssl
 import threading
 from contextlib import suppress
+from traceback import walk_tb
 from typing import TYPE_CHECKING, Any, Final, cast
 
+import httpcore
 import httpx
 
-from vtex_tracking_ext.call.faults import Fault, Trust, fault_of
+from vtex_tracking_ext.call.faults import Fault, Trust, fault_of, raise_interruption
 from vtex_tracking_ext.call.outcome import Answer
 from vtex_tracking_ext.errors import ConfigurationError
 
@@ -28,7 +32,7 @@ from .request import BUILD_ERRORS, build_request
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from vtex_tracking_ext.call.operations import Call
+    from vtex_tracking_ext.call.steps import Attempt
     from vtex_tracking_ext.config.server import Server
 
 #: A caller's own client.
@@ -46,6 +50,16 @@ _TRUST: Final[Mapping[object, Trust]] = {
 
 #: How a caller's client sends: without its own credentials, without redirects, and with the body still to be read.
 SEND_OPTIONS: Final[Mapping[str, Any]] = {"stream": True, "auth": None, "follow_redirects": False}
+
+#: The exceptions of the network, as the libraries in use report it.
+NETWORK_ERRORS: Final = (
+    OSError,
+    httpcore.NetworkError,
+    httpcore.ProtocolError,
+    httpcore.ProxyError,
+    httpcore.TimeoutException,
+    httpx.TransportError,
+)
 
 
 class UsedConnection(Exception):  # noqa: N818 - raised through a caller's client, never seen outside this module
@@ -81,34 +95,62 @@ def trust_now(trust: Trust, *, is_replaced: bool) -> Trust:
     return "exceptions" if is_replaced and trust == "progress" else trust
 
 
+def check_is_fault(error: Exception) -> None:
+    """Raise an exception again unless it is an outcome of the request: of the network, of the caller's client or hooks.
+
+    Raises:
+        Exception: A signal handler raised it, or it shows a mistake in this package.
+    """
+    raise_interruption(error)
+    if _is_mistake(error):
+        raise error
+
+
+def _is_mistake(error: Exception) -> bool:
+    """Return whether an exception comes from this package, not from the caller's client or its hooks."""
+    if isinstance(error, NETWORK_ERRORS):
+        return False
+    modules = [frame.f_globals.get("__name__", "").partition(".")[0] for frame, _ in walk_tb(error.__traceback__)]
+    return "httpx" not in modules or modules[-1] == __name__.partition(".")[0]
+
+
 class HttpxExchange:
     """What both twins share: building the request, observing its progress, keeping the answer.
 
     Args:
         server: The server.
-        seconds: How long the request may take.
+        step: The attempt that the request is.
         trust: What can be believed of the client's transport.
     """
 
-    def __init__(self, server: Server, seconds: float, trust: Trust) -> None:
+    def __init__(self, server: Server, step: Attempt, trust: Trust) -> None:
         self.result: Answer | Fault | None = None
         self._server = server
-        self._seconds = seconds
+        self._step = step
         self._trust = trust
         # The size of what httpx receives cannot be observed from here; its decoded bytes are capped.
-        self._progress = Progress(seconds)
+        self._progress = Progress(step.seconds)
+        step.progress = self
         self._is_to_server = False
         self._stream: Any = None
         self._abandoned = False
 
-    def _build(self, call: Call, trace: Any) -> httpx.Request | None:
+    @property
+    def may_have_left(self) -> bool:
+        """Whether bytes of the request may have left this machine."""
+        # httpx's own transports report each step before they take it. Others may have sent something.
+        is_observed = self._progress.observed or self._trust == "progress"
+        return self._progress.may_have_left or not is_observed
+
+    def _build(self, trace: Any) -> httpx.Request | None:
         """Return the request, without anything of a caller's client (headers, query, cookies, auth).
 
         Returns None, with the fault in ``result``, if the request cannot be built.
         """
-        timeout = httpx.Timeout(self._seconds, connect=min(self._seconds, CONNECT_TIMEOUT))
+        seconds = self._step.seconds
+        timeout = httpx.Timeout(seconds, connect=min(seconds, CONNECT_TIMEOUT))
         try:
-            request = build_request(call, self._server)
+            request = build_request(self._step.call, self._server)
             return httpx.Request(
                 request.method,
                 self._server.base_url + request.path,
@@ -118,6 +160,7 @@ class HttpxExchange:
                 extensions={"timeout": timeout.as_dict(), "trace": trace},
             )
         except (*BUILD_ERRORS, httpx.InvalidURL) as error:
+            raise_interruption(error)
             self.result = Fault(f"the request cannot be built: {type(error).__name__}", sent=False)
             return None
 
@@ -149,7 +192,7 @@ class HttpxExchange:
             _, status, _, headers = info["return_value"]
             self._keep(status, httpx.Headers(headers), Body())
 
-    def _fault(self, error: BaseException) -> Fault:
+    def _fault(self, error: Exception) -> Fault:
         text = self._server.redactor.redact(str(error))
         sent = self._progress.may_have_left if self._progress.observed else None
         return fault_of(error, text, sent=sent, trust=self._trust)
@@ -180,13 +223,13 @@ class HttpxExchange:
 class SyncHttpxExchange(HttpxExchange):
     """One request through an ``httpx.Client``."""
 
-    def send(self, http_client: httpx.Client, call: Call) -> Answer | Fault:
+    def send(self, http_client: httpx.Client) -> Answer | Fault:
         """Send a request and return its answer, or the fault.
 
         The request runs in a thread that is abandoned at the deadline. The timeouts of httpx bound each read, so a
         server that sends a byte at a time would prolong the request.
         """
-        request = self._build(call, self._trace)
+        request = self._build(self._trace)
         if request is None:
             return cast("Fault", self.result)
         ended = threading.Event()
@@ -201,12 +244,14 @@ class SyncHttpxExchange(HttpxExchange):
             finally:
                 ended.set()
 
-        threading.Thread(target=work, name="vtex-tracking-request", daemon=True).start()
         try:
-            ended.wait(max(0.0, self._progress.seconds_left()))
-        finally:  # also if the caller is interrupted
-            if not ended.is_set():
+            try:
+                threading.Thread(target=work, name="vtex-tracking-request", daemon=True).start()
+                ended.wait(max(0.0, self._progress.seconds_left()))
+            finally:  # also if the caller is interrupted
                 self._abandon()
+        finally:  # also if the caller is interrupted here
+            self._abandon()
         if raised:
             raise raised[0]
         return self._fault(TimeoutError()) if self.result is None else self.result
@@ -216,7 +261,8 @@ class SyncHttpxExchange(HttpxExchange):
             response = self._send_on_new_connection(http_client, request)
         except httpx.HTTPStatusError as error:  # raised by a caller's event hook; there is an answer all the same
             response = error.response
-        except Exception as error:  # noqa: BLE001 - every exception is a fault; the progress says which
+        except Exception as error:  # noqa: BLE001 - the progress says which fault it is
+            check_is_fault(error)
             if not self._abandoned and self.result is None:
                 self.result = self._fault(error)
             return
@@ -238,8 +284,8 @@ class SyncHttpxExchange(HttpxExchange):
                     break
             else:
                 body.end()
-        except Exception:  # noqa: BLE001, S110 - the status is known; only the body is cut off
-            pass
+        except Exception as error:  # noqa: BLE001 - the status is known; only the body is cut off
+            check_is_fault(error)
         finally:
             with suppress(Exception):
                 response.close()

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 import httpx
 
-from .caller_client import SEND_OPTIONS, HttpxExchange, UsedConnection
+from .caller_client import SEND_OPTIONS, HttpxExchange, UsedConnection, check_is_fault
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from vtex_tracking_ext.call.faults import Fault
-    from vtex_tracking_ext.call.operations import Call
     from vtex_tracking_ext.call.outcome import Answer
 
 
@@ -25,13 +24,13 @@ AsyncHttpClient = httpx.AsyncClient
 class AsyncHttpxExchange(HttpxExchange):
     """One request through an ``httpx.AsyncClient``."""
 
-    async def send(self, http_client: httpx.AsyncClient, call: Call) -> Answer | Fault:
+    async def send(self, http_client: httpx.AsyncClient) -> Answer | Fault:
         """Send a request and return its answer, or the fault."""
 
         async def trace(event: str, info: Mapping[str, Any]) -> None:  # httpcore awaits it
             self._trace(event, info)
 
-        request = self._build(call, trace)
+        request = self._build(trace)
         if request is not None:
             deadline = asyncio.get_running_loop().time() + self._progress.seconds_left()
             try:
@@ -39,7 +38,8 @@ class AsyncHttpxExchange(HttpxExchange):
                     response = await self._send_on_new_connection(http_client, request)
             except httpx.HTTPStatusError as error:  # raised by a caller's event hook; there is an answer all the same
                 await self._read(error.response, deadline)
-            except Exception as error:  # noqa: BLE001 - every exception is a fault; the progress says which
+            except Exception as error:  # noqa: BLE001 - the progress says which fault it is
+                check_is_fault(error)
                 self.result = self.result or self._fault(error)
             else:
                 await self._read(response, deadline)
@@ -62,9 +62,11 @@ class AsyncHttpxExchange(HttpxExchange):
                         break
                 else:
                     body.end()
-        except Exception:  # noqa: BLE001, S110 - the status is known; only the body is cut off
-            pass
+        except Exception as error:  # noqa: BLE001 - the status is known; only the body is cut off
+            check_is_fault(error)
         finally:
-            with suppress(Exception):
+            try:
                 await response.aclose()
+            except Exception as error:  # noqa: BLE001 - as above
+                check_is_fault(error)
         self._keep(response.status_code, response.headers, body)

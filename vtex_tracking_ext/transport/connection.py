@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import select
-from contextlib import suppress
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Final
 
 import httpcore
 
-from .connect import CHUNK_SIZE, connect
+from vtex_tracking_ext.call.faults import raise_interruption
+
+from .connect import CHUNK_SIZE, Socket
 
 if TYPE_CHECKING:
     import socket
@@ -17,51 +19,69 @@ if TYPE_CHECKING:
     from .proxy import Route
     from .response import ResponseReader
 
+#: Seconds after which an idle connection is not used again. Servers close idle connections, and a request that meets
+#: the close has an unknown outcome.
+KEEPALIVE: Final = 5.0
 
-class Connection:
-    """A connection of a synchronous client.
 
-    Args:
-        route: The server.
-        progress: The first request, whose deadline bounds connecting.
+class Connection(Socket):
+    """A connection of a synchronous client; it is opened after it is made, so that it can be closed at any time.
 
     Attributes:
-        reusable: Whether the last response ended cleanly: complete, with nothing behind it.
+        expires: When the connection becomes too old for another request (``time.monotonic``). 0.0 unless the last
+            response ended cleanly: complete, with nothing behind it.
     """
 
-    def __init__(self, route: Route, progress: Progress) -> None:
-        self._stream = connect(route, progress.seconds_left())
-        self._probe = SocketProbe(self._stream.get_extra_info("socket"))
-        self.reusable = False
+    def __init__(self) -> None:
+        super().__init__()
+        self.expires = 0.0
 
-    def exchange(self, request: bytes, reader: ResponseReader, progress: Progress) -> None:
+    def open(self, route: Route, progress: Progress) -> None:
+        """Connect to a server before the deadline of a request.
+
+        Raises:
+            httpcore.ConnectError, httpcore.ConnectTimeout, httpcore.ProxyError: No connection was made.
+        """
+        self.connect(route, progress.seconds_left())
+        self._probe = SocketProbe(self.sock)
+
+    def exchange(self, request: memoryview, reader: ResponseReader, progress: Progress) -> None:
         """Send a request and read its response.
 
         A socket's timeout bounds one read, so each read and write gets what is left until the deadline: a server that
         sends a byte at a time cannot exceed it.
 
         Raises:
-            httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException: The response is missing or
-                incomplete.
+            OSError, httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException: The response is missing
+                or incomplete.
         """
-        self.reusable = False
-        with suppress(httpcore.WriteError):  # a server may refuse a request before it has read all of it, and close
-            for start in range(0, len(request), CHUNK_SIZE):
-                timeout = progress.timeout(httpcore.WriteTimeout)
+        self.expires = 0.0
+        self._send(request, progress)
+        try:
+            while not reader.ended:
+                self.sock.settimeout(progress.timeout(httpcore.ReadTimeout))
+                reader.feed(progress.count_received(self.sock.recv(CHUNK_SIZE)))
+        except TimeoutError as error:
+            raise httpcore.ReadTimeout(str(error)) from error
+        except OSError as error:
+            raise httpcore.ReadError(str(error)) from error
+        if reader.reusable:
+            self.expires = time.monotonic() + KEEPALIVE
+
+    def _send(self, request: memoryview, progress: Progress) -> None:
+        try:
+            while request:
+                self.sock.settimeout(progress.timeout(httpcore.WriteTimeout))
                 progress.may_have_left = True
-                self._stream.write(request[start : start + CHUNK_SIZE], timeout)
-        while not reader.ended:
-            data = self._stream.read(CHUNK_SIZE, progress.timeout(httpcore.ReadTimeout))
-            reader.feed(progress.count_received(data))
-        self.reusable = reader.reusable
+                request = request[self.sock.send(request[:CHUNK_SIZE]) :]
+        except TimeoutError as error:
+            raise httpcore.WriteTimeout(str(error)) from error
+        except OSError as error:  # a server may refuse a request before it has read all of it, and close
+            raise_interruption(error)
 
     def is_stale(self) -> bool:
         """Return whether the server closed the connection, or sent something unasked, while the connection was idle."""
         return self._probe.is_readable()
-
-    def close(self) -> None:
-        """Close the connection. Closing is idempotent."""
-        self._stream.close()
 
 
 class SocketProbe:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Self, cast
+import time
+from typing import TYPE_CHECKING, Any, cast
 
 import httpcore
 
 from .connect import CONNECT_TIMEOUT
 from .connect_async import connect_socket
-from .connection import SocketProbe
+from .connection import KEEPALIVE, SocketProbe
 
 if TYPE_CHECKING:
+    import socket
+
     from .progress import Progress
     from .proxy import Route
     from .response import ResponseReader
@@ -21,52 +24,51 @@ class AsyncConnection(asyncio.Protocol):
     """A connection of an asynchronous client; the caller's ``asyncio.timeout`` is its deadline.
 
     Attributes:
-        reusable: Whether the last response ended cleanly: complete, with nothing behind it.
+        expires: When the connection becomes too old for another request (``time.monotonic``). 0.0 unless the last
+            response ended cleanly: complete, with nothing behind it.
     """
 
     def __init__(self) -> None:
         self._transport: asyncio.Transport
+        self._connecting: list[socket.socket] = []  # the socket, until it is connected
         self._probe: SocketProbe
         self._progress: Progress
         self._reader: ResponseReader | None = None
         self._ended: asyncio.Future[None] | None = None
-        self.reusable = False
+        self.expires = 0.0
 
-    @classmethod
-    async def open(cls, route: Route) -> Self:
-        """Return a connection to a server, with TLS established.
+    async def open(self, route: Route) -> None:
+        """Connect to a server, with TLS established.
 
         Raises:
             httpcore.ConnectError, httpcore.ConnectTimeout, httpcore.ProxyError: No connection was made.
         """
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT):
-                return await cls._open(route)
-        except TimeoutError:
-            raise httpcore.ConnectTimeout("no connection in time") from None
+                await self._open(route)
+        except TimeoutError as error:
+            raise httpcore.ConnectTimeout("no connection in time") from error
 
-    @classmethod
-    async def _open(cls, route: Route) -> Self:
+    async def _open(self, route: Route) -> None:
         tls: dict[str, Any] = {}
         if route.tls is not None:
             context = await asyncio.to_thread(route.tls)  # building the first one takes tens of milliseconds
             tls = {"ssl": context, "server_hostname": route.host}
-        connected = await connect_socket(route)
+        await connect_socket(route, self._connecting)
         try:
             # If the server's certificate cannot be verified, no other address of the host is tried.
-            _, connection = await asyncio.get_running_loop().create_connection(cls, sock=connected, **tls)
+            await asyncio.get_running_loop().create_connection(lambda: self, sock=self._connecting[0], **tls)
         except OSError as error:  # ssl.SSLError is one
             raise httpcore.ConnectError(str(error) or type(error).__name__) from error
-        return connection
 
-    async def exchange(self, request: bytes, reader: ResponseReader, progress: Progress) -> None:
+    async def exchange(self, request: memoryview, reader: ResponseReader, progress: Progress) -> None:
         """Send a request and read its response.
 
         Raises:
             httpcore.NetworkError, httpcore.ProtocolError: The response is missing or incomplete.
             TimeoutError: The deadline has passed, and nothing was sent.
         """
-        self.reusable = False
+        self.expires = 0.0
         if progress.seconds_left() <= 0:  # the event loop was busy, and has not raised the timeout yet
             raise TimeoutError
         if self._transport.is_closing():  # connection_lost was called already, and will not be called again
@@ -79,7 +81,8 @@ class AsyncConnection(asyncio.Protocol):
             await self._ended
         finally:
             self._reader = self._ended = None  # an exception in the future would form a cycle with this connection
-        self.reusable = reader.reusable and not self._transport.is_closing()
+        if reader.reusable and not self._transport.is_closing():
+            self.expires = time.monotonic() + KEEPALIVE
 
     def is_stale(self) -> bool:
         """Return whether the server closed the connection, or sent something unasked, while the connection was idle."""
@@ -87,12 +90,17 @@ class AsyncConnection(asyncio.Protocol):
 
     def close(self) -> None:
         """Close the connection at once. Closing is idempotent."""
-        self._transport.abort()
+        self._reader = None
+        if hasattr(self, "_transport"):
+            self._transport.abort()
+        for sock in self._connecting:
+            sock.close()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport. asyncio calls this method and the following ones."""
         self._transport = cast("asyncio.Transport", transport)
         self._probe = SocketProbe(transport.get_extra_info("socket"))
+        self._connecting.clear()
 
     def data_received(self, data: bytes) -> None:
         """Read received data; data that nobody asked for closes the connection."""
@@ -115,7 +123,9 @@ class AsyncConnection(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         """Handle the loss of the connection."""
         if self._reader is not None:
-            self._finish(httpcore.ReadError(str(error or "")))
+            lost = httpcore.ReadError(str(error or ""))
+            lost.__cause__ = error
+            self._finish(lost)
 
     def _finish(self, error: Exception | None) -> None:
         self._reader = None

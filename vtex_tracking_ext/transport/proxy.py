@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 import httpcore
 from attrs import field, frozen
 
+from vtex_tracking_ext.config.secret import hidden_headers, revealed_headers
 from vtex_tracking_ext.errors import ConfigurationError
 
 from .body import Body
@@ -36,12 +37,12 @@ class Proxy:
     Attributes:
         host: Host name or address of the proxy.
         port: Port of the proxy.
-        headers: Names and values of the headers that CONNECT carries; they may hold a password.
+        headers: The headers that CONNECT carries; they may hold a password. See :func:`.hidden_headers`.
     """
 
     host: str
     port: int
-    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    headers: memoryview = field(default=(), converter=hidden_headers, repr=False)
 
 
 @frozen
@@ -62,7 +63,7 @@ class Route:
 
 
 def route_to(server: Server) -> Route:
-    """Return the route to a server.
+    """Return the route to a server. Call it only within :class:`.hidden_frames`.
 
     With ``trust_env`` and without an explicit proxy, the environment names the proxy (``HTTPS_PROXY``, ``NO_PROXY``).
 
@@ -74,15 +75,20 @@ def route_to(server: Server) -> Route:
     except ConfigurationError as error:  # the message quotes the file's name, which may be a misplaced credential
         raise ConfigurationError(server.redactor.redact_message(str(error))) from None
     parts = urlsplit(server.base_url)
-    host, proxy = parts.hostname or "", server.proxy
+    host = parts.hostname or ""
+    proxy = None if server.proxy is None else parse_proxy(server.proxy.reveal())
     if proxy is None and server.trust_env and not urllib.request.proxy_bypass(host):
         proxies = urllib.request.getproxies()
-        proxy = proxies.get(parts.scheme) or proxies.get("all")
+        address = proxies.get(parts.scheme) or proxies.get("all")
+        proxy = None if address is None else parse_proxy(address)
+    for _, value in () if proxy is None else revealed_headers(proxy.headers):
+        encoded = value.removeprefix("Basic ")
+        server.redactor.add((encoded, base64.b64decode(encoded).decode().partition(":")[2]))
     return Route(
         host=host,
         port=parts.port or _PORTS[parts.scheme],
         tls=tls if parts.scheme == "https" else None,
-        proxy=None if proxy is None else parse_proxy(proxy),
+        proxy=proxy,
     )
 
 
@@ -134,16 +140,15 @@ class TunnelHandshake:
         seconds: How long the handshake may take.
 
     Attributes:
-        request: The bytes to send to the proxy.
+        request: The bytes to send to the proxy; a memoryview does not show them.
         progress: The deadline of the handshake.
     """
 
     def __init__(self, route: Route, proxy: Proxy, seconds: float) -> None:
         host = f"[{route.host}]" if ":" in route.host else route.host
         target = f"{host}:{route.port}"
-        headers = [("Host", target), *proxy.headers]
-        lines = [f"CONNECT {target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers), "", ""]
-        self.request = "\r\n".join(lines).encode("ascii")
+        head = f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n".encode("ascii")
+        self.request = memoryview(b"".join((head, proxy.headers, b"\r\n")))
         self.progress = Progress(seconds, MAX_HEAD)
         self._reader = ResponseReader(lambda _: Body("", MAX_HEAD))
         self._received = b""

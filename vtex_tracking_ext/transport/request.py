@@ -6,6 +6,8 @@ import functools
 import json
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from vtex_tracking_ext.config.secret import revealed_headers
+
 from .body import ACCEPTED_ENCODING
 
 if TYPE_CHECKING:
@@ -36,14 +38,21 @@ class Request(NamedTuple):
     Attributes:
         method: The HTTP method.
         path: The path behind the server's base URL, percent-encoded.
-        headers: The headers except those of the connection; they hold the credentials.
+        public_headers: The headers, except those of the connection and the credentials.
+        credentials: The headers that hold the credentials, see :func:`.hidden_headers`.
         content: The body.
     """
 
     method: str
     path: str
-    headers: dict[str, str]
+    public_headers: dict[str, str]
+    credentials: memoryview
     content: bytes
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers with the credentials as plain text, to be read only within :class:`.hidden_frames`."""
+        return {**self.public_headers, **dict(revealed_headers(self.credentials))}
 
 
 def build_request(call: Call, server: Server) -> Request:
@@ -54,9 +63,9 @@ def build_request(call: Call, server: Server) -> Request:
     """
     # VTEX's documentation requires Content-Type for every request, even without a body.
     headers = {"Accept": "application/json", "Accept-Encoding": ACCEPTED_ENCODING, "User-Agent": _user_agent()}
-    headers |= {"Content-Type": "application/json", **call.kwargs.get("headers", {}), **server.headers}
+    headers |= {"Content-Type": "application/json", **call.kwargs.get("headers", {})}
     content = encode_json(call.kwargs["json"]) if "json" in call.kwargs else b""
-    return Request(call.kwargs["method"].upper(), call.kwargs["url"], headers, content)
+    return Request(call.kwargs["method"].upper(), call.kwargs["url"], headers, server.headers, content)
 
 
 def encode_json(value: object) -> bytes:
@@ -68,20 +77,20 @@ def encode_json(value: object) -> bytes:
     return _JSON.encode(value).encode()
 
 
-def encode_request(request: Request, origin: Origin) -> bytes:
-    """Return a request as HTTP/1.1.
+def encode_request(request: Request, origin: Origin) -> memoryview:
+    """Return a request as HTTP/1.1, in a memoryview, because its repr does not show the credentials.
 
     Raises:
         ValueError: The head has a character that no head may have; a line break would start another header.
     """
     target = f"{origin.path}{request.path}"
     lines = [f"{request.method} {target} HTTP/1.1", f"Host: {origin.host}"]
-    lines += [f"{name}: {value}" for name, value in request.headers.items()]
-    if request.content:
-        lines.append(f"Content-Length: {len(request.content)}")
+    lines += [f"{name}: {value}" for name, value in request.public_headers.items()]
     if " " in target or not all(map(str.isprintable, lines)):
         raise ValueError("the head of the request has characters that cannot be in one")
-    return "\r\n".join([*lines, "", ""]).encode("ascii") + request.content
+    head = "\r\n".join([*lines, ""]).encode("ascii")
+    length = b"Content-Length: %d\r\n" % len(request.content) if request.content else b""
+    return memoryview(b"".join((head, request.credentials, length, b"\r\n", request.content)))
 
 
 @functools.cache

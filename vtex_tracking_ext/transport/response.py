@@ -6,6 +6,7 @@ refuses a response for its form. So the faster parser never turns a readable ans
 
 from __future__ import annotations
 
+import sys
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
@@ -101,13 +102,20 @@ class ResponseReader:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
             return "the server switched protocols"
+        except httptools.HttpParserCallbackError as error:  # an interrupt within a callback, such as KeyboardInterrupt
+            failed = error
         except httptools.HttpParserError as error:
-            if not isinstance(error.__context__, Exception | None):
-                raise error.__context__ from None  # an interruption inside a callback, such as KeyboardInterrupt
             if self._complete or self._received is None:
                 return str(error)
             return self._parse_again(b"".join(self._received))
-        return None
+        else:
+            return None
+        try:
+            # httptools leaves the exception in __context__, but Python overwrites that if the call is made within an
+            # except clause. Raised here, behind the except clause, it keeps a context of its own.
+            raise failed if sys.exception() is not None else failed.__context__ or failed
+        finally:
+            del failed
 
     def _parse_with_h11(self, parser: H11Parser, data: bytes) -> str | None:
         try:

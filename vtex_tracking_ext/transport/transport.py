@@ -6,19 +6,18 @@ httpx's transport, send through httpx: see :mod:`.caller_client`.
 
 from __future__ import annotations
 
-import functools
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from vtex_tracking_ext.call.faults import Fault, fault_of
+from vtex_tracking_ext.call.faults import Fault, fault_of, interruption_of, raise_interruption
 from vtex_tracking_ext.call.outcome import Answer
+from vtex_tracking_ext.config.secret import hidden_frames, revealed_headers
 from vtex_tracking_ext.errors import ConfigurationError
 
 from .body import Body
-from .caller_client import SyncHttpxExchange, trust_in, trust_now
-from .connection import Connection
+from .caller_client import NETWORK_ERRORS, SyncHttpxExchange, trust_in, trust_now
 from .pool import Pool
 from .progress import Progress
 from .proxy import route_to
@@ -56,7 +55,7 @@ class SyncTransport:
             return
         self._route = route = route_to(server)
         self._origin = origin_of(server.base_url)
-        self._pool = Pool(functools.partial(Connection, route), server.max_connections)
+        self._pool = Pool(route, server.max_connections)
 
     def attempt(self, step: Attempt) -> Answer | Fault:
         """Make one request, and return the answer or the fault that it ended in.
@@ -67,27 +66,27 @@ class SyncTransport:
         if self._closed or (self._http is not None and self._http.is_closed):
             raise ConfigurationError("This client is closed: make another one.")
         is_replaced = not is_own_method(httpx.HTTPTransport.handle_request)
-        if self._http is not None:
-            trust = trust_now(self._trust, is_replaced=is_replaced)
-            return SyncHttpxExchange(self._server, step.seconds, trust).send(self._http, step.call)
-        if not is_replaced:
+        if self._http is None and not is_replaced:
             return self._exchange(step)
-        with httpx.Client(**substitute_options(self._route)) as substitute:
-            return SyncHttpxExchange(self._server, step.seconds, "exceptions").send(substitute, step.call)
+        with hidden_frames():
+            if self._http is not None:
+                trust = trust_now(self._trust, is_replaced=is_replaced)
+                return SyncHttpxExchange(self._server, step, trust).send(self._http)
+            with httpx.Client(**substitute_options(self._route)) as substitute:
+                return SyncHttpxExchange(self._server, step, "exceptions").send(substitute)
 
     def _exchange(self, step: Attempt) -> Answer | Fault:
-        progress, reader = Progress(step.seconds), ResponseReader(Body)
+        step.progress = progress = Progress(step.seconds)
+        reader = ResponseReader(Body)
         try:
             request = encode_request(build_request(step.call, self._server), self._origin)
         except BUILD_ERRORS as error:
             return unbuildable(error)
         try:
-            connection = self._pool.acquire(progress)
-            try:
-                connection.exchange(request, reader, progress)
-            finally:
-                self._pool.release(connection)
-        except Exception as error:  # noqa: BLE001 - every exception is a fault, unless the head of an answer came
+            self._pool.exchange(request, reader, progress)
+        except Exception as error:
+            if not is_fault(error):
+                raise
             return result_of(reader, progress, error, self._server.redactor)
         return result_of(reader, progress, None, self._server.redactor)
 
@@ -115,7 +114,8 @@ def is_own_method(method: object) -> bool:
 def substitute_options(route: Route) -> dict[str, Any]:
     """Return the options of the httpx client through which requests go while a test tool replaces httpx's transport."""
     proxy = route.proxy and httpx.Proxy(
-        httpx.URL(scheme="http", host=route.proxy.host, port=route.proxy.port), headers=dict(route.proxy.headers)
+        httpx.URL(scheme="http", host=route.proxy.host, port=route.proxy.port),
+        headers=revealed_headers(route.proxy.headers),
     )
     tls = route.tls or tls_context(None, trust_env=False)
     return {"verify": tls(), "proxy": proxy, "trust_env": False}
@@ -128,8 +128,17 @@ def origin_of(base_url: str) -> Origin:
 
 
 def unbuildable(error: Exception) -> Fault:
-    """Return the fault of a request that could not be built."""
+    """Return the fault of a request that could not be built; if a signal handler raised the error, raise it again."""
+    raise_interruption(error)
     return Fault(f"the request cannot be built: {type(error).__name__}", sent=False)
+
+
+def is_fault(error: Exception) -> bool:
+    """Return whether an exception of an exchange is the network's.
+
+    Other exceptions are not outcomes of a request: what a signal handler raised, and mistakes in this package.
+    """
+    return isinstance(error, NETWORK_ERRORS) and interruption_of(error) is None
 
 
 def result_of(

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 from typing import TYPE_CHECKING
 
 import httpx
 
+from vtex_tracking_ext.config.secret import hidden_frames
 from vtex_tracking_ext.errors import ConfigurationError
 
 from .body import Body
 from .caller_client import trust_in, trust_now
 from .caller_client_async import AsyncHttpxExchange
-from .connection_async import AsyncConnection
 from .pool_async import AsyncPool
 from .progress import Progress
 from .proxy import route_to
 from .request import BUILD_ERRORS, build_request, encode_request
 from .response import ResponseReader
-from .transport import is_own_method, origin_of, result_of, substitute_options, unbuildable
+from .transport import is_fault, is_own_method, origin_of, result_of, substitute_options, unbuildable
 
 if TYPE_CHECKING:
     from vtex_tracking_ext.call.faults import Fault
@@ -52,7 +51,7 @@ class AsyncTransport:
             return
         self._route = route = route_to(server)
         self._origin = origin_of(server.base_url)
-        self._pool = AsyncPool(functools.partial(AsyncConnection.open, route), server.max_connections)
+        self._pool = AsyncPool(route, server.max_connections)
 
     async def attempt(self, step: Attempt) -> Answer | Fault:
         """Make one request, and return the answer or the fault that it ended in.
@@ -67,28 +66,28 @@ class AsyncTransport:
         except RuntimeError:  # for example under trio
             raise ConfigurationError("AsyncTrackingClient runs under asyncio alone.") from None
         is_replaced = not is_own_method(httpx.AsyncHTTPTransport.handle_async_request)
-        if self._http is not None:
-            trust = trust_now(self._trust, is_replaced=is_replaced)
-            return await AsyncHttpxExchange(self._server, step.seconds, trust).send(self._http, step.call)
-        if not is_replaced:
+        if self._http is None and not is_replaced:
             return await self._exchange(step)
-        async with httpx.AsyncClient(**substitute_options(self._route)) as substitute:
-            return await AsyncHttpxExchange(self._server, step.seconds, "exceptions").send(substitute, step.call)
+        with hidden_frames():
+            if self._http is not None:
+                trust = trust_now(self._trust, is_replaced=is_replaced)
+                return await AsyncHttpxExchange(self._server, step, trust).send(self._http)
+            async with httpx.AsyncClient(**substitute_options(self._route)) as substitute:
+                return await AsyncHttpxExchange(self._server, step, "exceptions").send(substitute)
 
     async def _exchange(self, step: Attempt) -> Answer | Fault:
-        progress, reader = Progress(step.seconds), ResponseReader(Body)
+        step.progress = progress = Progress(step.seconds)
+        reader = ResponseReader(Body)
         try:
             request = encode_request(build_request(step.call, self._server), self._origin)
         except BUILD_ERRORS as error:
             return unbuildable(error)
         try:
             async with asyncio.timeout(progress.seconds_left()):
-                connection = await self._pool.acquire(progress)
-                try:
-                    await connection.exchange(request, reader, progress)
-                finally:
-                    self._pool.release(connection)
-        except Exception as error:  # noqa: BLE001 - every exception is a fault, unless the head of an answer came
+                await self._pool.exchange(request, reader, progress)
+        except Exception as error:
+            if not is_fault(error):
+                raise
             return result_of(reader, progress, error, self._server.redactor)
         return result_of(reader, progress, None, self._server.redactor)
 

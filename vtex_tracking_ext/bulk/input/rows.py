@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 from attrs import field, frozen
 
 from vtex_tracking_ext.call.validation import update_problems
+from vtex_tracking_ext.config.redaction import redact_known
 from vtex_tracking_ext.errors import VtexTrackingError
 from vtex_tracking_ext.events import TrackingEvent, TrackingUpdate
 from vtex_tracking_ext.text import quoted
@@ -129,8 +130,8 @@ class RowProblem:
     """
 
     place: Place
-    column: str
-    message: str
+    column: str = field(converter=redact_known)
+    message: str = field(converter=redact_known)
     raw: RawRow | None = field(default=None, eq=False, repr=False)
 
     @property

@@ -8,13 +8,17 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
+
+from vtex_tracking_ext.config.secret import Secret
 
 if TYPE_CHECKING:
     from .interface import Journal, JournalReader
 
 #: The location of a journal: the path of its file, or ``postgresql://user:password@host:port/database``.
 Location: TypeAlias = "str | os.PathLike[str]"
+
+T = TypeVar("T")
 
 _SCHEMES: Final = ("postgresql://", "postgres://")
 
@@ -31,18 +35,24 @@ _NO_PATH: Final = re.compile(
 )
 
 
-def is_postgres(location: Location) -> bool:
+def is_postgres(location: object) -> bool:
     """Return whether a location is the URL of a PostgreSQL database."""
-    return isinstance(location, str) and location.startswith(_SCHEMES)
+    return isinstance(location, Secret) or (isinstance(location, str) and location.startswith(_SCHEMES))
 
 
-def check_location(location: Location) -> None:
-    """Check that a location is a URL of PostgreSQL, or can be the path of a file.
+def hidden(location: T) -> T | Secret:
+    """Return a location, but one that may contain a password as a secret: a URL, and what is no path of a file."""
+    text = str(location) if isinstance(location, str | os.PathLike) else ""
+    return Secret(text) if is_postgres(text) or _NO_PATH.search(text) else location
+
+
+def check_location(location: T) -> T:
+    """Return a hidden location that is a URL of PostgreSQL, or the path of a file.
 
     Raises:
         JournalError: It is neither. It is not shown, because it may contain a password.
     """
-    if not is_postgres(location) and _NO_PATH.search(os.fspath(location)):
+    if isinstance(location, Secret) and not str(location.reveal()).startswith(_SCHEMES):
         from .interface import JournalError  # noqa: PLC0415
 
         raise JournalError(
@@ -50,19 +60,20 @@ def check_location(location: Location) -> None:
             "shown, because it may contain a password. Write postgresql://USER@HOST/DATABASE, in lower case, with the "
             "password in PGPASSWORD or ~/.pgpass, or the path of a file; ./ before it allows any name."
         )
+    return location
 
 
-def display_name(location: Location) -> str:
+def display_name(location: Location | Secret) -> str:
     """Return a location without secrets. Raises like :func:`open_journal`, but does not connect."""
-    check_location(location)
-    if not is_postgres(location):
+    location = check_location(hidden(location))
+    if not isinstance(location, Secret):
         return str(location)
     from .postgres import parse_url  # noqa: PLC0415
 
-    return parse_url(str(location)).name
+    return parse_url(location).name
 
 
-def open_journal(location: Location, *, create: bool = True) -> Journal:
+def open_journal(location: Location | Secret, *, create: bool = True) -> Journal:
     """Open a journal to write to it.
 
     Args:
@@ -73,35 +84,35 @@ def open_journal(location: Location, *, create: bool = True) -> Journal:
         JournalError: It cannot be used.
         ConfigurationError: It is in a database, and the extra ``postgres`` is not installed.
     """
-    check_location(location)
-    if is_postgres(location):
+    location = check_location(hidden(location))
+    if isinstance(location, Secret):
         from .postgres import PostgresJournal  # noqa: PLC0415
 
-        return PostgresJournal.open(str(location), create=create)
+        return PostgresJournal.open(location, create=create)
     from .sqlite import SqliteJournal  # noqa: PLC0415
 
     return SqliteJournal.open(location, create=create)
 
 
-def open_reader(location: Location) -> JournalReader:
+def open_reader(location: Location | Secret) -> JournalReader:
     """Open a journal for reading, possibly while a run writes to it. Raises like :func:`open_journal`."""
-    check_location(location)
-    if is_postgres(location):
+    location = check_location(hidden(location))
+    if isinstance(location, Secret):
         from .postgres import PostgresReader  # noqa: PLC0415
 
-        return PostgresReader.open(str(location))
+        return PostgresReader.open(location)
     from .sqlite import SqliteReader  # noqa: PLC0415
 
     return SqliteReader.open(location)
 
 
-def migrate(location: Location) -> str:
+def migrate(location: Location | Secret) -> str:
     """Create a journal or bring it up to date, and return a message about it. Raises like :func:`open_journal`."""
-    check_location(location)
-    if is_postgres(location):
+    location = check_location(hidden(location))
+    if isinstance(location, Secret):
         from .postgres import PostgresJournal  # noqa: PLC0415
 
-        return PostgresJournal.migrate(str(location))
+        return PostgresJournal.migrate(location)
     from .sqlite.file import stored_version  # noqa: PLC0415
 
     before = stored_version(Path(os.path.realpath(location)))

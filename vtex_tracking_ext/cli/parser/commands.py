@@ -26,6 +26,7 @@ from .value_types import (
     positive,
     rate,
     seconds,
+    secret,
     timeout,
 )
 
@@ -404,9 +405,9 @@ def _add_connection(parser: argparse.ArgumentParser) -> None:
     """Add the options for the account, its credentials and the connection."""
     group = parser.add_argument_group("account and credentials", _CREDENTIALS_HELP)
     group.add_argument("--account", type=non_empty, help="name of the VTEX account that fulfils the orders")
-    group.add_argument("--app-key", type=non_empty, help="an app key of the account")
-    group.add_argument("--app-token", type=non_empty, help="the token of the app key")
-    group.add_argument("--user-token", type=non_empty, help="instead of key and token")
+    group.add_argument("--app-key", type=secret, help="an app key of the account")
+    group.add_argument("--app-token", type=secret, help="the token of the app key")
+    group.add_argument("--user-token", type=secret, help="instead of key and token")
     group.add_argument("--profile", type=non_empty, help="name of a profile in the profile file")
     group.add_argument("--profiles", type=non_empty, metavar="FILE", help="the profile file (TOML)")
     group.add_argument("--base-url", type=non_empty, metavar="URL", help="another address, such as a sandbox's")
@@ -416,4 +417,4 @@ def _add_connection(parser: argparse.ArgumentParser) -> None:
     ca_help = "certificates to trust instead of the default ones"
     group.add_argument("--ca-file", type=non_empty, metavar="FILE", help=ca_help)
     proxy_help = "proxy to use; the environment's proxy variables are ignored"
-    group.add_argument("--proxy", type=non_empty, metavar="URL", help=proxy_help)
+    group.add_argument("--proxy", type=secret, metavar="URL", help=proxy_help)

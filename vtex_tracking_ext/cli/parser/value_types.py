@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
 from vtex_tracking_ext.config.defaults import MAX_CONCURRENCY
 from vtex_tracking_ext.config.duration import duration_seconds
+
+if TYPE_CHECKING:
+    from vtex_tracking_ext.config.secret import Secret
 
 
 def positive(text: str) -> int:
@@ -62,6 +66,13 @@ def non_empty(text: str) -> str:
     if not text.strip():
         raise argparse.ArgumentTypeError("it is empty; give a value, or leave the option out")
     return text
+
+
+def secret(text: str) -> Secret:
+    """Return a text that is not empty, and that the repr of the options does not show."""
+    from vtex_tracking_ext.config.secret import Secret  # noqa: PLC0415 - --help does not need it
+
+    return Secret(non_empty(text))
 
 
 def port(text: str) -> int:

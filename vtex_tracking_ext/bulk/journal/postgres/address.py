@@ -11,10 +11,11 @@ from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 
 from vtex_tracking_ext.bulk.journal.interface import JournalError
+from vtex_tracking_ext.config.secret import Secret, hidden_frames
 from vtex_tracking_ext.text import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 #: Default schema of the tables.
 SCHEMA: Final = "vtex_tracking"
@@ -45,6 +46,10 @@ _DEFAULTS: Final = {
 }
 
 
+def _hidden(parameters: dict[str, Any]) -> Callable[[], dict[str, Any]]:
+    return parameters.copy  # the repr of a bound method does not show the parameters
+
+
 @frozen
 class Address:
     """The address of a journal.
@@ -52,26 +57,36 @@ class Address:
     Attributes:
         name: The URL without secrets, for messages.
         schema: The schema of its tables: lower case letters, digits and underscores, so it needs no quotes.
-        parameters: libpq's parameters for a connection; not shown.
     """
 
     name: str
     schema: str
-    parameters: Mapping[str, Any] = field(repr=False)
+    _parameters: Callable[[], dict[str, Any]] = field(converter=_hidden, repr=False)
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Libpq's parameters for a connection; to be read only within :class:`.hidden_frames`."""
+        return self._parameters()
 
     def redact(self, text: str) -> str:
         """Return a text with the secrets of this address replaced."""
-        for secret in filter(None, (self.parameters.get(name) for name in _SECRET)):
-            text = text.replace(secret, "***")
-        return text
+        with hidden_frames():
+            for secret in filter(None, map(self.parameters.get, _SECRET)):
+                text = text.replace(secret, "***")
+            return text
 
 
-def parse_url(url: str) -> Address:
+def parse_url(url: str | Secret) -> Address:
     """Parse a URL as libpq does, with the additional option ``schema=``.
 
     Raises:
         JournalError: It is not valid.
     """
+    with hidden_frames():
+        return _parse_url(str(Secret(url).reveal()))
+
+
+def _parse_url(url: str) -> Address:
     schema = SCHEMA
     option = _SCHEMA_OPTION.search(url)
     if option is not None:

@@ -11,6 +11,7 @@ import psycopg
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from vtex_tracking_ext.bulk.journal.interface import JournalError, JournalUnavailableError, process_name
+from vtex_tracking_ext.config.secret import hidden_frames
 
 from .errors import translated_errors
 from .locks import lock_number
@@ -43,7 +44,12 @@ def connect(address: Address, *, was_open: bool = False) -> Iterator[Connection]
         address: The journal's address.
         was_open: Whether this process had a connection before, so that a failure is an outage.
     """
-    with translated_errors(address, is_connecting=True, was_open=was_open), ExitStack() as stack:
+    # psycopg's frames contain the password, and so does an attribute of its errors.
+    with (
+        hidden_frames(),
+        translated_errors(address, is_connecting=True, was_open=was_open),
+        ExitStack() as stack,
+    ):
         connection = stack.enter_context(psycopg.connect(**_arguments(address)))
         _refuse_transaction_pooling(address, connection)
         _configure(address, connection)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from vtex_tracking_ext.bulk.input.rows import Row
     from vtex_tracking_ext.bulk.journal.entries import Added, Clock
+    from vtex_tracking_ext.config.secret import Secret
 
     from .address import Address
     from .schema import Connection
@@ -63,7 +64,7 @@ class PostgresJournal(PostgresReader, Journal):
         self._leases = threading.Semaphore(MAX_CONNECTIONS // 2)
 
     @classmethod
-    def open(cls, url: str, clock: Clock | None = None, *, create: bool = True) -> Self:
+    def open(cls, url: str | Secret, clock: Clock | None = None, *, create: bool = True) -> Self:
         """Open a journal for writing.
 
         Args:
@@ -85,7 +86,7 @@ class PostgresJournal(PostgresReader, Journal):
             return cls(address, Connections(address, is_writing=True, first=connection), clock)
 
     @classmethod
-    def migrate(cls, url: str, clock: Clock | None = None) -> str:
+    def migrate(cls, url: str | Secret, clock: Clock | None = None) -> str:
         """Create a journal's tables or bring them up to date, and return a message that says what was done.
 
         Raises:

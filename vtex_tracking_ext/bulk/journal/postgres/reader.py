@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from vtex_tracking_ext.bulk.journal.entries import Clock
+    from vtex_tracking_ext.config.secret import Secret
 
     from .address import Address
     from .schema import Connection
@@ -62,7 +63,7 @@ class PostgresReader(JournalReader):
         self.connections = connections
 
     @classmethod
-    def open(cls, url: str) -> Self:
+    def open(cls, url: str | Secret) -> Self:
         """Open an existing journal, possibly while runs write to it.
 
         Args:
