@@ -16,7 +16,7 @@ BOUNDS: Final = {
     "update()": (125, 88, 22, 46),
     "update() answered with 500": (138, 97, 22, 44),
     "push() of one row": (560, 325, 52, 250),
-    "vtex-tracking push FILE": (940, 490, 69, 370),
+    "vtex-tracking push FILE": (945, 494, 69, 372),
 }
 
 
