@@ -13,6 +13,7 @@ import pytest
 
 from vtex_tracking_ext.bulk.journal.interface import JournalError, JournalUnavailableError
 from vtex_tracking_ext.bulk.journal.sqlite import file
+from vtex_tracking_ext.cli import report
 from vtex_tracking_ext.cli.exit_codes import exit_code_of
 from vtex_tracking_ext.sandbox import Oms
 
@@ -140,14 +141,11 @@ def test_report_on_a_full_disk_is_incomplete(
     """A report whose file cannot be created because the disk is full exits with 5."""
     run("push", events, "--no-deliver", "--journal", tmp_path / "journal.db")
 
-    open_ = Path.open
+    def full(path: Path, *_: object) -> Any:
+        assert path.name.endswith(".partial")
+        raise OSError(errno.ENOSPC, "No space left on device")
 
-    def full(path: Path, *arguments: Any, **options: Any) -> Any:
-        if path.name.endswith(".partial"):
-            raise OSError(errno.ENOSPC, "No space left on device")
-        return open_(path, *arguments, **options)
-
-    monkeypatch.setattr(Path, "open", full)
+    monkeypatch.setattr(report, "create_private", full)
     ran = run("report", "--journal", tmp_path / "journal.db", "--output", tmp_path / "report.csv")
     assert ran.status == 5
     assert "report.csv: No space left on device" in ran.err

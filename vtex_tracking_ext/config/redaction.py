@@ -64,6 +64,8 @@ class Redactor:
 
     def redact_message(self, text: str) -> str:
         """Return one of this package's messages without credentials, nor the start of one that a quotation cut off."""
+        if TRUNCATED not in text:
+            return self.redact(text)
         with hidden_frames():
             *cut, rest = text.split(TRUNCATED)
             return self.redact(TRUNCATED.join([*map(self._redact_end, cut), rest]))

@@ -104,7 +104,15 @@ class TestCreation:
             with journal.lease("mystore"):
                 modes = {p.name: stat.S_IMODE(p.stat().st_mode) for p in path.parent.iterdir()}
         assert modes == dict.fromkeys(
-            ("journal.db", "journal.db-wal", "journal.db-shm", "journal.db-lock", "journal.db-lease-1"), 0o600
+            (
+                "journal.db",
+                "journal.db-wal",
+                "journal.db-shm",
+                "journal.db-lock",
+                "journal.db-lease-1",
+                "journal.db-open",
+            ),
+            0o600,
         )
 
     def test_shared_journal_shares_its_leases(self, path: Path) -> None:
