@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakSet
 
 import pytest
+
+from vtex_tracking_ext.config import redaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -13,10 +16,10 @@ if TYPE_CHECKING:
 
 #: The largest accepted counts: calls, functions, files, changes of file. Lower them when the code gets simpler.
 BOUNDS: Final = {
-    "update()": (125, 88, 22, 46),
-    "update() answered with 500": (138, 97, 22, 44),
-    "push() of one row": (650, 350, 54, 262),
-    "vtex-tracking push FILE": (1005, 515, 71, 372),
+    "update()": (125, 90, 22, 46),
+    "update() answered with 500": (138, 100, 22, 44),
+    "push() of one row": (660, 355, 54, 265),
+    "vtex-tracking push FILE": (1060, 532, 71, 396),
 }
 
 
@@ -26,8 +29,9 @@ def script(load_script: Callable[[str], Any]) -> Any:
     return load_script("walks")
 
 
-def test_counts_stay_within_their_bounds(script: Any) -> None:
+def test_counts_stay_within_their_bounds(script: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """No operation runs through more calls, functions, files or changes of file than its bounds allow."""
+    monkeypatch.setattr(redaction, "_redactors", WeakSet())  # those of other tests would be applied to each line
     counts = script.count_walks()
     assert counts.keys() == BOUNDS.keys()
     above = {
