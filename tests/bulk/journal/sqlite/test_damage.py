@@ -73,7 +73,7 @@ class TestLog:
             add(journal, row(7, "f"))
             copy = copied(path, tmp_path / "copy", "", "-lock")
         for _ in range(2):
-            assert "its file journal.db-wal with what was last written is missing" in why(lambda: use(copy))
+            assert "its latest changes are in the file journal.db-wal, which is missing" in why(lambda: use(copy))
         assert copy.read_bytes() != path.read_bytes()
 
     @pytest.mark.parametrize("number", [1, 2, 3])
@@ -119,7 +119,7 @@ class TestLog:
             add(journal, row(8, "g"))
             shutil.copy2(f"{path}{second}", copy.parent)
         for use in (SqliteReader.open, SqliteJournal.open):
-            assert "are not from the same time" in why(lambda use=use: use(copy))  # type: ignore[misc]
+            assert "do not belong together" in why(lambda use=use: use(copy))  # type: ignore[misc]
 
     def test_letters_of_the_mark_begin_again(self, path: Path, tmp_path: Path) -> None:
         """The log can be begun any number of times, with a copy after each that is complete."""

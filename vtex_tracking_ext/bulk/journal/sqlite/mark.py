@@ -62,22 +62,22 @@ def check_log(path: Path) -> None:
         raise damage_error(
             path,
             f"the end of its file {path.name}-wal cannot be read. If this machine lost power while it was written, "
-            "drop what was not complete: open and close the journal once with the program sqlite3",
+            f'drop the incomplete transaction: sqlite3 {path.name} "PRAGMA wal_checkpoint"',
         )
     # The mark is read again, because the last process that used the journal may have closed it just now.
     if not log.commits and mark_of(application_id).isupper() and _read_mark(path).isupper():
         raise damage_error(
             path,
-            f"a process was using it, and its file {path.name}-wal with what was last written is missing, as in a copy "
-            "of this file alone; put that file beside it",
+            f"its latest changes are in the file {path.name}-wal, which is missing, for example because only this file "
+            "was copied; put that file beside it",
         )
     mark = mark_of(application_id)
     log_mark = mark if log.application_id is None else mark_of(log.application_id)
     if log.commits and log_mark not in {mark, mark.lower(), _next_mark(mark)}:
         raise damage_error(
             path,
-            f"it and its file {path.name}-wal are not from the same time, as in a copy that was made while a process "
-            "wrote to it; copy both while no process uses it",
+            f"it and its file {path.name}-wal do not belong together, for example because they were copied while a "
+            "process wrote to them; copy both while no process uses them",
         )
 
 
