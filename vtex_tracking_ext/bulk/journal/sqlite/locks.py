@@ -25,7 +25,7 @@ WRITE_TIMEOUT: Final = 30.0
 #: Seconds between two attempts to lock.
 _LOCK_INTERVAL: Final = 0.002
 
-#: Seconds to wait for other processes before it is found out whether any uses the journal.
+#: Seconds to wait for the write lock before checking whether another process uses the journal.
 _LAST_USE_TIMEOUT: Final = 1.0
 
 
@@ -123,12 +123,12 @@ def write_lock_path(path: Path) -> Path:
 
 
 def use_path(path: Path) -> Path:
-    """Return the file of the lock that processes share that write to a journal; the last one deletes it."""
+    """Return the file of the lock that all processes that write to a journal share; the last one deletes it."""
     return path.with_name(f"{path.name}-open")
 
 
 def end_use(path: Path, write_lock: FileLock, use_lock: FileLock, *, has_failed: bool) -> None:
-    """Close the lock of :func:`use_path`, after the journal was closed, and sign the files if no process uses them.
+    """Close the lock of :func:`use_path` after the journal was closed; sign the files if no other process uses them.
 
     Args:
         path: The journal.
@@ -148,7 +148,7 @@ def end_use(path: Path, write_lock: FileLock, use_lock: FileLock, *, has_failed:
 
 
 def lease_path(path: Path, account_id: int) -> Path:
-    """Return the file of the lock that the process holds that delivers an account."""
+    """Return the file of the lock that the process that delivers an account holds."""
     return path.with_name(f"{path.name}-lease-{account_id}")
 
 
