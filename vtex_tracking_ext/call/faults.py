@@ -88,11 +88,11 @@ def fault_of(error: BaseException, text: str, *, sent: bool | None, trust: Trust
 
 
 def interruption_of(error: BaseException) -> BaseException | None:
-    """Return the exception of a signal handler that ``error`` is, or that it was raised from; otherwise None.
+    """Return what a signal handler raised, if ``error`` is it or was raised from it; else None.
 
-    Python calls a handler between any two steps of a program, so the ``TimeoutError`` of a time limit reaches the same
-    ``except`` clauses as the network's. The traceback tells them apart: a handler, like a trace function, has the frame
-    that it interrupts as an argument.
+    Python calls a handler between any two steps of what is running, so the ``TimeoutError`` of a time limit reaches
+    the same ``except`` clauses as the network's. The traceback tells them apart: a handler, like a trace function, is
+    called with the frame that it interrupts as an argument.
     """
     if _passes_handler(error):
         return error
@@ -102,7 +102,7 @@ def interruption_of(error: BaseException) -> BaseException | None:
 
 
 def raise_interruption(error: BaseException) -> None:
-    """Raise the exception of a signal handler if ``error`` is one, or was raised from one.
+    """Raise what a signal handler raised, if ``error`` is it or was raised from it.
 
     Call it first in an ``except`` clause that does not raise its exception again.
     """
@@ -111,7 +111,7 @@ def raise_interruption(error: BaseException) -> None:
 
 
 def raise_again(error: BaseException) -> NoReturn:
-    """Raise an exception and keep its context, although another exception may be being handled."""
+    """Raise an exception with the context that it has, whatever is being handled here."""
     context = error.__context__
     try:
         raise error
@@ -121,7 +121,7 @@ def raise_again(error: BaseException) -> NoReturn:
 
 
 def _passes_handler(error: BaseException) -> bool:
-    """Return whether a traceback contains a function that was called with its caller's frame as an argument."""
+    """Return whether an exception came through a function that was called with its caller's frame."""
     traceback = error.__traceback__
     while traceback is not None and traceback.tb_next is not None:
         if _is_argument(traceback.tb_frame, traceback.tb_next.tb_frame):

@@ -22,8 +22,8 @@ T = TypeVar("T")
 
 _SCHEMES: Final = ("postgresql://", "postgres://")
 
-#: Matches what is taken for the address of a database, not for the path of a file: a URL, also one that pathlib has
-#: shortened; name:password@host; settings of libpq, ODBC or ADO.NET.
+#: What no path of a file looks like: a URL, also one that pathlib has shortened; name:password@host; settings of libpq,
+#: ODBC or ADO.NET. A path that begins with ``./`` can be a file of such a name.
 _NO_PATH: Final = re.compile(
     r"""
     :// | ^\W*[a-z][\w+.-]+:/ | ^\W*jdbc: | :[^/\\]*@
