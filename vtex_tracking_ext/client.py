@@ -99,7 +99,7 @@ class TrackingClient:
                 has_http_client=http_client is not None,
             )
             self._transport = SyncTransport(self._options.server, http_client)
-            del app_key, app_token, user_token, proxy  # an interrupt at the end of the block would show them
+            del app_key, app_token, user_token, proxy  # an interrupt as the block ends would show them
 
     @classmethod
     def from_env(cls, **options: Any) -> Self:

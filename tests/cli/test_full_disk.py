@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from vtex_tracking_ext.bulk.journal.interface import JournalError, JournalUnavailableError
-from vtex_tracking_ext.bulk.journal.sqlite import file
+from vtex_tracking_ext.bulk.journal.sqlite import errors
 from vtex_tracking_ext.cli import report
 from vtex_tracking_ext.cli.exit_codes import exit_code_of
 from vtex_tracking_ext.sandbox import Oms
@@ -74,8 +74,8 @@ def test_place_of_an_open_journal_is_right(name: str) -> None:
     """What makes the place of a journal wrong before it is open passes afterwards: a file system was remounted."""
     error = sqlite3.OperationalError("x")
     error.sqlite_errorcode = getattr(sqlite3, name)
-    assert exit_code_of(file.journal_error(JOURNAL, error)) == 3
-    assert exit_code_of(file.journal_error(JOURNAL, error, is_open=True)) == 5
+    assert exit_code_of(errors.journal_error(JOURNAL, error)) == 3
+    assert exit_code_of(errors.journal_error(JOURNAL, error, is_open=True)) == 5
 
 
 @pytest.mark.parametrize("name", ["SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_IOERR_FSYNC", "SQLITE_NOMEM"])
@@ -83,14 +83,14 @@ def test_full_or_failing_disk_is_temporary(name: str) -> None:
     """Such an error exits with 5 whenever it occurs."""
     error = sqlite3.OperationalError("x")
     error.sqlite_errorcode = getattr(sqlite3, name)
-    assert exit_code_of(file.journal_error(JOURNAL, error)) == 5
+    assert exit_code_of(errors.journal_error(JOURNAL, error)) == 5
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EMFILE])
 def test_errors_of_the_system_are_temporary_if_they_pass(number: int) -> None:
     """A full disk passes, a folder that does not exist does not."""
-    assert isinstance(file.journal_error(JOURNAL, OSError(number, "x")), JournalUnavailableError)
-    error = file.journal_error(JOURNAL, OSError(errno.ENOENT, "x"))
+    assert isinstance(errors.journal_error(JOURNAL, OSError(number, "x")), JournalUnavailableError)
+    error = errors.journal_error(JOURNAL, OSError(errno.ENOENT, "x"))
     assert type(error) is JournalError
 
 

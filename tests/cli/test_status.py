@@ -280,7 +280,7 @@ def test_an_unreadable_lock_is_reported(run: Callable[..., Ran], usual: Path) ->
     lock.mkdir()
     ran = run("status")
     assert ran.status == 3
-    assert f"{lock.name} is a link or no file; remove it" in ran.err
+    assert f"{lock.name} is a link or not a file; remove it" in ran.err
 
 
 def test_accounts_that_are_not_called_come_first(run: Callable[..., Ran], usual: Path) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from vtex_tracking_ext.bulk.delivery.pace import Pace
-from vtex_tracking_ext.bulk.journal.sqlite import file
+from vtex_tracking_ext.bulk.journal.sqlite import file, mark
 from vtex_tracking_ext.bulk.journal.sqlite.log import Log
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def test_damaged_copies_keep_the_promises(run_script: Callable[..., Ran]) -> Non
 
 def test_broken_promises_are_reported(run_script: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> None:
     """If nothing checks the journal, events are sent twice, and the trial says so."""
-    monkeypatch.setattr(file, "read_log", lambda *_: Log(commits=1))
+    monkeypatch.setattr(mark, "read_log", lambda *_: Log(commits=1))
     monkeypatch.setattr(file, "_check", lambda _: None)
     ran = run_script("damage_trial", "--copies", 15, "--packages", 2)
     assert "sent twice" in ran.out

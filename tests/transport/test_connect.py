@@ -112,10 +112,10 @@ def test_a_reset_before_tls_leaves_no_socket_open(ca_file: str | None) -> None:
 def test_connecting_has_a_time_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     """Asynchronously too, however much is left of the call's."""
 
-    async def never(_: AsyncConnection, __: Route) -> None:
+    async def never(_: Route, __: list[socket.socket]) -> None:
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(AsyncConnection, "_open", never)
+    monkeypatch.setattr(connection_async, "connect_socket", never)
     monkeypatch.setattr(connection_async, "CONNECT_TIMEOUT", 0.01)
     with pytest.raises(httpcore.ConnectTimeout, match="no connection in time"):
         asyncio.run(asyncio.wait_for(AsyncConnection().open(ROUTE), 30))

@@ -48,7 +48,7 @@ CHECK_RESERVE = 30.0
 
 
 class SendProgress(Protocol):
-    """What a transport observes of a request."""
+    """How much of a request a transport has sent."""
 
     @property
     def may_have_left(self) -> bool:
@@ -62,7 +62,7 @@ class Attempt:
     Attributes:
         call: The call.
         seconds: How long the request may take from now.
-        progress: Set by the transport when it begins: how far the request has come.
+        progress: How much of the request was sent; set by the transport when it begins.
     """
 
     call: Call
@@ -239,12 +239,12 @@ def _call(call: Call, options: ClientOptions, deadline: float) -> Steps[tuple[An
         step = Attempt(call, min(deadline - before, options.retry.attempt_timeout))
         try:
             result = yield step
-        except (ConfigurationError, GeneratorExit):  # no request was begun; or the steps are given up
+        except (ConfigurationError, GeneratorExit):  # no request was begun, or the generator is closed
             raise
         except BaseException as raised:  # noqa: BLE001 - raised again below
             interruption = interruption_of(raised) or raised
             result = Fault(f"{type(interruption).__name__} interrupted the request", sent=step.may_have_left)
-        step.progress = None  # it leads to what was received, and the traceback of an error leads to the step
+        step.progress = None  # it refers to the response, and tracebacks refer to the step
         assert result is not None  # noqa: S101 - an Attempt always has a result
         after = options.clock()
         answer = result if isinstance(result, Answer) else None

@@ -31,13 +31,10 @@ _ERRORS = {
 def exit_code_of(error: errors.VtexTrackingError) -> ExitCode:
     """Return the exit status for an error. Other errors than those listed come from invalid input."""
     from vtex_tracking_ext.bulk.input.disk import DiskError  # noqa: PLC0415 - for quick --help
-    from vtex_tracking_ext.bulk.journal.interface import (  # noqa: PLC0415 - for quick --help
-        JournalError,
-        JournalUnavailableError,
-    )
+    from vtex_tracking_ext.bulk.journal import interface  # noqa: PLC0415 - for quick --help
 
-    if isinstance(error, DiskError):
+    if isinstance(error, DiskError | interface.JournalUnavailableError):
         return ExitCode.INCOMPLETE
-    if isinstance(error, JournalError):
-        return ExitCode.INCOMPLETE if isinstance(error, JournalUnavailableError) else ExitCode.CONFIGURATION
+    if isinstance(error, interface.JournalError):
+        return ExitCode.CONFIGURATION
     return next((code for code, kinds in _ERRORS.items() if isinstance(error, kinds)), ExitCode.USAGE)

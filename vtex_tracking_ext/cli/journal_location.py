@@ -27,7 +27,7 @@ def journal_location(parsed: argparse.Namespace, environ: Mapping[str, str] = os
     Either names a file, or a database by its URL.
 
     Raises:
-        JournalError: It is named by neither.
+        JournalError: The name is neither.
         ConfigurationError: None is named, and the user has no such folder.
     """
     return _named(parsed, environ) or _default_path(environ)

@@ -112,13 +112,14 @@ def _check_not_journal(output: Path, location: Location) -> None:
 
 
 def _write(texts: Iterable[str], output: Path) -> bool:
-    """Write a file completely or not at all. Only its owner can read it, also if it replaces one that others can.
+    """Write a file completely or not at all, readable only by its owner even if it replaces one that others can read.
 
     Returns:
         False if the disk failed or is full; an earlier file stays.
 
     Raises:
-        ConfigurationError: The file cannot be created; DiskError if the disk is full or fails.
+        ConfigurationError: The file cannot be created.
+        DiskError: The disk is full or fails.
     """
     try:
         if _DESCRIPTOR.match(str(output)) or (output.exists() and not output.is_file()):

@@ -8,7 +8,7 @@
     resend_after = "1h"        # see DeliveryOptions; not given: never
 
 Its path comes from ``--profiles FILE``, else ``VTEX_PROFILES``, else it is ``vtex-tracking/profiles.toml`` in the
-user's configuration folder. Like the key of ssh, it is refused if other users can read it.
+user's configuration folder. A file that other users can access is refused.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from .secret import hidden_frames
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-#: The environment variable that allows a profile file to be readable by others, with the value 1.
+#: The environment variable that, set to 1, allows profile files that others can access.
 ALLOW_READABLE: Final = "VTEX_ALLOW_READABLE_PROFILES"
 
 #: Largest profile file, in bytes; it holds thousands of stores.

@@ -36,12 +36,13 @@ class Redactor:
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._secrets: Callable[[], Iterator[str]] = ().__iter__
         # Replaces credentials in any form. Compiled when first used: it takes milliseconds, and few texts need it. A
-        # cached_property would hold a lock meanwhile, before Python 3.12, which a process forked then never gets.
+        # cached_property would hold a lock, before Python 3.12, which a process that is forked meanwhile could never
+        # acquire.
         self._substitute: Callable[[str, str], str] | None = None
         self.add(secrets)
 
     def add(self, secrets: Iterable[str]) -> None:
-        """Remove these credentials as well. Call it before the first text is redacted."""
+        """Add credentials to remove. Call it before the first text is redacted."""
         known = {secret for secret in (*self._secrets(), *secrets) if len(secret) >= MIN_SECRET_LENGTH}
         ordered = sorted(known, key=len, reverse=True)  # a longer one may contain a shorter one
         self._count = len(ordered)
@@ -143,7 +144,7 @@ _redactors: Final[WeakSet[Redactor]] = WeakSet()
 
 
 def redact_known(text: str) -> str:
-    """Return a message without the credentials of any client in use, which may have been pasted as a row's order id."""
+    """Return a message without the credentials of all clients in use; a row may contain one by mistake."""
     for redactor in list(_redactors):
         text = redactor.redact_message(text)
     return text
@@ -155,7 +156,7 @@ def _redact_record(record: logging.LogRecord) -> bool:
 
 
 def redact_http_logs(redactor: Redactor) -> None:
-    """Remove credentials from the logs of HTTP libraries, and in :func:`redact_known`, while the redactor exists."""
+    """Apply a redactor to the logs of HTTP libraries, and in :func:`redact_known`, as long as it exists."""
     _redactors.add(redactor)
     for name in _HTTP_LOGGERS:
         logging.getLogger(name).addFilter(_redact_record)  # a logger ignores a filter that it already has

@@ -33,9 +33,9 @@ class RetryBudget:
         self._capacity = capacity
         self._cost = cost
         self._refund = refund
-        # No lock protects it, because a process that is forked while another thread holds a lock never gets it. Neither
-        # method calls anything between reading and writing, so threads switch before or after. Without the GIL, an
-        # update may be lost, which is a few tokens.
+        # There is no lock: a process that is forked while another thread holds it could never acquire it. Threads do
+        # not switch between a read and a write here, because neither method calls anything in between. Without the GIL,
+        # an update may be lost, which costs a few tokens.
         self._tokens = capacity
 
     def try_acquire(self) -> bool:

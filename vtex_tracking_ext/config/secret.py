@@ -1,4 +1,4 @@
-"""Keep credentials out of local variables: crash reporters, rich and pytest show those of each frame of a traceback."""
+"""Keep credentials out of local variables, which crash reporters, rich and pytest show with a traceback."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 
 
 class Secret:
-    """A text that its repr, a formatted text and a log do not show, and that cannot be pickled.
+    """A text that ``repr``, ``str``, ``format`` and pickle do not reveal.
 
     Args:
-        value: The text, or a secret. Any other value is dropped: ``reveal`` then returns no text, and the checks of
-            credentials refuse that.
+        value: The text, or a secret. For any other value, ``reveal`` returns no text, which the checks of credentials
+            refuse.
 
     Attributes:
-        reveal: Returns the text. It is a method of the text itself, which does not show the text either, and calling
-            it creates no frame.
+        reveal: Returns the text. It is a bound method of the text, so its repr does not show the text, and calling it
+            creates no frame.
     """
 
     __slots__ = ("reveal",)
@@ -57,7 +57,7 @@ class Secret:
 
 
 def hidden_headers(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> memoryview:
-    """Return headers as lines of HTTP in a memoryview: its repr does not show them, and sockets accept it.
+    """Return headers as lines of HTTP in a memoryview, whose repr does not show them and which sockets accept.
 
     Raises:
         UnicodeEncodeError: A header is not ASCII.
@@ -72,11 +72,11 @@ def revealed_headers(hidden: memoryview) -> list[tuple[str, str]]:
 
 
 class hidden_frames:  # noqa: N801 - a context manager, named as a function like those of contextlib
-    """Remove the frames in which a credential is a local variable from the exceptions that leave the block.
+    """Remove frames from the exceptions that leave the block, because credentials are local variables there.
 
-    The frames are those within the block, and that of the function which contains it, with its arguments. An error of
-    this package also loses its cause and context, whose messages may quote a value. Another exception keeps them
-    without their frames, and gets a note with the removed lines of code.
+    The frames of the block and of the function that contains it are removed. Errors of this package also lose their
+    cause and context, whose messages may quote a credential. Other exceptions keep both, but without their frames, and
+    get a note with the removed lines of code.
     """
 
     def __enter__(self) -> None:

@@ -27,7 +27,7 @@ from vtex_tracking_ext.errors import ConfigurationError
 from .body import Body
 from .connect import CONNECT_TIMEOUT
 from .progress import Progress
-from .request import BUILD_ERRORS, build_request
+from .request import BUILD_ERRORS, build_fault, build_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -160,8 +160,7 @@ class HttpxExchange:
                 extensions={"timeout": timeout.as_dict(), "trace": trace},
             )
         except (*BUILD_ERRORS, httpx.InvalidURL) as error:
-            raise_interruption(error)
-            self.result = Fault(f"the request cannot be built: {type(error).__name__}", sent=False)
+            self.result = build_fault(error)
             return None
 
     def _trace(self, event: str, info: Mapping[str, Any]) -> None:

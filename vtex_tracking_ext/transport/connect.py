@@ -39,7 +39,7 @@ CHUNK_SIZE: Final = 64 * 1024
 
 
 class Socket:
-    """A socket that is connected step by step, and can be closed at any time, such as after an interrupt.
+    """A socket that can be closed at any time while it is being connected, for example after an interrupt.
 
     Attributes:
         sock: The socket; missing at first.
@@ -106,12 +106,15 @@ class Socket:
 
 @contextmanager
 def connect_errors() -> Iterator[None]:
-    """Report the system's errors as those of a connection that was not made."""
+    """Report the system's errors as ConnectTimeout or ConnectError."""
     try:
         yield
     except TimeoutError as error:
         raise httpcore.ConnectTimeout("no connection in time") from error
-    except (OSError, UnicodeError) as error:  # ssl.SSLError is an OSError; a host name may be none of IDNA
+    except (
+        OSError,
+        UnicodeError,
+    ) as error:  # ssl.SSLError is one; a host name may be invalid in IDNA
         raise httpcore.ConnectError(str(error) or type(error).__name__) from error
 
 

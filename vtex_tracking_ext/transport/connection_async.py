@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import httpcore
 
-from .connect import CONNECT_TIMEOUT
+from .connect import CONNECT_TIMEOUT, connect_errors
 from .connect_async import connect_socket
 from .connection import KEEPALIVE, SocketProbe
 
@@ -43,23 +43,15 @@ class AsyncConnection(asyncio.Protocol):
         Raises:
             httpcore.ConnectError, httpcore.ConnectTimeout, httpcore.ProxyError: No connection was made.
         """
-        try:
-            async with asyncio.timeout(CONNECT_TIMEOUT):
-                await self._open(route)
-        except TimeoutError as error:
-            raise httpcore.ConnectTimeout("no connection in time") from error
-
-    async def _open(self, route: Route) -> None:
         tls: dict[str, Any] = {}
-        if route.tls is not None:
-            context = await asyncio.to_thread(route.tls)  # building the first one takes tens of milliseconds
-            tls = {"ssl": context, "server_hostname": route.host}
-        await connect_socket(route, self._connecting)
-        try:
-            # If the server's certificate cannot be verified, no other address of the host is tried.
-            await asyncio.get_running_loop().create_connection(lambda: self, sock=self._connecting[0], **tls)
-        except OSError as error:  # ssl.SSLError is one
-            raise httpcore.ConnectError(str(error) or type(error).__name__) from error
+        with connect_errors():
+            async with asyncio.timeout(CONNECT_TIMEOUT):
+                if route.tls is not None:
+                    context = await asyncio.to_thread(route.tls)  # building the first one takes tens of milliseconds
+                    tls = {"ssl": context, "server_hostname": route.host}
+                await connect_socket(route, self._connecting)
+                # If the server's certificate cannot be verified, no other address of the host is tried.
+                await asyncio.get_running_loop().create_connection(lambda: self, sock=self._connecting[0], **tls)
 
     async def exchange(self, request: memoryview, reader: ResponseReader, progress: Progress) -> None:
         """Send a request and read its response.

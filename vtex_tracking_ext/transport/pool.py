@@ -3,10 +3,10 @@
 A response has ended cleanly if it was read to its end with no byte behind it: such a byte would be read as the
 beginning of the next response, which could be forged or left over.
 
-An interrupt (Ctrl-C) can raise between any two lines, and a process can fork while another thread is anywhere in this
-module. A lock could stay locked in both cases, so this module uses no locks: each change of what calls share is one
-operation of a dict, deque or queue, which is atomic, and the end of a lease can be repeated. One such operation
-(``extend`` with ``map``) also moves a connection from one list to another, so that it is never in both, or in neither.
+An interrupt (Ctrl-C) can occur between any two lines, and a process can fork while another thread runs any line of this
+module. A lock could stay locked in both cases, so there are no locks. Each change of shared state is one operation of a
+dict, deque or queue, which is atomic. ``extend`` with ``map`` moves a connection from one list to another in one such
+operation, so that the connection is never in both lists, or in neither. Releasing a request can be repeated.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from .proxy import Route
     from .response import ResponseReader
 
-#: A request that had to wait for a connection is not begun this many seconds before its deadline: it could not be
-#: answered in time, and its outcome would be unknown.
+#: A request that had to wait for a connection is not sent if fewer seconds than this are left: it could not be answered
+#: in time, and its outcome would be unknown.
 MIN_SECONDS_LEFT: Final = 0.05
 
 
@@ -53,25 +53,25 @@ class PooledConnection(Protocol):
 C = TypeVar("C", bound=PooledConnection)
 
 
-class Lease(Generic[C]):
-    """The place of one request among those of its pool.
+class PoolRequest(Generic[C]):
+    """A request to a pool: it waits for its turn, and then holds a connection.
 
     Attributes:
         held: The connection of the request, as the only element, once it has one.
-        wake: Tells the request, if it waits, that it may hold a connection.
-        ended: Whether the place was given back.
+        wake: Wakes the request if it waits, so that it checks whether it is admitted.
+        released: Whether the request has ended, and no longer counts.
     """
 
-    __slots__ = ("ended", "held", "wake")
+    __slots__ = ("held", "released", "wake")
 
     def __init__(self) -> None:
         self.held: list[C] = []
         self.wake: Callable[[], object] | None = None
-        self.ended = False
+        self.released = False
 
 
-class Places(Generic[C]):
-    """Who may hold a connection, and the idle connections. Without I/O, for either pool.
+class PoolState(Generic[C]):
+    """The requests and the idle connections of a pool, for both pools.
 
     Args:
         limit: Maximum number of open connections.
@@ -79,46 +79,47 @@ class Places(Generic[C]):
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
-        self.leases: dict[Lease[C], None] = {}  # in order of arrival; the first ones, up to the limit, may hold one
+        #: In order of arrival. The first ones, up to the limit, may hold a connection.
+        self.requests: dict[PoolRequest[C], None] = {}
         self._idle: deque[C] = deque()  # the one that was used last is at the right end
         self._closed = False
 
-    def may_hold(self, lease: Lease[C]) -> bool:
+    def is_admitted(self, pool_request: PoolRequest[C]) -> bool:
         """Return whether a request that had to wait may hold a connection now."""
-        return lease in list(self.leases)[: self.limit]
+        return pool_request in list(self.requests)[: self.limit]
 
-    def take_idle(self, lease: Lease[C]) -> bool:
-        """Give a lease the usable idle connection that was used last, and return whether there was one."""
+    def acquire_idle(self, pool_request: PoolRequest[C]) -> bool:
+        """Give a request the usable idle connection that was used last, and return whether there was one."""
         while self._idle:
             try:
-                lease.held.extend(map(deque.pop, (self._idle,)))
+                pool_request.held.extend(map(deque.pop, (self._idle,)))
             except IndexError as error:  # another thread has taken it
                 raise_interruption(error)
                 break
-            if time.monotonic() < lease.held[0].expires and not lease.held[0].is_stale():
+            if time.monotonic() < pool_request.held[0].expires and not pool_request.held[0].is_stale():
                 return True
-            lease.held[0].close()
-            lease.held.clear()
+            pool_request.held[0].close()
+            pool_request.held.clear()
         return False
 
-    def give_back(self, lease: Lease[C]) -> None:
-        """End a lease: keep its connection for the next request if it is reusable, else close it.
+    def release(self, pool_request: PoolRequest[C]) -> None:
+        """End a request: keep its connection for the next one if it is reusable, else close it.
 
-        If an interrupt ends this method at any line, another call does what is left.
+        If an interrupt ends this method at any line, calling it again does what is left.
         """
-        if lease.held and lease.held[0].expires:
-            self._idle.extend(map(list.pop, (lease.held,)))
-        elif lease.held:
-            lease.held[0].close()
+        if pool_request.held and pool_request.held[0].expires:
+            self._idle.extend(map(list.pop, (pool_request.held,)))
+        elif pool_request.held:
+            pool_request.held[0].close()
         self._close_expired()
         if self._closed:
             self._drain()
-        self.leases.pop(lease, None)
-        if len(self.leases) >= self.limit:
-            for each in list(self.leases)[: self.limit]:
+        self.requests.pop(pool_request, None)
+        if len(self.requests) >= self.limit:
+            for each in list(self.requests)[: self.limit]:
                 if each.wake is not None:
                     each.wake()
-        lease.ended = True
+        pool_request.released = True
 
     def _close_expired(self) -> None:
         now = time.monotonic()
@@ -131,7 +132,7 @@ class Places(Generic[C]):
             raise_interruption(error)
 
     def close(self) -> None:
-        """Close the idle connections; connections in use are closed when they are given back."""
+        """Close the idle connections; connections in use are closed when their requests end."""
         self._closed = True
         self._drain()
 
@@ -141,14 +142,14 @@ class Places(Generic[C]):
                 self._idle.pop().close()
 
     def reset(self) -> None:
-        """Close this process's ends of all connections, and begin again without any, as a forked process must.
+        """Close this process's ends of all connections and forget all requests, in a forked process.
 
-        Two processes on one connection would read each other's responses.
+        Two processes that share a connection would read each other's responses.
         """
-        for lease in list(self.leases):
-            for connection in lease.held:
+        for pool_request in list(self.requests):
+            for connection in pool_request.held:
                 connection.close()
-        self.leases.clear()
+        self.requests.clear()
         self._drain()
 
 
@@ -162,7 +163,7 @@ class Pool:
 
     def __init__(self, route: Route, limit: int) -> None:
         self._route = route
-        self._places: Places[Connection] = Places(limit)
+        self._state: PoolState[Connection] = PoolState(limit)
         _POOLS.add(self)
 
     def exchange(self, request: memoryview, reader: ResponseReader, progress: Progress) -> None:
@@ -175,38 +176,38 @@ class Pool:
                 or incomplete.
         """
         progress.observed = True
-        lease: Lease[Connection] = Lease()
+        pool_request: PoolRequest[Connection] = PoolRequest()
         try:
             try:
-                self._places.leases[lease] = None
-                if len(self._places.leases) > self._places.limit:
-                    self._wait(lease, progress)
-                if not self._places.take_idle(lease):
-                    lease.held.append(Connection())
-                    lease.held[0].open(self._route, progress)
-                lease.held[0].exchange(request, reader, progress)
+                self._state.requests[pool_request] = None
+                if len(self._state.requests) > self._state.limit:
+                    self._wait(pool_request, progress)
+                if not self._state.acquire_idle(pool_request):
+                    pool_request.held.append(Connection())
+                    pool_request.held[0].open(self._route, progress)
+                pool_request.held[0].exchange(request, reader, progress)
             finally:
-                self._places.give_back(lease)
+                self._state.release(pool_request)
         finally:
-            if not lease.ended:  # an interrupt came while the lease was given back
-                self._places.give_back(lease)
+            if not pool_request.released:  # it was interrupted
+                self._state.release(pool_request)
 
-    def _wait(self, lease: Lease[Connection], progress: Progress) -> None:
+    def _wait(self, pool_request: PoolRequest[Connection], progress: Progress) -> None:
         woken: SimpleQueue[None] = SimpleQueue()
-        lease.wake = functools.partial(woken.put, None)
-        while not self._places.may_hold(lease):
+        pool_request.wake = functools.partial(woken.put, None)
+        while not self._state.is_admitted(pool_request):
             try:
                 woken.get(timeout=max(0.0, progress.seconds_left() - MIN_SECONDS_LEFT))
             except Empty:
-                raise httpcore.PoolTimeout(f"all {self._places.limit} connections are in use") from None
+                raise httpcore.PoolTimeout(f"all {self._state.limit} connections are in use") from None
 
     def close(self) -> None:
         """Close the idle connections; connections in use are closed when their requests end."""
-        self._places.close()
+        self._state.close()
 
     def reset(self) -> None:
-        """Begin again without connections, in a forked process."""
-        self._places.reset()
+        """Forget all connections, in a forked process."""
+        self._state.reset()
 
 
 #: The pools of this process.

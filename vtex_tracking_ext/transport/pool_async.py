@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import httpcore
 
 from .connection_async import AsyncConnection
-from .pool import MIN_SECONDS_LEFT, Lease, Places
+from .pool import MIN_SECONDS_LEFT, PoolRequest, PoolState
 
 if TYPE_CHECKING:
     from .progress import Progress
@@ -29,15 +29,15 @@ class AsyncPool:
     def __init__(self, route: Route, limit: int) -> None:
         self._route = route
         self._limit = limit
-        self._loops: dict[asyncio.AbstractEventLoop, Places[AsyncConnection]] = {}
+        self._loops: dict[asyncio.AbstractEventLoop, PoolState[AsyncConnection]] = {}
 
-    def _places(self) -> Places[AsyncConnection]:
-        """Return the places of the running loop, and drop those of closed loops."""
+    def _state(self) -> PoolState[AsyncConnection]:
+        """Return the state of the pool in the running loop, and drop that of closed loops."""
         loop = asyncio.get_running_loop()
         if loop not in self._loops:
             for each in [each for each in tuple(self._loops) if each.is_closed()]:
                 self._loops.pop(each, None)
-            self._loops[loop] = Places(self._limit)
+            self._loops[loop] = PoolState(self._limit)
         return self._loops[loop]
 
     async def exchange(self, request: memoryview, reader: ResponseReader, progress: Progress) -> None:
@@ -50,29 +50,31 @@ class AsyncPool:
             TimeoutError: The deadline has passed, and nothing was sent.
         """
         progress.observed = True
-        places = self._places()
-        lease: Lease[AsyncConnection] = Lease()
+        state = self._state()
+        pool_request: PoolRequest[AsyncConnection] = PoolRequest()
         try:
             try:
-                places.leases[lease] = None
-                if len(places.leases) > places.limit:
-                    await self._wait(places, lease, progress)
-                if not places.take_idle(lease):
-                    lease.held.append(AsyncConnection())
-                    await lease.held[0].open(self._route)
-                await lease.held[0].exchange(request, reader, progress)
+                state.requests[pool_request] = None
+                if len(state.requests) > state.limit:
+                    await self._wait(state, pool_request, progress)
+                if not state.acquire_idle(pool_request):
+                    pool_request.held.append(AsyncConnection())
+                    await pool_request.held[0].open(self._route)
+                await pool_request.held[0].exchange(request, reader, progress)
             finally:
-                places.give_back(lease)
+                state.release(pool_request)
         finally:
-            if not lease.ended:  # an interrupt came while the lease was given back
-                places.give_back(lease)
+            if not pool_request.released:  # it was interrupted
+                state.release(pool_request)
 
-    async def _wait(self, places: Places[AsyncConnection], lease: Lease[AsyncConnection], progress: Progress) -> None:
+    async def _wait(
+        self, state: PoolState[AsyncConnection], pool_request: PoolRequest[AsyncConnection], progress: Progress
+    ) -> None:
         woken = asyncio.Event()
-        lease.wake = woken.set
+        pool_request.wake = woken.set
         try:
             async with asyncio.timeout(progress.seconds_left() - MIN_SECONDS_LEFT):
-                while not places.may_hold(lease):
+                while not state.is_admitted(pool_request):
                     await woken.wait()
                     woken.clear()
         except TimeoutError as error:
@@ -80,4 +82,4 @@ class AsyncPool:
 
     def close(self) -> None:
         """Close the idle connections of this loop; connections in use are closed when their requests end."""
-        self._places().close()
+        self._state().close()

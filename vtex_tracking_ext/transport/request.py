@@ -6,6 +6,7 @@ import functools
 import json
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from vtex_tracking_ext.call.faults import Fault, raise_interruption
 from vtex_tracking_ext.config.secret import revealed_headers
 
 from .body import ACCEPTED_ENCODING
@@ -66,6 +67,12 @@ def build_request(call: Call, server: Server) -> Request:
     headers |= {"Content-Type": "application/json", **call.kwargs.get("headers", {})}
     content = encode_json(call.kwargs["json"]) if "json" in call.kwargs else b""
     return Request(call.kwargs["method"].upper(), call.kwargs["url"], headers, server.headers, content)
+
+
+def build_fault(error: Exception) -> Fault:
+    """Return the fault of a request that cannot be built; if a signal handler raised the error, raise it again."""
+    raise_interruption(error)
+    return Fault(f"the request cannot be built: {type(error).__name__}", sent=False)
 
 
 def encode_json(value: object) -> bytes:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from vtex_tracking_ext.call.faults import Fault, fault_of, interruption_of, raise_interruption
+from vtex_tracking_ext.call.faults import Fault, fault_of, interruption_of
 from vtex_tracking_ext.call.outcome import Answer
 from vtex_tracking_ext.config.secret import hidden_frames, revealed_headers
 from vtex_tracking_ext.errors import ConfigurationError
@@ -21,7 +21,7 @@ from .caller_client import NETWORK_ERRORS, SyncHttpxExchange, trust_in, trust_no
 from .pool import Pool
 from .progress import Progress
 from .proxy import route_to
-from .request import BUILD_ERRORS, Origin, build_request, encode_request
+from .request import BUILD_ERRORS, Origin, build_fault, build_request, encode_request
 from .response import ResponseReader
 from .tls import tls_context
 
@@ -81,7 +81,7 @@ class SyncTransport:
         try:
             request = encode_request(build_request(step.call, self._server), self._origin)
         except BUILD_ERRORS as error:
-            return unbuildable(error)
+            return build_fault(error)
         try:
             self._pool.exchange(request, reader, progress)
         except Exception as error:
@@ -125,12 +125,6 @@ def origin_of(base_url: str) -> Origin:
     """Return a server as requests name it, normalised by httpx."""
     url = httpx.URL(base_url)
     return Origin(url.netloc.decode("ascii"), url.raw_path.decode("ascii").rstrip("/"))
-
-
-def unbuildable(error: Exception) -> Fault:
-    """Return the fault of a request that could not be built; if a signal handler raised the error, raise it again."""
-    raise_interruption(error)
-    return Fault(f"the request cannot be built: {type(error).__name__}", sent=False)
 
 
 def is_fault(error: Exception) -> bool:

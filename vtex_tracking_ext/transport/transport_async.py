@@ -16,9 +16,9 @@ from .caller_client_async import AsyncHttpxExchange
 from .pool_async import AsyncPool
 from .progress import Progress
 from .proxy import route_to
-from .request import BUILD_ERRORS, build_request, encode_request
+from .request import BUILD_ERRORS, build_fault, build_request, encode_request
 from .response import ResponseReader
-from .transport import is_fault, is_own_method, origin_of, result_of, substitute_options, unbuildable
+from .transport import is_fault, is_own_method, origin_of, result_of, substitute_options
 
 if TYPE_CHECKING:
     from vtex_tracking_ext.call.faults import Fault
@@ -81,7 +81,7 @@ class AsyncTransport:
         try:
             request = encode_request(build_request(step.call, self._server), self._origin)
         except BUILD_ERRORS as error:
-            return unbuildable(error)
+            return build_fault(error)
         try:
             async with asyncio.timeout(progress.seconds_left()):
                 await self._pool.exchange(request, reader, progress)

@@ -44,10 +44,12 @@ OPENINGS: dict[str, Callable[[str], Any]] = {
         f"postgresql://user:{PASSWORD}%zz@127.0.0.1:9/database",
         f"postgresql://user:{PASSWORD}@127.0.0.1:9/database?schema=-",
         f"postgresql://user:{PASSWORD}@127.0.0.1:9/database?unknown=1",
+        f"POSTGRESQL://user:{PASSWORD}@127.0.0.1:9/database",
+        f"host=127.0.0.1 port=9 password={PASSWORD}",
     ],
 )
 def test_an_error_about_a_journal_shows_no_password(opening: str, url: str) -> None:
-    """A server that refuses the connection, or an invalid URL, is reported without the password."""
+    """A server that refuses the connection, an invalid URL, or what is no URL, is reported without the password."""
     with pytest.raises(JournalError) as caught:
         OPENINGS[opening](url)
     assert leaks(caught.value, forms(PASSWORD)) == []

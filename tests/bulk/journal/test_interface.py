@@ -35,7 +35,7 @@ from vtex_tracking_ext.bulk.journal.interface import (
     NoJournalError,
 )
 from vtex_tracking_ext.bulk.journal.postgres import PostgresJournal, schema
-from vtex_tracking_ext.bulk.journal.sqlite import file
+from vtex_tracking_ext.bulk.journal.sqlite.schema import SCHEMA_VERSION as SQLITE_VERSION
 
 from support.journaled import START, Clock, add, delivery, package, row, to_state, told
 
@@ -50,7 +50,7 @@ DAY = dt.timedelta(days=1)
 
 def version_of(journal: Journal) -> int:
     """Return the version of a kind's tables."""
-    return schema.SCHEMA_VERSION if isinstance(journal, PostgresJournal) else file.SCHEMA_VERSION
+    return schema.SCHEMA_VERSION if isinstance(journal, PostgresJournal) else SQLITE_VERSION
 
 
 def in_each_state(journal: Journal) -> None:

@@ -16,7 +16,8 @@ from vtex_tracking_ext.bulk.journal.interface import Journal, JournalError, Jour
 from vtex_tracking_ext.bulk.journal.opening import migrate, open_journal, open_reader
 from vtex_tracking_ext.bulk.journal.postgres import PostgresJournal
 from vtex_tracking_ext.bulk.journal.postgres.locks import lock_number
-from vtex_tracking_ext.bulk.journal.sqlite import SqliteJournal, file
+from vtex_tracking_ext.bulk.journal.sqlite import SqliteJournal, locks, mark
+from vtex_tracking_ext.bulk.journal.sqlite.schema import EPOCH, MICROSECOND
 
 from support.journaled import add, delivery, row, to_state
 from support.postgres import execute
@@ -148,9 +149,9 @@ def old_file(path: Path, version: int) -> None:
     """Create the file of an earlier version."""
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript(SQLITE[version])
-        connection.execute(f"PRAGMA application_id = {file.APPLICATION_ID}")
+        connection.execute(f"PRAGMA application_id = {mark.APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {version}")
-        fill(connection, "?", lambda time: (time - file.EPOCH) // file.MICROSECOND)
+        fill(connection, "?", lambda time: (time - EPOCH) // MICROSECOND)
         connection.commit()
         connection.execute("PRAGMA journal_mode = WAL")
 
@@ -241,7 +242,7 @@ def test_migrated_file_has_the_current_tables(tmp_path: Path, version: int) -> N
 
 def test_file_is_migrated_after_the_run_of_an_earlier_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While a run of an earlier version holds the lock file, opening raises an error that says so."""
-    monkeypatch.setattr(file, "WRITE_TIMEOUT", 0.05)
+    monkeypatch.setattr(locks, "WRITE_TIMEOUT", 0.05)
     path = tmp_path / "journal.db"
     old_file(path, 2)
     with closing(sqlite3.connect(f"{path}-lock", isolation_level=None)) as run:

@@ -1,4 +1,4 @@
-"""What a file that cannot be written means: a wrong configuration, or a disk that is full for now."""
+"""Errors of files that cannot be written: a wrong configuration, or a disk that is full."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Final
 
 from vtex_tracking_ext.errors import ConfigurationError
 
-#: Errors of the operating system that end when someone frees space, closes files or repairs the disk.
+#: Errors of the operating system after which a run can be resumed, once someone has freed space or repaired the disk.
 TEMPORARY: Final = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOMEM, errno.EMFILE, errno.ENFILE}
 )
 
 
 class DiskError(ConfigurationError):
-    """A file cannot be written for now, because the disk is full, for example. Run again afterwards."""
+    """A file cannot be written at the moment, for example because the disk is full. Run again to resume."""
 
 
 def write_error(message: str, error: OSError) -> ConfigurationError:
-    """Return the error for a file that cannot be written; ``message`` contains everything but the kind of error."""
+    """Return the error for a file that cannot be written: DiskError if writing it again can succeed."""
     return (DiskError if error.errno in TEMPORARY else ConfigurationError)(message)

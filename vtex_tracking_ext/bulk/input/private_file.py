@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 
 def create_private(path: Path, encoding: str = "utf-8", errors: str | None = None) -> TextIOWrapper:
-    """Create a text file with mode 0600, as the journal's, because it names orders. Line ends are not translated.
+    """Create a text file with mode 0600, because it names orders. Line ends are not translated.
 
     Raises:
-        FileExistsError: There is a file, whose mode may be another.
+        FileExistsError: The file exists; its mode may be another.
         OSError: It cannot be created.
     """
     return open(path, "x", encoding=encoding, errors=errors, newline="", opener=_open_private)

@@ -41,31 +41,30 @@ def is_postgres(location: object) -> bool:
 
 
 def hidden(location: T) -> T | Secret:
-    """Return a location, but one that may contain a password as a secret: a URL, and what is no path of a file."""
+    """Return the path of a file unchanged, and any other location as a secret, because it may contain a password."""
     text = str(location) if isinstance(location, str | os.PathLike) else ""
     return Secret(text) if is_postgres(text) or _NO_PATH.search(text) else location
 
 
-def check_location(location: T) -> T:
-    """Return a hidden location that is a URL of PostgreSQL, or the path of a file.
+def check_location(location: object) -> None:
+    """Raise JournalError if the result of :func:`hidden` is neither the path of a file nor the URL of a database.
 
-    Raises:
-        JournalError: It is neither. It is not shown, because it may contain a password.
+    Hide the location in a statement of its own first: an error shows what the caller's variables hold.
     """
     if isinstance(location, Secret) and not str(location.reveal()).startswith(_SCHEMES):
         from .interface import JournalError  # noqa: PLC0415
 
         raise JournalError(
-            "The journal is named by something that is neither the path of a file nor a URL of PostgreSQL; it is not "
-            "shown, because it may contain a password. Write postgresql://USER@HOST/DATABASE, in lower case, with the "
-            "password in PGPASSWORD or ~/.pgpass, or the path of a file; ./ before it allows any name."
+            "The journal's location is neither the path of a file nor a URL of PostgreSQL. It is not shown, because it "
+            "may contain a password. Write postgresql://USER@HOST/DATABASE, in lower case, with the password in "
+            "PGPASSWORD or ~/.pgpass. If it is a file with such a name, write ./ before it."
         )
-    return location
 
 
 def display_name(location: Location | Secret) -> str:
     """Return a location without secrets. Raises like :func:`open_journal`, but does not connect."""
-    location = check_location(hidden(location))
+    location = hidden(location)
+    check_location(location)
     if not isinstance(location, Secret):
         return str(location)
     from .postgres import parse_url  # noqa: PLC0415
@@ -84,7 +83,8 @@ def open_journal(location: Location | Secret, *, create: bool = True) -> Journal
         JournalError: It cannot be used.
         ConfigurationError: It is in a database, and the extra ``postgres`` is not installed.
     """
-    location = check_location(hidden(location))
+    location = hidden(location)
+    check_location(location)
     if isinstance(location, Secret):
         from .postgres import PostgresJournal  # noqa: PLC0415
 
@@ -96,7 +96,8 @@ def open_journal(location: Location | Secret, *, create: bool = True) -> Journal
 
 def open_reader(location: Location | Secret) -> JournalReader:
     """Open a journal for reading, possibly while a run writes to it. Raises like :func:`open_journal`."""
-    location = check_location(hidden(location))
+    location = hidden(location)
+    check_location(location)
     if isinstance(location, Secret):
         from .postgres import PostgresReader  # noqa: PLC0415
 
@@ -108,7 +109,8 @@ def open_reader(location: Location | Secret) -> JournalReader:
 
 def migrate(location: Location | Secret) -> str:
     """Create a journal or bring it up to date, and return a message about it. Raises like :func:`open_journal`."""
-    location = check_location(hidden(location))
+    location = hidden(location)
+    check_location(location)
     if isinstance(location, Secret):
         from .postgres import PostgresJournal  # noqa: PLC0415
 

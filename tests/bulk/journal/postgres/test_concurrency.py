@@ -234,10 +234,11 @@ def test_waiting_for_a_lease_ends_when_its_delivery_is_stopped(
 def test_missing_connection_is_reported(journal_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """If all connections of a journal stay in use for too long, the next use raises JournalError."""
     monkeypatch.setattr(connections, "MAX_CONNECTIONS", 1)
-    monkeypatch.setattr(connections, "CONNECTION_TIMEOUT", 0.1)
     with PostgresJournal.open(journal_url) as journal:
+        monkeypatch.setattr(connections, "CONNECTION_TIMEOUT", 0.1)  # now, because opening can take longer
         with journal.connections.connection(), pytest.raises(JournalError, match="uses 1 connections, and had to wait"):
             journal.counts()
+        monkeypatch.undo()
         assert journal.counts() == {}
 
 

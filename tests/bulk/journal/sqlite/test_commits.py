@@ -11,7 +11,7 @@ import pytest
 
 from vtex_tracking_ext.bulk.journal.interface import JournalError
 from vtex_tracking_ext.bulk.journal.sqlite.commits import SqliteCommits
-from vtex_tracking_ext.bulk.journal.sqlite.file import FileLock, is_locked
+from vtex_tracking_ext.bulk.journal.sqlite.locks import FileLock, is_locked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -15,7 +15,7 @@ import pytest
 from vtex_tracking_ext.bulk.journal import opening
 from vtex_tracking_ext.bulk.journal.entries import Selection
 from vtex_tracking_ext.bulk.journal.interface import JournalError
-from vtex_tracking_ext.bulk.journal.sqlite import SqliteJournal, SqliteReader, file
+from vtex_tracking_ext.bulk.journal.sqlite import SqliteJournal, SqliteReader, file, locks, mark
 
 from support.journaled import add, delivery, row, to_state, told
 
@@ -73,7 +73,7 @@ class TestLog:
             add(journal, row(7, "f"))
             copy = copied(path, tmp_path / "copy", "", "-lock")
         for _ in range(2):
-            assert "its file journal.db-wal with what was last written is missing" in why(lambda: use(copy))
+            assert "its latest changes are in the file journal.db-wal, which is missing" in why(lambda: use(copy))
         assert copy.read_bytes() != path.read_bytes()
 
     @pytest.mark.parametrize("number", [1, 2, 3])
@@ -115,20 +115,20 @@ class TestLog:
         with SqliteJournal.open(path) as journal:
             add(journal, row(7, "f"))
             copy = copied(path, tmp_path / "copy", first)
-            file.begin_log(path, journal._commits._connection)
+            mark.begin_log(path, journal._commits._connection)
             add(journal, row(8, "g"))
             shutil.copy2(f"{path}{second}", copy.parent)
         for use in (SqliteReader.open, SqliteJournal.open):
-            assert "are not from the same time" in why(lambda use=use: use(copy))  # type: ignore[misc]
+            assert "do not belong together" in why(lambda use=use: use(copy))  # type: ignore[misc]
 
     def test_letters_of_the_mark_begin_again(self, path: Path, tmp_path: Path) -> None:
         """The log can be begun any number of times, with a copy after each that is complete."""
         with SqliteJournal.open(path) as journal:
             for line in range(7, 37):
-                file.begin_log(path, journal._commits._connection)
+                mark.begin_log(path, journal._commits._connection)
                 add(journal, row(line, f"event {line}"))
                 copy = copied(path, tmp_path / f"copy{line}", "", "-wal")
-                file.check_log(copy)
+                mark.check_log(copy)
 
     @pytest.mark.parametrize("kind", ["backup", "VACUUM INTO"])
     def test_copy_by_sqlite_is_complete(self, path: Path, tmp_path: Path, kind: str) -> None:
@@ -192,7 +192,7 @@ class TestLog:
         self, path: Path, monkeypatch: pytest.MonkeyPatch, is_writing: bool
     ) -> None:
         """A reader does not wait for a process that uses the journal to see whether the log is whole."""
-        monkeypatch.setattr(file, "read_log", lambda *_: pytest.fail("read the log"))
+        monkeypatch.setattr(mark, "read_log", lambda *_: pytest.fail("read the log"))
         with SqliteJournal.open(path) as journal:
             add(journal, row(7, "f"))
             with journal._commits._write_lock if is_writing else nullcontext(), SqliteReader.open(path) as reader:
@@ -208,10 +208,10 @@ class TestLog:
 
     def test_last_process_may_end_while_another_one_opens(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """The log of the last process is gone after its mark was read: then the mark is gone, too."""
-        header = file._read_header
+        header = mark.read_header
         marks = [MARK]
-        monkeypatch.setattr(file, "_read_header", lambda p: (marks.pop() if marks else header(p)[0], *header(p)[1:]))
-        file.check_log(path)
+        monkeypatch.setattr(mark, "read_header", lambda p: (marks.pop() if marks else header(p)[0], *header(p)[1:]))
+        mark.check_log(path)
         assert marks == []
 
 
@@ -359,9 +359,9 @@ class TestChecking:
         self, path: Path, monkeypatch: pytest.MonkeyPatch, checks: list[bool]
     ) -> None:
         """If it holds the write lock for too long, it is not found out who is the last, and the journal is checked."""
-        monkeypatch.setattr(file, "_LAST_USE_TIMEOUT", 0.01)
+        monkeypatch.setattr(locks, "_LAST_USE_TIMEOUT", 0.01)
         journal = SqliteJournal.open(path)
-        with closing(file.FileLock(file.write_lock_path(path))) as lock:
+        with closing(locks.FileLock(locks.write_lock_path(path))) as lock:
             assert lock.try_acquire()
             journal.close()
         path.touch()

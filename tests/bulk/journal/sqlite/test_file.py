@@ -20,7 +20,7 @@ import pytest
 from vtex_tracking_ext.bulk.journal import opening
 from vtex_tracking_ext.bulk.journal.entries import OPEN_STATES, STATES, Selection
 from vtex_tracking_ext.bulk.journal.interface import JournalError, JournalInUseError
-from vtex_tracking_ext.bulk.journal.sqlite import SqliteJournal, SqliteReader, file
+from vtex_tracking_ext.bulk.journal.sqlite import SqliteJournal, SqliteReader, file, locks, schema
 
 from support.journaled import add, row
 from support.processes import Program
@@ -120,7 +120,7 @@ class TestCreation:
         filled(path)
         path.chmod(0o640)
         with opened(path) as journal, journal.lease("mystore"):
-            assert stat.S_IMODE(file.lease_path(path, 1).stat().st_mode) == 0o640
+            assert stat.S_IMODE(locks.lease_path(path, 1).stat().st_mode) == 0o640
 
     def test_closed_journal_is_one_file_beside_its_locks(self, path: Path) -> None:
         """After the journal is closed, everything is in its file; the lock files are empty and stay."""
@@ -242,7 +242,7 @@ class TestWriteLock:
 
         Nothing is lost, everything can be read meanwhile, and all can write when it goes on.
         """
-        monkeypatch.setattr(file, "WRITE_TIMEOUT", 0.05)
+        monkeypatch.setattr(locks, "WRITE_TIMEOUT", 0.05)
         filled(path)
         with opened(path) as journal, Program(HOLDER, path) as holder:
             assert holder.read_line() == "locked"
@@ -282,7 +282,7 @@ class TestWriteLock:
         filled(path)
         damage(path, b"VTX", 200)
         why(lambda: opened(path))
-        with closing(file.FileLock(file.write_lock_path(path))) as lock:
+        with closing(locks.FileLock(locks.write_lock_path(path))) as lock:
             assert lock.try_acquire()
 
 
@@ -366,7 +366,7 @@ class TestVersions:
         path.with_name("journal.db-lock").unlink()
         before = contents(path.parent)
         assert why(lambda: use(path)) == (
-            f"The journal {path} has version 7, but this program supports versions up to {file.SCHEMA_VERSION}; "
+            f"The journal {path} has version 7, but this program supports versions up to {schema.SCHEMA_VERSION}; "
             "use a newer vtex-tracking, or another journal. If no newer one wrote it, it is damaged: restore it from a "
             "backup."
         )
@@ -383,10 +383,10 @@ class TestVersions:
     def test_an_older_one_is_brought_up_to_date(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """A writer migrates version by version; a reader raises an error that says what to do."""
         filled(path)
-        now = file.SCHEMA_VERSION
-        monkeypatch.setattr(file, "SCHEMA_VERSION", now + 2)
-        monkeypatch.setitem(file.MIGRATIONS, now, ("ALTER TABLE entries ADD COLUMN courier TEXT",))
-        monkeypatch.setitem(file.MIGRATIONS, now + 1, ("UPDATE entries SET courier = 'x'", "CREATE TABLE later (n)"))
+        now = schema.SCHEMA_VERSION
+        monkeypatch.setattr(schema, "SCHEMA_VERSION", now + 2)
+        monkeypatch.setitem(schema.MIGRATIONS, now, ("ALTER TABLE entries ADD COLUMN courier TEXT",))
+        monkeypatch.setitem(schema.MIGRATIONS, now + 1, ("UPDATE entries SET courier = 'x'", "CREATE TABLE later (n)"))
         assert why(lambda: SqliteReader.open(path)) == (
             f"The journal {path} has version {now}, but this program reads version {now + 2}; "
             "a push, or `vtex-tracking migrate`, brings it up to date."
@@ -403,13 +403,13 @@ class TestVersions:
         """An error within a migration leaves the journal of the version before."""
         filled(path)
         with monkeypatch.context() as patch:
-            patch.setattr(file, "SCHEMA_VERSION", file.SCHEMA_VERSION + 1)
+            patch.setattr(schema, "SCHEMA_VERSION", schema.SCHEMA_VERSION + 1)
             patch.setitem(
-                file.MIGRATIONS, file.SCHEMA_VERSION - 1, ("CREATE TABLE later (n)", "CREATE TABLE entries (n)")
+                schema.MIGRATIONS, schema.SCHEMA_VERSION - 1, ("CREATE TABLE later (n)", "CREATE TABLE entries (n)")
             )
             assert "table entries already exists" in why(lambda: opened(path))
         with opened(path) as journal:
-            assert journal.meta().schema_version == file.SCHEMA_VERSION
+            assert journal.meta().schema_version == schema.SCHEMA_VERSION
             assert journal._fetch("SELECT count(*) FROM sqlite_master WHERE name = 'later'", {}) == [(0,)]
 
 
@@ -618,13 +618,13 @@ class TestSpeed:
     def test_open_states_are_those_of_the_index(self) -> None:
         """The index has exactly the open states, and the queries repeat its condition word for word."""
         settled = [state for state in STATES if state not in OPEN_STATES]
-        assert f"WHERE {' AND '.join(f'state <> {state!r}' for state in settled)}" in file.SCHEMA[-1]
+        assert f"WHERE {' AND '.join(f'state <> {state!r}' for state in settled)}" in schema.SCHEMA[-1]
         condition = " AND ".join(f"e.state <> {state!r}" for state in settled)
         assert all(
             condition in statement
             for statement in (SQL["open_entries_of_account"], SQL["open_entries_of_package"], SQL["backlogs"])
         )
-        assert all(f"state = '{state}'" in file.SCHEMA[-3] for state in STATES)
+        assert all(f"state = '{state}'" in schema.SCHEMA[-3] for state in STATES)
 
     def test_file_shrinks_when_entries_are_pruned(self, path: Path) -> None:
         """Pruning returns the space to the system, also while another process reads the journal."""
@@ -656,13 +656,13 @@ class TestSpeed:
 def test_lock_is_seen_without_being_taken(tmp_path: Path) -> None:
     """``is_locked`` says whether a process has the lock, and creates no file."""
     path = tmp_path / "journal.db-lease-1"
-    assert not file.is_locked(path)
+    assert not locks.is_locked(path)
     assert list(tmp_path.iterdir()) == []
-    with closing(file.FileLock(path)) as lock:
-        assert not file.is_locked(path)
+    with closing(locks.FileLock(path)) as lock:
+        assert not locks.is_locked(path)
         assert lock.try_acquire()
-        assert file.is_locked(path)
-    assert not file.is_locked(path)
+        assert locks.is_locked(path)
+    assert not locks.is_locked(path)
 
 
 def test_looking_at_a_lease_does_not_prevent_taking_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -670,7 +670,7 @@ def test_looking_at_a_lease_does_not_prevent_taking_it(tmp_path: Path, monkeypat
     with SqliteJournal.open(tmp_path / "journal.db") as journal:
         with journal.lease("mystore"):
             pass
-        path = file.lease_path(journal.path, 1)
+        path = locks.lease_path(journal.path, 1)
         with closing(sqlite3.connect(path, isolation_level=None)) as other:
             other.execute("BEGIN")
             other.execute("PRAGMA schema_version").fetchone()
@@ -682,7 +682,7 @@ def test_looking_at_a_lease_does_not_prevent_taking_it(tmp_path: Path, monkeypat
 def test_lock_that_fails_raises(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An error of the disk is neither a lock that is held nor one that is free, and names the lock file."""
     path = tmp_path / "journal.db-lock"
-    with closing(file.FileLock(path)) as lock:
+    with closing(locks.FileLock(path)) as lock:
         assert lock.try_acquire()
 
     def failing(*_: object) -> int:
@@ -690,9 +690,9 @@ def test_lock_that_fails_raises(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         error.sqlite_errorcode = sqlite3.SQLITE_IOERR
         raise error
 
-    monkeypatch.setattr(file, "_fetch_int", failing)
+    monkeypatch.setattr(locks, "fetch_int", failing)
     with pytest.raises(JournalError, match=r"journal\.db-lock: the disk failed"):
-        file.is_locked(path)
+        locks.is_locked(path)
     monkeypatch.setattr(lock, "_connection", mock.Mock(execute=failing))
     with pytest.raises(JournalError, match=r"journal\.db-lock: the disk failed"):
         lock.try_acquire()

@@ -66,7 +66,7 @@ def test_log_and_lock_are_files(path: Path, ending: str, kind: str, use: Callabl
         name.symlink_to("elsewhere")
     else:
         name.mkdir()
-    with pytest.raises(JournalError, match=f"journal.db{ending} is a link or no file; remove it"):
+    with pytest.raises(JournalError, match=f"journal.db{ending} is a link or not a file; remove it"):
         use(path)
 
 
@@ -91,7 +91,7 @@ def test_lease_is_a_file(path: Path) -> None:
             pass
         lease.unlink()
         lease.mkdir()
-        with pytest.raises(JournalError, match="is a link or no file"), journal.lease("mystore"):
+        with pytest.raises(JournalError, match="is a link or not a file"), journal.lease("mystore"):
             pass
 
 

@@ -29,7 +29,7 @@ MAX_CONNECTIONS: Final = 64
 #: Seconds to wait for a connection: most servers restart faster.
 CONNECTION_TIMEOUT: Final = 15.0
 
-#: How often to look for a pooler in transaction mode: other clients may use its sessions at the same time.
+#: How often to check for a pooler in transaction mode, because it may happen to assign the same session again.
 _POOLER_CHECKS: Final = 3
 
 # Errors are raised. The pool also logs its attempts in the background; Python prints them if logging is not configured.

@@ -1,4 +1,4 @@
-"""The settings of a session, whatever its server, database, role and URL set. Pure.
+"""The settings of a session, which override those of its server, database, role and URL. Pure.
 
 They are set by a statement, not by libpq's ``options``: poolers refuse options, and a URL may have its own. They are
 set even if they have the right value already: otherwise ``ALTER SYSTEM`` could change them in a running session.
@@ -58,7 +58,8 @@ _SETTINGS: Final[Mapping[str, str]] = {
     "plan_cache_mode": "force_generic_plan",
 }
 
-#: Also: a commit waits for the disk at least, and triggers and foreign keys work, which needs a privilege to restore.
+#: The last two: a commit waits at least for the local disk; and triggers and foreign keys are active, which is set only
+#: where they are not, because setting it needs a privilege.
 _CONFIGURE: Final = """
     SELECT set_config(name, value, false) FROM unnest(%s::text[], %s::text[]) AS settings(name, value)
         JOIN (SELECT name FROM pg_catalog.pg_settings) AS known USING (name)

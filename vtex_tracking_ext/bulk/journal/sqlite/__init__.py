@@ -1,4 +1,4 @@
-"""The journal in an SQLite file: one run at a time writes to it, and others can read it meanwhile.
+"""A journal in an SQLite file.
 
 It needs only SQLite 3.24, because systems with a new Python can have an old SQLite (no RETURNING).
 """

@@ -14,7 +14,8 @@ from vtex_tracking_ext.bulk.journal.entries import PackageKey, draft_of
 from vtex_tracking_ext.bulk.journal.sql import ENTRIES, STATES_BY_TEXT
 
 from .checksum import draft_checksum, verified, with_checksum
-from .file import EPOCH, MICROSECOND, damage
+from .errors import damage
+from .schema import EPOCH, MICROSECOND
 
 if TYPE_CHECKING:
     import sqlite3

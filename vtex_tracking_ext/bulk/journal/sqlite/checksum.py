@@ -1,7 +1,7 @@
-"""The checksum of an entry's content, which finds damage that SQLite does not. Pure.
+"""The checksum of an entry's content, which detects damage that SQLite does not detect. Pure.
 
-SQLite's own check compares tables with their indexes, and so finds damaged keys and states. The texts that are sent are
-in no index. A database on PostgreSQL has checksums of its pages.
+SQLite's own check compares tables with their indexes, and so detects damaged keys and states, but not damaged texts,
+which are in no index. PostgreSQL has checksums of its pages.
 """
 
 from __future__ import annotations

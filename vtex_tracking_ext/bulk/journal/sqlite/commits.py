@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from vtex_tracking_ext.bulk.journal.group_commit import GroupCommit, Job
 from vtex_tracking_ext.bulk.journal.interface import JournalError
 
-from .file import ERRORS, begin_log, end_mark, journal_error
+from .errors import ERRORS, journal_error
+from .mark import begin_log, end_mark
 
 if TYPE_CHECKING:
     import threading
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from .file import FileLock
+    from .locks import FileLock
 
 #: Changes of rows after which the log is copied into the file. They are about five megabytes of log.
 _CHANGES_PER_LOG: Final = 1000

@@ -1,8 +1,8 @@
-"""What else can happen to a journal's files: other names, being moved, and changes by other programs.
+"""Checks that a journal's files have one name, are still in their place, and were not changed by other programs.
 
 SQLite finds a journal's log, and this program its lock, by the name of the journal's file. Under another name of the
-same file, neither is found: a hard link would be another journal that overwrites this one. Bind mounts of a single file
-have the same effect, but cannot be recognized.
+same file, a hard link, neither is found, and two processes would overwrite each other's changes. Bind mounts of a
+single file have the same effect, but cannot be recognized.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def refuse_link(path: str | Path) -> None:
         return
     if not stat.S_ISREG(status.st_mode):
         raise JournalError(
-            f"{visible(str(path))} is a link or no file; remove it, or put the file that it leads to in its place."
+            f"{visible(str(path))} is a link or not a file; remove it, or replace a link by the file that it refers to."
         )
     if status.st_nlink > 1 and _counts_links(path):
         raise _link_error(path)
@@ -63,9 +63,9 @@ def file_guard(*paths: Path) -> Callable[[], None]:
 
 
 def sign(*files: Path) -> None:
-    """Give some files the same time, which differs from the time of any later change, so that changes can be seen."""
+    """Give files the same modification time, so that :func:`is_signed` recognizes a later change of one of them."""
     now = time.time_ns()
-    with suppress(OSError):  # of another user: it is checked each time that it is opened
+    with suppress(OSError):  # another user owns the file: the journal is checked each time that it is opened
         for file in files:
             os.utime(file, ns=(now, now))
 
@@ -80,13 +80,13 @@ def is_signed(*files: Path) -> bool:
 
 def _link_error(path: str | Path) -> JournalError:
     return JournalError(
-        f"{visible(str(path))} has several names (hard links), and would be damaged if it was used under both; remove "
+        f"{visible(str(path))} has several names (hard links), and would be damaged if two of them were used; remove "
         "the others, or replace this one by a copy that was made while no process used it."
     )
 
 
 def _counts_links(path: str | Path) -> bool:
-    """Return whether a file's file system counts links: some report another number than 1 for every file."""
+    """Return whether a file system counts links: some report more than 1 for every file."""
     try:
         with NamedTemporaryFile(dir=Path(path).parent) as file:
             return os.fstat(file.fileno()).st_nlink <= 1

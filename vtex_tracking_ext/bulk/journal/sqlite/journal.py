@@ -16,11 +16,14 @@ from vtex_tracking_ext.bulk.journal.entries import utc_now
 from vtex_tracking_ext.bulk.journal.interface import BATCH, Changes, Journal, Lease, batched, process_name
 from vtex_tracking_ext.bulk.journal.sql import PRUNED_PACKAGES
 
-from . import file
+from . import file, locks
 from .add_rows import SqliteRowWriter
 from .commits import SqliteCommits
+from .errors import translated_errors
 from .guard import file_guard, refuse_link
+from .mark import check_log, is_unchanged
 from .reader import SQL, SqliteReader, missing_journal_error
+from .schema import MICROSECOND
 
 if TYPE_CHECKING:
     import sqlite3
@@ -66,14 +69,14 @@ class SqliteJournal(SqliteReader, Journal):
         clock: Clock,
         resources: ExitStack,
         check: Callable[[], None],
-        write_lock: file.FileLock | None = None,
-        use_lock: file.FileLock | None = None,
+        write_lock: locks.FileLock | None = None,
+        use_lock: locks.FileLock | None = None,
     ) -> None:
         super().__init__(path, connection, clock)
         self._commits = SqliteCommits(path, connection, self._lock, check, write_lock)
         self._resources = resources
         if write_lock and use_lock:
-            resources.callback(lambda: file.end_use(path, write_lock, use_lock, has_failed=self._commits.has_failed))
+            resources.callback(lambda: locks.end_use(path, write_lock, use_lock, has_failed=self._commits.has_failed))
         resources.callback(self._commits.close)
 
     @classmethod
@@ -92,16 +95,16 @@ class SqliteJournal(SqliteReader, Journal):
         real, created = Path(os.path.realpath(path)), clock().astimezone(dt.UTC).isoformat(" ")
         if not (file.is_journal(real) or create):
             raise missing_journal_error(real)
-        lock_path = file.write_lock_path(real)
+        lock_path = locks.write_lock_path(real)
         with ExitStack() as resources:
-            write_lock = resources.enter_context(closing(file.FileLock(lock_path)))
+            write_lock = resources.enter_context(closing(locks.FileLock(lock_path)))
             with write_lock:
                 if not file.is_journal(real):  # checked again, now that no other process can create it
                     file.create(real, created)
-                use_lock = resources.enter_context(closing(file.FileLock(file.use_path(real))))
-                is_checked = use_lock.try_acquire() and not file.is_unchanged(real)
+                use_lock = resources.enter_context(closing(locks.FileLock(locks.use_path(real))))
+                is_checked = use_lock.try_acquire() and not is_unchanged(real)
                 if is_checked:
-                    file.check_log(real)
+                    check_log(real)
                 connection = resources.enter_context(closing(file.open_to_write(real, is_checked=is_checked)))
                 use_lock.share()
             return cls(real, connection, clock, resources.pop_all(), file_guard(real, lock_path), write_lock, use_lock)
@@ -112,7 +115,7 @@ class SqliteJournal(SqliteReader, Journal):
 
         It is in a folder of its own among the system's temporary files; ``kill -9`` leaves that behind.
         """
-        with ExitStack() as resources, file.translated_errors(Path("temporary")):
+        with ExitStack() as resources, translated_errors(Path("temporary")):
             path = Path(resources.enter_context(TemporaryDirectory(prefix="vtex-tracking-")), "journal.db")
             file.create(path, clock().astimezone(dt.UTC).isoformat(" "))
             connection = resources.enter_context(closing(file.open_to_write(path, is_durable=False)))
@@ -137,9 +140,9 @@ class SqliteJournal(SqliteReader, Journal):
         """Take the lease of an account while the context lasts; None if another process or thread has it."""
         name = account.lower()
         account_id = self._account_id(name)
-        path = file.lease_path(self.path, account_id)
+        path = locks.lease_path(self.path, account_id)
         refuse_link(path)
-        with closing(file.FileLock(path, self.path, is_open=True)) as lock:
+        with closing(locks.FileLock(path, self.path, is_open=True)) as lock:
             if not lock.try_acquire(_LEASE_TIMEOUT):
                 yield None
                 return
@@ -172,7 +175,7 @@ class SqliteJournal(SqliteReader, Journal):
         return number
 
     def _prune(self, older_than: dt.timedelta, last: int, *, forget: bool) -> tuple[int, int | None]:
-        before = self._now() - older_than // file.MICROSECOND
+        before = self._now() - older_than // MICROSECOND
 
         def prune(connection: sqlite3.Connection) -> tuple[int, int | None]:
             values = {"last": last, "before": before}

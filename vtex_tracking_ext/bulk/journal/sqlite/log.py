@@ -1,7 +1,7 @@
-"""SQLite's write-ahead log, as far as it shows that committed transactions were lost. Pure.
+"""Read SQLite's write-ahead log to find committed transactions that SQLite would ignore. Pure.
 
-SQLite reads a log up to the first frame whose checksum is wrong and ignores what comes after it, because a process that
-was killed leaves such a frame at the end. A bit that flipped in the middle looks the same to it: entries that were sent
+SQLite reads a log up to the first frame whose checksum is wrong, and ignores the rest, because a process that was
+killed leaves such a frame at the end. It treats a flipped bit in the middle in the same way: entries that were sent
 would be pending again. The format is at https://sqlite.org/fileformat2.html#walformat.
 """
 
@@ -26,12 +26,12 @@ _MASK: Final = 0xFFFFFFFF
 
 @frozen
 class Log:
-    """What a log contains.
+    """The content of a log.
 
     Attributes:
         commits: How many transactions SQLite reads from it.
         has_lost_commits: Whether it contains committed transactions that SQLite would ignore.
-        application_id: The application id that the last of them left in the header, or None if none changed it.
+        application_id: The application id after the last of these transactions, or None if the log does not contain it.
     """
 
     commits: int = 0
@@ -40,11 +40,11 @@ class Log:
 
 
 def read_log(log: bytes, page_size: int) -> Log:
-    """Return what a log contains that no process writes to.
+    """Return the content of a log to which no process writes.
 
-    Frames of an earlier use of the log, which is overwritten from its start, have other salts. A last transaction that
-    lost power while it was written is not committed, but cannot be told from a damaged one if its last frame is there:
-    it counts as lost.
+    SQLite overwrites a log from its start; frames of its earlier use have other salts. If the machine lost power during
+    a commit, the last frame may be complete and an earlier one not. This cannot be distinguished from damage, and
+    counts as a lost transaction.
     """
     if len(log) < _HEADER.size:
         return Log()

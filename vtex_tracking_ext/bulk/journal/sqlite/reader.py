@@ -14,9 +14,12 @@ from vtex_tracking_ext.bulk.journal.interface import INVALID_RECORD, JournalErro
 from vtex_tracking_ext.bulk.journal.sql import statements_for
 from vtex_tracking_ext.text import visible
 
-from . import file
+from . import file, locks
 from .add_rows import ENTRIES_BY_ID, select_many
 from .checksum import verified, with_checksum
+from .errors import ERRORS, damage_error, journal_error, translated_errors
+from .mark import check_log, is_unchanged
+from .schema import EPOCH, MICROSECOND
 
 if TYPE_CHECKING:
     import sqlite3
@@ -59,7 +62,7 @@ class SqliteReader(JournalReader):
         real = Path(os.path.realpath(path))
         if not file.is_journal(real):
             raise missing_journal_error(real)
-        if not file.is_unchanged(real):
+        if not is_unchanged(real):
             _check_log(real)
         return cls(real, file.open_to_read(real), clock)
 
@@ -75,7 +78,7 @@ class SqliteReader(JournalReader):
     def deliverers(self) -> Mapping[str, str]:
         """Return the accounts that are being delivered now, each with the process that does."""
         accounts = self._fetch(_DELIVERERS, {})
-        return {name: who for id_, name, who in accounts if file.is_locked(file.lease_path(self.path, id_))}
+        return {name: who for id_, name, who in accounts if locks.is_locked(locks.lease_path(self.path, id_))}
 
     def close(self) -> None:
         """Close the connection."""
@@ -84,7 +87,7 @@ class SqliteReader(JournalReader):
 
     def backup(self, target: sqlite3.Connection) -> None:
         """Copy the whole journal into another database."""
-        with self._lock, file.translated_errors(self.path):
+        with self._lock, translated_errors(self.path):
             self._connection.backup(target)
 
     def _fetch(self, sql: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
@@ -93,39 +96,39 @@ class SqliteReader(JournalReader):
         with self._lock:
             try:
                 return self._connection.execute(sql, values).fetchall()
-            except file.ERRORS as error:
-                raise file.journal_error(self.path, error) from None
+            except ERRORS as error:
+                raise journal_error(self.path, error) from None
 
     def _fetch_by_id(self, ids: Sequence[int]) -> list[tuple[Any, ...]]:
         with self._lock:
             try:
                 return select_many(self._connection, ENTRIES_BY_ID, ids)
-            except file.ERRORS as error:
-                raise file.journal_error(self.path, error) from None
+            except ERRORS as error:
+                raise journal_error(self.path, error) from None
 
     def _parsed(self, records: Iterable[tuple[Any, ...]]) -> list[Entry]:
         return super()._parsed(map(verified, records))
 
     def _now(self) -> int:
-        return (self._clock() - file.EPOCH) // file.MICROSECOND
+        return (self._clock() - EPOCH) // MICROSECOND
 
     def _to_utc(self, stored: int) -> dt.datetime:
-        return file.EPOCH + stored * file.MICROSECOND
+        return EPOCH + stored * MICROSECOND
 
     def _damage_error(self, error: Exception) -> JournalError:
-        return file.damage_error(self.path, str(error))
+        return damage_error(self.path, str(error))
 
 
 def _check_log(path: Path) -> None:
     """Check a journal's log if no process uses the journal."""
     with ExitStack() as stack:
         try:
-            locks = [each for each in (file.write_lock_path(path), file.use_path(path)) if each.exists()]
-            is_used = not all(stack.enter_context(closing(file.FileLock(lock))).try_acquire() for lock in locks)
-        except JournalError:  # nothing can be written in this folder
+            paths = [each for each in (locks.write_lock_path(path), locks.use_path(path)) if each.exists()]
+            is_used = not all(stack.enter_context(closing(locks.FileLock(each))).try_acquire() for each in paths)
+        except JournalError:  # no process can write in this folder
             is_used = False
         if not is_used:
-            file.check_log(path)
+            check_log(path)
 
 
 def missing_journal_error(path: Path) -> JournalError:
