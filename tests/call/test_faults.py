@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import signal
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, get_args
 
 import httpx
@@ -129,6 +130,41 @@ def test_what_a_signal_handler_raised_is_found(handler: Any, wrapped: Any) -> No
             raise_interruption(error)
     assert caught.value is interruption
     assert caught.value.__context__ is None
+
+
+def time_limit_that_drops_its_arguments(number: int, frame: object) -> NoReturn:
+    """Raise what a time limit does, as a signal handler without unused variables."""
+    del number, frame
+    raise TimeoutError("the time is up")
+
+
+class TimeLimit:
+    """A signal handler that is an object."""
+
+    def __call__(self, number: int, frame: object) -> NoReturn:
+        """Raise what a time limit does."""
+        del number, frame
+        raise TimeoutError("the time is up")
+
+
+@pytest.mark.parametrize(
+    "handler",
+    [
+        time_limit_that_drops_its_arguments,
+        partial(time_limit_that_drops_its_arguments),
+        TimeLimit(),
+        TimeLimit().__call__,
+    ],
+)
+def test_a_signal_handler_may_have_deleted_its_arguments(handler: Any) -> None:
+    """What it raised is found as long as it is the handler."""
+    before = signal.signal(signal.SIGTERM, handler)
+    try:
+        with pytest.raises(TimeoutError) as caught:
+            signal.raise_signal(signal.SIGTERM)
+        assert interruption_of(caught.value) is caught.value
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def test_an_exception_that_was_handled_before_is_no_interruption() -> None:

@@ -16,6 +16,7 @@ import pytest
 
 from vtex_tracking_ext.bulk.journal.entries import STATES, AccountUpdate, State
 from vtex_tracking_ext.bulk.journal.interface import JournalError, JournalInUseError
+from vtex_tracking_ext.bulk.journal.opening import display_name
 from vtex_tracking_ext.bulk.journal.sqlite import SqliteJournal, SqliteReader
 from vtex_tracking_ext.cli import main
 from vtex_tracking_ext.cli.exit_codes import ExitCode, exit_code_of
@@ -80,6 +81,12 @@ def test_the_journal_location_follows_option_environment_and_default(
     """The option comes before the variable and the state folder; relative folders are ignored."""
     monkeypatch.setenv("HOME", "/home/maria")
     assert journal_location(options(option), environ) == Path(path)
+
+
+def test_any_name_of_a_file_is_accepted_after_a_dot_and_a_slash() -> None:
+    """A name that looks like a connection string is a file's if it begins with ``./``, also where it is opened."""
+    location = journal_location(options("./user=ana.db"), {})
+    assert display_name(location) == str(Path("user=ana.db").absolute())
 
 
 def test_a_user_without_a_home_must_name_the_journal(monkeypatch: pytest.MonkeyPatch) -> None:

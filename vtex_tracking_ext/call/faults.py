@@ -7,6 +7,7 @@ exception decides, but only for transports that are known to use the types corre
 from __future__ import annotations
 
 import inspect
+import signal
 from typing import TYPE_CHECKING, Final, Literal, NoReturn
 
 from attrs import frozen
@@ -92,7 +93,8 @@ def interruption_of(error: BaseException) -> BaseException | None:
 
     Python calls a handler between any two steps of what is running, so the ``TimeoutError`` of a time limit reaches
     the same ``except`` clauses as the network's. The traceback tells them apart: a handler, like a trace function, is
-    called with the frame that it interrupts as an argument.
+    called with the frame that it interrupts as an argument. A handler that has deleted this argument is recognized by
+    its code.
     """
     if _passes_handler(error):
         return error
@@ -121,13 +123,22 @@ def raise_again(error: BaseException) -> NoReturn:
 
 
 def _passes_handler(error: BaseException) -> bool:
-    """Return whether an exception came through a function that was called with its caller's frame."""
+    """Return whether an exception came through a signal handler, or a function called with its caller's frame."""
     traceback = error.__traceback__
+    handlers = _handlers_code() if traceback is not None and traceback.tb_next is not None else ()
     while traceback is not None and traceback.tb_next is not None:
-        if _is_argument(traceback.tb_frame, traceback.tb_next.tb_frame):
+        callee = traceback.tb_next.tb_frame
+        if callee.f_code in handlers or _is_argument(traceback.tb_frame, callee):
             return True
         traceback = traceback.tb_next
     return False
+
+
+def _handlers_code() -> set[object]:
+    """Return the code of the functions that handle signals now."""
+    handlers = [signal.getsignal(number) for number in signal.valid_signals()]
+    functions = [getattr(each, "func", each) for each in handlers]  # of a functools.partial
+    return {getattr(each, "__code__", getattr(type(each).__call__, "__code__", None)) for each in functions}
 
 
 def _is_argument(caller: FrameType, callee: FrameType) -> bool:

@@ -106,7 +106,10 @@ def matching_accounts(account: str | None, journal_accounts: Iterable[str]) -> l
 def _named(parsed: argparse.Namespace, environ: Mapping[str, str]) -> Location | None:
     name = parsed.journal or environ.get("VTEX_JOURNAL")
     check_location(hidden(name))
-    return (name if is_postgres(name) else Path(name)) if name else None
+    if not name or is_postgres(name):
+        return name or None
+    # A Path has no ./ at its start, which says that any name is a file's.
+    return Path(name).absolute() if name.startswith("./") else Path(name)
 
 
 def _default_path(environ: Mapping[str, str]) -> Path:

@@ -23,15 +23,17 @@ T = TypeVar("T")
 _SCHEMES: Final = ("postgresql://", "postgres://")
 
 #: What no path of a file looks like: a URL, also one that pathlib has shortened; name:password@host; settings of libpq,
-#: ODBC or ADO.NET. A path that begins with ``./`` can be a file of such a name.
+#: ODBC or ADO.NET. A path that begins with ``/``, ``./`` or ``../`` is the path of a file, whatever else it contains.
 _NO_PATH: Final = re.compile(
     r"""
-    :// | ^\W*[a-z][\w+.-]+:/ | ^\W*jdbc: | :[^/\\]*@
+    :// | ^(?!\.{0,2}/(?!/)) .*? (?:
+      ^\W*[a-z][\w+.-]+:/ | ^\W*jdbc: | :[^/\\]*@
     | (?:^|[\s;&?'"])
       (?:host|hostaddr|server|port|db_?name|database|data\ source|dsn|service|user|user_?name|user\ id|uid|password
       |passwd|pwd|passfile|ssl\w+|options|application_name|connect_timeout|target_session_attrs|schema)\s*=
+    )
     """,
-    re.IGNORECASE | re.VERBOSE,
+    re.IGNORECASE | re.VERBOSE | re.DOTALL,
 )
 
 
