@@ -12,6 +12,7 @@ import time
 from contextlib import closing, suppress
 from pathlib import Path
 from tempfile import gettempdir
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 from unittest import mock
 
@@ -262,6 +263,18 @@ class TestWriteLock:
             holder.send_signal(signal.SIGCONT)
             assert holder.end() == 0
             assert add(journal, *rows(60)) == ["known"] * 50 + ["new"] * 10
+
+    def test_long_wait_makes_few_attempts(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """One that waits 10 seconds for the lock tries again within 2 ms at first, and 600 times at most altogether."""
+        sleeps: list[float] = []
+        clock = SimpleNamespace(monotonic=lambda: sum(sleeps), sleep=sleeps.append)
+        monkeypatch.setattr(file, "time", clock)
+        with closing(file.FileLock(path)) as lock, closing(file.FileLock(path)) as other:
+            assert lock.try_acquire()
+            assert not other.try_acquire(10)
+        assert sleeps[0] <= 0.002
+        assert max(sleeps) <= 0.05
+        assert len(sleeps) < 600
 
     def test_killed_writer_loses_the_lock(self, path: Path) -> None:
         """The write lock of a process that is killed during its transaction is free at once."""

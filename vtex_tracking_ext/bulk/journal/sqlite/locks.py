@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 #: Seconds to wait for other processes that write to the journal. Each holds the lock for one transaction.
 WRITE_TIMEOUT: Final = 30.0
 
-#: Seconds between two attempts to lock.
+#: Upper bounds for the seconds between two attempts to lock, at first and after several attempts. If many threads
+#: continued to try as often as at first, they would slow down the thread that holds the lock.
 _LOCK_INTERVAL: Final = 0.002
+_MAX_LOCK_INTERVAL: Final = 0.05
 
 #: Seconds to wait for the write lock before checking whether another process uses the journal.
 _LAST_USE_TIMEOUT: Final = 1.0
@@ -57,7 +59,7 @@ class FileLock:
 
     def try_acquire(self, seconds: float = 0.0) -> bool:
         """Acquire the lock within some seconds, and return whether it succeeded."""
-        end = time.monotonic() + seconds
+        end, interval = time.monotonic() + seconds, _LOCK_INTERVAL
         while True:
             try:
                 for statement in self._statements:
@@ -70,7 +72,8 @@ class FileLock:
                 return True
             if time.monotonic() >= end:
                 return False
-            time.sleep(_LOCK_INTERVAL * random.random())  # noqa: S311 - so that two processes do not keep in step
+            time.sleep(interval * random.random())  # noqa: S311 - so that two processes do not keep in step
+            interval = min(1.5 * interval, _MAX_LOCK_INTERVAL)
 
     def share(self) -> None:
         """Hold the lock together with others that share it; nobody can acquire it meanwhile.
