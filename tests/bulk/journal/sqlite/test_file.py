@@ -268,8 +268,8 @@ class TestWriteLock:
         """One that waits 10 seconds for the lock tries again within 2 ms at first, and 600 times at most altogether."""
         sleeps: list[float] = []
         clock = SimpleNamespace(monotonic=lambda: sum(sleeps), sleep=sleeps.append)
-        monkeypatch.setattr(file, "time", clock)
-        with closing(file.FileLock(path)) as lock, closing(file.FileLock(path)) as other:
+        monkeypatch.setattr(locks, "time", clock)
+        with closing(locks.FileLock(path)) as lock, closing(locks.FileLock(path)) as other:
             assert lock.try_acquire()
             assert not other.try_acquire(10)
         assert sleeps[0] <= 0.002
