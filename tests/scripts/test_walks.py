@@ -19,7 +19,7 @@ BOUNDS: Final = {
     "update()": (125, 90, 22, 46),
     "update() answered with 500": (138, 100, 22, 44),
     "push() of one row": (660, 355, 59, 334),
-    "vtex-tracking push FILE": (1060, 532, 76, 465),
+    "vtex-tracking push FILE": (1060, 532, 76, 470),
 }
 
 

@@ -38,8 +38,8 @@ class _Server(uvicorn.Server):
         """Handle SIGINT and SIGTERM, except those that the process was started to ignore (``nohup``)."""
         ignored = [number for number in HANDLED_SIGNALS if signal.getsignal(number) is signal.SIG_IGN]
         with super().capture_signals():
-            for number in ignored:
-                if signal.getsignal(number) is not signal.SIG_IGN:  # uvicorn handles signals in the main thread only
+            if threading.current_thread() is threading.main_thread():  # uvicorn handles signals only there
+                for number in ignored:
                     signal.signal(number, signal.SIG_IGN)
             yield
 
