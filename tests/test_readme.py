@@ -5,11 +5,14 @@ from __future__ import annotations
 import inspect
 import os
 import re
+import shlex
 import signal
 import threading
+import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import xlsxwriter  # type: ignore[import-untyped]
 from attrs import fields
 
 import vtex_tracking_ext
@@ -18,11 +21,12 @@ from vtex_tracking_ext.bulk.delivery.breaker import MAX_UNKNOWN
 from vtex_tracking_ext.bulk.delivery.options import RECHECK_DELAYS
 from vtex_tracking_ext.bulk.delivery.pace import INITIAL_RATE, MAX_FREEZES
 from vtex_tracking_ext.bulk.input.columns import COLUMNS
-from vtex_tracking_ext.cli import main, messages, progress
+from vtex_tracking_ext.bulk.input.inbox import DOUBT_SECONDS, SETTLE_SECONDS
+from vtex_tracking_ext.cli import input_files, main, messages, progress
 from vtex_tracking_ext.cli.exit_codes import ExitCode
 from vtex_tracking_ext.config.defaults import DEFAULT_RATE, DEFAULT_TIMEOUT, EVENTS_PER_CALL
 from vtex_tracking_ext.config.options import LONGEST_TIMEOUT
-from vtex_tracking_ext.config.profiles import Profile, load_profiles, profiles_path
+from vtex_tracking_ext.config.profiles import Profile, load_layout, load_profiles, profiles_path
 from vtex_tracking_ext.sandbox import APP_KEY, APP_TOKEN, Oms, running, with_examples
 from vtex_tracking_ext.transport.body import MAX_BODY
 
@@ -34,6 +38,8 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = {path: path.read_text(encoding="utf-8") for path in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"))}
 #: All of them as one line, because a sentence may go on in the next line.
 ALL_TEXT = " ".join(" ".join(PAGES.values()).split())
+FILES = PAGES[ROOT / "docs" / "files.md"]
+(LAYOUT,) = re.findall(r"```toml\n(.*?)```", FILES, re.DOTALL)
 FLEET = PAGES[ROOT / "docs" / "several-machines.md"]
 TELLING = "".join(map(inspect.getsource, (progress, messages)))
 FIRST, TRACING, PUSH, NOTE, OWN_TEST = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
@@ -185,17 +191,23 @@ def test_the_commands_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
 
     Its two events arrive once, although the file is pushed several times, and the single update adds one.
     """
-    lines = commands_of(README.replace(TRY, ""))
+    lines = commands_of(README.replace(TRY, "")) + commands_of(FILES)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    _write_occurrences()
     Path("events.csv").write_text(FILE, encoding="utf-8")
+    Path("inbox").mkdir()
+    Path("inbox/events.csv").write_text(FILE, encoding="utf-8")
+    monkeypatch.setattr(input_files, "sleep", lambda _: None)
     order_id, invoice_number = FILE.splitlines()[1].split(",")[:2]
     oms = Oms()
     oms.add_order(order_id, [invoice_number])
+    oms.add_order("7-01", ["000030711"])
     ran = set()
     with running(oms) as url:
         to_sandbox(monkeypatch, url)
         for line in lines:
-            words = [a or b for a, b in re.findall(r'"([^"]*)"|(\S+)', line)]
+            words = shlex.split(line)
             arguments = [{"ORDER": order_id, "INVOICE": invoice_number}.get(word, word) for word in words]
             ran.add(arguments[0])
             if arguments[0] != "sandbox":
@@ -204,6 +216,29 @@ def test_the_commands_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
     assert ran == commands
     assert "<html" in Path("report.html").read_text("utf-8")
     assert len(oms.applied(order_id, invoice_number)) == 3
+    assert (
+        load_layout(tmp_path / "vtex-tracking" / "profiles.toml", "jadlog")
+        == tomllib.loads(LAYOUT)["layouts"]["jadlog"]
+    )
+    assert [event["description"] for event in oms.applied("7-01", "000030711")] == [
+        "Em tr\xe2nsito",
+        "Entrega realizada",
+    ]
+
+
+def _write_occurrences() -> None:
+    """Write a carrier's workbook, and the same rows as CSV."""
+    rows = [
+        ("Pedido", "Nota Fiscal", "Data", "Ocorr\xeancia"),
+        ("7-01", "30711", "01/10/2026", "Em tr\xe2nsito"),
+        ("7-01", "30711", "13/10/2026", "Entrega realizada"),
+    ]
+    Path("ocorrencias.csv").write_text("".join(f"{';'.join(row)}\n" for row in rows), "windows-1252")
+    book = xlsxwriter.Workbook("ocorrencias.xlsx")
+    sheet = book.add_worksheet()
+    for number, row in enumerate(rows):
+        sheet.write_row(number, 0, row)
+    book.close()
 
 
 def test_the_commands_of_a_fleet_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, database: str) -> None:
@@ -240,7 +275,7 @@ def test_the_commands_of_a_fleet_run(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 
 def commands_of(text: str) -> list[str]:
     """Return the command lines in a text, without the program's name and the comment."""
-    return re.findall(r"^\$ vtex-tracking (.*?)(?:  +#.*)?$", text, re.MULTILINE)
+    return re.findall(r"^ *\$ vtex-tracking (.*?)(?:  +#.*)?$", text, re.MULTILINE)
 
 
 def test_the_names_and_numbers_are_true() -> None:
@@ -261,3 +296,10 @@ def test_the_names_and_numbers_are_true() -> None:
         assert f"`{kind}`" in README
     listed = dict(re.findall(r"(\d+) ([a-z]+)", ALL_TEXT.split("Exit status of every command: ")[1].split(".")[0]))
     assert {int(number) for number in listed} == {status.value for status in ExitCode}
+
+
+def test_the_times_of_a_folder_are_those_of_the_code() -> None:
+    """Two seconds between two looks, and a minute for an empty or open file."""
+    assert (SETTLE_SECONDS, DOUBT_SECONDS) == (2, 60)
+    assert "two looks, two seconds apart, find it unchanged" in ALL_TEXT
+    assert "must also be a minute old" in ALL_TEXT

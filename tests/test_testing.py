@@ -6,7 +6,9 @@ import asyncio
 import datetime as dt
 import sys
 from typing import TYPE_CHECKING
+from unittest import mock
 
+import httpx
 import pytest
 
 from vtex_tracking_ext import ConflictError, RateLimitedError, RetryPolicy, TrackingClient, TrackingEvent
@@ -29,6 +31,23 @@ def test_a_client_is_ready_and_events_are_asserted(vtex_sandbox: VtexSandbox) ->
     vtex_sandbox.client.update(ORDER, INVOICE, events=[EVENT])
     with pytest.raises(AssertionError):
         vtex_sandbox.assert_events(ORDER, INVOICE, [EVENT])
+
+
+def test_a_patched_send_of_httpx_is_called_only_with_an_http_client(
+    vtex_sandbox: VtexSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the README says of test tools: a client's own connections do not pass through httpx.Client."""
+    vtex_sandbox.add_order(ORDER, [INVOICE])
+    for name, value in vtex_sandbox.environ.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(httpx.Client, "send", mock.Mock(side_effect=AssertionError("called")))
+    vtex_sandbox.client.update(ORDER, INVOICE, events=[EVENT])
+    with (
+        httpx.Client() as http_client,
+        TrackingClient.from_env(http_client=http_client) as client,
+        pytest.raises(AssertionError, match="called"),
+    ):
+        client.update(ORDER, INVOICE, events=[EVENT])
 
 
 def test_a_delivery_is_asserted(vtex_sandbox: VtexSandbox) -> None:

@@ -1,14 +1,17 @@
-"""Text made safe to print."""
+"""Texts compared, trimmed, and made safe to print."""
 
 from __future__ import annotations
 
+import unicodedata
 from enum import Enum
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vtex_tracking_ext.text import plain, quoted, visible
+from vtex_tracking_ext.text import comparable, plain, quoted, trimmed, visible
+
+ZERO_WIDTH = "\u180e\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
 
 
 class Kind(str, Enum):  # noqa: UP042 - a StrEnum prints what it holds
@@ -65,3 +68,21 @@ def test_plain_converts_strings_only() -> None:
     value = object()
     for other in (5, None, value):
         assert plain(other) is other
+
+
+@pytest.mark.parametrize("blank", [*filter(str.isspace, map(chr, range(0x10000))), *ZERO_WIDTH])
+def test_every_blank_counts_as_a_space(blank: str) -> None:
+    """A blank of any kind is trimmed at the ends of a text, kept inside, and compared as a space."""
+    text = f"{blank}S\u00e3o{blank}{blank} Paulo {blank}"
+    assert trimmed(text) == f"S\u00e3o{blank}{blank} Paulo"
+    assert comparable(text) == "S\u00e3o Paulo"
+    assert (trimmed(blank * 3), comparable(blank * 3)) == ("", "")
+
+
+@given(st.text(), st.text())
+def test_comparable_texts_are_trimmed_and_comparing_is_stable(text: str, other: str) -> None:
+    """What is compared has no blanks at its ends, is its own comparable text, and ignores the Unicode normal form."""
+    compared = comparable(text)
+    assert compared == trimmed(compared) == comparable(compared) == comparable(trimmed(text))
+    assert compared == comparable(unicodedata.normalize("NFD", text))
+    assert comparable(f"{text} {other}") == comparable(f" {text}\u00a0\u200b{other}\t")

@@ -1,7 +1,8 @@
-"""Make text from other sources safe to print in messages, logs and terminals."""
+"""Compare and trim texts from other sources, and make them safe to print in messages, logs and terminals."""
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Final, TypeVar, overload
 
 T = TypeVar("T")
@@ -14,6 +15,17 @@ REASON_LENGTH: Final = 600
 
 #: Ends a truncated text, followed by its full length.
 TRUNCATED: Final = "... ("
+
+#: Blanks without width, which :meth:`str.strip` and :meth:`str.split` do not know; texts from web pages contain them.
+_ZERO_WIDTH: Final = "\u180e\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
+
+#: All characters for which :meth:`str.isspace` is true, such as the no-break space, and those without width.
+_BLANKS: Final = (
+    "\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028"
+    f"\u2029\u202f\u205f\u3000{_ZERO_WIDTH}"
+)
+
+_ZERO_WIDTH_TO_SPACE: Final = str.maketrans(dict.fromkeys(_ZERO_WIDTH, " "))
 
 
 @overload
@@ -31,6 +43,23 @@ def plain(value: object) -> object:
     converted on arrival, so that what is checked is what is sent.
     """
     return str.__str__(value) if isinstance(value, str) else value
+
+
+def trimmed(text: str) -> str:
+    """Return a text without blanks at its ends, including no-break and zero-width ones."""
+    return text.strip(_BLANKS)
+
+
+def comparable(text: str) -> str:
+    """Return a text as it is compared: trimmed, with composed accents, and with one space for each run of blanks.
+
+    A shopper sees no difference, and exports of the same events differ in all of these.
+    """
+    if not text.isascii():  # most texts need less
+        text = unicodedata.normalize("NFC", text)
+        if not text.isprintable():
+            text = text.translate(_ZERO_WIDTH_TO_SPACE)
+    return " ".join(text.split())
 
 
 def visible(text: str, limit: int = MAX_QUOTED) -> str:

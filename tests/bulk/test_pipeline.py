@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import datetime as dt
+import io
 import threading
 from collections import Counter
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import pytest
 from attrs import evolve
@@ -24,6 +27,7 @@ from vtex_tracking_ext.bulk.delivery import threads
 from vtex_tracking_ext.bulk.delivery.accounts import DeliveryPlan, MultiAccountDelivery, count_states, plan_delivery
 from vtex_tracking_ext.bulk.delivery.calls import AccountPause, DeliveryResult
 from vtex_tracking_ext.bulk.delivery.options import DeliveryOptions
+from vtex_tracking_ext.bulk.input.layout import Layout
 from vtex_tracking_ext.bulk.input.rows import Place, RowProblem
 from vtex_tracking_ext.bulk.journal.account_name import account_name_of
 from vtex_tracking_ext.bulk.journal.entries import Selection
@@ -187,6 +191,13 @@ def test_invalid_rate_records_nothing(store: TrackingClient, journal: SqliteJour
     assert journal.counts() == {}
 
 
+def test_a_mock_without_an_account_is_refused(journal: SqliteJournal) -> None:
+    """The message says what to pass instead of a mock."""
+    client: Any = mock.Mock()
+    with pytest.raises(ConfigurationError, match="client is Mock: pass a TrackingClient, or several"):
+        push([], client, journal)
+
+
 def test_async_client_is_refused(journal: SqliteJournal) -> None:
     """An AsyncTrackingClient raises ConfigurationError, and no row is recorded."""
     wrong: Any = AsyncTrackingClient("mystore", app_key="k", app_token="t")
@@ -205,8 +216,8 @@ def test_stopped_account_does_not_stop_others(journal: SqliteJournal) -> None:
     assert (result.applied, result.pending, result.ended) == (1, 1, {account_name_of(clients[0]): error})
 
 
-def test_contradicting_delivery_date_is_a_problem(journal: SqliteJournal) -> None:
-    """A row that contradicts an earlier delivery date is a problem and not recorded; other rows are sent."""
+def test_problems_do_not_hold_other_rows(journal: SqliteJournal) -> None:
+    """Rows without a problem are sent; of two dates of a delivery, one is, with both events."""
     account: Any = Account()
     wrong = RowProblem(Place("f.csv", 3), "date", "wrong")
     rows: list[Any] = [
@@ -217,10 +228,9 @@ def test_contradicting_delivery_date_is_a_problem(journal: SqliteJournal) -> Non
         row(4, "d"),
     ]
     result = push(rows, account, journal, options=QUICK)
-    assert account.sent == ["a d D"]
-    assert [problem.place.line for problem in result.problems] == [3, 3, 2]
-    assert "a package has one delivery" in result.problems[2].message
-    assert (result.rows, result.new) == (4, 2)
+    assert account.sent == ["a b d D"]
+    assert [problem.place.line for problem in result.problems] == [3, 3]
+    assert (result.rows, result.new) == (4, 3)
 
 
 def test_result_counts_unknown_outcomes(journal: SqliteJournal) -> None:
@@ -231,7 +241,8 @@ def test_result_counts_unknown_outcomes(journal: SqliteJournal) -> None:
     options = DeliveryOptions(concurrency=1, events_per_call=1, recheck_delays=(0.0,))
     result = push(rows, account, journal, options=options)
     assert (result.applied, result.refused, result.unknown, result.pending) == (1, 1, 1, 1)
-    assert (result.calls, result.reads) == (3, 1)  # both packages in doubt are of one order
+    # One order, read for the invoice that was not found, and for both packages in doubt.
+    assert (result.calls, result.reads) == (3, 2)
 
 
 def test_outcomes_are_counted_during_delivery(journal: SqliteJournal) -> None:
@@ -464,3 +475,53 @@ def test_bulk_has_no_other_public_names() -> None:
     """A name that does not exist raises AttributeError, as for any module."""
     with pytest.raises(AttributeError, match=r"'vtex_tracking_ext\.bulk' has no attribute 'pull'"):
         _ = vtex_tracking_ext.bulk.pull
+
+
+def test_rows_are_read_as_a_layout_says(oms: Oms, store: TrackingClient, tmp_path: Path) -> None:
+    """A layout, and options that replace its own, apply to mappings; the result has notes about how they were read."""
+    rows: Any = csv.DictReader(
+        io.StringIO("Pedido;NF;Data;Texto;Peso\n1-01;1,0;05/10/2026;Entregue;2\n", ""), delimiter=";"
+    )
+    layout = Layout(date_format="mm/dd/yyyy", mapping={"Texto": "description"})
+    rule = {"texto": "Entregue"}
+    result = push(rows, store, tmp_path / "j.db", layout=layout, date_format="dd/mm/yyyy", delivered_when=rule)
+    assert (result.applied, result.problems) == (2, ())
+    assert [str(note.message) for note in result.notes] == [
+        "column invoice_number: '1,0' is read as 1; if it had leading zeros, they are lost",
+        "key 'Peso' is passed over, because it is not known",
+    ]
+    assert [event["date"] for event in oms.applied("1-01", "1")] == ["2026-10-05"]
+
+
+class Frame:
+    """Stands in for a data frame of pandas."""
+
+    columns = ("order_id", "invoice_number", "date", "description", "city")
+    dtypes = ()
+
+    def itertuples(self, *, index: bool, name: None) -> Iterator[tuple[object, ...]]:
+        """Return a row whose city is missing."""
+        del index, name
+        return iter([("1-01", 1, dt.datetime(2026, 10, 1), "Coletado", float("nan"))])  # noqa: DTZ001 - as frames have them
+
+
+def test_data_frame_is_pushed(oms: Oms, store: TrackingClient, tmp_path: Path) -> None:
+    """A data frame is passed as it is; a missing value is an empty one."""
+    frame: Any = Frame()
+    assert push(frame, store, tmp_path / "j.db").applied == 1
+    (event,) = oms.applied("1-01", "1")
+    assert (event["date"], event["description"], event["city"]) == ("2026-10-01", "Coletado", "")
+
+
+@pytest.mark.parametrize("wrong", ["events.csv", {"order_id": "1-01"}, 7])
+def test_what_is_no_rows_raises_before_a_journal_is_created(wrong: Any, tmp_path: Path) -> None:
+    """A path or a single row raises TypeError with the right call, and nothing is created or sent."""
+    said = r"^rows is \w+, not rows: (?:read a file with push|pass a list)"
+    with pytest.raises(TypeError, match=said):
+        note(wrong, tmp_path / "j.db")
+    with pytest.raises(TypeError, match=said):
+        push(wrong, client(), tmp_path / "j.db")
+    unknown: dict[str, Any] = {"colour": 1}
+    with pytest.raises(ConfigurationError, match="'colour' is not a key of a layout"):
+        note([], tmp_path / "j.db", **unknown)
+    assert list(tmp_path.iterdir()) == []

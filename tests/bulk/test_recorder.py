@@ -100,18 +100,17 @@ def test_rows_without_account_need_a_default() -> None:
 
 
 def test_problems_are_counted_by_row() -> None:
-    """A row with several problems is one invalid row; a row that contradicts the journal is another."""
-    made = Recording(Notebook({3: ("contradicts", "another date"), 4: ("known", "too late")}))
+    """A row with several problems is one invalid row; one with a note is valid."""
+    made = Recording(Notebook({3: ("new", "another date"), 4: ("known", "too late")}))
     place = Place("f.csv", 2)
     made.recorder.record([RowProblem(place, "date", "a"), RowProblem(place, "city", "b"), delivery(3), delivery(4)])
     assert made.problems == [
         "f.csv:2: column date: a",
         "f.csv:2: column city: b",
-        "f.csv:3: column delivered_date: another date",
     ]
-    assert made.notes == [(Place("f.csv", 4), "too late")]
+    assert made.notes == [(Place("f.csv", 3), "another date"), (Place("f.csv", 4), "too late")]
     counts = made.recorder.counts
-    assert (counts.rows, counts.invalid, counts.by_status) == (3, 2, {"known": 1})
+    assert (counts.rows, counts.invalid, counts.by_status) == (3, 1, {"new": 1, "known": 1})
 
 
 def test_input_that_cannot_be_read_to_its_end_is_not_recorded() -> None:

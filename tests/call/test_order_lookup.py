@@ -5,13 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 from vtex_oms_client.models import Order
 
 from vtex_tracking_ext import Package, PackageEvent, TrackingEvent, TrackingUpdate
 from vtex_tracking_ext.call import order_lookup
-from vtex_tracking_ext.call.order_lookup import max_matching, packages_of, was_applied
+from vtex_tracking_ext.call.order_lookup import (
+    explain_not_found,
+    invoice_numbers_of,
+    max_matching,
+    packages_of,
+    was_applied,
+)
 
 COLLECTED = TrackingEvent("2015-06-23", "Coletado", "Rio de Janeiro", "RJ")
 MOVING = TrackingEvent("2015-06-24", "A caminho")
@@ -73,6 +80,14 @@ def update(*events: TrackingEvent, **delivery: Any) -> TrackingUpdate:
 def test_was_applied_tells_all_nothing_or_a_part(sent: TrackingUpdate, packages: list[Package], expected: Any) -> None:
     """was_applied is True for a whole update, False for nothing, None for a part; equal events need a record each."""
     assert was_applied(sent, packages) is expected
+
+
+def test_blanks_and_composed_accents_do_not_matter() -> None:
+    """An order may show a text with other blanks, or with other accents, than it was sent with."""
+    event = TrackingEvent("2015-06-23", "Em\u00a0 rota", "Sa\u0303o Paulo\u200b", "SP")
+    order = [package(TrackingEvent("2015-06-23", " Em rota", "S\u00e3o\u200bPaulo", "SP\ufeff"))]
+    assert was_applied(update(event), order) is True
+    assert was_applied(update(evolve(event, description="Emrota")), order) is False
 
 
 def test_either_date_of_a_recorded_event_may_match() -> None:
@@ -186,7 +201,35 @@ def test_comparing_many_events_takes_linear_time(monkeypatch: pytest.MonkeyPatch
         looked_at.append(text)
         return text
 
-    monkeypatch.setattr(order_lookup, "normalized", note)
+    monkeypatch.setattr(order_lookup, "comparable", note)
     events = [TrackingEvent("2015-06-23", f"event {number}") for number in range(100)]
     assert was_applied(update(*events), [package(*reversed(events))])
     assert len(looked_at) <= 2 * 3 * len(events)
+
+
+@pytest.mark.parametrize(
+    ("sent", "numbers", "hint"),
+    [
+        ("30711", ["000030711"], "order o-01 has invoice 000030711; did the file lose its zeros?"),
+        ("30711", ["30712", "000030711", "00030711"], "order o-01 has invoice 000030711; did the file lose its zeros?"),
+        ("000030711", ["30711"], "order o-01 has invoice 30711; did the file add zeros?"),
+        ("30711", ["30712"], "order o-01 has the invoice 30712."),
+        ("30711", ["000030711-1", "30712"], "order o-01 has the invoices 000030711-1 and 30712."),
+        ("30711", list("abcdefg"), "order o-01 has the invoices a, b, c, d, e and 2 more."),
+        ("30711", ["\x1b[31m"], r"order o-01 has the invoice \x1b[31m."),
+        ("30711", [], "order o-01 has no invoice yet."),
+        ("30711", ["000030711", "30711"], ""),
+    ],
+)
+def test_a_404_is_explained_by_the_invoices_of_the_order(sent: str, numbers: list[str], hint: str) -> None:
+    """The reason says which invoice the order has instead; it stays as it is if the order has the invoice."""
+    reason = "404 Not Found. Check the ids."
+    expected = f"404 Not Found. Check the ids; {hint}" if hint else reason
+    assert explain_not_found(reason, "o-01", sent, numbers) == expected
+
+
+def test_invoice_numbers_are_those_of_packages_to_the_shopper() -> None:
+    """Each number counts once; returns and packages without a number are left out."""
+    shown = [("2", "Output"), ("1", None), ("2", "Output"), ("3", "Input"), (None, "Output"), ("", "Output")]
+    packages = [package(invoice_number=number, type=kind) for number, kind in shown]
+    assert invoice_numbers_of(packages) == ("2", "1")

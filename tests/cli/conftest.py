@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
 import pytest
 
 from vtex_tracking_ext.cli import main
+from vtex_tracking_ext.config import redaction
 from vtex_tracking_ext.sandbox import APP_KEY, APP_TOKEN, Oms, running, with_examples
 
 from support.commands import Ran
@@ -14,6 +16,12 @@ from support.commands import Ran
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+
+@pytest.fixture(autouse=True)
+def _no_other_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forget credentials of other tests' clients, such as ``wrong``, which would be removed from what is printed."""
+    monkeypatch.setattr(redaction, "_redactors", WeakSet())
 
 
 @pytest.fixture

@@ -92,7 +92,7 @@ class TestCheck:
         path = write(tmp_path, HEADER + ROW + ROW + ROW.replace("2026-10-05", "31/02/2026"))
         ran = run("check", path)
         assert ran.status == 2
-        assert f"{path}:4: column date: '31/02/2026' is not a date in the form yyyy-mm-dd" in ran.err
+        assert f"{path}:4: column date: '31/02/2026' is not a date of the calendar, or not a time of day" in ran.err
         assert "3 rows: 1 new, 1 already known, 1 invalid." in ran.out
         assert list(tmp_path.glob("*rejects*")) == []
 
@@ -131,15 +131,18 @@ class TestReading:
     """The options about files."""
 
     def test_columns_are_mapped_and_ignored(self, run: Callable[..., Ran], oms: Oms, tmp_path: Path) -> None:
-        """A carrier's column names are mapped, unknown ones ignored; the delimiter and Windows-1252 are detected."""
-        text = f"Pedido;Nota;Data;O que;Peso\n{ORDER};{INVOICE};2026-10-05;Saiu para entrega \u00e0 tarde;2\n"
+        """A carrier's column names are mapped, unknown ones noted; the delimiter and Windows-1252 are detected."""
+        text = f"Pedido;Nota;Dia;O que;Peso\n{ORDER};{INVOICE};2026-10-05;N\u00e3o entregue: sem recep\u00e7\u00e3o;2\n"
         path = tmp_path / "events.csv"
         path.write_bytes(text.encode("windows-1252"))
-        mapping = ["--map", "Pedido=order_id", "--map", "Nota=invoice_number", "--map", "Data=date"]
-        assert run("push", path, *mapping, "--map", "O que=description").status == 2
-        ran = run("push", path, *mapping, "--map", "O que=description", "--ignore-unknown")
+        mapping = ["--map", "Dia=date", "--map", "O que=description"]
+        ran = run("push", path, *mapping, "--strict")
+        assert (ran.status, "events.csv:1: column 'Peso' is unknown" in ran.err) == (2, True)
+        ran = run("push", path, *mapping)
         assert ran.status == 0
-        assert oms.applied(ORDER, INVOICE)[0]["description"] == "Saiu para entrega \u00e0 tarde"
+        assert "events.csv:1: passed over, because they are not known: Peso" in ran.err
+        assert oms.applied(ORDER, INVOICE)[0]["description"] == "N\u00e3o entregue: sem recep\u00e7\u00e3o"
+        assert "passed over" not in run("push", path, *mapping, "--ignore-unknown").err
 
     @pytest.mark.parametrize("wrong", ["date", "=date", "Data=", " = "])
     def test_a_mapping_names_a_column_and_a_field(self, run: Callable[..., Ran], wrong: str) -> None:
@@ -292,7 +295,7 @@ class TestMistakes:
         path = write(tmp_path, HEADER + ROW + ROW.replace("2026-10-05", "31/02/2026"))
         ran = run("push", path)
         assert ran.status == 2
-        assert f"{path}:3: column date: '31/02/2026' is not a date in the form yyyy-mm-dd" in ran.err
+        assert f"{path}:3: column date: '31/02/2026' is not a date of the calendar, or not a time of day" in ran.err
         rejects = tmp_path / "events.rejects.csv"
         assert f"1 invalid row written to {rejects}: fix that file and push it." in ran.err
         assert "2 rows: 1 new, 0 already known, 1 invalid." in ran.out
@@ -301,13 +304,22 @@ class TestMistakes:
         assert run("push", rejects).status == 0
         assert [event["date"] for event in oms.applied(ORDER, INVOICE)] == ["2026-10-05", "2026-10-06"]
 
-    def test_the_rejects_of_a_mapped_file_need_its_mapping(self, run: Callable[..., Ran], tmp_path: Path) -> None:
-        """The rejects file keeps the file's own columns, so the advice names --map, and without it the push fails."""
-        path = tmp_path / "mapped.csv"
-        path.write_text("order_id,invoice_number,day,description\n1-01,1,31/02/2026,x\n", "utf-8")
-        ran = run("push", path, "--map", "day=date")
-        assert "fix that file and push it with the same --map options." in ran.err
-        assert "--map COLUMN=FIELD maps a column" in run("push", tmp_path / "mapped.rejects.csv").err
+    def test_the_rejects_of_a_file_with_options_need_none(
+        self, run: Callable[..., Ran], oms: Oms, tmp_path: Path
+    ) -> None:
+        """The rejects file keeps how its rows are to be read, so the corrected file is pushed without options."""
+        path = write(tmp_path, f"order_id,invoice_number,day,what\n{ORDER},711,05/13/2026,x\n", "mapped.csv")
+        options = ["--map", "day=date", "--map", "what=description", "--pad", "invoice_number=9"]
+        options += ["--date-format", "dd/mm/yyyy", "--delivered-when", "what=X"]
+        ran = run("push", path, *options)
+        rejects = tmp_path / "mapped.rejects.csv"
+        assert f"1 invalid row written to {rejects}: fix that file and push it." in ran.err
+        rejects.write_text(
+            rejects.read_text("utf-8").replace("05/13/2026", "05/10/2026").replace(",711", ",30711"), "utf-8"
+        )
+        assert run("push", rejects).status == 0
+        assert [event["date"] for event in oms.applied(ORDER, INVOICE)] == ["2026-10-05"]
+        assert run("status").status == 0
 
     def test_the_rejects_file_is_in_json(self, run: Callable[..., Ran], tmp_path: Path) -> None:
         """With --json, the rejects file is printed after the problems."""
@@ -404,18 +416,35 @@ class TestMistakes:
         assert "Already in the journal: 1 row." in ran.err
         assert len(oms.received) == 0
 
-    def test_contradicting_delivered_dates_are_a_problem(
-        self, run: Callable[..., Ran], oms: Oms, tmp_path: Path
-    ) -> None:
-        """The second date of a delivery is rejected with its row; check and a dry run exit with 2 as well."""
-        first = f"{ORDER},{INVOICE},,,,,true,2026-10-08 21:15\n"
-        path = write(tmp_path, HEADER + first + first.replace("21:15", "21:16"))
+    def test_a_second_delivery_is_a_note(self, run: Callable[..., Ran], oms: Oms, tmp_path: Path) -> None:
+        """Two volumes of one invoice: both events are sent, one delivery, and no row is rejected."""
+        first = f"{ORDER},{INVOICE},2026-10-08,,,Volume 1,true,2026-10-08 21:15\n"
+        path = write(tmp_path, HEADER + first + first.replace("21:15", "21:16").replace("Volume 1", "Volume 2"))
         for arguments in (("check",), ("push", "--dry-run"), ("push",)):
             ran = run(*arguments, path)
-            assert ran.status == 2
-            assert f"{path}:3: column delivered_date: 2026-10-08 21:16, but {path}:2 says" in ran.err
-        assert "21:16" in (tmp_path / "events.rejects.csv").read_text("utf-8")
+            assert ran.status == 0
+            assert f"{path}:3: delivered_date 2026-10-08 21:16 is not sent: {path}:2 says 2026-10-08 21:15" in ran.err
+        assert [event["description"] for event in oms.applied(ORDER, INVOICE)] == ["Volume 1", "Volume 2"]
         assert len(oms.received) == 1
+
+    def test_an_event_after_the_delivery_is_a_note(self, run: Callable[..., Ran], oms: Oms, tmp_path: Path) -> None:
+        """Scans that come after the delivery, in a second file: each is sent, with a note."""
+        run("push", write(tmp_path, HEADER + f"{ORDER},{INVOICE},2026-10-03,,,Entregue,true,2026-10-03 10:00\n"))
+        late = f"{ORDER},{INVOICE},2026-10-02,,,Saiu,,\n{ORDER},{INVOICE},2026-10-04,,,Comprovante,,\n"
+        ran = run("push", path := write(tmp_path, HEADER + late, "late.csv"))
+        assert ran.status == 0
+        for line in (2, 3):
+            assert f"{path}:{line}: comes after the delivery of its package ({tmp_path}/events.csv:2: 2026" in ran.err
+        assert [event["description"] for event in oms.applied(ORDER, INVOICE)] == ["Entregue", "Saiu", "Comprovante"]
+        assert run("push", path).err == ""
+
+    def test_the_same_event_twice_in_a_file_is_a_note(self, run: Callable[..., Ran], tmp_path: Path) -> None:
+        """Two rows of one day and text are one event, which a note says; pushed again, both are known."""
+        path = write(tmp_path, HEADER + ROW + ROW)
+        ran = run("push", path)
+        assert ran.status == 0
+        assert f"{path}:3: same event as line 2: the same day and texts; rows of one day need a time" in ran.err
+        assert "same event" not in run("push", path).err
 
     def test_a_late_delivered_date_is_a_note(self, run: Callable[..., Ran], tmp_path: Path) -> None:
         """A date for a delivery that was already sent is a note, not a problem; the file name is escaped."""

@@ -38,7 +38,8 @@ WHO = f"process {os.getpid()} on {socket.gethostname()}"
 
 def write(folder: Path, *texts: str) -> Path:
     """Write a file with an event for each text."""
-    lines = [{"orderId": ORDER, "invoiceNumber": INVOICE, "date": "2026-10-05", "description": text} for text in texts]
+    package = {"orderId": ORDER, "invoiceNumber": INVOICE, "isDelivered": False}
+    lines = [{**package, "date": "2026-10-05", "description": text} for text in texts]
     path = folder / "events.jsonl"
     path.write_text("".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8")
     return path

@@ -132,6 +132,22 @@ def test_invalid_input_is_reported_with_its_exit_status(
     assert ran.out == ""
 
 
+@pytest.mark.usefixtures("account")
+def test_an_invoice_that_is_not_found_is_explained(run: Callable[..., Ran]) -> None:
+    """The error says which invoice the order has; of an order that cannot be read, it is VTEX's alone."""
+    event = ("--event", "2026-10-05", "Objeto postado")
+    for command in (("update", *event), ("deliver",)):
+        ran = run(command[0], ORDER, "30711", *command[1:])
+        assert ran.status == 1
+        assert f"; order {ORDER} has invoice {INVOICE}; did the file lose its zeros?\n" in ran.err
+        assert "differ between accounts; order v501417lspt-01 has the invoice 000030744.\n" in (
+            run(command[0], "v501417lspt-01", "1", *command[1:]).err
+        )
+        ran = run(command[0], "1-01", "30711", *command[1:])
+        assert ran.status == 1
+        assert ran.err.endswith("; ids differ between accounts.\n")
+
+
 def test_missing_settings_are_reported_with_their_sources(run: Callable[..., Ran], tmp_path: Path) -> None:
     """The account is asked for first, then the credentials, with every option, variable and file for them."""
     ran = run("packages", ORDER)

@@ -45,6 +45,8 @@ def test_each_kind_of_credentials_has_its_headers() -> None:
         ({"app_key": SECRET, "app_token": SECRET + "\n"}, "app_token starts or ends with a space or a line break"),
         ({"app_key": SECRET, "app_token": SECRET + "\r\nX: y"}, "app_token contains a space, a line break"),
         ({"app_key": SECRET, "app_token": f"{SECRET}\N{LATIN SMALL LETTER E WITH ACUTE}"}, "non-ASCII character"),
+        ({"user_token": f'"{SECRET}"'}, "user_token begins and ends with a quote: remove both"),
+        ({"app_key": f"'{SECRET}'", "app_token": SECRET}, "app_key begins and ends with a quote"),
         ({"user_token": ""}, "user_token is empty"),
         ({"user_token": "  "}, "user_token is empty"),
         ({"user_token": 5}, "user_token is not text"),

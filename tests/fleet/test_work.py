@@ -237,7 +237,10 @@ def test_outcomes_and_pauses_are_logged(bench: Bench, caplog: pytest.LogCaptureF
     with caplog.at_level(logging.INFO, "vtex_tracking_ext.fleet"):
         bench.deliver(bench.work(concurrency=1))
     assert [(record.levelname, record.message) for record in caplog.records] == [
-        ("WARNING", "mystore, order 0-01, invoice 1: 2 refused, attempt 1: refused: 404"),
+        (
+            "WARNING",
+            "mystore, order 0-01, invoice 1: 2 refused, attempt 1: refused: 404; order 0-01 has no invoice yet.",
+        ),
         ("WARNING", "mystore: paused for 30 s: refused: 429"),
         ("INFO", "mystore, order 1-01, invoice 1: 2 applied, attempt 2"),
     ]

@@ -201,6 +201,22 @@ def _style(chance: random.Random) -> bytes:
     return _archive(parts)
 
 
+def _details(chance: random.Random) -> bytes:
+    """Return a workbook with odd hidden rows, errors, formulas and number formats."""
+    number = chance.choice(("0", "-1", "abc", "9" * 400, "5", "1048577", "&#0;", " 5"))
+    address = chance.choice(("A0", "ZZZZZ9", "A5", "", "abc", "A5:B6", "XFD1048576", "a5"))
+    content = chance.choice(("<f>A1</f>", "<f/><v/>", "<v>#N/A</v>", "<v>1e400</v>", "<f>&e;</f>", "<v>7</v><v>8</v>"))
+    kind = chance.choice(("e", "n", "str", "b"))
+    cell = f'<c r="{address}" s="1" t="{kind}">{content}</c>'
+    parts = _parts(_sheet([*_lines(), f'<row r="{number}" hidden="1">{cell}</row>']))
+    code = chance.choice(("0" * 10**6, "[" * 10**6, "000&quot;", "00-00", "0" * 9, "\\", "_", "&quot;0" * 10**5))
+    parts["xl/styles.xml"] = (
+        f'<styleSheet xmlns="{_MAIN}"><numFmts><numFmt numFmtId="164" formatCode="{code}"/></numFmts>'
+        '<cellXfs><xf numFmtId="0"/><xf numFmtId="164"/></cellXfs></styleSheet>'
+    )
+    return _archive(parts)
+
+
 def _date(chance: random.Random) -> bytes:
     number = chance.choice(("1e300", "-1", "-1e9", "2958466", "1e17", "nan", "inf", "-0.0", "60", "9" * 400))
     parts = _parts(_sheet([*_lines(), f'<row r="5"><c r="C5" s="1"><v>{number}</v></c></row>']))
@@ -397,6 +413,7 @@ _KINDS: Final[dict[str, tuple[Callable[[random.Random], bytes], int | None]]] = 
     "the largest dimension": (_large_dimension, len(ROWS)),
     "the index of a missing text": (_text_index, None),
     "a wrong style": (_style, None),
+    "odd details": (_details, None),
     "a date out of range": (_date, None),
     "a value of another type": (_typed, None),
     "other elements": (_elements, None),
@@ -416,7 +433,7 @@ _KINDS: Final[dict[str, tuple[Callable[[random.Random], bytes], int | None]]] = 
     "a sheet that unpacks to much": (_bomb, None),
     "texts that unpack to much": (_text_bomb, None),
     "a wrong size": (_false_size, 0),
-    "stored, perhaps after other bytes": (_stored, len(ROWS)),
+    "stored, perhaps after other bytes": (_stored, None),
     "another compression": (_method, None),
     "an OpenDocument sheet": (_opendocument, 0),
     "a binary workbook": (_binary_parts, 0),

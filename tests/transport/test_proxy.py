@@ -8,10 +8,10 @@ from typing import Any
 import httpcore
 import pytest
 
-from vtex_tracking_ext import ConfigurationError
+from vtex_tracking_ext import ConfigurationError, NotSentError, RetryPolicy, TrackingClient
 from vtex_tracking_ext.config.redaction import Redactor
 from vtex_tracking_ext.config.server import Server
-from vtex_tracking_ext.transport.proxy import Proxy, Route, TunnelHandshake, parse_proxy, route_to
+from vtex_tracking_ext.transport.proxy import Proxy, Route, TunnelHandshake, parse_proxy, route_to, unused_proxy_hint
 from vtex_tracking_ext.transport.tls import tls_context
 
 
@@ -45,6 +45,18 @@ def test_the_environment_names_a_proxy_only_where_it_is_trusted(monkeypatch: pyt
     assert route("http://127.0.0.1", trust_env=True).proxy == Proxy("all.example", 1)
     monkeypatch.setenv("NO_PROXY", "mystore.example")
     assert route(trust_env=True).proxy is None
+
+
+def test_a_failed_connection_tells_that_a_proxy_of_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only if there is one for the scheme, and none is used."""
+    monkeypatch.setenv("http_proxy", "http://proxy.example:3128")
+    once = RetryPolicy(attempts=1)
+    client = TrackingClient("mystore", user_token="made-up", base_url="http://127.0.0.1:9", retry=once)
+    with client, pytest.raises(NotSentError, match=r"the proxy in HTTP_PROXY is not used, unless you give proxy="):
+        client.get_packages("1-01")
+    assert unused_proxy_hint(Server("https://mystore.example", {}, Redactor())) == ""
+    assert unused_proxy_hint(Server("http://127.0.0.1", {}, Redactor(), trust_env=True)) == ""
+    assert unused_proxy_hint(Server("http://127.0.0.1", {}, Redactor(), proxy="http://other.example")) == ""
 
 
 def test_a_proxys_login_goes_into_a_header_and_into_no_repr() -> None:

@@ -20,10 +20,11 @@ import datetime as dt
 import os
 from collections.abc import Iterable
 from contextlib import nullcontext
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 from attrs import Factory, evolve, frozen
 
+from vtex_tracking_ext.call.validation import EARLIEST_ZONE
 from vtex_tracking_ext.client_async import AsyncTrackingClient
 from vtex_tracking_ext.config.credentials import Settings, server_url, settings_from_env
 from vtex_tracking_ext.config.defaults import DEFAULT_RATE
@@ -31,13 +32,15 @@ from vtex_tracking_ext.config.secret import Secret
 from vtex_tracking_ext.errors import ConfigurationError
 
 from .delivery.accounts import MultiAccountDelivery, count_states
+from .input.layout import Layout, ReadingOptions
 from .input.python_rows import check_rows
+from .input.rows import RowNote
 from .journal.account_name import account_name_at, account_name_of
 from .journal.opening import hidden, open_journal
-from .recorder import RowCounts, RowRecorder
+from .recorder import RowRecorder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from contextlib import AbstractContextManager
 
     from vtex_tracking_ext.client import TrackingClient
@@ -46,7 +49,7 @@ if TYPE_CHECKING:
     from .delivery.calls import AccountPause, DeliveryResult
     from .delivery.options import DeliveryOptions
     from .input.python_rows import RowInput
-    from .input.rows import RowProblem
+    from .input.rows import Row, RowProblem
     from .journal.interface import Journal
     from .journal.opening import Location
     from .recorder import AccountLookup
@@ -62,12 +65,13 @@ class Result:
         renewed: Rows that retry a refused entry, or date a pending delivery.
         known: Rows without anything new; they send nothing.
         problems: Why rows cannot be sent.
+        notes: What a person should know about how rows were read; they can be sent.
         applied: Entries that VTEX accepted in this call, or that were found on their orders.
         refused: Entries that VTEX refused in this call.
         unknown: Entries of these accounts whose outcome is unknown; they hold their packages.
         pending: Entries of these accounts that are still to be sent.
         calls: Updates that were sent.
-        reads: Orders that were read, to resolve unknown outcomes.
+        reads: Orders that were read, to resolve unknown outcomes, and to say why an invoice was not found.
         ended: The accounts that were stopped early, with the error that stopped each.
         others: The accounts that others deliver, and which process does; their entries are counted as they are now.
     """
@@ -77,6 +81,7 @@ class Result:
     renewed: int = 0
     known: int = 0
     problems: tuple[RowProblem, ...] = ()
+    notes: tuple[RowNote, ...] = ()
     applied: int = 0
     refused: int = 0
     unknown: int = 0
@@ -93,6 +98,8 @@ def note(
     *,
     account: TrackingClient | AsyncTrackingClient | str = "",
     now: dt.datetime | None = None,
+    layout: Layout | None = None,
+    **reading: Unpack[ReadingOptions],
 ) -> Result:
     """Note rows of carrier events in a journal. Nothing is sent; :func:`deliver`, or a worker, sends them.
 
@@ -100,26 +107,31 @@ def note(
     disk when it returns. If reading the rows raises an error, none of them is noted.
 
     Args:
-        rows: Mappings with the columns of a file, :class:`~vtex_tracking_ext.TrackingUpdate` objects, or rows of
+        rows: Mappings with the columns of a file, such as those of ``csv.DictReader``; a data frame of pandas or
+            Polars; :class:`~vtex_tracking_ext.TrackingUpdate` objects; or rows of
             :func:`~vtex_tracking_ext.bulk.input.reader.read_rows`.
         journal: A journal, or where it is: a file, or the URL of a PostgreSQL database (``postgresql://...``). It is
             created if it does not exist.
         account: The account of rows that name none: its client, or its name; by default VTEX_ACCOUNT. Give the client
             if it calls another address than VTEX's, such as a sandbox's.
-        now: The current time, aware, to decide whether a delivered date is in the future; by default the machine's.
+        now: The current time, with the time zone of the rows' dates, to decide whether a date is in the future; by
+            default, a date is in the future if it is in every time zone.
+        layout: How mappings are to be read, where that is not recognised.
+        **reading: Attributes of a :class:`~.layout.Layout` that replace those of ``layout``.
 
     Returns:
         What was noted. A row that cannot be sent is among its problems; it raises nothing.
 
     Raises:
         JournalError: The journal cannot be used.
-        ConfigurationError: A row names no account, and there is no default.
+        ConfigurationError: A row names no account, and there is no default; or a reading option cannot be used.
+        TypeError: ``rows`` is a path or a single row.
     """
     where = hidden(journal)
     del journal  # the URL may contain a password
+    checked = _checked(rows, now, layout, reading)
     with _opened(where) as opened:
-        counts, problems = _record(rows, opened, _account_names(account), now)
-        return _result(counts, problems)
+        return _record(checked, opened, _account_names(account))
 
 
 def deliver(
@@ -151,7 +163,7 @@ def deliver(
     where = hidden(journal)
     del journal  # the URL may contain a password
     with _opened(where) as opened:
-        return _deliver(RowCounts(), [], MultiAccountDelivery(by_name, opened, report, options, rate), opened)
+        return _deliver(Result(), MultiAccountDelivery(by_name, opened, report, options, rate), opened)
 
 
 def push(
@@ -163,6 +175,8 @@ def push(
     rate: float = DEFAULT_RATE,
     report: Callable[[DeliveryResult | AccountPause], object] | None = None,
     now: dt.datetime | None = None,
+    layout: Layout | None = None,
+    **reading: Unpack[ReadingOptions],
 ) -> Result:
     """Note rows of carrier events, deliver all pending entries of these accounts, and return the counts.
 
@@ -177,45 +191,55 @@ def push(
         rate: See :func:`deliver`.
         report: See :func:`deliver`.
         now: See :func:`note`.
+        layout: See :func:`note`.
+        **reading: See :func:`note`.
 
     Returns:
         What was done and what remains. A row that cannot be sent is among its problems; it raises nothing.
 
     Raises:
         JournalError: The journal cannot be used; if nothing was sent yet, nothing was lost.
-        ConfigurationError: There is no client.
+        ConfigurationError: There is no client, or a reading option cannot be used.
+        TypeError: ``rows`` is a path or a single row.
         ValueError: ``rate`` is not greater than 0.
         KeyboardInterrupt: See :meth:`.MultiAccountDelivery.run`.
     """
     by_name = _clients_by_name(client)
     where = hidden(journal)
     del journal  # the URL may contain a password
+    checked = _checked(rows, now, layout, reading)
     with _opened(where) as opened:
         # Created before rows are noted, because it checks its arguments.
         delivery = MultiAccountDelivery(by_name, opened, report, options, rate)
-        counts, problems = _record(rows, opened, _names_of_clients(by_name), now)
-        return _deliver(counts, problems, delivery, opened)
+        return _deliver(_record(checked, opened, _names_of_clients(by_name)), delivery, opened)
 
 
 def _opened(journal: Journal | Location | Secret) -> AbstractContextManager[Journal]:
     return open_journal(journal) if isinstance(journal, str | os.PathLike | Secret) else nullcontext(journal)
 
 
-def _record(
-    rows: Iterable[RowInput], journal: Journal, lookup: AccountLookup, now: dt.datetime | None
-) -> tuple[RowCounts, list[RowProblem]]:
+def _checked(
+    rows: Iterable[RowInput], now: dt.datetime | None, layout: Layout | None, reading: ReadingOptions
+) -> Iterator[Row | RowProblem | RowNote]:
+    return check_rows(rows, now or dt.datetime.now(EARLIEST_ZONE), (layout or Layout()).with_options(reading))
+
+
+def _record(rows: Iterable[Row | RowProblem | RowNote], journal: Journal, lookup: AccountLookup) -> Result:
     problems: list[RowProblem] = []
-    recorder = RowRecorder(journal, lookup, problems.append, lambda _place, _note: None)
-    recorder.record(check_rows(rows, now or dt.datetime.now().astimezone()))
-    return recorder.counts, problems
+    notes: list[RowNote] = []
+    recorder = RowRecorder(journal, lookup, problems.append, lambda place, text: notes.append(RowNote(place, text)))
+    recorder.record(rows)
+    counts, by_status = recorder.counts, recorder.counts.by_status
+    known = by_status["known"]
+    return Result(counts.rows, by_status["new"], by_status["renewed"], known, tuple(problems), tuple(notes))
 
 
-def _deliver(counts: RowCounts, problems: list[RowProblem], delivery: MultiAccountDelivery, journal: Journal) -> Result:
+def _deliver(noted: Result, delivery: MultiAccountDelivery, journal: Journal) -> Result:
     delivery.run()
     theirs = count_states(journal, delivery.others)
     remaining = count_states(journal, delivery.accounts.keys() - delivery.others.keys())
     return evolve(
-        _result(counts, problems),
+        noted,
         applied=delivery.outcomes["applied"],
         refused=delivery.outcomes["refused"],
         unknown=remaining["unknown"] + remaining["in_flight"] + theirs["unknown"],
@@ -227,11 +251,6 @@ def _deliver(counts: RowCounts, problems: list[RowProblem], delivery: MultiAccou
     )
 
 
-def _result(counts: RowCounts, problems: list[RowProblem]) -> Result:
-    by_status = counts.by_status
-    return Result(counts.rows, by_status["new"], by_status["renewed"], by_status["known"], tuple(problems))
-
-
 def _clients_by_name(clients: TrackingClient | Iterable[TrackingClient]) -> dict[str, TrackingClient]:
     """Return the clients by their accounts' names in the journal; the first client of an account counts."""
     all_clients = tuple(clients) if isinstance(clients, Iterable) else (clients,)
@@ -239,6 +258,9 @@ def _clients_by_name(clients: TrackingClient | Iterable[TrackingClient]) -> dict
         raise ConfigurationError("client is empty: pass a TrackingClient, or several.")
     if any(isinstance(each, AsyncTrackingClient) for each in all_clients):
         raise ConfigurationError("client is an AsyncTrackingClient: pass a TrackingClient, and call this in a thread.")
+    unusable: object = next((each for each in all_clients if not isinstance(each.account, str)), None)  # such as a mock
+    if unusable is not None:
+        raise ConfigurationError(f"client is {type(unusable).__name__}: pass a TrackingClient, or several.")
     by_name: dict[str, TrackingClient] = {}
     for each in all_clients:
         by_name.setdefault(account_name_of(each), each)

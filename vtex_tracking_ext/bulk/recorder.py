@@ -10,7 +10,7 @@ from attrs import Factory, define, field
 from vtex_tracking_ext.errors import ConfigurationError
 
 from .input.disk import DiskError
-from .input.rows import InputFileError, RowProblem
+from .input.rows import InputFileError, RowNote, RowProblem
 from .input.spool import RowSpool
 
 if TYPE_CHECKING:
@@ -42,6 +42,12 @@ class RowCounts:
     invalid: int = 0
     by_status: Counter[AddStatus] = Factory(Counter)
 
+    def add(self, other: RowCounts) -> None:
+        """Add other counts to these."""
+        self.rows += other.rows
+        self.invalid += other.invalid
+        self.by_status.update(other.by_status)
+
 
 @define
 class RowRecorder:
@@ -51,7 +57,7 @@ class RowRecorder:
         journal: The journal.
         account_lookup: Returns an account's name in the journal.
         on_problem: Called with each problem of a row that cannot be sent; those of one row come one after the other.
-        on_note: Called with the place of a recorded row, and a note about it.
+        on_note: Called with a place, and a note about how it was read, or about a recorded row.
         counts: Counts of the rows so far.
     """
 
@@ -63,7 +69,7 @@ class RowRecorder:
     _accounts: dict[str, tuple[str, str]] = field(init=False, factory=dict)
     _last_invalid: tuple[Place, RawRow | None] | None = field(init=False, default=None)
 
-    def record(self, rows: Iterable[Row | RowProblem]) -> None:
+    def record(self, rows: Iterable[Row | RowProblem | RowNote]) -> None:
         """Record the rows of one input, after all of them were read: if reading fails, none is recorded.
 
         Problems are reported as they are read. An input that lists its newest events first is recorded in the reverse
@@ -86,16 +92,15 @@ class RowRecorder:
             if spool.is_newest_first and spool.first_place is not None:
                 self.on_note(spool.first_place, _NEWEST_FIRST)
             for added in self.journal.add(spool.rows()):
-                row = added.row
-                if added.status == "contradicts":
-                    self._reject(RowProblem(row.place, "delivered_date", added.note, row.raw))
-                    continue
                 self.counts.by_status[added.status] += 1
                 if added.note:
-                    self.on_note(row.place, added.note)
+                    self.on_note(added.row.place, added.note)
 
-    def _valid_rows(self, rows: Iterable[Row | RowProblem]) -> Iterator[Row]:
+    def _valid_rows(self, rows: Iterable[Row | RowProblem | RowNote]) -> Iterator[Row]:
         for row in rows:
+            if isinstance(row, RowNote):
+                self.on_note(row.place, row.message)
+                continue
             if isinstance(row, RowProblem):
                 if self._last_invalid != (row.place, row.raw):
                     self.counts.rows += 1

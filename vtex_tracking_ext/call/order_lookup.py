@@ -1,14 +1,14 @@
-"""Read packages from an order, and tell whether the order shows an update. Pure."""
+"""Read packages from an order, and tell whether the order shows an update, and which invoices it has. Pure."""
 
 from __future__ import annotations
 
-import unicodedata
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from vtex_oms_client import models
 
 from vtex_tracking_ext.events import DateLike, Package, PackageEvent, TrackingEvent, TrackingUpdate
+from vtex_tracking_ext.text import comparable, visible
 
 from .validation import format_delivered_date, format_event_date
 
@@ -16,6 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 M = TypeVar("M", models.Package, models.CourierEvent)
+
+#: The types of packages that are no returns.
+_TO_SHOPPER: Final = frozenset({"Output", None})
+
+#: Invoice numbers that a reason names, and the characters of each.
+_NAMED_INVOICES: Final = 5
+_NUMBER_LENGTH: Final = 60
 
 
 def packages_of(order: models.Order) -> tuple[Package, ...]:
@@ -88,7 +95,7 @@ class RecordedInvoice:
     """
 
     def __init__(self, invoice_number: str, packages: Iterable[Package]) -> None:
-        self._packages = [p for p in packages if p.invoice_number == invoice_number and p.type in {"Output", None}]
+        self._packages = [p for p in packages if p.invoice_number == invoice_number and p.type in _TO_SHOPPER]
         self.exists = bool(self._packages)
         self._records: defaultdict[tuple[str, ...], list[tuple[int, set[str]]]] = defaultdict(list)
         events = (event for package in self._packages for event in package.events)
@@ -109,6 +116,36 @@ class RecordedInvoice:
             package.finished and (day is None or (package.delivered_date or day)[: len(day)] == day)
             for package in self._packages
         )
+
+
+def invoice_numbers_of(packages: Iterable[Package]) -> tuple[str, ...]:
+    """Return the invoice numbers of an order without those of returns, each once."""
+    numbers = (package.invoice_number for package in packages if package.type in _TO_SHOPPER)
+    return tuple(dict.fromkeys(filter(None, numbers)))
+
+
+def explain_not_found(reason: str, order_id: str, invoice_number: str, numbers: Sequence[str]) -> str:
+    """Return the reason of a 404 with the invoices that the order has; unchanged if the invoice is among them.
+
+    Args:
+        reason: The reason that VTEX gave, as a sentence.
+        order_id: The order.
+        invoice_number: The invoice that VTEX did not find.
+        numbers: The invoice numbers of the order; see :func:`invoice_numbers_of`.
+    """
+    if invoice_number in numbers:
+        return reason
+    named = [visible(number, _NUMBER_LENGTH) for number in numbers[:_NAMED_INVOICES]]
+    similar = next((number for number in numbers if number.lstrip("0") == invoice_number.lstrip("0")), None)
+    if similar is not None:
+        change = "lose its zeros" if len(similar) > len(invoice_number) else "add zeros"
+        hint = f"invoice {visible(similar, _NUMBER_LENGTH)}; did the file {change}?"
+    elif len(numbers) > 1:
+        named = named if len(numbers) == len(named) else [*named, f"{len(numbers) - len(named)} more"]
+        hint = f"the invoices {', '.join(named[:-1])} and {named[-1]}."
+    else:
+        hint = f"the invoice {named[0]}." if named else "no invoice yet."
+    return f"{reason.removesuffix('.')}; order {order_id} has {hint}"
 
 
 def max_matching(candidates: Sequence[frozenset[int]]) -> int:
@@ -144,12 +181,7 @@ def max_matching(candidates: Sequence[frozenset[int]]) -> int:
 
 def comparison_key(event: TrackingEvent | PackageEvent) -> tuple[str, ...]:
     """Return an event's texts in the form in which they are compared."""
-    return tuple(normalized(text) for text in (event.description, event.city, event.state))
-
-
-def normalized(text: str) -> str:
-    """Return a text without surrounding whitespace and with composed accents: a shopper sees no difference."""
-    return unicodedata.normalize("NFC", text.strip())
+    return comparable(event.description), comparable(event.city), comparable(event.state)
 
 
 def _text(value: object) -> str | None:

@@ -91,7 +91,7 @@ def send_update(update: TrackingUpdate, options: ClientOptions) -> Steps[Trackin
     Raises:
         InvalidUpdateError: Something is wrong with the update.
     """
-    if problems := validation.update_problems(update, options.now().astimezone()):
+    if problems := validation.update_problems(update, options.now().astimezone(validation.EARLIEST_ZONE)):
         raise _invalid(problems, options)
     return _send_update(update, options)
 
@@ -144,7 +144,7 @@ def look_up_update(update: TrackingUpdate, options: ClientOptions) -> Steps[bool
     Raises:
         InvalidUpdateError: Something is wrong with the update.
     """
-    if problems := validation.update_problems(update, options.now().astimezone()):
+    if problems := validation.update_problems(update, options.now().astimezone(validation.EARLIEST_ZONE)):
         raise _invalid(problems, options)
     return _look_up(order_call(update.order_id), update, options, options.clock() + options.timeout)
 

@@ -7,6 +7,7 @@ rules that a pattern cannot express are here: dates exist, deliveries are not in
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import re
 import unicodedata
 from typing import TYPE_CHECKING, Final
@@ -15,7 +16,7 @@ from vtex_oms_client import constants
 
 from vtex_tracking_ext.errors import Problem
 from vtex_tracking_ext.events import DateLike, TrackingEvent, TrackingUpdate
-from vtex_tracking_ext.text import plain, quoted
+from vtex_tracking_ext.text import plain, quoted, trimmed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -30,6 +31,13 @@ _UNREACHABLE_INVOICE_HINT: Final = (
 )
 _EVENT_DATE: Final = re.compile(constants.EVENT_DATE_PATTERN)
 _DELIVERED_DATE: Final = re.compile(constants.UPDATE_TRACKING_STATUS_REQUEST_DELIVERED_DATE_PATTERN)
+
+#: The time zone that is ahead of all others. A local time that is not in the future there is in the past somewhere.
+EARLIEST_ZONE: Final = dt.timezone(dt.timedelta(hours=14))
+
+#: The first day that a date can be. Sources without a date write 0001-01-01, 1900-01-01 or 1970-01-01.
+_FIRST_DAY: Final = "2000-01-01"
+
 #: A date or a date-time in the extended format of ISO 8601, which VTEX's examples use.
 _DISPATCHED_DATE: Final = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]+)?)?(Z|[+-][0-9]{2}(:?[0-9]{2})?)?)?"
@@ -51,7 +59,8 @@ def update_problems(update: TrackingUpdate, now: dt.datetime) -> list[Problem]:
 
     Args:
         update: The update. A value of another type is a problem like any other.
-        now: The current time, with a time zone, in which delivered dates without one are read.
+        now: The current time, with the time zone in which dates without one are read. :data:`EARLIEST_ZONE` accepts
+            what is in the past in any time zone.
     """
     value: object = update  # at runtime it may be anything
     if not isinstance(value, TrackingUpdate):
@@ -59,7 +68,7 @@ def update_problems(update: TrackingUpdate, now: dt.datetime) -> list[Problem]:
     return [
         *order_id_problems(update.order_id),
         *invoice_number_problems(update.invoice_number),
-        *_events_problems(update.events),
+        *_events_problems(update.events, now),
         *_delivery_problems(update, now),
     ]
 
@@ -100,16 +109,17 @@ def _invalid_character(value: str) -> str:
     return f"contains {name}" if character.isascii() else f"contains {name} ({unicodedata.name(character, 'unnamed')})"
 
 
-def _events_problems(events: object) -> list[Problem]:
+def _events_problems(events: object, now: dt.datetime) -> list[Problem]:
     if not isinstance(events, tuple):  # TrackingUpdate converts every other series to a tuple
         return [Problem("events", f"{quoted(events)} is not a list of events; give a list of TrackingEvent")]
     problems: list[Problem] = []
+    last_day = _last_day(now)
     for index, event in enumerate(events):
-        problems += _event_problems(f"events[{index}]", event)
+        problems += _event_problems(f"events[{index}]", event, last_day)
     return problems
 
 
-def _event_problems(place: str, event: object) -> list[Problem]:
+def _event_problems(place: str, event: object, last_day: str) -> list[Problem]:
     if not isinstance(event, TrackingEvent):
         return [Problem(place, f"{quoted(event)} is not a TrackingEvent")]
     messages = (
@@ -117,7 +127,7 @@ def _event_problems(place: str, event: object) -> list[Problem]:
         _text_problem(event.state),
         _text_problem(event.description),
         _length_problem(event.description),
-        _event_date_problem(event.date),
+        _event_date_problem(event.date, last_day),
     )
     if not any(messages):  # the usual case, which need not pay for what follows
         return []
@@ -138,15 +148,35 @@ def _length_problem(description: object) -> str:
         return ""  # reported by _text_problem
     if len(description) > constants.EVENT_DESCRIPTION_MAX_LENGTH:
         return f"{len(description)} characters, the limit is {constants.EVENT_DESCRIPTION_MAX_LENGTH}; shorten it"
-    if len(description.strip()) < constants.EVENT_DESCRIPTION_MIN_LENGTH:
+    if len(trimmed(description)) < constants.EVENT_DESCRIPTION_MIN_LENGTH:
         return "empty; describe the event, because the shopper reads this text"
     return ""
 
 
-def _event_date_problem(value: object) -> str:
-    if _is_date(format_event_date(value), _EVENT_DATE):
+def _event_date_problem(value: object, last_day: str) -> str:
+    day = format_event_date(value)
+    if not _is_date(day, _EVENT_DATE):
+        return f"{quoted(value)} is not a date in the form yyyy-mm-dd, such as 2026-02-28{_date_hint(value)}"
+    return "" if _FIRST_DAY <= day <= last_day else _range_problem(day, last_day)
+
+
+@functools.lru_cache(maxsize=8)
+def _last_day(now: dt.datetime) -> str:
+    """Return the last day that a date can be: tomorrow."""
+    return (now.date() + dt.timedelta(days=1)).isoformat()
+
+
+def _date_hint(value: object) -> str:
+    """Return the end of a message about a value that may be a date and time in another type or form."""
+    return "" if isinstance(value, str) and "T" not in value else "; a datetime object is accepted, too"
+
+
+def _range_problem(day: str, last_day: str) -> str:
+    """Return why a valid date in ISO 8601 cannot be the day of an event or a delivery."""
+    if _FIRST_DAY <= day <= last_day:
         return ""
-    return f"{quoted(value)} is not a date in the form yyyy-mm-dd, such as 2026-02-28"
+    which = f"after {last_day}" if day > last_day else f"before {_FIRST_DAY}"
+    return f"{day} is {which}; a source without a date may have written it, so leave out the row or give its date"
 
 
 def _delivery_problems(update: TrackingUpdate, now: dt.datetime) -> list[Problem]:
@@ -168,16 +198,20 @@ def _delivery_problems(update: TrackingUpdate, now: dt.datetime) -> list[Problem
 def _delivered_date_problem(value: DateLike, now: dt.datetime) -> str:
     text = format_delivered_date(value)
     if not _is_date(text, _DELIVERED_DATE):
-        return f"{quoted(value)} is not a date in the form yyyy-mm-dd hh:mm or yyyy-mm-dd, such as 2026-02-28 21:15"
+        forms = "yyyy-mm-dd hh:mm or yyyy-mm-dd, such as 2026-02-28 21:15"
+        return f"{quoted(value)} is not a date in the form {forms}{_date_hint(value)}"
     try:
         if isinstance(value, dt.datetime) and value.utcoffset() is not None:
             is_future = value > now
-        else:  # VTEX documents no time zone, so that of now is assumed; a date without a time counts as its midnight
+        else:  # VTEX documents no time zone; a date without a time counts as its midnight
             is_future = dt.datetime.fromisoformat(text) > now.replace(tzinfo=None)
     except Exception:  # noqa: BLE001 - the time zone may be the caller's own class, and raise anything
         return f"the time zone of {text} gives no UTC offset; use another time zone"
+    where = " in every time zone" if now.tzinfo is EARLIEST_ZONE else ""
     shown = now.strftime("%Y-%m-%d %H:%M %Z").strip()
-    return f"{text} is in the future (now: {shown}); a delivery cannot be undone" if is_future else ""
+    if is_future:
+        return f"{text} is in the future{where} (now: {shown}); a delivery cannot be undone"
+    return _range_problem(text[: len("yyyy-mm-dd")], _last_day(now))
 
 
 def _is_date(text: str, pattern: re.Pattern[str]) -> bool:
@@ -201,7 +235,7 @@ def tracking_number_problems(body: Mapping[str, object]) -> list[Problem]:
         messages.append(("dispatched_date", f"{quoted(date)} is not a date; {example}"))
     number = body.get("trackingNumber")
     shortest = constants.SEND_TRACKING_NUMBER_REQUEST_TRACKING_NUMBER_MIN_LENGTH
-    if number is None or (isinstance(number, str) and len(number.strip()) < shortest):
+    if number is None or (isinstance(number, str) and len(trimmed(number)) < shortest):
         messages.append(("tracking_number", "empty; it would erase the tracking number that the shopper sees"))
     return [Problem(place, message) for place, message in messages if message]
 

@@ -19,6 +19,17 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
 
 
+#: From the mildest to the most severe.
+_BY_SEVERITY = (
+    ExitCode.OK,
+    ExitCode.REFUSED,
+    ExitCode.USAGE,
+    ExitCode.INCOMPLETE,
+    ExitCode.UNKNOWN,
+    ExitCode.CONFIGURATION,
+    ExitCode.INTERRUPTED,
+)
+
 #: In this order, because some errors are subclasses of RefusedError.
 _ERRORS = {
     ExitCode.CONFIGURATION: (errors.ConfigurationError, errors.AuthenticationError, errors.PermissionDeniedError),
@@ -26,6 +37,11 @@ _ERRORS = {
     ExitCode.INCOMPLETE: (errors.RateLimitedError, errors.NotSentError, errors.ReadFailedError),
     ExitCode.REFUSED: (errors.RefusedError,),
 }
+
+
+def most_severe(*codes: ExitCode) -> ExitCode:
+    """Return the most severe of several exit statuses."""
+    return max(codes, key=_BY_SEVERITY.index)
 
 
 def exit_code_of(error: errors.VtexTrackingError) -> ExitCode:

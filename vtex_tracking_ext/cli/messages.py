@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attrs import asdict
 
+from vtex_tracking_ext.bulk.input.layout import DELIMITERS
 from vtex_tracking_ext.bulk.journal.interface import WORKERS
+from vtex_tracking_ext.bulk.recorder import RowCounts
 from vtex_tracking_ext.bulk.report.accounts import problem_lines
 from vtex_tracking_ext.text import REASON_LENGTH, visible
 
@@ -18,9 +20,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from vtex_tracking_ext.bulk.delivery.accounts import DeliveryPlan
-    from vtex_tracking_ext.bulk.input.rows import Place, RowProblem
+    from vtex_tracking_ext.bulk.input.inbox import FileOutcome
+    from vtex_tracking_ext.bulk.input.rows import Place, Recognition, Row, RowProblem
     from vtex_tracking_ext.bulk.journal.entries import AccountRecord, Entry
-    from vtex_tracking_ext.bulk.recorder import RowCounts
 
     from .push_delivery import PushDelivery
 
@@ -35,13 +37,11 @@ class Console:
     Args:
         as_json: Whether to print JSON lines on standard output.
         journal_option: The option that names the journal in proposed commands.
-        has_mapping: Whether ``--map`` was given, which the rejects file needs as well.
     """
 
-    def __init__(self, *, as_json: bool, journal_option: str = "", has_mapping: bool = False) -> None:
+    def __init__(self, *, as_json: bool, journal_option: str = "") -> None:
         self.as_json = as_json
         self._option = journal_option
-        self._has_mapping = has_mapping
         self._problems = 0
         self._notes = 0
 
@@ -69,13 +69,65 @@ class Console:
         elif self._notes <= MAX_LINES:
             warn(visible(f"{place}: {note}", REASON_LENGTH))
 
+    def recognised(self, name: str, recognition: Recognition, rows: Iterable[Row]) -> None:
+        """Print how a file was read, and its first rows as they would be sent."""
+        if self.as_json:
+            say_json("recognised", {"source": name, **asdict(recognition)})
+            for row in rows:
+                say_json("row", row_document(row))
+            return
+        say(visible(f"{name}: {_recognised_line(recognition)}.", REASON_LENGTH))
+        fields = ", ".join(f"{column.strip()} is {field}" for column, field in recognition.columns if field)
+        if fields:
+            say(f"  Columns: {visible(fields, REASON_LENGTH)}.")
+        for row in rows:
+            say(f"  {visible(row_line(row), REASON_LENGTH)}")
+
+    def saved_layout(self, name: str, path: Path) -> None:
+        """Print where a layout was kept."""
+        if self.as_json:
+            say_json("layout", {"name": name, "file": str(path)})
+        else:
+            say(f"Layout kept as [layouts.{name}] in {visible(str(path))}; push with --layout {shlex.quote(name)}.")
+
     def rejects(self, path: Path, rows: int) -> None:
         """Print where the invalid rows of a file were written."""
         if self.as_json:
             say_json("rejects", {"file": str(path), "rows": rows})
         else:
-            how = " with the same --map options" if self._has_mapping else ""
-            warn(f"{counted(rows, 'invalid row')} written to {visible(str(path))}: fix that file and push it{how}.")
+            warn(f"{counted(rows, 'invalid row')} written to {visible(str(path))}: fix that file and push it.")
+
+    def file(self, path: Path, rows: RowCounts, outcome: FileOutcome | None, where: Path, reason: str) -> None:
+        """Print what was read from a file of a folder, and where the file is now.
+
+        Args:
+            path: The file.
+            rows: What was recorded.
+            outcome: What happened to the file, or None if nothing is to happen to it.
+            where: Where it is now.
+            reason: Why the file as a whole was not recorded, or empty.
+        """
+        if self.as_json:
+            document = {"file": str(path), "outcome": outcome, "path": str(where), "reason": reason}
+            say_json("file", {**document, **_row_counts(rows)})
+        elif outcome == "gone":
+            say(f"{visible(str(path))}: moved by another process.")
+        elif outcome == "left" and not reason:
+            warn(f"{visible(str(path))}: was changed while it was being read; it stays, and is read again.")
+        else:
+            moved = f" Moved to {visible(str(where))}." if where != path else ""
+            if reason:
+                warn(visible(reason, REASON_LENGTH) + moved)
+            else:
+                say(f"{visible(str(path))}: {_rows_line(rows)}{moved}")
+
+    def left(self, path: Path, reason: str) -> None:
+        """Print why an entry of a folder was not read."""
+        if self.as_json:
+            document = {"file": str(path), "outcome": "left", "path": str(path), "reason": reason}
+            say_json("file", {**document, **_row_counts(RowCounts())})
+        else:
+            warn(f"{visible(str(path))}: {reason}.")
 
     def recorded(self, rows: int) -> None:
         """Print that rows are pending in the journal although reading the files failed."""
@@ -192,6 +244,54 @@ def _rows_line(rows: RowCounts) -> str:
     new, retried, known = (rows.by_status[name] for name in ("new", "renewed", "known"))
     also = f"{retried} retried, " if retried else ""
     return f"{counted(rows.rows, 'row')}: {new} new, {also}{known} already known, {rows.invalid} invalid."
+
+
+_FORMAT_NAMES: Final = {"csv": "CSV", "json": "JSON", "jsonl": "JSON lines", "xlsx": "a workbook"}
+
+
+def _recognised_line(recognition: Recognition) -> str:
+    parts = [_FORMAT_NAMES[recognition.format]]
+    if recognition.format == "csv":
+        parts.append(f"delimited by {DELIMITERS[recognition.delimiter]}")
+    if recognition.encoding:
+        sure = "" if recognition.is_encoding_certain else " (its words read well in no other encoding)"
+        parts.append(f"{recognition.encoding}{sure}")
+    if recognition.header_line:
+        parts.append(f"header in line {recognition.header_line}")
+    parts += [f"{field} with the {order} (as some values show)" for field, order in recognition.day_orders.items()]
+    return ", ".join(parts)
+
+
+def row_line(row: Row) -> str:
+    """Return a line about a row as it would be sent."""
+    where = f"line {row.place.line}: order {row.order_id}, invoice {row.invoice_number}"
+    what = []
+    if row.event is not None:
+        place = ", ".join(filter(None, (row.event.city, row.event.state)))
+        moment = f"{row.event.date} {row.time}".strip()
+        what.append(f"{moment} {row.event.description}{place and f' ({place})'}")
+    if row.is_delivered:
+        what.append(f"delivered {row.delivered_date or ''}".strip())
+    return f"{where}: {'; '.join(what)}"
+
+
+def row_document(row: Row) -> dict[str, Any]:
+    """Return a row as it would be sent, for programs."""
+    event = row.event
+    return {
+        "line": row.place.line,
+        "account": row.account,
+        "order_id": row.order_id,
+        "invoice_number": row.invoice_number,
+        "date": None if event is None else event.date,
+        "time": row.time,
+        "city": "" if event is None else event.city,
+        "state": "" if event is None else event.state,
+        "description": "" if event is None else event.description,
+        "is_delivered": row.is_delivered,
+        "delivered_date": row.delivered_date,
+        "event_id": row.event_id,
+    }
 
 
 def entry_line(entry: Entry) -> str:

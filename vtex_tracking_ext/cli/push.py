@@ -12,29 +12,32 @@ from vtex_tracking_ext.bulk.delivery.accounts import plan_delivery
 from vtex_tracking_ext.bulk.delivery.options import DeliveryOptions
 from vtex_tracking_ext.bulk.input.reader import read_rows
 from vtex_tracking_ext.bulk.input.rejects import RejectsFile
-from vtex_tracking_ext.bulk.input.rows import InputFileError
+from vtex_tracking_ext.bulk.input.rows import InputFileError, Recognition, Row
 from vtex_tracking_ext.bulk.journal.account_name import account_name_of
 from vtex_tracking_ext.bulk.journal.entries import OPEN_STATES, Selection
 from vtex_tracking_ext.bulk.journal.interface import WORKERS, NoJournalError
 from vtex_tracking_ext.bulk.journal.opening import open_journal
 from vtex_tracking_ext.bulk.journal.sqlite import SqliteJournal
 from vtex_tracking_ext.bulk.recorder import RowCounts, RowRecorder
+from vtex_tracking_ext.call.validation import EARLIEST_ZONE
 from vtex_tracking_ext.config.credentials import server_url
 from vtex_tracking_ext.errors import ConfigurationError, VtexTrackingError
-from vtex_tracking_ext.text import quoted
 
-from .accounts import Accounts, read_settings
-from .exit_codes import ExitCode, exit_code_of
+from .accounts import Accounts, profile_file, read_settings
+from .exit_codes import ExitCode, exit_code_of, most_severe
+from .input_files import InputFiles, read_inbox_file, watch
 from .interrupts import sigterm_as_interrupt
-from .journal_location import journal_location_for_writing, journal_option, open_journal_reader
+from .journal_location import journal_location, journal_location_for_writing, journal_option, open_journal_reader
+from .layouts import layout_of, save_layout, with_recognised
 from .messages import Console
 from .push_delivery import PushDelivery
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from vtex_tracking_ext.bulk.input.rows import RowProblem
+    from vtex_tracking_ext.bulk.input.inbox import InboxFile
+    from vtex_tracking_ext.bulk.input.rows import RowNote, RowProblem
     from vtex_tracking_ext.bulk.journal.interface import Journal
     from vtex_tracking_ext.client import TrackingClient
 
@@ -49,21 +52,60 @@ def check(parsed: argparse.Namespace) -> ExitCode:
             server_url(account)  # raises if no account can have this name
         return account.lower() or own_account
 
+    files, code = InputFiles(parsed.files).complete(console)
+    if parsed.save_layout and len(files) != 1:
+        raise VtexTrackingError("--save-layout needs one file.")
+    counts = RowCounts()
+
+    def show(file: str | InboxFile, recognition: Recognition, rows: Sequence[Row]) -> None:
+        if parsed.show:
+            console.recognised(str(file if isinstance(file, str) else file.path), recognition, rows)
+        if parsed.save_layout:
+            save_layout(profile_file(parsed), parsed.save_layout, with_recognised(layout_of(parsed), recognition))
+            console.saved_layout(parsed.save_layout, profile_file(parsed))
+
     with SqliteJournal.temporary() as journal:
-        recorder = RowRecorder(journal, account_name, console.problem, console.note)
-        _read_files(parsed, recorder, console, write_rejects=False)
-        counts = recorder.counts
+        recorder = partial(RowRecorder, journal, account_name, console.problem, console.note)
+        code = most_severe(code, _read_files(parsed, files, recorder, counts, console, is_trial=True, show=show))
         console.plan(counts, plan_delivery(journal, journal.counts(), parsed.events_per_call))
-    return ExitCode.USAGE if counts.invalid else ExitCode.OK
+    return most_severe(code, ExitCode.USAGE if counts.invalid else ExitCode.OK)
 
 
 def push(parsed: argparse.Namespace) -> ExitCode:
     """Record the rows of files in the journal, and send what is pending for their accounts; without files, for all."""
     if parsed.no_deliver and not parsed.files:
         raise VtexTrackingError("--no-deliver needs files to note.")
-    console = Console(as_json=parsed.json, journal_option=journal_option(parsed), has_mapping=bool(parsed.map))
-    with sigterm_as_interrupt(), Accounts(parsed) as accounts, _open_journal(parsed) as journal:
-        counts, left_out = RowCounts(), 0
+    files = InputFiles(parsed.files, [profile_file(parsed), journal_location(parsed)])
+    if files.folders and parsed.rejects:
+        raise VtexTrackingError("--rejects names one file; the rejects files of a folder are in its folder rejected.")
+    if parsed.watch:
+        if parsed.dry_run or not files.are_folders:
+            raise VtexTrackingError("--watch needs folders and nothing else to push, and not --dry-run.")
+        layout_of(parsed)  # wrong options end a watch before it begins; later errors do not
+        return watch(files, lambda found: _push(parsed, files, found, _console(parsed)), _console(parsed))
+    with sigterm_as_interrupt():
+        console = _console(parsed)
+        found, code = files.complete(console)
+        return most_severe(code, _push(parsed, files, found, console))
+
+
+def _console(parsed: argparse.Namespace) -> Console:
+    return Console(as_json=parsed.json, journal_option=journal_option(parsed))
+
+
+def _push(
+    parsed: argparse.Namespace, files: InputFiles, found: Sequence[str | InboxFile], console: Console
+) -> ExitCode:
+    """Record the rows of complete files, and send what is pending.
+
+    Args:
+        parsed: The options.
+        files: All files that were named.
+        found: Those that are complete.
+        console: Prints.
+    """
+    with Accounts(parsed) as accounts, _open_journal(parsed) as journal:
+        counts, left_out, code = RowCounts(), 0, ExitCode.OK
         noted: set[str] = set()
 
         def account_name(account: str) -> str:
@@ -71,26 +113,27 @@ def push(parsed: argparse.Namespace) -> ExitCode:
             noted.add(name)
             return name
 
+        clients: dict[str, TrackingClient] = {}
         if parsed.files:
-            recorder = RowRecorder(journal, account_name, console.problem, console.note)
-            counts = recorder.counts
+            recorder = partial(RowRecorder, journal, account_name, console.problem, console.note)
             try:
-                _read_files(parsed, recorder, console, write_rejects=not (parsed.dry_run or parsed.no_rejects))
+                code = _read_files(parsed, found, recorder, counts, console, is_trial=parsed.dry_run)
             except BaseException:  # also an interrupt: nothing is sent now, but the next push sends what was recorded
                 recorded = counts.by_status["new"] + counts.by_status["renewed"]
                 if recorded and not parsed.dry_run:
                     console.recorded(recorded)
                 raise
             clients = {account_name_of(client): client for client in accounts.clients}
-        else:
-            clients, left_out = _clients_for_pending(parsed, journal, accounts, console)
+        if not parsed.files or (files.folders and not parsed.no_deliver):  # what was moved to done is not read again
+            others, left_out = _clients_for_pending(parsed, journal, accounts, console)
+            clients |= others
         if not (parsed.dry_run or parsed.no_deliver):
-            return _deliver(parsed, journal, clients, accounts, console, counts, left_out)
+            return most_severe(code, _deliver(parsed, journal, clients, accounts, console, counts, left_out))
         if parsed.dry_run:
             console.plan(counts, plan_delivery(journal, clients, parsed.events_per_call))
         else:
             console.noted(counts, has_workers=noted <= journal.served_accounts())
-        return ExitCode.USAGE if counts.invalid else ExitCode.OK
+        return most_severe(code, ExitCode.USAGE if counts.invalid else ExitCode.OK)
 
 
 def _open_journal(parsed: argparse.Namespace) -> Journal:
@@ -105,49 +148,111 @@ def _open_journal(parsed: argparse.Namespace) -> Journal:
     return copy
 
 
-def _read_files(parsed: argparse.Namespace, recorder: RowRecorder, console: Console, *, write_rejects: bool) -> None:
-    """Read every file to its end before anything is sent, so that an unusable file stops the whole push.
+def _read_files(
+    parsed: argparse.Namespace,
+    files: Sequence[str | InboxFile],
+    make_recorder: Callable[[], RowRecorder],
+    totals: RowCounts,
+    console: Console,
+    *,
+    is_trial: bool,
+    show: Callable[[str | InboxFile, Recognition, Sequence[Row]], None] | None = None,
+) -> ExitCode:
+    """Read every file to its end before anything is sent; an unusable file that was named stops the whole push.
 
     Args:
         parsed: The options.
+        files: The files.
+        make_recorder: Returns what records the rows of a file.
+        totals: The counts of all files, to which those of each file are added.
+        console: Prints the problems.
+        is_trial: Whether no rejects file is written, and no file is moved.
+        show: Called after each file, with what was recognised and its first rows.
+
+    Returns:
+        The exit status of what happened to files of folders.
+    """
+    write_rejects = not (is_trial or parsed.no_rejects)
+    layout = layout_of(parsed)  # if the options are wrong, no file is to blame
+
+    def read(file: str | InboxFile) -> RowCounts:
+        recorder = make_recorder()
+        try:
+            recognition, first = Recognition(), list[Row]()
+            rows = read_rows(
+                file if isinstance(file, str) else file.path,
+                dt.datetime.now(EARLIEST_ZONE),
+                format=parsed.format,
+                layout=layout,
+                recognition=recognition,
+            )
+            if show is not None:
+                rows = _keep_first(rows, parsed.show or 0, first)
+            _record(parsed, file, rows, recorder, console, write_rejects=write_rejects)
+            if show is not None:
+                show(file, recognition, first)
+        except InputFileError:
+            raise
+        except BaseException:  # an interrupt, when some rows were recorded
+            totals.add(recorder.counts)
+            raise
+        totals.add(recorder.counts)
+        return recorder.counts
+
+    code = ExitCode.OK
+    for file in files:
+        if isinstance(file, str):
+            read(file)
+        else:
+            code = most_severe(code, read_inbox_file(file, partial(read, file), console, moves=not is_trial))
+    console.omitted_lines()
+    return code
+
+
+def _keep_first(
+    rows: Iterable[Row | RowProblem | RowNote], number: int, kept: list[Row]
+) -> Iterator[Row | RowProblem | RowNote]:
+    """Yield rows unchanged, and add the first that can be sent to a list."""
+    for row in rows:
+        if isinstance(row, Row) and len(kept) < number:
+            kept.append(row)
+        yield row
+
+
+def _record(
+    parsed: argparse.Namespace,
+    file: str | InboxFile,
+    rows: Iterable[Row | RowProblem | RowNote],
+    recorder: RowRecorder,
+    console: Console,
+    *,
+    write_rejects: bool,
+) -> None:
+    """Record the rows of a file.
+
+    Args:
+        parsed: The options.
+        file: The file.
+        rows: Its rows.
         recorder: Records the rows.
         console: Prints the problems.
-        write_rejects: Whether to write the invalid rows of each file to a rejects file.
+        write_rejects: Whether to write the invalid rows to a rejects file.
     """
-    now = dt.datetime.now().astimezone()
-    for name in parsed.files:
-        rows = read_rows(
-            name,
-            now,
-            format=parsed.format,
-            encoding=parsed.encoding,
-            mapping=_mapping(parsed.map),
-            ignore_unknown=parsed.ignore_unknown,
-            sheet=parsed.sheet,
-        )
-        if not write_rejects:
-            recorder.record(rows)
-            continue
-        with RejectsFile(Path(parsed.rejects) if parsed.rejects else None) as rejects:
-            recorder.on_problem = partial(_print_and_reject, console, rejects)
-            recorder.record(rows)
-            path = rejects.close()
-        if path is not None:
-            console.rejects(path, rejects.rows)
-    console.omitted_lines()
+    if not write_rejects:
+        recorder.record(rows)
+        return
+    path = Path(parsed.rejects) if parsed.rejects else None
+    with RejectsFile(path, None if isinstance(file, str) else file.rejects_folder) as rejects:
+        recorder.on_problem = partial(_print_and_reject, console, rejects)
+        recorder.record(rows)
+        path = rejects.close()
+    if path is not None:
+        console.rejects(path, rejects.rows)
 
 
 def _print_and_reject(console: Console, rejects: RejectsFile, problem: RowProblem) -> None:
     console.problem(problem)
     rejects.add(problem)
-
-
-def _mapping(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
-    mapping = dict(pairs)
-    duplicate = next((column for column, field in pairs if mapping[column] != field), None)
-    if duplicate is not None:
-        raise InputFileError(f"--map: {quoted(duplicate, 60)} is mapped twice; map it once.")
-    return mapping
 
 
 def _clients_for_pending(

@@ -5,11 +5,13 @@ from __future__ import annotations
 import codecs
 import json
 import sys
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from attrs import asdict
 
-from vtex_tracking_ext.errors import InvalidUpdateError, Problem
+from vtex_tracking_ext.call.order_lookup import explain_not_found, invoice_numbers_of
+from vtex_tracking_ext.errors import InvalidUpdateError, NotFoundError, Problem, VtexTrackingError
 from vtex_tracking_ext.events import TrackingEvent
 from vtex_tracking_ext.text import visible
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
+    from vtex_tracking_ext.client import TrackingClient
     from vtex_tracking_ext.events import Package, PackageEvent, TrackingReceipt
 
 #: DATE DESCRIPTION [CITY [STATE]]
@@ -30,7 +33,7 @@ _EVENT_PARTS = range(2, 5)
 def update(parsed: argparse.Namespace) -> ExitCode:
     """Add events to a package."""
     events = _events(parsed.events)
-    with make_client(parsed) as client:
+    with make_client(parsed) as client, _explained_refusal(parsed, client):
         receipt = client.update(parsed.order_id, parsed.invoice_number, events=events)
     _print_receipt(receipt)
     return ExitCode.OK
@@ -39,7 +42,7 @@ def update(parsed: argparse.Namespace) -> ExitCode:
 def deliver(parsed: argparse.Namespace) -> ExitCode:
     """Report a package as delivered."""
     events = _events(parsed.events)
-    with make_client(parsed) as client:
+    with make_client(parsed) as client, _explained_refusal(parsed, client):
         receipt = client.mark_delivered(
             parsed.order_id, parsed.invoice_number, delivered_date=parsed.delivered_date, events=events
         )
@@ -64,6 +67,18 @@ def _events(options: list[list[str]]) -> list[TrackingEvent]:
         message = "expected DATE DESCRIPTION [CITY [STATE]]; quote values that contain spaces"
         raise InvalidUpdateError(problems=[Problem(f"--event number {index + 1}", message) for index in wrong])
     return [TrackingEvent(*parts) for parts in options]
+
+
+@contextmanager
+def _explained_refusal(parsed: argparse.Namespace, client: TrackingClient) -> Iterator[None]:
+    """Let the error of an invoice that VTEX does not find say which invoices the order has, if it can be read."""
+    try:
+        yield
+    except NotFoundError as error:
+        with suppress(VtexTrackingError):
+            numbers = invoice_numbers_of(client.get_packages(parsed.order_id))
+            error.args = (explain_not_found(str(error), parsed.order_id, parsed.invoice_number, numbers),)
+        raise
 
 
 def _json_text(found: tuple[Package, ...]) -> str:

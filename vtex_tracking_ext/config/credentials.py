@@ -83,6 +83,8 @@ def _checked_header_value(name: str, secret: object) -> str:
         raise ConfigurationError(f"{name} is empty.")
     if value != value.strip():
         raise ConfigurationError(f"{name} starts or ends with a space or a line break: remove it.")
+    if value[0] in "\"'" and value[0] == value[-1]:
+        raise ConfigurationError(f"{name} begins and ends with a quote: remove both. A Docker --env-file keeps quotes.")
     if not re.fullmatch(r"[!-~]+", value):
         raise ConfigurationError(f"{name} contains a space, a line break or a non-ASCII character: copy it again.")
     return value

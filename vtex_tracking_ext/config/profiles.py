@@ -46,10 +46,15 @@ class Profile(Settings):
     Attributes:
         resend_after: Seconds after which an unknown event is sent again if its order does not show it; 0 for never, and
             None if the profile does not say.
+        layout: How the files of the store are to be read: the keys of a layout, unchecked, or its name.
     """
 
     resend_after: float | None = None
+    layout: Mapping[str, Any] | str | None = None
 
+
+#: The table of the layouts that have names.
+LAYOUTS: Final = "layouts"
 
 #: The keys of a profile.
 _KEYS: Final = tuple(attribute.name for attribute in fields(Profile))
@@ -77,17 +82,8 @@ def load_profiles(path: Path, note: Callable[[str], object] | None = None) -> di
             invalid setting. No value is quoted.
     """
     with hidden_frames():
-        try:
-            document = tomllib.loads(_read(path, note).decode("utf-8-sig"))
-        except OSError as error:
-            raise ConfigurationError(f"The profile file {path} cannot be read: {error.strerror}.") from None
-        except UnicodeDecodeError:
-            raise ConfigurationError(f"The profile file {path} is not UTF-8 text.") from None
-        except RecursionError:
-            raise ConfigurationError(f"The profile file {path} is nested too deeply.") from None
-        except ValueError as error:  # tomllib.TOMLDecodeError, or an integer with too many digits
-            raise ConfigurationError(f"The profile file {path} is not valid TOML: {error}.") from None
-        return {name: _profile(path, name, table) for name, table in document.items()}
+        document = _load(path, note)
+        return {name: _profile(path, name, table) for name, table in document.items() if name != LAYOUTS}
 
 
 def load_profile(path: Path, name: str, note: Callable[[str], object] | None = None) -> Profile:
@@ -101,6 +97,34 @@ def load_profile(path: Path, name: str, note: Callable[[str], object] | None = N
         known = ", ".join(map(quoted, profiles)) or "none"
         raise ConfigurationError(f"There is no profile {quoted(name)} in {path}. Its profiles: {known}.")
     return profiles[name]
+
+
+def load_layout(path: Path, name: str, note: Callable[[str], object] | None = None) -> Mapping[str, Any]:
+    """Return the keys of a layout that has a name, ``[layouts.NAME]``, unchecked; see :func:`load_profiles`.
+
+    Raises:
+        ConfigurationError: There is no such layout, or the file cannot be used.
+    """
+    with hidden_frames():
+        layouts = _load(path, note).get(LAYOUTS)
+        layout = layouts.get(name) if isinstance(layouts, dict) else None
+        if not isinstance(layout, dict):
+            known = ", ".join(map(quoted, layouts)) if isinstance(layouts, dict) and layouts else "none"
+            raise ConfigurationError(f"There is no layout {quoted(name)} in {path}. Its layouts: {known}.")
+        return layout
+
+
+def _load(path: Path, note: Callable[[str], object] | None) -> dict[str, Any]:
+    try:
+        return tomllib.loads(_read(path, note).decode("utf-8-sig"))
+    except OSError as error:
+        raise ConfigurationError(f"The profile file {path} cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"The profile file {path} is not UTF-8 text.") from None
+    except RecursionError:
+        raise ConfigurationError(f"The profile file {path} is nested too deeply.") from None
+    except ValueError as error:  # tomllib.TOMLDecodeError, or an integer with too many digits
+        raise ConfigurationError(f"The profile file {path} is not valid TOML: {error}.") from None
 
 
 def _read(path: Path, note: Callable[[str], object] | None) -> bytes:
@@ -144,7 +168,7 @@ def _profile(path: Path, name: str, table: object) -> Profile:
     for key, value in table.items():
         if key not in _KEYS:
             raise ConfigurationError(f"{where}: {quoted(key)} is not a setting; use {', '.join(_KEYS)}.")
-        if not isinstance(value, str):
+        if not (isinstance(value, str) or (key == "layout" and isinstance(value, dict))):
             raise ConfigurationError(f"{where}: {key} is not text; write it between quotes.")
     settings: dict[str, Any] = {"account": name, **table}
     if "resend_after" in table:

@@ -92,6 +92,14 @@ def route_to(server: Server) -> Route:
     )
 
 
+def unused_proxy_hint(server: Server) -> str:
+    """Return the end of a message about a failed connection, if the environment names a proxy that is not used."""
+    scheme = urlsplit(server.base_url).scheme
+    if server.proxy is not None or server.trust_env or scheme not in urllib.request.getproxies_environment():
+        return ""
+    return f"; the proxy in {scheme.upper()}_PROXY is not used, unless you give proxy= (--proxy), or trust_env=True"
+
+
 def parse_proxy(address: object) -> Proxy:
     """Return a proxy from its address, such as ``http://user:password@proxy.example:3128``.
 

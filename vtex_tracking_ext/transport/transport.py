@@ -20,14 +20,13 @@ from .body import Body
 from .caller_client import NETWORK_ERRORS, SyncHttpxExchange, trust_in, trust_now
 from .pool import Pool
 from .progress import Progress
-from .proxy import route_to
+from .proxy import route_to, unused_proxy_hint
 from .request import BUILD_ERRORS, Origin, build_fault, build_request, encode_request
 from .response import ResponseReader
 from .tls import tls_context
 
 if TYPE_CHECKING:
     from vtex_tracking_ext.call.steps import Attempt
-    from vtex_tracking_ext.config.redaction import Redactor
     from vtex_tracking_ext.config.server import Server
 
     from .proxy import Route
@@ -87,8 +86,8 @@ class SyncTransport:
         except Exception as error:
             if not is_fault(error):
                 raise
-            return result_of(reader, progress, error, self._server.redactor)
-        return result_of(reader, progress, None, self._server.redactor)
+            return result_of(reader, progress, error, self._server)
+        return result_of(reader, progress, None, self._server)
 
     def close(self) -> None:
         """Close the connections, except those of a caller's client."""
@@ -135,14 +134,16 @@ def is_fault(error: Exception) -> bool:
     return isinstance(error, NETWORK_ERRORS) and interruption_of(error) is None
 
 
-def result_of(
-    reader: ResponseReader, progress: Progress, error: Exception | None, redactor: Redactor
-) -> Answer | Fault:
+def result_of(reader: ResponseReader, progress: Progress, error: Exception | None, server: Server) -> Answer | Fault:
     """Return the answer if its head was received, whatever happened to its body; else the fault."""
+    redactor = server.redactor
     if reader.status is not None and reader.body is not None:
         complete, content = reader.body.complete, reader.body.content
         return Answer(
             reader.status, redactor.redact_headers(reader.headers), redactor.redact_bytes(content), complete=complete
         )
     assert error is not None  # noqa: S101 - without a whole head there is one
-    return fault_of(error, redactor.redact(str(error)), sent=progress.may_have_left, trust="progress")
+    reason = redactor.redact(str(error))
+    if not progress.may_have_left:
+        reason += unused_proxy_hint(server)
+    return fault_of(error, reason, sent=progress.may_have_left, trust="progress")

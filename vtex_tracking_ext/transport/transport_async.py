@@ -88,8 +88,8 @@ class AsyncTransport:
         except Exception as error:
             if not is_fault(error):
                 raise
-            return result_of(reader, progress, error, self._server.redactor)
-        return result_of(reader, progress, None, self._server.redactor)
+            return result_of(reader, progress, error, self._server)
+        return result_of(reader, progress, None, self._server)
 
     async def aclose(self) -> None:
         """Close the connections of this loop, except those of a caller's client."""

@@ -1,25 +1,18 @@
-"""Tests of reading files of carrier events, and of the check of a row."""
+"""Tests of rows: turning values into a row, or its problems."""
 
 from __future__ import annotations
 
 import datetime as dt
-import io
 import json
-import os
-import threading
-import tracemalloc
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import attrs
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from vtex_oms_client.constants import EVENT_DESCRIPTION_MAX_LENGTH as LONGEST
 
 from vtex_tracking_ext import TrackingEvent
 from vtex_tracking_ext.bulk.input.reader import read_rows
-from vtex_tracking_ext.bulk.input.rows import InputFileError, Place, Row, RowProblem
+from vtex_tracking_ext.bulk.input.rows import Place, Row, RowNote, RowProblem
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,23 +22,16 @@ HEADER = "order_id,invoice_number,date,city,state,description,is_delivered,deliv
 GOOD = "1172452900788-01,000030711,2015-06-23,Rio de Janeiro,RJ,Coletado,false,\n"
 
 
-def rows(folder: Path, content: str | bytes, name: str = "events.csv") -> list[Row | RowProblem]:
-    """Write a file and return its rows."""
+def rows(folder: Path, content: str | bytes, name: str = "events.csv", **options: Any) -> list[Row | RowProblem]:
+    """Write a file and return its rows, without notes."""
     path = folder / name
     path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return list(read_rows(path, NOW))
+    return [row for row in read_rows(path, NOW, **options) if not isinstance(row, RowNote)]
 
 
 def told(folder: Path, content: str | bytes, name: str = "events.csv") -> list[str]:
     """Return the problems of a file's rows as text, without the folder."""
     return [str(row).removeprefix(f"{folder}/") for row in rows(folder, content, name) if isinstance(row, RowProblem)]
-
-
-def refused(folder: Path, content: str | bytes, name: str = "events.csv") -> str:
-    """Return the message with which a file is refused as a whole, without the folder."""
-    with pytest.raises(InputFileError) as caught:
-        rows(folder, content, name)
-    return str(caught.value).removeprefix(f"{folder}/")
 
 
 def test_csv_row_is_read(tmp_path: Path) -> None:
@@ -63,36 +49,6 @@ def test_csv_row_is_read(tmp_path: Path) -> None:
     )
 
 
-def test_json_lines_are_read(tmp_path: Path) -> None:
-    """VTEX's spellings are accepted in JSON lines, null counts as absent, and blank lines are skipped."""
-    first = {"orderId": "1-01", "invoiceNumber": "1", "date": "2026-10-01", "description": "x", "isDelivered": True}
-    second = {"order_id": "1-01", "invoice_number": "1", "is_delivered": True, "deliveredDate": None, "account": "a"}
-    found = rows(tmp_path, f"{json.dumps(first)}\n\n{json.dumps(second)}\n", "events.jsonl")
-    assert [row.place.line for row in found] == [1, 3]
-    one, two = found
-    assert isinstance(one, Row)
-    assert isinstance(two, Row)
-    assert (one.order_id, one.event, one.is_delivered) == ("1-01", TrackingEvent("2026-10-01", "x"), True)
-    assert (two.event, two.is_delivered, two.delivered_date, two.account) == (None, True, None, "a")
-
-
-@pytest.mark.parametrize("flag", ["true", "TRUE", "1", "yes", "sim", " Sim "])
-def test_true_values_of_is_delivered(tmp_path: Path, flag: str) -> None:
-    """Each accepted word for true makes the row a delivery."""
-    (row,) = rows(tmp_path, f"{HEADER}1-01,1,,,,,{flag},\n")
-    assert isinstance(row, Row)
-    assert row.is_delivered is True
-    assert row.event is None
-
-
-@pytest.mark.parametrize("flag", ["", "false", "0", "no", "N\u00c3O", "nao"])
-def test_false_values_of_is_delivered(tmp_path: Path, flag: str) -> None:
-    """Each accepted word for false, and an empty cell, makes the row no delivery."""
-    (row,) = rows(tmp_path, f"{HEADER}1-01,1,2026-10-01,,,x,{flag},\n")
-    assert isinstance(row, Row)
-    assert row.is_delivered is False
-
-
 IDENTIFIED = "order_id,invoice_number,date,description,is_delivered,event_id,time\n"
 
 
@@ -103,6 +59,9 @@ IDENTIFIED = "order_id,invoice_number,date,description,is_delivered,event_id,tim
         ("", "09:05", "09:05"),
         ("7", "00:00:00", "00:00"),
         (" x y ", " 23:59:59 ", "23:59:59"),
+        ("", "9:05", "09:05"),
+        ("", "14h30", "14:30"),
+        ("", "9H", "09:00"),
         ("x" * 200, "10:00:30", "10:00:30"),
     ],
 )
@@ -122,8 +81,8 @@ def test_event_id_and_time_are_read(tmp_path: Path, event_id: str, time: str, re
 @pytest.mark.parametrize(
     ("event_id", "time", "problem"),
     [
-        ("", "9:05", "column time: '9:05' is not a time of day in the form hh:mm or hh:mm:ss, such as 09:05"),
-        ("", "24:00", "column time: '24:00' is not a time"),
+        ("", "24:00", "column time: '24:00' is not a time of day in the form hh:mm or hh:mm:ss, such as 09:05"),
+        ("", "9", "column time: '9' is not a time"),
         ("", "09:60", "column time: "),
         ("", "09:05:60", "column time: "),
         ("", "09:05:00.5", "column time: "),
@@ -155,16 +114,11 @@ def test_byte_order_mark_and_blank_lines_are_skipped(tmp_path: Path) -> None:
     assert [row.place.line for row in found] == [4]
 
 
-def test_row_over_several_lines_stands_at_its_first_line(tmp_path: Path) -> None:
-    """A quoted cell over several lines does not change the line numbers of later rows."""
-    several = '1-01,1,2026-10-01,,,"a\nb\nc",,\n'
-    assert [row.place.line for row in rows(tmp_path, HEADER + several + GOOD)] == [2, 5]
-
-
 @pytest.mark.parametrize(
     ("row", "problem"),
     [
-        ("1-01,1,31/02/2026,,,x,,", "column date: '31/02/2026' is not a date in the form yyyy-mm-dd"),
+        ("1-01,1,31/02/2026,,,x,,", "column date: '31/02/2026' is not a date of the calendar, or not a time of day"),
+        ("1-01,1,soon,,,x,,", "column date: 'soon' is not a date; write yyyy-mm-dd or dd/mm/yyyy, with hh:mm after it"),
         ("1-01,1,2026-02-30,,,x,,", "column date: '2026-02-30' is not a date"),
         ("1-01,1,\u0662026-02-03,,,x,,", "column date: "),
         ("1-01,1,,,,x,,", "column date: '' is not a date"),
@@ -179,13 +133,16 @@ def test_row_over_several_lines_stands_at_its_first_line(tmp_path: Path) -> None
         (",1,2026-10-01,,,x,,", "column order_id: empty"),
         ("1-01,,2026-10-01,,,x,,", "column invoice_number: empty"),
         ("1-01,1\x07,2026-10-01,,,x,,", r"column invoice_number: '1\x07' contains '\x07'"),
-        ("1-01,1,2026-10-01,,,x,maybe,", "column is_delivered: 'maybe' is not true, yes, sim, 1, false"),
+        (
+            "1-01,1,2026-10-01,,,x,maybe,",
+            "column is_delivered: 'maybe' is neither yes nor no: write true or false, sim",
+        ),
         ("1-01,1,2026-10-01,,,x,true,2026-12-31", "column delivered_date: 2026-12-31 is in the future"),
         ("1-01,1,2026-10-01,,,x,,2026-10-01", "column delivered_date: set without is_delivered"),
         ("1-01,1,,,,,,", "column date: empty, and is_delivered is not set: there is nothing to send"),
-        ("1-01,1,2026-10-01,,,x", "6 cells where the header has 8; add the missing cells"),
-        ("1-01", "1 cell where the header has 8; add the missing cells"),
-        ("1-01,1,2026-10-01,,,x,,,", "9 cells where the header has 8"),
+        ("1-01,1,2026-10-01", "column description: empty"),
+        ("1-01,1,2026-10-01,,,x,,,y", "9 cells where the header has 8; quote a cell that contains the delimiter"),
+        ("1-01,1,2026-10-01,NULL,,x,,", "column city: 'NULL' stands for a missing value; empty the cell, or give"),
     ],
 )
 def test_invalid_row_is_reported_and_others_are_read(tmp_path: Path, row: str, problem: str) -> None:
@@ -199,75 +156,18 @@ def test_all_problems_of_a_row_are_reported(tmp_path: Path) -> None:
     """Every problem of a row is reported, one after the other."""
     said = told(tmp_path, f"{HEADER}a b,,x,,,,,soon\n")
     assert [line.split(": ")[1] for line in said] == [
+        "column date",
+        "column delivered_date",
         "column order_id",
         "column invoice_number",
         "column description",
-        "column date",
-        "column delivered_date",
-        "column delivered_date",
-    ]
-
-
-@pytest.mark.parametrize(
-    ("content", "said"),
-    [
-        ("", "events.csv: empty; the first line must be the header: order_id,invoice_number,date"),
-        ("\n\n", "events.csv: empty"),
-        (GOOD, "events.csv:1: column 1 of the header, '1172452900788-01', is unknown. Known columns: order_id"),
-        (HEADER.replace("city", "citty"), "column 4 of the header, 'citty', is unknown; did you mean city?"),
-        (HEADER.replace("city", "order_id"), "column order_id appears twice in the header"),
-        (HEADER.replace("city", "orderId"), "column order_id appears twice in the header"),
-        ("order_id,date\n", "events.csv:1: the header lacks invoice_number, description"),
-        (
-            f'{HEADER}{GOOD}1-01,1,"x\n{GOOD}',
-            "events.csv:3: not CSV: unexpected end of data; check the quotes",
-        ),
-        (f"{HEADER}{GOOD}1-01,1,{'x' * 140_000}\n", "events.csv:3: not CSV: field larger than field limit"),
-        (b"PK\x03\x04\xff", "events.csv:1: an XLSX file or a ZIP archive; name an XLSX file .xlsx"),
-    ],
-)
-def test_unusable_file_is_refused_as_a_whole(tmp_path: Path, content: str | bytes, said: str) -> None:
-    """A file without a usable header, or with unclosed quotes, is refused with file, line and what to do."""
-    assert said in refused(tmp_path, content)
-
-
-def test_header_without_rows_is_accepted(tmp_path: Path) -> None:
-    """A CSV file with only a header has no rows; an empty file of JSON lines is refused."""
-    assert rows(tmp_path, HEADER) == []
-    assert rows(tmp_path, f"\ufeff{HEADER}\n\n") == []
-    assert refused(tmp_path, "", "events.jsonl") == "events.jsonl: no rows; each line must be one JSON object."
-
-
-def test_missing_file_and_folder_are_refused(tmp_path: Path) -> None:
-    """A missing file and a folder raise InputFileError with the system's message."""
-    with pytest.raises(InputFileError, match=r"none\.csv: cannot be read: No such file or directory\."):
-        list(read_rows(tmp_path / "none.csv", NOW))
-    (tmp_path / "folder.csv").mkdir()
-    with pytest.raises(InputFileError, match="cannot be read: Is a directory"):
-        list(read_rows(tmp_path / "folder.csv", NOW))
-
-
-def test_type_problems_do_not_hide_other_problems(tmp_path: Path) -> None:
-    """A value of the wrong type is reported once, together with all other problems of the row."""
-    line = {"invoice_number": 1, "date": 20261001, "city": "\x07", "is_delivered": "yes", "delivered_date": "soon"}
-    line |= {"event_id": 7, "time": 9}
-    assert [problem.split(": ")[1] for problem in told(tmp_path, json.dumps(line), "events.jsonl")] == [
-        "column invoice_number",
-        "column date",
-        "column is_delivered",
-        "column event_id",
-        "column time",
-        "column order_id",
-        "column city",
-        "column description",
-        "column delivered_date",
     ]
 
 
 def test_invalid_flag_does_not_hide_other_problems(tmp_path: Path) -> None:
     """An invalid is_delivered is reported together with other problems, and causes no further ones."""
     said = told(tmp_path, f"{HEADER}1-01,1,x,,,y,maybe,2026-10-01\n")
-    assert [line.split(": ")[1] for line in said] == ["column is_delivered", "column date"]
+    assert [line.split(": ")[1] for line in said] == ["column date", "column is_delivered"]
 
 
 def test_rows_and_problems_contain_the_raw_row(tmp_path: Path) -> None:
@@ -288,138 +188,123 @@ def test_problems_of_a_row_share_one_raw_row(tmp_path: Path) -> None:
     assert one is not other
 
 
-def test_mapping_applies_to_csv(tmp_path: Path) -> None:
-    """A mapping names a carrier's columns; columns that it does not name keep their own names."""
-    mapping = {"Pedido": "order_id", "nf": "invoiceNumber", "Ocorr\u00eancia": "description"}
-    text = "PEDIDO ;NF; ocorr\u00eancia;date\n1-01;1;Coletado;2026-10-01\n"
-    (tmp_path / "events.csv").write_text(text, encoding="utf-8")
-    (row,) = read_rows(tmp_path / "events.csv", NOW, mapping=mapping)
-    assert isinstance(row, Row)
-    assert (row.order_id, row.invoice_number, row.event) == ("1-01", "1", TrackingEvent("2026-10-01", "Coletado"))
+def test_event_id_and_times_are_read_as_people_write_them(tmp_path: Path) -> None:
+    """The time of a date counts where the row has no time of its own; blanks around an account are removed."""
+    header = "order_id,invoice_number,date,description,account,time\n"
+    one, two = rows(tmp_path, f"{header}1-01,1,2026-10-01 9:05:00,x, a ,\n1-01,1,2026-10-01 09:05,x,,8:00\n")
+    assert isinstance(one, Row)
+    assert isinstance(two, Row)
+    assert (one.time, two.time, one.account) == ("09:05", "08:00", "a")
 
 
-def test_mapping_applies_to_json_lines(tmp_path: Path) -> None:
-    """A mapping applies to the keys of JSON lines; an object may lack a mapped key."""
-    text = '{"pedido": "1-01", "invoice_number": "1", "is_delivered": true, "peso": 3}\n'
-    (tmp_path / "events.jsonl").write_text(text, encoding="utf-8")
-    mapping = {"pedido": "order_id", "x": "city"}
-    (row,) = read_rows(tmp_path / "events.jsonl", NOW, mapping=mapping, ignore_unknown=True)
+def test_date_of_a_delivery_needs_no_rule(tmp_path: Path) -> None:
+    """Without is_delivered, a delivered date is a problem; with a rule, it only counts where there is a delivery."""
+    line = "1-01,1,2026-10-01,,,x,,soon\n"
+    assert "column delivered_date: 'soon' is not a date" in told(tmp_path, HEADER + line)[0]
+    assert (
+        "column delivered_date: set without is_delivered"
+        in told(tmp_path, HEADER + line.replace("soon", "2026-10-01"))[0]
+    )
+    (row,) = rows(tmp_path, HEADER + line.replace("soon", "\xa0"))
     assert isinstance(row, Row)
-    assert row.order_id == "1-01"
-    (problem,) = read_rows(tmp_path / "events.jsonl", NOW, mapping=mapping)
+    (row,) = rows(tmp_path, HEADER + line, delivered_when={"description": "Entregue"})
+    assert isinstance(row, Row)
+    assert (row.is_delivered, row.delivered_date) == (False, None)
+
+
+@pytest.mark.parametrize(("hour", "is_fine"), [(11, True), (13, False)])
+def test_future_is_decided_in_the_zone_that_is_written(tmp_path: Path, hour: int, *, is_fine: bool) -> None:
+    """A delivered date with an offset is compared with the time there, and keeps its own day and time."""
+    line = f"1-01,1,2026-10-01,,,x,true,2026-11-23T{hour}:30:00Z\n"
+    (row,) = rows(tmp_path, HEADER + line)
+    assert isinstance(row, Row) == is_fine
+    if isinstance(row, Row):
+        assert row.delivered_date == "2026-11-23 11:30"
+
+
+def test_columns_of_dates_are_decided_apart(tmp_path: Path) -> None:
+    """The day may come first in one column and last in another."""
+    first = "1-01,1,10/31/2026,,,x,true,01/11/2026 10:00\n"
+    second = "1-01,1,10/01/2026,,,y,,\n1-02,1,,,,,true,22/11/2026\n"
+    found = rows(tmp_path, HEADER + first + second)
+    assert [(row.event and row.event.date, row.delivered_date) for row in found if isinstance(row, Row)] == [
+        ("2026-10-31", "2026-11-01 10:00"),
+        ("2026-10-01", None),
+        (None, "2026-11-22"),
+    ]
+
+
+def test_notes_of_a_row_follow_it(tmp_path: Path) -> None:
+    """A row that was read otherwise than it was written is followed by a note for each value; a problem has none."""
+    path = tmp_path / "events.csv"
+    path.write_text(f"{HEADER}1-01,7.0,2026-10-01,NULL,,x,,\n1-01,7.0,soon,NULL,,x,,\n", "utf-8")
+    row, *notes, problem = read_rows(path, NOW, clean=True)
+    assert isinstance(row, Row)
+    assert notes == [
+        RowNote(row.place, "column invoice_number: '7.0' is read as 7; if it had leading zeros, they are lost"),
+        RowNote(row.place, "column city: 'NULL' is read as an empty cell"),
+    ]
     assert isinstance(problem, RowProblem)
-    assert problem.column == "peso"
 
 
-def test_standard_input_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Standard input is read as CSV, as JSON lines where it begins with an object, or in the format that is named."""
-    line = '{"order_id": "1-01", "invoice_number": "1", "is_delivered": true}\n'
-
-    def read(text: str, **options: Any) -> list[Row | RowProblem]:
-        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
-        return list(read_rows("-", NOW, **options))
-
-    assert read(HEADER + GOOD)[0].place == Place("<stdin>", 2)
-    assert read(f"\ufeff\n {line}")[0].place == Place("<stdin>", 2)
-    assert isinstance(read(line)[0], Row)
-    assert isinstance(read(f"[]\n{line}", format="jsonl")[0], RowProblem)
-    assert read(HEADER) == []
-    monkeypatch.setattr("sys.stdin", None)
-    with pytest.raises(InputFileError, match="there is no standard input; name a file"):
-        list(read_rows("-", NOW))
+def notes(folder: Path, content: str, **options: Any) -> list[str]:
+    """Write a file and return its notes on rows, without the one on deliveries."""
+    (folder / "events.csv").write_text(content, "utf-8")
+    found = read_rows(folder / "events.csv", NOW, **options)
+    return [each.message for each in found if isinstance(each, RowNote) and "counts as delivered" not in each.message]
 
 
-def test_named_pipe_is_read(tmp_path: Path) -> None:
-    """A named pipe, which can be read only once, is read like a file."""
-    pipe = tmp_path / "pipe"
-    os.mkfifo(pipe)
-    writer = threading.Thread(target=pipe.write_text, args=(HEADER + GOOD,))
-    writer.start()
-    (row,) = read_rows(pipe, NOW, format="csv")
-    writer.join()
-    assert row.place == Place(str(pipe), 2)
+def test_shared_event_ids_are_refused(tmp_path: Path) -> None:
+    """A word for a missing value, or a shortened number, as event id or account would make different events one."""
+    lines = '1-01,1,2026-10-01,x,,NULL,\n1-01,1,2026-10-02,y,,"1,17E+12",\n'
+    assert [problem.split(": ")[1] for problem in told(tmp_path, IDENTIFIED + lines)] == ["column event_id"] * 2
+    assert "column account" in told(tmp_path, "account," + IDENTIFIED + "NULL,1-01,1,2026-10-01,x,,,\n")[0]
 
 
-def test_abandoned_reader_leaves_no_open_file(tmp_path: Path) -> None:
-    """A caller that stops after the first row leaves no file open."""
-    (tmp_path / "events.csv").write_text(HEADER + GOOD * 3, encoding="utf-8")
-    for row in read_rows(tmp_path / "events.csv", NOW):
-        assert row.place.line == 2
-        break
+def test_cells_in_formulas_are_read(tmp_path: Path) -> None:
+    """The formula that keeps a text in a spreadsheet is removed from every cell, also where dates decide the order."""
+    header = "order_id;invoice_number;date;description;is_delivered;event_id;time;delivered_date\n"
+    values = ("1-01", "1", "05/10/2026", "Entregue", "sim", "7", "9:05", "2026-10-05 10:00")
+    line = ";".join(f'="{value}"' for value in values)
+    row, _ = rows(tmp_path, f"{header}{line}\n{line.replace('05/10', '31/10')}\n")
+    assert isinstance(row, Row)
+    assert row.event == TrackingEvent("2026-10-05", "Entregue")
+    assert (row.is_delivered, row.event_id, row.time, row.delivered_date) == (True, "7", "09:05", "2026-10-05 10:00")
 
 
-@pytest.mark.parametrize("name", ["events.csv", "events.jsonl"])
-def test_memory_does_not_grow_with_the_file(tmp_path: Path, name: str) -> None:
-    """No row is kept when the next one is read, so peak memory does not grow with the file."""
-    line = json.dumps({"order_id": "1-01", "invoice_number": "1", "date": "2026-10-01", "description": "x" * 500})
-    row, header = (line, "") if name.endswith("jsonl") else (f"1-01,1,2026-10-01,,,{'x' * 500},,", HEADER)
-    (tmp_path / name).write_text(header + f"{row}\n" * 6_000, encoding="utf-8")
-    tracemalloc.start()
-    for number, _ in enumerate(read_rows(tmp_path / name, NOW)):
-        if number == 100:
-            tracemalloc.reset_peak()
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert peak < 1_000_000
+def test_rule_and_flag_that_disagree_are_noted(tmp_path: Path) -> None:
+    """The rule counts, and a note says that the flag says otherwise; an empty flag says nothing."""
+    lines = "1-01,1,2026-10-01,,,Entregue,nao,\n1-01,2,2026-10-01,,,Coletado,sim,\n1-01,3,2026-10-01,,,Entregue,,\n"
+    found = notes(tmp_path, HEADER + lines, delivered_when={"description": "Entregue"})
+    assert found == [
+        "the rule says delivered, but is_delivered says no; the rule counts",
+        "the rule says not delivered, but is_delivered says yes; the rule counts",
+    ]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(
-    st.one_of(
-        st.binary(max_size=300),
-        st.binary(max_size=300).map(HEADER.encode().__add__),
-        st.text(alphabet='",;\n\r\t\0 {}[]:=-1\xe3', max_size=100).map(lambda text: (HEADER + text).encode()),
-    ),
-    st.sampled_from(["csv", "jsonl", "xlsx"]),
-    st.sampled_from([None, "utf-8", "windows-1252"]),
-)
-def test_any_bytes_yield_rows_or_problems_or_raise(tmp_path: Path, content: bytes, format: Any, encoding: Any) -> None:  # noqa: A002
-    """Any bytes yield rows or problems or raise InputFileError; every problem has its raw row and a message."""
-    (tmp_path / "any").write_bytes(content)
-    with suppress(InputFileError):
-        for row in read_rows(tmp_path / "any", NOW, format=format, encoding=encoding):
-            assert row.raw is not None
-            assert isinstance(row, Row) or row.message
-
-
-@pytest.mark.parametrize("name", ["events.txt", "events", "events.xls", "events.csv.gz"])
-def test_unknown_extension_is_refused(tmp_path: Path, name: str) -> None:
-    """A file with an unknown extension is refused with the known extensions."""
-    with pytest.raises(
-        InputFileError, match=r"unpack a compressed file, rename the file to one of \.csv, \.jsonl, \.ndjson"
-    ):
-        list(read_rows(tmp_path / name, NOW))
+def test_codes_and_utc_are_noted_once(tmp_path: Path) -> None:
+    """A description that is a code, and a time in UTC without a zone, are noted once for a file."""
+    lines = (
+        "1-01,1,2026-10-01T23:30Z,,,01,,\n1-01,1,2026-10-02T23:30+00:00,,,02,,\n1-01,1,2026-10-03T10:00-03:00,,,x,,\n"
+    )
+    in_utc, code = notes(tmp_path, HEADER + lines)
+    assert in_utc.startswith("column date: '2026-10-01T23:30Z' is in UTC, and its day in UTC is sent; --zone (")
+    assert code == "column description: '01' is a code, and shoppers read this text"
+    assert len(notes(tmp_path, HEADER + lines, zone="America/Sao_Paulo")) == 1
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
-    [
-        ("{", "events.jsonl:1: not valid JSON (column 2: "),
-        ("[" * 100_000, "events.jsonl:1: not valid JSON ("),
-        ("[1]", "events.jsonl:1: not a JSON object"),
-        ('{"order_id": "1-01"}', "events.jsonl:1: column invoice_number: missing"),
-        ('{"order_id": 1, "invoice_number": "1"}', "column order_id: 1 is not a string"),
-        (
-            '{"order_id": "1-01", "invoice_number": "1", "is_delivered": "true"}',
-            "column is_delivered: 'true' is not true or false",
-        ),
-        (
-            '{"order_id": "1-01", "invoice_number": "1", "date": [[]]}',
-            "column date: a list or an object is not a string",
-        ),
-        ('{"order_id": "1-01", "orderId": "1-01", "invoice_number": "1"}', "column order_id: appears twice"),
-        (
-            '{"order_id": "1-01", "order_id": "2-01", "invoice_number": "1"}',
-            "column order_id: appears twice; remove one",
-        ),
-        ('{"order_id": "1-01", "invoice_number": "1", "x\\n": 1}', r"column x\n: unknown; known columns: order_id"),
-    ],
+    ("text", "date_format"),
+    [("2026-10-01T00:00:00.000Z", None), ("2026-10-01 00:00+00:00", None), ("1790812800000", "epoch-ms")],
 )
-def test_invalid_json_line_is_reported(tmp_path: Path, line: str, said: str) -> None:
-    """An invalid line of JSON is reported with file, line, column and message."""
-    assert any(said in problem for problem in told(tmp_path, line, "events.jsonl"))
-
-
-def test_json_lines_file_with_blank_lines_only_is_refused(tmp_path: Path) -> None:
-    """A file of JSON lines without any row raises InputFileError."""
-    assert "no rows" in refused(tmp_path, "\n", "events.jsonl")
+def test_midnight_in_utc_is_a_day_without_a_time(tmp_path: Path, text: str, date_format: str | None) -> None:
+    """Programs write a day so, also data frames; in the carrier's zone it would be the day before."""
+    options: dict[str, Any] = {"zone": "America/Sao_Paulo", "date_format": date_format}
+    line = f"1-01,1,{text},,,x,true,{text}\n"
+    (row,) = rows(tmp_path, HEADER + line, **options)
+    assert isinstance(row, Row)
+    assert (row.event, row.time, row.delivered_date) == (TrackingEvent("2026-10-01", "x"), "", "2026-10-01")
+    assert notes(tmp_path, HEADER + line, **options) == [
+        f"column {column}: '{text}' is midnight in UTC, and is read as a day without a time"
+        for column in ("date", "delivered_date")
+    ]

@@ -1,21 +1,21 @@
-"""Tests of the detection of encodings, and of files that are not text."""
+"""Tests of opening files."""
 
 from __future__ import annotations
 
 import datetime as dt
+import gzip
 import io
+import json
 import os
-import stat
-from typing import TYPE_CHECKING
+import threading
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from vtex_tracking_ext.bulk.input import source
+from vtex_tracking_ext.bulk.input import source as module
 from vtex_tracking_ext.bulk.input.reader import read_rows
-from vtex_tracking_ext.bulk.input.rows import InputFileError, Row
-from vtex_tracking_ext.bulk.input.source import Source, detect_encoding, open_source
+from vtex_tracking_ext.bulk.input.rows import InputFileError, Place, RowNote
+from vtex_tracking_ext.bulk.input.source import open_source
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,118 +25,24 @@ HEADER = "order_id,invoice_number,date,city,description\n"
 LINE = "1-01,1,2026-10-01,S\xe3o Paulo,x\n"
 
 
-def encoding(content: bytes, asked: str | None = None) -> str:
-    """Return the detected encoding of a file, and check that the file is left at its beginning."""
-    file = io.BytesIO(content)
-    found = detect_encoding(Source("f.csv", file, "csv"), asked)
-    assert file.tell() == 0
-    return found
-
-
-def refused(content: bytes, asked: str | None = None) -> str:
-    """Return the message with which a file is refused."""
-    with pytest.raises(InputFileError) as caught:
-        encoding(content, asked)
-    return str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("written", "found"), [("utf-8", "utf-8"), ("utf-8-sig", "utf-8-sig"), ("windows-1252", "windows-1252")]
-)
-def test_each_encoding_is_detected(tmp_path: Path, written: str, found: str) -> None:
-    """Each of the three encodings is detected, and its accented letters are decoded correctly."""
-    content = (HEADER + LINE).encode(written)
-    assert encoding(content) == found
-    (tmp_path / "events.csv").write_bytes(content)
-    (row,) = read_rows(tmp_path / "events.csv", NOW)
-    assert isinstance(row, Row)
-    assert row.event is not None
-    assert row.event.city == "S\xe3o Paulo"
-    assert row.raw is not None
-    assert row.raw.layout.encoding == found
-
-
-def test_late_windows_1252_byte_decides_for_the_whole_file(tmp_path: Path) -> None:
-    """One byte beyond the first block that is not UTF-8 makes the whole file Windows-1252."""
-    plain = LINE.replace("\xe3", "a").encode()
-    content = HEADER.encode() + plain * 60_000 + LINE.encode("windows-1252")
-    assert len(content) > 1 << 20
-    assert encoding(content) == "windows-1252"
-    (tmp_path / "events.csv").write_bytes(content)
-    *_, last = read_rows(tmp_path / "events.csv", NOW)
-    assert isinstance(last, Row)
-    assert last.event is not None
-    assert last.event.city == "S\xe3o Paulo"
-
-
-@pytest.mark.parametrize("first", ["utf-8", "windows-1252"])
-def test_file_in_two_encodings_is_refused(first: str) -> None:
-    """A file with both UTF-8 and Windows-1252 letters is refused in either order, unless its encoding is named."""
-    other = {"utf-8": "windows-1252", "windows-1252": "utf-8"}[first]
-    plain = b"1-01,1,2026-10-01,,x\n"
-    content = HEADER.encode() + LINE.encode(first) + plain * 60_000 + LINE.encode(other)
-    line = {"utf-8": 2, "windows-1252": 60_003}
-    odd, utf8 = line[other], line[first]
-    assert refused(content) == (
-        f"f.csv:{odd}: not UTF-8, but line {utf8} contains UTF-8; save the file as UTF-8, or name its "
-        "encoding (--encoding windows-1252; in Python: encoding=)."
-    )
-    assert encoding(content, "windows-1252") == "windows-1252"
-
-
-@pytest.mark.parametrize(
-    ("content", "asked", "said"),
-    [
-        (b"a\n\xef\xbb\xbf\x81", None, "f.csv:2: neither UTF-8 nor Windows-1252; save the file as UTF-8."),
-        (b"a\n\n\x81", "windows-1252", "f.csv:3: not Windows-1252; save the file as UTF-8."),
-        (b"a\n\xe3\n", "utf-8", "f.csv:2: not UTF-8, which was asked for; save the file as UTF-8."),
-        (
-            b"\xef\xbb\xbfa\n\xe3\n",
-            None,
-            "f.csv:2: not UTF-8, though it begins with the byte order mark of UTF-8; save",
-        ),
-        (b"a", "latin-1", "f.csv: 'latin-1' is not one of utf-8, windows-1252."),
-        ("order_id,x\n".encode("utf-16"), None, "f.csv:1: UTF-16; save the file as UTF-8 (in a spreadsheet"),
-        (b"\xfe\xff\0o\0r", None, "f.csv:1: UTF-16; save the file as UTF-8"),
-        ("order_id,x\n".encode("utf-16-le"), None, "f.csv:1: UTF-16; save the file as UTF-8"),
-        ("order_id,x\n".encode("utf-16-be"), None, "f.csv:1: UTF-16; save the file as UTF-8"),
-        ("order_id,x\n".encode("utf-32-be"), None, "f.csv:1: binary, not text; give CSV or JSON lines."),
-        (b"abc\0", None, "f.csv:1: binary, not text; give CSV or JSON lines."),
-        (b"PK\x03\x04..", None, "f.csv:1: an XLSX file or a ZIP archive; name an XLSX file .xlsx"),
-        (b"\xd0\xcf\x11\xe0..", None, "f.csv:1: an old or an encrypted office file; save it as XLSX without"),
-        (b"\x1f\x8b\x08\0", "utf-8", "f.csv:1: compressed with gzip; unpack it first."),
-        (b"%PDF-1.7\n", None, "f.csv:1: a PDF file; ask for the events as CSV."),
-    ],
-)
-def test_undecodable_or_binary_file_is_refused(content: bytes, asked: str | None, said: str) -> None:
-    """A file in another encoding or of a binary format is refused with its line and what to do."""
-    assert refused(content, asked).startswith(said)
-
-
-def test_too_long_line_is_refused() -> None:
-    """A line that exceeds the limit is refused before it fills the memory; a line at the limit is not."""
-    said = "a line of more than 1048576 bytes; is it a file of events?"
-    assert refused(b"a\nb\n" + b"x" * (3 << 20)) == f"f.csv:3: {said}"
-    assert encoding(b"a\n" + b"x" * (1 << 20) + b"\n") == "utf-8"
-
-
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(text=st.text(max_size=30), block=st.integers(5, 9))
-def test_utf8_is_detected_at_any_block_size(monkeypatch: pytest.MonkeyPatch, text: str, block: int) -> None:
-    """Blocks end with lines, so that no character is split between two blocks."""
-    monkeypatch.setattr(source, "_BLOCK", block)
-    content = "".join(f"{character}\n" for character in f"x{text}").encode("utf-8", "replace")
-    assert encoding(content) == "utf-8"
-
-
-def test_file_that_changes_while_being_read_is_refused(tmp_path: Path) -> None:
-    """A file that is rewritten in another encoding during reading raises InputFileError."""
+@pytest.mark.parametrize("change", ["rewritten", "appended", "replaced"])
+def test_file_that_changes_while_being_read_is_refused(tmp_path: Path, change: str) -> None:
+    """A file that is rewritten, appended to or replaced during reading raises InputFileError at its end."""
     path = tmp_path / "events.csv"
     path.write_bytes((HEADER + LINE * 10_000).encode())
     with pytest.raises(InputFileError, match=r"events\.csv: changed while it was being read"):  # noqa: PT012
         for row in read_rows(path, NOW):
-            if row.place.line == 2:
+            if row.place.line != 2:
+                continue
+            if change == "rewritten":
                 path.write_bytes((HEADER + LINE * 20_000).encode("windows-1252"))
+            elif change == "appended":
+                with path.open("ab") as file:
+                    file.write(LINE.encode())
+            else:
+                (tmp_path / "new").write_bytes(path.read_bytes())
+                os.utime(tmp_path / "new", ns=(0, path.stat().st_mtime_ns))
+                (tmp_path / "new").replace(path)
 
 
 def test_read_error_is_reported(tmp_path: Path) -> None:
@@ -150,8 +56,68 @@ def test_read_error_is_reported(tmp_path: Path) -> None:
             raise error
 
 
-def test_only_the_owner_can_read_what_is_copied_from_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The temporary file with the bytes of standard input has mode 0600, because they name orders."""
-    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"{}")))
-    with open_source("-") as opened:
-        assert stat.S_IMODE(os.fstat(opened.file.fileno()).st_mode) == 0o600
+@pytest.mark.parametrize("is_seekable", [False, True])
+def test_standard_input_is_read(monkeypatch: pytest.MonkeyPatch, *, is_seekable: bool) -> None:
+    """Standard input, which may be a file, is read to its end, and its first bytes tell the format."""
+    line = json.dumps({"order_id": "1-01", "invoice_number": "1", "is_delivered": True}) + "\n"
+
+    class Stdin(io.BytesIO):
+        def seekable(self) -> bool:
+            return is_seekable
+
+    def places(text: str, **options: Any) -> list[tuple[str, Place]]:
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(Stdin(text.encode())))
+        found = [each for each in read_rows("-", NOW, **options) if not isinstance(each, RowNote)]
+        return [(type(each).__name__, each.place) for each in found]
+
+    assert places(HEADER + LINE) == [("Row", Place("<stdin>", 2))]
+    assert places(f"\ufeff\n {line}") == [("Row", Place("<stdin>", 2))]
+    assert places(f"[{line}]") == [("Row", Place("<stdin>", 1))]
+    assert places(f"[]\n{line}", format="jsonl")[0] == ("RowProblem", Place("<stdin>", 1))
+    assert places(HEADER) == []
+    monkeypatch.setattr("sys.stdin", None)
+    with pytest.raises(InputFileError, match="there is no standard input; name a file"):
+        list(read_rows("-", NOW))
+
+
+def test_named_pipe_is_read(tmp_path: Path) -> None:
+    """A named pipe, which can be read only once, is read like a file."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_text, args=(HEADER + LINE,))
+    writer.start()
+    rows = [row for row in read_rows(pipe, NOW) if not isinstance(row, RowNote)]
+    writer.join()
+    assert [row.place for row in rows] == [Place(str(pipe), 2)]
+
+
+@pytest.mark.parametrize(
+    ("content", "format"),
+    [
+        ("[1]", "json"),
+        ("{\n}", "json"),
+        ('{"a":\n1}', "json"),
+        ("{}\n{}", "jsonl"),
+        ("{}", "jsonl"),
+        ("\ufeff \n[", "json"),
+        ("a,b\n", "csv"),
+        ("", "csv"),
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_format_is_told_by_the_first_bytes(tmp_path: Path, content: str, format: str, encoding: str) -> None:  # noqa: A002
+    """An object that goes on in the next line is one JSON value; several objects are lines."""
+    (tmp_path / "f").write_bytes(content.encode(encoding))
+    with open_source(tmp_path / "f") as source:
+        assert source.format == format
+
+
+def test_unpacked_size_is_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A compressed file that unpacks to more than the limit is refused before it fills the disk."""
+    monkeypatch.setattr(module, "_MAX_BYTES", 1000)
+    (tmp_path / "f.gz").write_bytes(gzip.compress(b"x" * 1001))
+    with (
+        pytest.raises(InputFileError, match=r"f\.gz: more than 1000 bytes; split it\."),
+        open_source(tmp_path / "f.gz"),
+    ):
+        pass

@@ -15,13 +15,13 @@ import pytest
 from vtex_tracking_ext import ConfigurationError, TrackingEvent
 from vtex_tracking_ext.bulk.input import spool as module
 from vtex_tracking_ext.bulk.input.disk import DiskError
-from vtex_tracking_ext.bulk.input.rows import Layout, Place, RawRow, Row
+from vtex_tracking_ext.bulk.input.rows import Dialect, Place, RawRow, Row
 from vtex_tracking_ext.bulk.input.spool import RowSpool
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-LAYOUT = Layout("csv", ",", "utf-8", ("order_id", "invoice_number"))
+LAYOUT = Dialect("csv", ",", "utf-8", ("order_id", "invoice_number"))
 
 
 def row(line: int, day: str = "2026-10-01", invoice: str = "1", **changes: Any) -> Row:

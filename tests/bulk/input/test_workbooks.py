@@ -6,6 +6,7 @@ import datetime as dt
 import io
 import os
 import random
+import re
 import sys
 import zipfile
 from contextlib import suppress
@@ -16,9 +17,10 @@ import xlsxwriter  # type: ignore[import-untyped]
 
 from vtex_tracking_ext import ConfigurationError, TrackingEvent
 from vtex_tracking_ext.bulk.input.reader import read_rows
-from vtex_tracking_ext.bulk.input.rows import InputFileError, Place, Row, RowProblem
+from vtex_tracking_ext.bulk.input.rows import InputFileError, Place, Row, RowNote, RowProblem
 
 from support.odd_workbooks import KINDS, odd_workbook
+from support.office_files import encrypted_workbook, ods, xls
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -57,7 +59,7 @@ def workbook(**sheets: list[tuple[Any, ...]]) -> bytes:
     return file.getvalue()
 
 
-def read(folder: Path, content: bytes, **options: Any) -> list[Row | RowProblem]:
+def read(folder: Path, content: bytes, **options: Any) -> list[Row | RowProblem | RowNote]:
     """Write a file and return its rows."""
     (folder / "events.xlsx").write_bytes(content)
     return list(read_rows(folder / "events.xlsx", NOW, **options))
@@ -93,11 +95,12 @@ def test_sheet_is_read_with_row_numbers(tmp_path: Path) -> None:
         ("description", dt.datetime(2026, 10, 1, 21, 15), "2026-10-01 21:15"),  # noqa: DTZ001 - a sheet has no zones
         ("date", dt.date(2026, 10, 1), "2026-10-01"),
         ("date", dt.datetime(2026, 10, 1, 0, 0), "2026-10-01"),  # noqa: DTZ001
-        ("date", dt.datetime(2026, 10, 1, 21, 15), "2026-10-01"),  # noqa: DTZ001
+        ("date", dt.datetime(2026, 10, 1, 21, 15), "2026-10-01 21:15"),  # noqa: DTZ001
+        ("date", 46296 + (21 * 60 + 15) / 1440 - 1e-9, "2026-10-01 21:15"),
         ("date", 46296.99999999, "2026-10-02"),
         ("delivered_date", dt.date(2026, 10, 1), "2026-10-01"),
         ("delivered_date", dt.datetime(2026, 10, 1, 0, 0), "2026-10-01"),  # noqa: DTZ001
-        ("delivered_date", dt.datetime(2026, 10, 1, 21, 15, 59), "2026-10-01 21:15"),  # noqa: DTZ001
+        ("delivered_date", dt.datetime(2026, 10, 1, 21, 15, 59), "2026-10-01 21:15:59"),  # noqa: DTZ001
         ("delivered_date", 46296 + (21 * 60 + 15) / 1440 - 1e-9, "2026-10-01 21:15"),
         ("event_id", 7, "7"),
         ("time", dt.time(9, 5), "09:05:00"),
@@ -111,7 +114,7 @@ def test_sheet_is_read_with_row_numbers(tmp_path: Path) -> None:
     ],
 )
 def test_cell_is_read_as_its_visible_text(tmp_path: Path, column: str, value: Any, text: str) -> None:
-    """Dates and times are read to the minute, numbers as their digits, and texts unchanged."""
+    """Dates and times are read to the second, numbers as their digits, and texts unchanged."""
     cells: list[Any] = [*GOOD, True, "2026-10-01", "", "", ""]
     cells[HEADER.index(column)] = value
     content = dated(cells, column) if isinstance(value, float) and "date" in column else workbook(A=[HEADER, (*cells,)])
@@ -154,7 +157,8 @@ def dated(cells: list[Any], column: str) -> bytes:
         ("time", dt.date(2026, 10, 1), "the spreadsheet has turned it into a date (2026-10-01); format"),
         ("time", 0.5, "'0.5' is not a time of day"),
         ("city", True, "True is a truth value, not text; format the cell as text and type it again"),
-        ("date", 46296, "'46296' is not a date in the form yyyy-mm-dd"),
+        ("date", 46296, "'46296' is not a date; it may be 2026-10-01 as a spreadsheet's serial number"),
+        ("date", True, "True is a truth value, not text"),
     ],
 )
 def test_cell_that_the_spreadsheet_converted_is_a_problem(tmp_path: Path, column: str, value: Any, said: str) -> None:
@@ -169,12 +173,159 @@ def test_cell_that_the_spreadsheet_converted_is_a_problem(tmp_path: Path, column
 
 
 def test_ignored_columns_are_not_checked(tmp_path: Path) -> None:
-    """Values in ignored columns are not checked; a value in a column without a name is a problem."""
+    """Values in ignored columns, and in columns without a name, are not checked."""
     rows = [("peso", *HEADER, "", "hora"), (1e300, *GOOD, "", "", "", "", "", True, dt.time(10, 0))]
-    (row,) = read(tmp_path, workbook(A=rows), ignore_unknown=True)
+    (row,) = read(tmp_path, workbook(A=rows), ignore=["peso", "hora"], mapping={"time": "time"})
     assert isinstance(row, Row)
-    (problem,) = read(tmp_path, workbook(A=[(*HEADER, ""), (*GOOD, "", "", "", "", "", 5)]))
-    assert str(problem).endswith(":2: column 12: '5' is in a column without a name; name it, or empty the cell")
+
+
+def numbers(column: str, *values: object, code: str = "yyyy-mm-dd", date_1904: bool = False) -> bytes:
+    """Return a workbook with a row for each value of a column; those in lists are numbers in a number format."""
+    file = io.BytesIO()
+    book = xlsxwriter.Workbook(file, {"in_memory": True, "date_1904": date_1904})
+    sheet, style = book.add_worksheet(), book.add_format({"num_format": code})
+    sheet.write_row(0, 0, HEADER)
+    for number, value in enumerate(values, 1):
+        sheet.write_row(number, 0, [*GOOD, True, "2026-10-02"])
+        where = number, HEADER.index(column)
+        if isinstance(value, list):
+            sheet.write_number(*where, value[0], style)
+        else:
+            sheet.write(*where, value)
+    book.close()
+    return file.getvalue()
+
+
+def days(rows: list[Row | RowProblem | RowNote]) -> list[str]:
+    """Return the date of each row and its time, or what is wrong."""
+    return [
+        f"{row.event.date} {row.time}".rstrip() if isinstance(row, Row) and row.event else getattr(row, "message", "")
+        for row in rows
+    ]
+
+
+def test_serial_number_among_dates_is_a_date(tmp_path: Path) -> None:
+    """A number in a column of dates is a date if most cells are, in either calendar; one that cannot be is refused."""
+    rows = read(tmp_path, numbers("date", [46296], 46296, [46296.5], [46298], [46298], 46297.75, 20261001))
+    assert days(rows[:-1]) == [
+        *("2026-10-01", "2026-10-01", "2026-10-01 12:00", "2026-10-03", "2026-10-03", "2026-10-02 18:00")
+    ]
+    assert isinstance(rows[-1], RowProblem)
+    assert rows[-1].reason == "column date: 20261001 is not the number of a date"
+    rows = read(tmp_path, numbers("date", [44834], 44834, [44835], date_1904=True))
+    assert days(rows) == ["2026-10-01", "2026-10-01", "2026-10-02"]
+
+
+def test_serial_numbers_alone_are_dates_if_the_layout_says_so(tmp_path: Path) -> None:
+    """In a column of numbers only, they are refused with a word on serial numbers, unless the format is excel."""
+    (problem,) = days(read(tmp_path, numbers("date", 46296)))
+    assert "'46296' is not a date; it may be 2026-10-01 as a spreadsheet's serial number" in problem
+    assert days(read(tmp_path, numbers("date", 46296, 46296.5), date_format="excel")) == [
+        "2026-10-01",
+        "2026-10-01 12:00",
+    ]
+    assert days(read(tmp_path, numbers("date", 44834, date_1904=True), date_format="excel")) == ["2026-10-01"]
+    delivered = read(tmp_path, numbers("delivered_date", 46296.5), date_format="excel")
+    assert [row.delivered_date for row in delivered if isinstance(row, Row)] == ["2026-10-01 12:00"]
+
+
+def test_duration_is_a_time_of_day(tmp_path: Path) -> None:
+    """A duration of less than a day, as ``[h]:mm`` shows it, is a time of day; a longer one is not."""
+    first, second = read(tmp_path, numbers("time", [0.5], [1.25], code="[h]:mm"))
+    assert isinstance(first, Row)
+    assert first.time == "12:00"
+    assert isinstance(second, RowProblem)
+    assert "a time without a date (1 day, 6:00:00)" in second.message
+
+
+def test_cell_with_an_error_is_a_problem(tmp_path: Path) -> None:
+    """An error is a problem of its row, also where it would read as no; asked to, texts are read without it."""
+    file = io.BytesIO()
+    book = xlsxwriter.Workbook(file, {"in_memory": True})
+    sheet = book.add_worksheet()
+    sheet.write_row(0, 0, HEADER)
+    for row, column in enumerate(("city", "is_delivered", "date", "event_id", "description"), 1):
+        sheet.write_row(row, 0, [*GOOD, False])
+        sheet.write_formula(row, HEADER.index(column), "=NA()", None, "#N/A")
+    book.close()
+    problems = [row.reason for row in read(tmp_path, file.getvalue()) if isinstance(row, RowProblem)]
+    cause = "the cell has the error '#N/A'; correct it, and save the workbook in a spreadsheet"
+    expected = [f"column {column}: {cause}" for column in ("city", "is_delivered", "date", "event_id")]
+    assert problems == [*expected, f"column description: {cause}"]
+    mended = read(tmp_path, file.getvalue(), clean=True)
+    assert [getattr(row, "column", "") for row in mended if isinstance(row, RowProblem)] == [
+        "is_delivered",
+        "date",
+        "event_id",
+        "description",
+    ]
+    (sent,) = (row for row in mended if isinstance(row, Row))
+    assert sent.event == TrackingEvent("2026-10-01", "Coletado", "", "RJ")
+
+
+def test_formula_without_a_value_is_a_problem(tmp_path: Path) -> None:
+    """A formula that was never computed is a problem, and its text in a rejects file is one that is refused again."""
+    content = _archive_of(numbers("is_delivered", "x"), b"<f>1</f>")
+    (problem,) = read(tmp_path, content)
+    assert isinstance(problem, RowProblem)
+    assert (
+        problem.message == "the cell has a formula without a value; correct it, and save the workbook in a spreadsheet"
+    )
+    assert problem.raw is not None
+    assert problem.raw.content[6] == "#N/A"
+
+
+def _archive_of(content: bytes, formula: bytes) -> bytes:
+    """Return a workbook in which the cell G2 has a formula only."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    name = "xl/worksheets/sheet1.xml"
+    parts[name] = re.sub(rb'<c r="G2".*?</c>', b'<c r="G2">' + formula + b"</c>", parts[name])
+    with zipfile.ZipFile(file := io.BytesIO(), "w") as archive:
+        for each, part in parts.items():
+            archive.writestr(each, part)
+    return file.getvalue()
+
+
+def test_hidden_rows_are_noted_once_or_passed_over(tmp_path: Path) -> None:
+    """Hidden rows are noted once, also if the sheet is read twice for the order of day and month; or passed over."""
+    file = io.BytesIO()
+    book = xlsxwriter.Workbook(file, {"in_memory": True})
+    sheet = book.add_worksheet()
+    sheet.write_row(0, 0, HEADER)
+    for row, date in enumerate(("31/10/2026", "30/10/2026"), 1):
+        sheet.write_row(row, 0, [*GOOD[:2], date, *GOOD[3:]])
+    sheet.set_row(2, None, None, {"hidden": True})
+    book.close()
+    *rows, note = read(tmp_path, file.getvalue())
+    assert days(rows) == ["2026-10-31", "2026-10-30"]
+    assert str(getattr(note, "message", "")).startswith("hidden or filtered rows: 1, read like the others")
+    visible = read(tmp_path, file.getvalue(), visible_only=True)
+    assert days(visible) == ["2026-10-31", "hidden or filtered rows: 1, passed over"]
+
+
+def test_other_kinds_of_workbooks_are_read(tmp_path: Path) -> None:
+    """XLS and ODS files are read like XLSX files, whatever their names say."""
+    header = "order_id", "invoice_number", "date", "description"
+    content = xls([header, ("1-01", "000030711", 46296.5, "Coletado")], dates=(2,))
+    _, row = read(tmp_path, content)
+    assert days([row]) == ["2026-10-01 12:00"]
+    lines = "".join(
+        "<table:table-row>"
+        + "".join(
+            f'<table:table-cell office:value-type="string"><text:p>{cell}</text:p></table:table-cell>' for cell in line
+        )
+        + "</table:table-row>"
+        for line in (header, ("1-01", "000030711", "2026-10-01 12:00", "Coletado"))
+    )
+    _, row = read(tmp_path, ods({"A": lines}))
+    assert days([row]) == ["2026-10-01 12:00"]
+
+
+def test_encrypted_workbook_is_named(tmp_path: Path) -> None:
+    """A workbook with a password is refused with what to do."""
+    message = refused(tmp_path, encrypted_workbook())
+    assert message == "events.xlsx: encrypted; save it as XLSX without a password."
 
 
 def test_sheet_must_be_named_if_several_have_cells(tmp_path: Path) -> None:
@@ -205,15 +356,15 @@ def test_hidden_sheets_are_read_only_if_named(tmp_path: Path) -> None:
     book.worksheets()[0].hide()
     book.close()
     assert len(read(tmp_path, file.getvalue())) == 1
-    assert "column 1 of the header, 'a', is unknown" in refused(tmp_path, file.getvalue(), sheet="Listas")
+    assert "events.xlsx:1: the header lacks order_id" in refused(tmp_path, file.getvalue(), sheet="Listas")
 
 
 def test_empty_workbook_is_refused(tmp_path: Path) -> None:
     """A workbook without cells is refused; one with only a header has no rows."""
     assert read(tmp_path, workbook(A=[HEADER])) == []
-    assert refused(tmp_path, workbook(A=[])).startswith("events.xlsx: empty; the first row must be the header: order")
+    assert refused(tmp_path, workbook(A=[])).startswith("events.xlsx: empty; the first line must be the header: order")
     assert refused(tmp_path, workbook(A=[], B=[])).startswith("events.xlsx: empty")
-    assert refused(tmp_path, workbook(A=[GOOD])).startswith("events.xlsx:1: column 1 of the header, '1-01', is unknown")
+    assert refused(tmp_path, workbook(A=[GOOD])).startswith("events.xlsx:1: the header lacks order_id")
 
 
 def test_workbook_on_standard_input_is_detected(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -224,9 +375,11 @@ def test_workbook_on_standard_input_is_detected(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_missing_extra_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the extra, XLSX raises ConfigurationError with the command to install it; CSV is read."""
+    """Without the extra, a workbook raises ConfigurationError with the command to install it; CSV is read."""
     monkeypatch.setitem(sys.modules, "python_calamine", None)
-    with pytest.raises(ConfigurationError, match=r"events\.xlsx: XLSX needs an extra \(python_calamine is missing\): "):
+    with pytest.raises(
+        ConfigurationError, match=r"events\.xlsx: a workbook needs an extra \(python_calamine is missing\): "
+    ):
         read(tmp_path, workbook(A=[HEADER]))
     with pytest.raises(ConfigurationError, match=r"pip install 'vtex-tracking\[xlsx\]'"):
         read(tmp_path, workbook(A=[HEADER]))
@@ -266,18 +419,20 @@ def test_process_ends_with_its_reader(tmp_path: Path) -> None:
     (tmp_path / "events.xlsx").write_bytes(workbook(A=[HEADER, *[GOOD] * 5000]))
     rows = read_rows(tmp_path / "events.xlsx", NOW)
     assert isinstance(next(rows), Row)
-    cast("Generator[Row | RowProblem]", rows).close()
+    cast("Generator[Row | RowProblem | RowNote]", rows).close()
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)
 
 
 def test_process_that_cannot_be_started_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a Python to start, XLSX raises ConfigurationError; a frozen program does not start itself."""
+    """Without a Python to start, a workbook raises ConfigurationError; a frozen program does not start itself."""
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
-    with pytest.raises(ConfigurationError, match=r"the process that reads XLSX cannot be started: No such file"):
+    with pytest.raises(ConfigurationError, match=r"the process that reads workbooks cannot be started: No such file"):
         read(tmp_path, workbook(A=[HEADER]))
     monkeypatch.setattr(sys, "frozen", True, raising=False)
-    with pytest.raises(ConfigurationError, match=r"events\.xlsx: XLSX cannot be read without a Python interpreter;"):
+    with pytest.raises(
+        ConfigurationError, match=r"events\.xlsx: a workbook cannot be read without a Python interpreter;"
+    ):
         read(tmp_path, workbook(A=[HEADER]))
 
 
@@ -292,11 +447,12 @@ def test_modules_in_the_working_directory_are_not_imported(tmp_path: Path, monke
     "content",
     [b"", b"order_id,x\n", b"PK\x03\x04", b"\xd0\xcf\x11\xe0" + bytes(600), workbook(A=[HEADER])[:-30]],
     # Without ids, pytest 8 names the test by the bytes, which hold the current time and so differ between workers.
-    ids=["empty", "CSV", "start of a ZIP file", "encrypted workbook", "truncated workbook"],
+    ids=["empty", "CSV", "start of a ZIP file", "old workbook", "truncated workbook"],
 )
 def test_file_that_is_not_a_workbook_is_refused(tmp_path: Path, content: bytes) -> None:
-    """A CSV file, a truncated workbook and an encrypted one are refused."""
-    assert refused(tmp_path, content).startswith("events.xlsx: not a readable XLSX file: ")
+    """A CSV file, a truncated workbook and an old one are refused."""
+    message = refused(tmp_path, content, format="xlsx")
+    assert re.match(r"events\.xlsx: (?:not a readable workbook: |an old or|cannot be unpacked: )", message), message
 
 
 def test_zip_archive_that_is_not_a_workbook_is_refused(tmp_path: Path) -> None:
@@ -305,7 +461,7 @@ def test_zip_archive_that_is_not_a_workbook_is_refused(tmp_path: Path) -> None:
         file = io.BytesIO()
         with zipfile.ZipFile(file, "w", method) as archive:
             archive.writestr("events.csv", ",".join(HEADER))
-        assert "not a readable XLSX file" in refused(tmp_path, file.getvalue())
+        assert "not a readable workbook" in refused(tmp_path, file.getvalue(), format="xlsx")
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if "unpack" not in kind])
@@ -315,7 +471,7 @@ def test_odd_workbook_is_read_or_refused(tmp_path: Path, kind: str) -> None:
     if odd.rows == 0:
         assert refused(tmp_path, odd.content).startswith("events.xlsx:")
     elif odd.rows is not None:
-        assert [type(row) for row in read(tmp_path, odd.content)] == [Row] * odd.rows
+        assert [type(row) for row in read(tmp_path, odd.content) if not isinstance(row, RowNote)] == [Row] * odd.rows
     else:
         with suppress(InputFileError):
             read(tmp_path, odd.content)

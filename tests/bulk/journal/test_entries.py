@@ -99,20 +99,25 @@ def test_accounts_are_compared_in_lower_case() -> None:
     "same",
     [
         evolve(EVENT, description=" Saiu para entrega\n", city="\u00a0S\u00e3o Paulo ", state="SP\t"),
+        evolve(EVENT, description="Saiu  para\tentrega", city="S\u00e3o \u00a0 Paulo"),
+        evolve(EVENT, description="Saiu\u00a0para\u202fentrega", city="S\u00e3o\u2003Paulo"),
+        evolve(EVENT, description="\u200bSaiu\u200b para \u2060entrega\ufeff", city="S\u00e3o\u200bPaulo\u200e"),
         evolve(EVENT, city="Sa\u0303o Paulo"),
         evolve(EVENT, date=dt.date(2026, 10, 1)),
     ],
 )
 def test_same_looking_events_have_the_same_key(same: TrackingEvent) -> None:
-    """Spaces at the ends, the Unicode normal form and the type of a date do not matter."""
+    """Blanks of any kind and number, the Unicode normal form and the type of a date do not matter."""
     assert entry_key(PACKAGE, same) == entry_key(PACKAGE, EVENT)
 
 
-def test_sent_text_is_not_normalized() -> None:
-    """Only the key is normalized; the draft has the text as it was written."""
-    written = TrackingEvent("2026-10-01", " a ", "Sa\u0303o Paulo")
+@pytest.mark.parametrize("blank", [" ", "\n", "\u00a0", "\u3000", "\u200b", "\ufeff", " \u2060 "])
+def test_sent_text_is_trimmed(blank: str) -> None:
+    """The draft has the texts without blanks at their ends, and otherwise as they were written."""
+    texts = ("a  b", "Sa\u0303o\u00a0Paulo", "SP")
+    written = TrackingEvent("2026-10-01", *(f"{blank}{text}{blank}" for text in texts))
     (draft,) = drafts_from_row(row(event=written))
-    assert draft.event == written
+    assert draft.event == TrackingEvent("2026-10-01", *texts)
 
 
 def test_every_other_difference_makes_another_key() -> None:
@@ -128,7 +133,7 @@ def test_every_other_difference_makes_another_key() -> None:
         entry_key(PACKAGE, evolve(EVENT, state="")),
         entry_key(PACKAGE, evolve(EVENT, city="SP", state="S\u00e3o Paulo")),
         entry_key(PACKAGE, evolve(EVENT, description="saiu para entrega")),
-        entry_key(PACKAGE, evolve(EVENT, description="Saiu  para entrega")),
+        entry_key(PACKAGE, evolve(EVENT, description="Saiu paraentrega")),
         entry_key(PACKAGE, TrackingEvent("2026-10-01", "c", "a", "b")),
         entry_key(PACKAGE, TrackingEvent("2026-10-01", "c", "a1:b", "")),
         entry_key(PACKAGE, TrackingEvent("2026-10-01", "c", "", "a1:b")),
@@ -229,25 +234,28 @@ def test_pruned_delivery_is_known_with_any_date() -> None:
         ("2026-10-01 21:15", "2026-10-01", "known", "known"),
         (None, "2026-10-01", "renewed", "known"),
         ("2026-10-01", "2026-10-01 21:15", "renewed", "known"),
-        ("2026-10-01", "2026-10-02", "contradicts", "contradicts"),
-        ("2026-10-01 21:15", "2026-10-01 21:16", "contradicts", "contradicts"),
-        ("2026-10-01 21:15", "2026-10-02", "contradicts", "contradicts"),
+        ("2026-10-01", "2026-10-02", "known", "known"),
+        ("2026-10-01 21:15", "2026-10-01 21:16", "known", "known"),
+        ("2026-10-01 21:15", "2026-10-02", "known", "known"),
     ],
 )
 def test_delivery_with_another_date(
     earlier: str | None, later: str | None, pending: AddStatus, applied: AddStatus
 ) -> None:
-    """A more precise date replaces that of a pending delivery, any date that of a refused one; others contradict."""
+    """A more precise date replaces that of a pending delivery, any date that of a refused one; no other is sent."""
     assert classify_draft(delivery(later), Existing("pending", earlier, PLACE))[0] == pending
     assert classify_draft(delivery(later), Existing("refused", earlier, PLACE)) == ("renewed", "")
     for state in ("in_flight", "applied", "unknown"):
         assert classify_draft(delivery(later), Existing(state, earlier, PLACE))[0] == applied
 
 
-def test_contradiction_names_both_dates_and_the_other_row() -> None:
-    """The note says which row has which date, so that the wrong one can be corrected."""
-    _, note = classify_draft(delivery("2026-10-02"), Existing("pending", "2026-10-01", PLACE))
-    assert note == "2026-10-02, but f.csv:2 says 2026-10-01; a package has one delivery"
+def test_another_date_of_a_pending_delivery_is_noted() -> None:
+    """The note names both dates and the other row, and says how to correct a wrong date before it is sent."""
+    _, note = classify_draft(delivery("2026-10-02"), Existing("pending", "2026-10-01", PLACE, id=7))
+    assert note == (
+        "delivered_date 2026-10-02 is not sent: f.csv:2 says 2026-10-01, and a package has one delivery; if 2026-10-01 "
+        "is wrong, withdraw it before it is sent (vtex-tracking resolve --withdraw 7), and push this row again"
+    )
 
 
 def test_a_date_that_comes_too_late_is_noted() -> None:
@@ -263,7 +271,7 @@ def test_row_has_the_first_status_of_its_drafts() -> None:
     assert combine([]) == ("known", "")
     assert combine([("known", ""), ("renewed", "")]) == ("renewed", "")
     assert combine([("renewed", ""), ("new", "")]) == ("new", "")
-    assert combine([("new", ""), ("known", "a"), ("contradicts", "b")]) == ("contradicts", "a; b")
+    assert combine([("known", "a"), ("new", "b")]) == ("new", "a; b")
 
 
 def test_an_entry_without_an_event_is_a_delivery() -> None:

@@ -79,14 +79,14 @@ class TestAdd:
         assert (journal.deliverers(), journal.served_accounts()) == ({}, frozenset())
 
     def test_row_becomes_an_event_and_a_delivery(self, journal: Journal) -> None:
-        """A row with both becomes two entries that have its texts, place, event id and time as they were written."""
+        """A row with both becomes two entries with its trimmed texts, its place, its event id and its time."""
         written = delivery(2, "2026-10-01 21:15", " Entregue ", account="MyStore", event_id="BDE-01", time="09:05")
         assert list(journal.add([written])) == [Added(written, "new")]
         event, delivered = journal.entries()
         assert event == Entry(
             id=1,
             package=package(),
-            event=TrackingEvent("2026-10-01", " Entregue ", "S\u00e3o Paulo", "SP"),
+            event=TrackingEvent("2026-10-01", "Entregue", "S\u00e3o Paulo", "SP"),
             delivered_date=None,
             place=Place("f.csv", 2),
             state="pending",
@@ -193,16 +193,38 @@ class TestAdd:
         )
         assert told(journal) == [(1, "D None", "in_flight")]
 
-    def test_nothing_of_a_contradicting_row_is_added(self, journal: Journal) -> None:
-        """A row with another date of the delivery adds no event either, so that it can be corrected."""
+    def test_a_second_delivery_adds_its_event_alone(self, journal: Journal) -> None:
+        """A row with another date of the delivery adds its event, and a note; a person can take the first one back."""
         add(journal, delivery(2, "2026-10-01"))
-        (added,) = journal.add([delivery(3, "2026-10-02", "Entregue", account="mystore")])
-        assert (added.status, added.note) == (
-            "contradicts",
-            "2026-10-02, but f.csv:2 says 2026-10-01; a package has one delivery",
+        other = delivery(3, "2026-10-02", "Entregue", account="mystore")
+        (added,) = journal.add([other])
+        assert added.status == "new"
+        assert added.note.startswith(
+            "delivered_date 2026-10-02 is not sent: f.csv:2 says 2026-10-01, and a package has one delivery"
         )
-        assert told(journal) == [(1, "D 2026-10-01", "pending")]
-        assert add(journal, delivery(3, "2026-10-01", "Entregue")) == ["new"]
+        assert "vtex-tracking resolve --withdraw 1)" in added.note
+        assert told(journal) == [(1, "D 2026-10-01", "pending"), (2, "Entregue", "pending")]
+        to_state(journal, 1, "withdrawn")
+        assert add(journal, other) == ["renewed"]
+        assert told(journal) == [(1, "D 2026-10-02", "pending"), (2, "Entregue", "pending")]
+
+    def test_an_event_after_the_delivery_is_noted(self, journal: Journal) -> None:
+        """It is added with a note once; pushed again, it is known without one. Other packages have no note."""
+        add(journal, delivery(2, "2026-10-01"))
+        to_state(journal, 1, "applied")
+        late = [row(3, "a", account="mystore"), row(4, "a", "2", account="mystore")]
+        note = "comes after the delivery of its package (f.csv:2: 2026-10-01)"
+        assert [(each.status, each.note[: len(note)]) for each in journal.add(late)] == [("new", note), ("new", "")]
+        assert [(each.status, each.note) for each in journal.add(late)] == [("known", "")] * 2
+
+    def test_the_same_event_in_a_later_batch_is_noted(self, journal: Journal) -> None:
+        """A row names the equal row of the same input, however far apart; not one of an earlier input."""
+        rows = [row(number, f"event {number}", account="mystore") for number in range(1, 2600)]
+        rows += [evolve(rows[1], place=Place("f.csv", 3000)), evolve(rows[2400], place=Place("f.csv", 3001))]
+        found = [each.note for each in journal.add(rows) if each.note]
+        assert [note[: note.index(":")] for note in found] == ["same event as line 2", "same event as line 2401"]
+        rows.insert(0, row(1, "first of this input", account="mystore"))
+        assert [each.note for each in journal.add(rows[:2000] + rows[-1:]) if each.note] == []
 
     def test_refused_event_is_renewed_by_its_row(self, journal: Journal, clock: Clock) -> None:
         """The entry is pending again, with its number and attempts, and with the text and place of the new row."""
@@ -210,11 +232,12 @@ class TestAdd:
         to_state(journal, 1, "refused", status_code=404, reason="Invoice Not Found")
         before, revision = next(journal.entries()), revision_of(journal)
         clock.now += SECOND
-        assert add(journal, row(9, " a", "1"), row(10, "a")) == ["renewed", "known"]
+        written = TrackingEvent("2026-10-01", "a", "Sa\u0303o  Paulo", "SP")
+        assert add(journal, row(9, event=written), row(10, "a")) == ["renewed", "known"]
         after = next(journal.entries())
         assert after == evolve(
             before,
-            event=TrackingEvent("2026-10-01", " a", "S\u00e3o Paulo", "SP"),
+            event=written,
             place=Place("f.csv", 9),
             state="pending",
             status_code=None,
@@ -227,7 +250,7 @@ class TestAdd:
         """A refused date can be replaced by any other one, because it may be the reason of the refusal."""
         add(journal, delivery(2, "2026-10-01"))
         to_state(journal, 1, "refused", status_code=400)
-        assert add(journal, delivery(3, "2026-10-02"), delivery(4, "2026-10-03")) == ["renewed", "contradicts"]
+        assert add(journal, delivery(3, "2026-10-02"), delivery(4, "2026-10-03")) == ["renewed", "known"]
         assert told(journal) == [(1, "D 2026-10-02", "pending")]
 
     def test_rows_are_added_as_they_are_iterated_over(self, store: Store) -> None:
@@ -483,6 +506,18 @@ class TestChangesByAPerson:
         assert (withdrawn.id, withdrawn.reason, withdrawn.settled) == (2, BY_HAND, START + SECOND)
         assert add(journal, row(9, "b")) == ["renewed"]
         assert told(journal) == [(1, "a", "pending"), (2, "b", "pending")]
+
+    def test_the_reason_of_a_refusal_can_be_replaced(self, journal: Journal) -> None:
+        """It keeps its status; an entry that is not refused any more stays as it is."""
+        add(journal, row(2, "a"), row(3, "b"))
+        to_state(journal, (1, 2), "refused", status_code=404, reason="not found")
+        entries = [*journal.entries()]
+        add(journal, row(4, "b"))
+        revision = revision_of(journal)
+        journal.explain(entries, "not found; order o-01 has no invoice yet.")
+        found = [(each.state, each.status_code, each.reason) for each in journal.entries()]
+        assert found == [("refused", 404, "not found; order o-01 has no invoice yet."), ("pending", None, "")]
+        assert revision_of(journal) == revision
 
     def test_dismissed_refusal_keeps_its_reason_and_is_not_renewed(self, journal: Journal, clock: Clock) -> None:
         """The row of a dismissed refusal is known, with a note; ``retry`` makes the entry pending."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from attrs import evolve
 
+from vtex_tracking_ext import TrackingEvent
 from vtex_tracking_ext.bulk.journal.entries import STATES, AccountUpdate, Outcome, Selection, State
 from vtex_tracking_ext.bulk.journal.interface import Journal, JournalError, process_name
 from vtex_tracking_ext.bulk.journal.postgres import PostgresJournal, connections
@@ -192,7 +193,8 @@ class TestBegin:
         *_, c, delivered = journal.entries()
         lease.begin([c])
         lease.settle([c], "refused")
-        assert add(journal, row(6, " c"), delivery(7, "2026-10-01")) == ["renewed", "renewed"]
+        written = TrackingEvent("2026-10-01", "c", "Sa\u0303o Paulo", "SP")
+        assert add(journal, row(6, event=written), delivery(7, "2026-10-01")) == ["renewed", "renewed"]
         assert lease.begin([c, delivered]) == ()
         *_, c, delivered = journal.entries()
         assert lease.begin([c, delivered]) == (c, delivered)

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Final
 from attrs import frozen
 
 from vtex_tracking_ext.bulk.journal.entries import AccountUpdate
+from vtex_tracking_ext.call.order_lookup import explain_not_found
 from vtex_tracking_ext.errors import (
     AuthenticationError,
     ConfigurationError,
     InvalidUpdateError,
+    NotFoundError,
     NotSentError,
     OutcomeUnknownError,
     PermissionDeniedError,
@@ -28,10 +30,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from vtex_tracking_ext.bulk.journal.entries import Entry, Outcome, PackageKey
-    from vtex_tracking_ext.bulk.journal.interface import Lease
+    from vtex_tracking_ext.bulk.journal.interface import Journal, Lease
     from vtex_tracking_ext.client import TrackingClient
     from vtex_tracking_ext.events import Package, TrackingReceipt
 
+    from .invoices import InvoiceLookups
     from .options import DeliveryOptions
     from .pace import Pace
 
@@ -92,10 +95,12 @@ class AccountCalls:
 
     Args:
         client: Sends the updates.
+        journal: The journal.
         lease: The lease.
         pace: Limits the calls of all packages together. It resumes what is on record of the account.
         report: Called with outcomes and pauses; thread-safe.
         options: How to deliver.
+        invoices: Reads the orders of invoices that VTEX does not find.
 
     Attributes:
         lease: As given.
@@ -108,12 +113,16 @@ class AccountCalls:
     def __init__(
         self,
         client: TrackingClient,
+        journal: Journal,
         lease: Lease,
         pace: Pace,
         report: Callable[[DeliveryResult | AccountPause], None],
         options: DeliveryOptions,
+        invoices: InvoiceLookups,
     ) -> None:
         self._client = client
+        self._journal = journal
+        self._invoices = invoices
         self.lease = lease
         self._report = report
         self._options = options
@@ -230,8 +239,21 @@ class AccountCalls:
             return all(self._send(half) for half in halves(entries))
         if outcome == "unknown":
             self.unknown_packages.add(entries[0].package)
+        if isinstance(error, NotFoundError):
+            reason = self._explain(entries, reason)
         self._report(DeliveryResult(entries, outcome, reason, is_call=True))
         return outcome == "refused" or self._options.send_after_unknown
+
+    def _explain(self, entries: tuple[Entry, ...], reason: str) -> str:
+        """Return the reason of a 404 with the invoices that the order has, if it can be read, and record it."""
+        package = entries[0].package
+        numbers = self._invoices.numbers(package.order_id, self.read_order)
+        if numbers is None:
+            return reason
+        explained = explain_not_found(reason, package.order_id, package.invoice_number, numbers)
+        if explained != reason:
+            self._journal.explain(entries, explained)
+        return explained
 
     def _wait_for_turn(self) -> bool:
         """Wait until a call may be made, and return whether it may; deferred outcomes do not wait for long."""

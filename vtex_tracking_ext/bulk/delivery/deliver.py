@@ -26,6 +26,7 @@ from vtex_tracking_ext.errors import ReadFailedError, VtexTrackingError
 
 from .calls import AccountCalls, AccountPause, DeliveryResult
 from .doubt import FOUND, MAX_DISPLAY_DELAY, NOT_SHOWN, SENT_AGAIN, Comparison, compare_with_order, next_read
+from .invoices import InvoiceLookups
 from .options import DeliveryOptions
 from .pace import Pace
 from .threads import run_in_threads
@@ -97,6 +98,7 @@ class AccountDelivery:
         self._run_threads = run_threads
         self._lock = threading.Lock()
         self._stopped = threading.Event()
+        self._invoices = InvoiceLookups()
         self._end = math.inf
         #: The time of the journal's clock at which the monotonic clock was 0.
         self._epoch = dt.datetime.min.replace(tzinfo=dt.UTC)
@@ -153,7 +155,15 @@ class AccountDelivery:
             with self._journal.lease(self._account) as lease:
                 if lease is not None:
                     self._epoch = lease.record.now - dt.timedelta(seconds=time.monotonic())
-                    calls = AccountCalls(self._client, lease, self.pace, self._report_safely, self._options)
+                    calls = AccountCalls(
+                        self._client,
+                        self._journal,
+                        lease,
+                        self.pace,
+                        self._report_safely,
+                        self._options,
+                        self._invoices,
+                    )
                     try:
                         yield calls
                     finally:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-#: Ends the reason of an escaped row; read by people and by :mod:`.csv_jsonl`.
+#: Ends the reason of an escaped row; read by people and by :mod:`.tables`.
 MARK: Final = "(a ' before = + - @ keeps a spreadsheet from running the cell; it is removed when this file is read)"
 
 #: Characters at which a spreadsheet may split a text into cells or lines.

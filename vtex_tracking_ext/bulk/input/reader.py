@@ -1,23 +1,34 @@
-"""Read files of carrier events: CSV, JSON lines and XLSX in, checked rows or named problems out.
+"""Read files of carrier events: CSV, JSON and workbooks in, checked rows or named problems out.
 
-A row is one event of one package, or its delivery, or both. The columns are those of :mod:`.columns`; VTEX's own
-spellings (``orderId``) are accepted too, and a mapping names others.
+A row is one event of one package, or its delivery, or both. The columns are those of :mod:`.columns`; usual names in
+English, Portuguese, Spanish and Romanian are known, and a layout names others.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, Unpack
 
-from .columns import Columns
-from .csv_jsonl import csv_rows, json_rows
+from vtex_tracking_ext.errors import ConfigurationError
+
+from .columns import Columns, stored_layout
+from .csv_table import csv_table
+from .json_rows import json_rows
+from .layout import Layout, ReadingOptions
+from .rows import InputFileError, Recognition
 from .source import open_source
+from .tables import table_rows
+from .text_source import text_source
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from pathlib import Path
 
-    from .rows import Format, Row, RowProblem
+    from .rows import Format, Row, RowNote, RowProblem
+
+
+#: Characters of the first line in which a rejects file has its options.
+_MAX_HEAD: Final = 1 << 16
 
 
 def read_rows(
@@ -25,40 +36,49 @@ def read_rows(
     now: dt.datetime,
     *,
     format: Format | None = None,  # noqa: A002 - the usual name
-    encoding: str | None = None,
-    mapping: Mapping[str, str] | None = None,
-    ignore_unknown: bool = False,
-    sheet: str | None = None,
-) -> Iterator[Row | RowProblem]:
+    layout: Layout | None = None,
+    recognition: Recognition | None = None,
+    **options: Unpack[ReadingOptions],
+) -> Iterator[Row | RowProblem | RowNote]:
     """Yield the checked rows of a file; for a row that cannot be sent, each of its problems, one after the other.
 
-    Rows are yielded as they are read, and none is kept; only a sheet is held in memory as a whole.
+    Rows are yielded as they are read, and none is kept; only a sheet, and a JSON array, is held in memory as a whole.
 
     Args:
         path: The file; ``-`` for standard input, which is read to its end before the first row.
         now: The current time, aware; see :func:`vtex_tracking_ext.call.validation.update_problems`.
-        format: Its format; otherwise its extension decides, or for standard input its first byte.
-        encoding: ``utf-8`` or ``windows-1252``; otherwise detected from all of the file's bytes, see
-            :func:`~vtex_tracking_ext.bulk.input.source.detect_encoding`. Not for XLSX.
-        mapping: Column in the file -> field of :data:`~vtex_tracking_ext.bulk.input.columns.COLUMNS`, for files with
-            other names. A mapped column must be in the header; an object of JSON lines may lack it.
-        ignore_unknown: Ignore columns that are neither known nor mapped, as in exports with many columns. Otherwise
-            such a column is an error (in JSON lines a problem of the row), because a misspelt column would silently
-            not be sent.
-        sheet: The sheet of a workbook with more than one.
+        format: Its format; otherwise its first bytes decide.
+        layout: How it is to be read, where that is not recognised.
+        recognition: Receives what is recognised, while the rows are read.
+        **options: Attributes of a :class:`~.layout.Layout` that replace those of ``layout``.
 
     Raises:
-        InputFileError: The file cannot be read, is empty (a header without rows is allowed), its header is wrong, or
-            from some line on its rows cannot be told apart. Rows before that line have then been yielded.
-        ConfigurationError: It is XLSX and the extra is not installed.
+        InputFileError: The file cannot be read, is empty (a header without rows is allowed), its header is wrong, or it
+            cannot be told how to read it. Rows before that line have then been yielded.
+        ConfigurationError: An option cannot be used; or the file is a workbook and the extra is not installed.
     """
+    layout = (layout or Layout()).with_options(options)
+    recognition = Recognition() if recognition is None else recognition
     with open_source(path, format) as source:
-        columns = Columns(source.name, mapping, ignore_unknown=ignore_unknown)
-        if source.format == "csv":
-            yield from csv_rows(source, columns, now, encoding)
-        elif source.format == "jsonl":
-            yield from json_rows(source, columns, now, encoding)
-        else:
-            from .workbooks import xlsx_rows  # noqa: PLC0415 - an extra
+        recognition.format = source.format
+        columns = Columns(source.name, layout)
+        if source.format == "xlsx":
+            from .workbooks import SheetTable  # noqa: PLC0415 - an extra
 
-            yield from xlsx_rows(source, columns, now, sheet)
+            yield from table_rows(SheetTable(source, layout), columns, layout, now, recognition)
+            return
+        text = text_source(source, layout.encoding)
+        with text.open() as opened:
+            stored = stored_layout(opened.readline(_MAX_HEAD))
+        if stored:
+            try:
+                layout = Layout().with_options({**stored, **layout.to_options()})
+            except ConfigurationError as error:
+                raise InputFileError(f"{source.name}:1: the options behind the word reason: {error}") from None
+            columns = Columns(source.name, layout)
+        recognition.encoding, recognition.is_encoding_certain = text.encoding, text.is_certain
+        if source.format == "csv":
+            table = csv_table(text, columns, layout.delimiter)
+            yield from table_rows(table, columns, layout, now, recognition)
+        else:
+            yield from json_rows(text, columns, layout, now, recognition)

@@ -6,53 +6,63 @@ import csv
 import filecmp
 import json
 import os
+import tempfile
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Self
+from typing import IO, TYPE_CHECKING, Any, Final, Self
 
-from .columns import REASON, is_reason
+from .columns import LAYOUT, REASON, is_reason
 from .csv_injection import MARK, escape_cell
-from .csv_jsonl import DuplicateKeyError, parse_object
+from .dates import FORMATS_OF_ORDERS
 from .disk import write_error
+from .json_rows import DuplicateKeyError, parse_object
 from .private_file import create_private
 from .source import FORMATS, STDIN_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from .rows import Layout, Place, RawRow, RowProblem
+    from .rows import Dialect, Place, RawRow, RowProblem
 
 #: The key that holds a line that is not a JSON object.
 LINE = "line"
+
+#: Options that say how a file is written, not how its values are to be read.
+_OF_THE_FILE: Final = frozenset({"delimiter", "encoding", "header_row", "sheet", "visible_only"})
 
 #: Separates the reasons of one row.
 _SEPARATOR = " | "
 
 
-def rejects_path(source: str, layout: Layout) -> Path:
+def rejects_path(source: str, dialect: Dialect) -> Path:
     """Return the path of a file's rejects file: ``events.rejects.csv`` beside ``events.csv``.
 
     An extension that does not fit the layout is kept (``events.xlsx.rejects.csv``); for standard input the path is
     ``stdin.rejects.csv`` or ``stdin.rejects.jsonl`` in the current folder.
     """
     if source == STDIN_NAME:
-        return Path(f"stdin.rejects.{layout.format}")
+        return Path(f"stdin.rejects.{dialect.format}")
     path = Path(source)
-    if FORMATS.get(path.suffix.lower()) == layout.format:
+    if FORMATS.get(path.suffix.lower()) == dialect.format:
         return path.with_name(f"{path.stem}.rejects{path.suffix}")
-    return path.with_name(f"{path.name}.rejects.{layout.format}")
+    return path.with_name(f"{path.name}.rejects.{dialect.format}")
 
 
 class RejectsFile:
     """The rows of one input file that cannot be sent, each once, with all of its problems.
 
-    CSV has the input's delimiter, encoding and header, and a first column ``reason``. It comes first so that a row with
-    missing or surplus cells keeps them as they were, and still has the wrong number of cells when it is pushed again
-    uncorrected. Cells that a spreadsheet would run are escaped, see :mod:`.csv_injection`; such a row must keep its
-    reason until it is read again. A sheet's rows are written as CSV with commas, in UTF-8 with a byte order mark, which
-    spreadsheets open correctly.
+    CSV has the input's delimiter and header, and a first column ``reason``. It comes first so that a row with surplus
+    cells keeps them as they were, and still has the wrong number of cells when it is pushed again uncorrected. Cells
+    that a spreadsheet would run are escaped, see :mod:`.csv_injection`; such a row must keep its reason until it is
+    read again. A sheet's rows are written as CSV with commas.
+
+    Rows of an input that is not UTF-8 are written in UTF-8 with a byte order mark, which spreadsheets open correctly:
+    another encoding may not be recognised from a few of its rows.
 
     JSON lines have each object with a key ``reason``; a line that is not an object is written as text under ``line``.
+
+    How a person said that the input is to be read stands behind the name of the column ``reason``, or under the key
+    ``layout`` of each object (:func:`stored_layout`), so that the file can be pushed without options.
 
     Without such rows no file is written. No file is ever overwritten, because somebody may have begun to correct it:
     where one of the name exists, the new one is ``events.rejects-2.csv``, and so on, unless its content is the same.
@@ -62,14 +72,16 @@ class RejectsFile:
 
     Args:
         path: Its path; otherwise it is derived from the input's, see :func:`rejects_path`.
+        folder: Its folder, which is created where needed; otherwise that of its path.
 
     Attributes:
         rows: How many rows it has.
     """
 
-    def __init__(self, path: Path | None = None) -> None:
+    def __init__(self, path: Path | None = None, folder: Path | None = None) -> None:
         self._path = path
-        self._layout: Layout | None = None
+        self._folder = folder
+        self._dialect: Dialect | None = None
         self._row: tuple[Place, RawRow] | None = None
         self._reasons: list[str] = []
         self._file: IO[str] | None = None
@@ -108,9 +120,9 @@ class RejectsFile:
         self._flush()
         if self._file is None or self._path is None:
             return None
-        with self._write_errors():
-            self._file.close()
-            published = _publish(Path(self._file.name), self._path)
+        assert self._dialect is not None  # noqa: S101 - of the rows in the file
+        with self._write_errors(), self._file as body:
+            published = self._write(body, self._dialect, self._path)
         self._file = None
         return published
 
@@ -119,8 +131,6 @@ class RejectsFile:
         if self._file is not None:
             with suppress(OSError):
                 self._file.close()
-            with suppress(OSError):
-                Path(self._file.name).unlink()
             self._file = None
 
     @contextmanager
@@ -140,8 +150,8 @@ class RejectsFile:
         (place, raw), reason = self._row, _SEPARATOR.join(self._reasons)
         self._row, self._reasons = None, []
         with self._write_errors():
-            file = self._file or self._open(place.source, raw.layout)
-            if raw.layout != self._layout:
+            file = self._file or self._open(place.source, raw.dialect)
+            if raw.dialect != self._dialect:
                 raise ValueError(f"{place} is a row of another file than those before it")
             if isinstance(raw.content, str):
                 file.write(f"{_json_line(raw.content, reason)}\n")
@@ -149,31 +159,59 @@ class RejectsFile:
             cells = [escape_cell(cell) for cell in raw.content]
             if cells != list(raw.content):
                 reason = f"{reason} {MARK}"
-            _write_cells(file, raw.layout, escape_cell(reason), cells)
+            _write_cells(file, raw.dialect, escape_cell(reason), cells)
 
-    def _open(self, source: str, layout: Layout) -> IO[str]:
-        self._layout = layout
-        self._path = self._path or rejects_path(source, layout)
-        partial = self._path.with_name(f".{self._path.name}.{os.getpid()}.partial")
-        partial.unlink(missing_ok=True)
-        # Escapes characters of a reason that the encoding lacks; for a lone surrogate the result is its JSON escape.
-        self._file = create_private(partial, layout.encoding, "backslashreplace")
-        if layout.format == "csv":
-            _write_cells(self._file, layout, REASON, [escape_cell(cell) for cell in layout.header])
+    def _open(self, source: str, dialect: Dialect) -> IO[str]:
+        self._dialect = dialect
+        self._path = self._path or rejects_path(source, dialect)
+        if self._folder is not None:
+            self._path = self._folder / self._path.name
+            self._folder.mkdir(exist_ok=True)
+        self._file = tempfile.TemporaryFile("w+", encoding="utf-8", errors="surrogatepass", newline="")  # noqa: SIM115
         return self._file
 
+    def _write(self, body: IO[str], dialect: Dialect, path: Path) -> Path:
+        """Write the file, now that it is known how its rows are to be read, and return its path."""
+        encoding = "utf-8" if dialect.encoding == "utf-8" else "utf-8-sig"
+        options = json.dumps(_kept_options(dialect), ensure_ascii=False)
+        has_options = options != "{}"
+        partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+        partial.unlink(missing_ok=True)
+        try:
+            # A lone surrogate is written as its JSON escape.
+            with create_private(partial, encoding, "backslashreplace") as file:
+                body.seek(0)
+                if dialect.format == "csv":
+                    name = escape_cell(f"{REASON} {options}") if has_options else REASON
+                    _write_cells(file, dialect, name, [escape_cell(cell) for cell in dialect.header])
+                end = f', "{LAYOUT}": {options}}}\n' if has_options and dialect.format == "jsonl" else ""
+                file.writelines(line[: -len("}\n")] + end if end else line for line in body)
+            return _publish(partial, path)
+        except BaseException:
+            partial.unlink(missing_ok=True)
+            raise
 
-def _write_cells(file: IO[str], layout: Layout, reason: str, cells: Sequence[str]) -> None:
-    others = [cell for number, cell in enumerate(cells) if number not in layout.reasons]
-    csv.writer(file, delimiter=layout.delimiter).writerow([reason, *others])
+
+def _write_cells(file: IO[str], dialect: Dialect, reason: str, cells: Sequence[str]) -> None:
+    others = [cell for number, cell in enumerate(cells) if number not in dialect.reasons]
+    csv.writer(file, delimiter=dialect.delimiter).writerow([reason, *others])
 
 
 def _json_line(line: str, reason: str) -> str:
     try:
-        document = {key: value for key, value in parse_object(line).items() if not is_reason(key)}
+        document = {key: value for key, value in parse_object(line).items() if key != LAYOUT and not is_reason(key)}
         return json.dumps({**document, REASON: reason}, ensure_ascii=False)
     except (ValueError, DuplicateKeyError, RecursionError):
         return json.dumps({LINE: line, REASON: reason}, ensure_ascii=False)
+
+
+def _kept_options(dialect: Dialect) -> dict[str, Any]:
+    """Return how rows are to be read, without what concerns the file that they were in."""
+    options = {name: value for name, value in dialect.layout.to_options().items() if name not in _OF_THE_FILE}
+    orders = {*dialect.day_orders.values()}
+    if len(orders) == 1 and dialect.layout.date_format is None:
+        options["date_format"] = FORMATS_OF_ORDERS[orders.pop()]
+    return options
 
 
 def _publish(partial: Path, path: Path) -> Path:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from vtex_tracking_ext.bulk.input.rows import Place
 
 from .classify import PRUNED, Existing, classify_rows
-from .entries import BY_HAND, drafts_from_row
+from .entries import BY_HAND, drafts_from_row, entry_key
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from vtex_tracking_ext.bulk.input.rows import Row
 
+    from .classify import Classified
     from .entries import Added, Draft, PackageKey
 
 
@@ -27,18 +29,26 @@ class RowWriter(ABC):
         self._ids: dict[bytes, int] = {}
         self._existing: dict[bytes, Existing] = {}
 
-    def add(self, rows: Iterable[Row]) -> list[Added]:
-        """Add rows except those that contradict, and return what each meant."""
+    def add(self, rows: Iterable[Row], first: Draft | None = None) -> list[Added]:
+        """Add rows, and return what each meant.
+
+        Args:
+            rows: A batch of the rows of one input.
+            first: The first entry that an earlier batch of the input added, or None.
+        """
         pairs = [(row, drafts_from_row(row)) for row in rows]
         drafts = [draft for _, drafts in pairs for draft in drafts]
+        if first is not None:
+            drafts.append(first)
         self._find_packages(draft.package for draft in drafts)
-        existing = self._read_existing_keys(drafts)
-        classified = classify_rows(pairs, existing)
+        deliveries = [(package, entry_key(package, None)) for package in self._packages]
+        self._read_existing_keys(drafts, [key for _, key in deliveries])
+        classified = self._classify(pairs, deliveries, first)
         locked: set[bytes] = set()
         while not classified.renewed.keys() <= locked:
             locked |= classified.renewed.keys()
             self._read_existing(self._lock([self._ids[key] for key in locked]))
-            classified = classify_rows(pairs, existing)
+            classified = self._classify(pairs, deliveries, first)
         changed = {draft.package.account for draft in (*classified.new.values(), *classified.renewed.values())}
         if changed:
             self._accounts |= self._update_accounts(sorted(changed))
@@ -48,9 +58,20 @@ class RowWriter(ABC):
             self._renew(self._columns(classified.renewed.values()), [self._ids[key] for key in classified.renewed])
         return classified.added
 
-    def _read_existing_keys(self, drafts: Sequence[Draft]) -> Mapping[bytes, Existing]:
-        """Return what the journal holds under the drafts' keys."""
-        keys = {
+    def _classify(
+        self,
+        pairs: Sequence[tuple[Row, tuple[Draft, ...]]],
+        deliveries: Sequence[tuple[PackageKey, bytes]],
+        first: Draft | None,
+    ) -> Classified:
+        existing = {package: self._existing[key] for package, key in deliveries if key in self._existing}
+        first_id = math.inf if first is None else self._ids.get(first.key, math.inf)
+        return classify_rows(pairs, self._existing, existing, first_id)
+
+    def _read_existing_keys(self, drafts: Sequence[Draft], deliveries: Sequence[bytes]) -> None:
+        """Read what the journal holds under the drafts' keys, and under those of the deliveries of all packages."""
+        keys = dict(zip(deliveries, zip(self._packages.values(), deliveries, strict=True), strict=True))
+        keys |= {
             key: (package, key)
             for draft in drafts
             if (package := self._packages.get(draft.package))
@@ -61,7 +82,6 @@ class RowWriter(ABC):
         missing = {key for draft in drafts for key in (draft.key, *draft.earlier_keys)} - self._existing.keys()
         for key in self._select_pruned([*missing]):
             self._existing[key] = PRUNED
-        return self._existing
 
     def _find_packages(self, packages: Iterable[PackageKey]) -> None:
         self._packages |= self._select_packages([*dict.fromkeys(packages)])
@@ -69,7 +89,7 @@ class RowWriter(ABC):
     def _read_existing(self, records: Iterable[tuple[Any, ...]]) -> None:
         for key, id_, state, delivered_date, source, line, reason in records:
             self._ids[key] = id_
-            self._existing[key] = Existing(state, delivered_date, Place(source, line), reason == BY_HAND)
+            self._existing[key] = Existing(state, delivered_date, Place(source, line), reason == BY_HAND, id_)
 
     def _columns(self, drafts: Collection[Draft]) -> list[tuple[Any, ...]]:
         """Return the columns that rows determine; packages and sources that do not exist are inserted."""

@@ -18,20 +18,20 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import hashlib
-import unicodedata
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 from attrs.converters import optional
 
 from vtex_tracking_ext.call.validation import format_delivered_date, format_event_date
 from vtex_tracking_ext.config import defaults
+from vtex_tracking_ext.events import TrackingEvent
+from vtex_tracking_ext.text import comparable, trimmed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from vtex_tracking_ext.bulk.input.rows import Place, Row
-    from vtex_tracking_ext.events import TrackingEvent
 
 #: What is known of an entry. ``in_flight`` after a run has ended means that the run was killed: it may have been sent.
 State = Literal["pending", "in_flight", "applied", "refused", "unknown", "withdrawn"]
@@ -50,7 +50,7 @@ Resolution = Literal["applied", "pending"]
 BY_HAND: Final = "said so by hand (vtex-tracking resolve)"
 
 #: What a row meant to the journal, in order of precedence; see :class:`Added`.
-AddStatus = Literal["contradicts", "new", "renewed", "known"]
+AddStatus = Literal["new", "renewed", "known"]
 ADD_STATUSES: Final[tuple[AddStatus, ...]] = get_args(AddStatus)
 
 Kind = Literal["event", "delivery"]
@@ -96,7 +96,7 @@ class Draft:
     Attributes:
         package: Its package.
         key: Identifies what must not be sent twice; see :func:`entry_key`.
-        event: The event as it will be sent, its date as text; None for the delivery.
+        event: The event as it will be sent, its date as text, its texts trimmed; None for the delivery.
         delivered_date: When the package was delivered, as it will be sent; None for an event, or if not known.
         place: The place of the row.
         event_id: The source's own identity of the event, or an empty text.
@@ -122,14 +122,15 @@ class Added:
     Attributes:
         row: The row.
         status: ``new``: it added an entry. ``renewed``: it made a refused entry pending, or dated a pending delivery.
-            ``known``: it has nothing new, and nothing is sent. ``contradicts``: its date of the delivery differs from
-            an earlier row's; nothing of it was added, so it can be corrected and pushed again.
-        note: Why it contradicts, or which part of it is too late to be sent; otherwise empty.
+            ``known``: it has nothing new, and nothing is sent.
+        note: What a person should know about it, such as a part of it that is not sent; otherwise empty.
+        draft: The first entry that it added, or None.
     """
 
     row: Row
     status: AddStatus
     note: str = ""
+    draft: Draft | None = field(default=None, eq=False, repr=False)
 
 
 @frozen
@@ -319,8 +320,7 @@ def drafts_from_row(row: Row) -> tuple[Draft, ...]:
     package = PackageKey(row.account, row.order_id, row.invoice_number)
     drafts = []
     if row.event is not None:
-        date = row.event.date
-        event = row.event if isinstance(date, str) else evolve(row.event, date=format_event_date(date))
+        event = _as_sent(row.event)
         key = entry_key(package, event, row.event_id, row.time)
         earlier_keys: tuple[bytes, ...] = ()
         if row.event_id and row.time:
@@ -332,6 +332,15 @@ def drafts_from_row(row: Row) -> tuple[Draft, ...]:
         moment = None if row.delivered_date is None else format_delivered_date(row.delivered_date)
         drafts.append(Draft(package, entry_key(package, None), None, moment, row.place))
     return tuple(drafts)
+
+
+def _as_sent(event: TrackingEvent) -> TrackingEvent:
+    """Return an event with its date as text, and with trimmed texts."""
+    date = event.date if isinstance(event.date, str) else format_event_date(event.date)
+    description, city, state = trimmed(event.description), trimmed(event.city), trimmed(event.state)
+    if (date, description, city, state) == (event.date, event.description, event.city, event.state):
+        return event  # fast for most events
+    return TrackingEvent(date, description, city, state)
 
 
 def draft_of(entry: Entry) -> Draft:
@@ -346,9 +355,8 @@ def entry_key(package: PackageKey, event: TrackingEvent | None, event_id: str = 
     An event with an event id is identified by it alone. Any other event is identified by its day, its time if it has
     one, and its texts. The keys of events without either must not change, because journals contain them.
 
-    Leading and trailing spaces and the Unicode normal form (NFC, NFD) do not matter: a shopper sees no difference, and
-    exports of the same events differ in both. Every other difference makes another event. The texts are sent as they
-    were written.
+    How many blanks there are, of which kind, and the Unicode normal form (NFC, NFD) do not matter; see
+    :func:`vtex_tracking_ext.text.comparable`. Every other difference makes another event.
     """
     if event is None:
         content = "8:delivery"
@@ -356,8 +364,7 @@ def entry_key(package: PackageKey, event: TrackingEvent | None, event_id: str = 
         content = f"8:event_id{len(event_id)}:{event_id}"
     else:
         date = event.date if isinstance(event.date, str) else format_event_date(event.date)
-        city = _composed(event.city)
-        state, description = _composed(event.state), _composed(event.description)
+        city, state, description = comparable(event.city), comparable(event.state), comparable(event.description)
         content = f"5:event{len(date)}:{date}{len(city)}:{city}{len(state)}:{state}{len(description)}:{description}"
         if time:
             content += f"{len(time)}:{time}"
@@ -365,8 +372,3 @@ def entry_key(package: PackageKey, event: TrackingEvent | None, event_id: str = 
     account, order_id, invoice = package.account, package.order_id, package.invoice_number
     text = f"{len(account)}:{account}{len(order_id)}:{order_id}{len(invoice)}:{invoice}{content}"
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=KEY_SIZE).digest()
-
-
-def _composed(text: str) -> str:
-    text = text.strip()
-    return text if text.isascii() else unicodedata.normalize("NFC", text)  # fast for most texts

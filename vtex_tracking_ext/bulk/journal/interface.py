@@ -16,7 +16,7 @@ from abc import ABC, abstractmethod
 from collections import Counter, defaultdict, deque
 from contextlib import suppress
 from itertools import groupby, islice
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
 from attrs import asdict, evolve, frozen
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from vtex_tracking_ext.bulk.input.rows import Row
 
-    from .entries import AccountRecord, AccountUpdate, Added, Entry, Meta, Outcome, Resolution, State
+    from .entries import AccountRecord, AccountUpdate, Added, Draft, Entry, Meta, Outcome, Resolution, State
 
 T = TypeVar("T")
 
@@ -56,6 +56,8 @@ INVALID_RECORD: Final = (AttributeError, LookupError, OverflowError, TypeError, 
 #: The largest id: both databases store 64 bits.
 _LAST_ID: Final = 2**63 - 1
 
+
+_DRAFT: Final = attrgetter("draft")
 
 #: Who delivers the accounts that workers serve; see :meth:`JournalReader.served_accounts`.
 WORKERS: Final = "workers"
@@ -261,10 +263,13 @@ class Journal(JournalReader):
         Only rows that are iterated over are added, and every row that was yielded is on disk.
 
         Args:
-            rows: Checked rows with their accounts, any number of them.
+            rows: Checked rows of one input with their accounts, any number of them.
         """
+        first: Draft | None = None
         for batch in batched(rows, BATCH):
-            yield from self._add(batch)
+            added = self._add(batch, first)
+            first = first or next(filter(None, map(_DRAFT, added)), None)
+            yield from added
 
     @abstractmethod
     def lease(self, account: str) -> AbstractContextManager[Lease | None]:
@@ -304,6 +309,11 @@ class Journal(JournalReader):
         """
         return self._move_selected(selection, "refused", "withdrawn", None)
 
+    def explain(self, entries: Iterable[Entry], reason: str) -> None:
+        """Replace the reason of refused entries; others stay as they are."""
+        change = {"from": "refused", "state": "refused", "reason": visible(reason, REASON_LENGTH), "keeps": True}
+        self._move([entry.id for entry in entries], {**change, "now": self._now()})
+
     def prune(self, older_than: dt.timedelta, *, forget: bool = False) -> int:
         """Delete entries that were settled long ago, and return how many.
 
@@ -321,8 +331,8 @@ class Journal(JournalReader):
         return number
 
     @abstractmethod
-    def _add(self, rows: Sequence[Row]) -> list[Added]:
-        """Add a batch of rows in one transaction."""
+    def _add(self, rows: Sequence[Row], first: Draft | None) -> list[Added]:
+        """Add a batch of rows in one transaction; see :meth:`.add_rows.RowWriter.add`."""
 
     @abstractmethod
     def _move(self, ids: Sequence[int], change: Mapping[str, Any]) -> int:
@@ -344,7 +354,7 @@ class Journal(JournalReader):
         """Delete what no entry refers to any more, and return free space to the system if the database does not."""
 
     def _move_selected(self, selection: Selection, origin: State, state: State, reason: str | None) -> int:
-        """Change the selected entries that are in a state; None keeps their reason, status and time."""
+        """Change the selected entries that are in a state; None keeps their reason and status."""
         change = {
             "from": origin,
             "state": state,

@@ -139,7 +139,7 @@ _MOVE: Final = """
     UPDATE entries SET state = :state,
         status_code = CASE WHEN :keeps THEN status_code END,
         receipt = CASE WHEN :keeps THEN receipt END,
-        reason = CASE WHEN :keeps THEN reason ELSE :reason END,
+        reason = CASE WHEN :keeps THEN coalesce(:reason, reason) ELSE :reason END,
         settled = CASE WHEN :state <> 'pending' THEN {now} END
 """
 _PRUNED_KEYS: Final = f"SELECT key FROM pruned_keys WHERE key > :last ORDER BY key LIMIT {PAGE}"  # noqa: S608 - a constant

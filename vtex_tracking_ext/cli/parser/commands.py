@@ -14,11 +14,11 @@ from vtex_tracking_ext.config.defaults import (
     WORKER_CONCURRENCY,
 )
 
+from .reading import add_reading_options
 from .show_version import ShowVersion
 from .value_types import (
     address,
     age,
-    column_mapping,
     concurrency,
     duration,
     non_empty,
@@ -52,7 +52,10 @@ _CREDENTIALS_HELP = (
     "VTEX_ALLOW_READABLE_PROFILES=1 allows that, for a mounted secret. "
     "Other users of this machine can see options: do not pass secrets as options."
 )
-_FILE_HELP = "a .csv, .tsv, .jsonl, .ndjson or .xlsx file, or - for standard input"
+_FILE_HELP = (
+    "a .csv, .tsv, .jsonl, .ndjson or .xlsx file, - for standard input, a pattern such as *.csv, or a folder for "
+    "all of its files"
+)
 _CONCURRENCY_HELP = "packages sent at once (default: %(default)s)"
 _COLUMNS = (
     "Columns: order_id, invoice_number, date (yyyy-mm-dd), city, state, description, is_delivered (true or false), "
@@ -94,7 +97,19 @@ def _add_check(commands: Commands) -> None:
         f"{_COLUMNS}Prints what a push with a new journal would send, and every invalid row.",
     )
     parser.add_argument("files", nargs="+", metavar="FILE", help=_FILE_HELP)
-    _add_input(parser)
+    parser.add_argument(
+        "--show",
+        type=positive,
+        metavar="N",
+        help="print what was recognised, and the first N rows as they would be sent",
+    )
+    parser.add_argument(
+        "--save-layout",
+        type=non_empty,
+        metavar="NAME",
+        help="keep how the file was read as [layouts.NAME] in the profile file, for --layout NAME",
+    )
+    add_reading_options(parser)
     _add_no_coalesce(parser)
     _add_json(parser)
     _add_connection(parser)
@@ -110,7 +125,9 @@ def _add_push(commands: Commands) -> None:
         "last; several packages are sent at once. Invalid rows are reported, written to a rejects file and not sent; "
         "the valid rows are sent. Rows of other accounts are sent with the profiles of those accounts. Without files, "
         "the pending events of the journal are sent. Any number of pushes can run at the same time; one process at a "
-        "time delivers an account, including what the others note meanwhile.",
+        "time delivers an account, including what the others note meanwhile. The files of a folder are moved to its "
+        "folder done, those with invalid rows and unusable ones to its folder rejected, with the rejects files; files "
+        "that are still being written are left.",
     )
     parser.add_argument("files", nargs="*", metavar="FILE", help=_FILE_HELP)
     _add_journal(parser)
@@ -125,7 +142,10 @@ def _add_push(commands: Commands) -> None:
     extent.add_argument(
         "--wait", action="store_true", help="if another process delivers the account, wait for the outcome"
     )
-    _add_input(parser)
+    parser.add_argument(
+        "--watch", action="store_true", help="push the files of folders as they come, until Ctrl-C or SIGTERM"
+    )
+    add_reading_options(parser)
     rejects = parser.add_mutually_exclusive_group()
     rejects.add_argument(
         "--rejects", type=non_empty, metavar="FILE", help="file for invalid rows (default: beside the input)"
@@ -327,16 +347,6 @@ def _add_events(parser: argparse.ArgumentParser, *, required: bool) -> None:
         metavar=("DATE", "DESCRIPTION"),
         help="an event: DATE (yyyy-mm-dd) DESCRIPTION [CITY [STATE]]; repeatable, oldest first",
     )
-
-
-def _add_input(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("input files")
-    group.add_argument("--format", choices=("csv", "jsonl", "xlsx"), help="file format (default: by the extension)")
-    group.add_argument("--encoding", choices=("utf-8", "windows-1252"), help="text encoding (default: detected)")
-    map_help = "read COLUMN as FIELD; repeatable"
-    group.add_argument("--map", action="append", default=[], type=column_mapping, metavar="COLUMN=FIELD", help=map_help)
-    group.add_argument("--ignore-unknown", action="store_true", help="ignore unknown columns")
-    group.add_argument("--sheet", type=non_empty, metavar="NAME", help="the sheet to read, if a workbook has several")
 
 
 def _add_send_on(parser: argparse.ArgumentParser) -> None:

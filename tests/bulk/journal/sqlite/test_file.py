@@ -13,16 +13,18 @@ from contextlib import closing, suppress
 from pathlib import Path
 from tempfile import gettempdir
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 import pytest
 
+from vtex_tracking_ext import TrackingEvent
 from vtex_tracking_ext.bulk.journal import opening
 from vtex_tracking_ext.bulk.journal.entries import OPEN_STATES, STATES, Selection
 from vtex_tracking_ext.bulk.journal.interface import JournalError, JournalInUseError
 from vtex_tracking_ext.bulk.journal.sqlite import SqliteJournal, SqliteReader, file, locks, schema
 
+from support.entries import entry
 from support.journaled import add, row
 from support.processes import Program
 
@@ -211,6 +213,15 @@ class TestTemporary:
                 lease.begin([*copy.entries()][:1])
             assert copy.counts() == {"mystore": {"pending": 5, "in_flight": 1}}
         assert contents(path.parent) == before
+
+    def test_copy_of_events_that_count_as_one_has_the_first(self) -> None:
+        """A journal of an earlier version, in a database, can hold events that differ in their blanks alone."""
+        texts = ("Em rota", "Em  rota")
+        held = [entry(number, event=TrackingEvent("2026-10-01", text)) for number, text in enumerate(texts, 1)]
+        reader: Any = SimpleNamespace(entries=lambda: iter(held), pruned_keys=lambda: iter(()))
+        with SqliteJournal.temporary() as copy:
+            copy.copy(reader)
+            assert [each.id for each in copy.entries()] == [1]
 
     def test_copy_can_be_made_while_the_journal_is_open(self, path: Path) -> None:
         """The copy has what was committed before."""

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from vtex_tracking_ext.bulk.input.rows import Row
-    from vtex_tracking_ext.bulk.journal.entries import Added, Clock
+    from vtex_tracking_ext.bulk.journal.entries import Added, Clock, Draft
     from vtex_tracking_ext.config.secret import Secret
 
     from .address import Address
@@ -126,11 +126,11 @@ class PostgresJournal(PostgresReader, Journal):
         finally:
             self._leases.release()
 
-    def _add(self, rows: Sequence[Row]) -> list[Added]:
+    def _add(self, rows: Sequence[Row], first: Draft | None) -> list[Added]:
         # One thread of a process at a time, which takes one connection: in the database, too, one adds at a time.
         with self._adding, self.connections.connection() as connection, connection.transaction():
             self._lock_adding(connection)
-            return PostgresRowWriter(connection, self._now()).add(rows)
+            return PostgresRowWriter(connection, self._now()).add(rows, first)
 
     def _lock_adding(self, connection: Connection) -> None:
         """Let one session at a time add, move or delete entries, until the end of the transaction.

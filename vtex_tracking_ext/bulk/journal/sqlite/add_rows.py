@@ -50,6 +50,8 @@ _INSERT: Final = """
         event_time, delivered_date, source, line, checksum, added, id, state, attempts, reason)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
+#: An earlier version told events apart that differ in their blanks alone, and count as one now.
+_COPY: Final = _INSERT.replace("INSERT", "INSERT OR IGNORE", 1)
 _RENEW: Final = """
     UPDATE entries SET package = ?, key = ?, account = ?, event_date = ?, event_city = ?, event_state = ?,
         event_description = ?, event_id = ?, event_time = ?, delivered_date = ?, source = ?, line = ?,
@@ -77,7 +79,7 @@ class SqliteRowWriter(RowWriter):
         self._accounts |= self._update_accounts(sorted({entry.package.account for entry in entries}))
         columns = self._columns([draft_of(entry) for entry in entries])
         values = [((e.added - EPOCH) // MICROSECOND, e.id, e.state, e.attempts, e.reason) for e in entries]
-        self._connection.executemany(_INSERT, [a + b for a, b in zip(columns, values, strict=True)])
+        self._connection.executemany(_COPY, [a + b for a, b in zip(columns, values, strict=True)])
 
     def _columns(self, drafts: Collection[Draft]) -> list[tuple[Any, ...]]:
         checksums = map(draft_checksum, drafts)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from vtex_tracking_ext.bulk.input.rows import Row
-    from vtex_tracking_ext.bulk.journal.entries import AccountRecord, Added, Clock, Entry
+    from vtex_tracking_ext.bulk.journal.entries import AccountRecord, Added, Clock, Draft, Entry
     from vtex_tracking_ext.bulk.journal.interface import JournalReader
 
 #: Seconds to wait for a lease: long enough for another process that only checks whether it is taken.
@@ -158,9 +158,9 @@ class SqliteJournal(SqliteReader, Journal):
             self._commits.run(partial(_execute, _ADD_ACCOUNT, (name,)))
         return int(ids[0][0])
 
-    def _add(self, rows: Sequence[Row]) -> list[Added]:
+    def _add(self, rows: Sequence[Row], first: Draft | None) -> list[Added]:
         now = self._now()
-        added: list[Added] = self._commits.run(lambda connection: SqliteRowWriter(connection, now).add(rows))
+        added: list[Added] = self._commits.run(lambda connection: SqliteRowWriter(connection, now).add(rows, first))
         return added
 
     def _move(self, ids: Sequence[int], change: Mapping[str, Any]) -> int:
