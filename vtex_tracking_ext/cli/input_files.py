@@ -1,4 +1,4 @@
-"""The files that check and push name: each by its name, by wildcards, or by its folder; and how a folder is watched."""
+"""Find the files that check and push name, by name, by wildcards or by folder, and watch folders."""
 
 from __future__ import annotations
 

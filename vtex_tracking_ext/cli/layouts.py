@@ -1,4 +1,4 @@
-"""The layout of a command's files: from the profile file and the reading options; and keeping it there."""
+"""Read the layout of a command's files from the profile file and the reading options, and save layouts."""
 
 from __future__ import annotations
 

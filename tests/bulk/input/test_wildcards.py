@@ -49,7 +49,7 @@ def test_an_absolute_pattern_gives_absolute_names(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["-", "a.csv", "missing.csv", "missing[1].csv", "sub", "events.zip:may.csv", ""])
 def test_other_names_stay_as_they_are(name: str) -> None:
-    """Whoever opens a missing file reports that; so does one whose name contains brackets."""
+    """A name without wildcards stays as it is, even if the file is missing; brackets alone are no wildcards."""
     assert expand(name) == [name]
 
 

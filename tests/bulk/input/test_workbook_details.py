@@ -67,7 +67,7 @@ def test_format_that_adds_more_is_counted(code: str) -> None:
     "code", ["", "0", "0.00", "#,##0.00", "dd/mm/yyyy", "hh:mm:ss.000", "0.00E+00", '0" m2"', '"00', "@", "General"]
 )
 def test_other_formats_are_no_details(code: str) -> None:
-    """A format that shows a number's own digits, a date, or what is not valid, is none."""
+    """No zeros are added for the format of a date, for one that shows a number as it is, or for an invalid one."""
     assert found_in(zeros(code)) == {}
 
 
@@ -111,14 +111,14 @@ def test_calendar_is_found() -> None:
 
 @pytest.mark.parametrize("number", ["0", "-1", "abc", "", "1_0", " 1", "\u0661", "9" * 5000, "1.5"])
 def test_wrong_row_number_is_an_error(number: str) -> None:
-    """A row whose number is none is an error, whatever Python would take for a number."""
+    """A row number that is not written in plain digits is an error, even if Python can parse it."""
     with pytest.raises(ValueError, match="is not the number of a row"):
         details(f'<row r="{number}" hidden="1"/>')
 
 
 @pytest.mark.parametrize("address", ["A0", "ZZZZZ9", "A-1", "1", "", "a1", "$A$1", "A1:B2", "A" * 10**6, "A99999999"])
 def test_wrong_address_is_an_error(address: str) -> None:
-    """A cell whose address is none is an error."""
+    """An invalid cell address is an error."""
     with pytest.raises(ValueError, match="is not the address of a cell"):
         details(f'<row r="1" hidden="1"><c r="{address}"/></row>')
 

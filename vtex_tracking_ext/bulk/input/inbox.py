@@ -135,7 +135,7 @@ class Inbox:
     _seen: dict[Path, Version] = field(init=False, factory=dict)
 
     def look(self) -> Look:
-        """Look at the files. Those that are as they were at the last look are complete; so none is at the first look.
+        """Look at the files. A file that has not changed since the last look is complete; at the first look, none is.
 
         At least :data:`SETTLE_SECONDS` must have passed since the last look.
 

@@ -158,7 +158,7 @@ def _check_flag(_: Layout, attribute: Attribute[bool], value: object) -> None:
 
 @frozen
 class Layout:
-    """How a file is to be read. What is not given is recognised, or as usual.
+    """How a file is to be read. An option that is not given is recognised in the file, or has its default.
 
     Attributes:
         mapping: Column in the file -> field of :data:`~.columns.COLUMNS`, where a name is not recognised.

@@ -54,7 +54,7 @@ class Table(Protocol):
 
     @property
     def encoding(self) -> str:
-        """The encoding, likewise."""
+        """The encoding, for a rejects file."""
 
     @property
     def notes(self) -> Sequence[str]:
