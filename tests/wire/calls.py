@@ -33,7 +33,7 @@ ONCE = RetryPolicy(attempts=1)
 HASTY = RetryPolicy(attempts=3, first_wait=0, rate_limit_wait=0)
 
 #: Seconds a call may take beyond its time-out before a test calls it late: threads of a busy machine need some.
-GRACE = 1.0
+GRACE = 3.0
 
 
 def update(order_id: str) -> TrackingUpdate:

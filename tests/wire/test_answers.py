@@ -104,7 +104,7 @@ def test_an_absurd_retry_after_counts_as_none(
     """The policy's own wait is taken; nothing crashes and nothing sleeps for ever."""
     lines = ["Connection: close", *(line if ":" in line[:12] else f"Retry-After: {line}" for line in lines)]
     server = serve([read, say(answer(429, b"", *lines)), close], [read, apply, say(answer()), close])
-    with within(0.5):
+    with within(0.5, grace=1):
         result = ended(make(server.url, retry=HASTY))
     assert result.applied is True
     assert result.attempts == 2
@@ -116,7 +116,7 @@ def test_a_retry_after_above_the_cap_raises_at_once(
 ) -> None:
     """It stands on the error; nobody sleeps, nobody calls again."""
     server = serve([again(read, say(answer(429, b"", f"Retry-After: {value}")))])
-    with within(0.5):
+    with within(0.5, grace=1):
         error = ended(make(server.url, retry=RetryPolicy(retry_after_cap=1.9)))
     assert isinstance(error, RateLimitedError)
     assert error.applied is False

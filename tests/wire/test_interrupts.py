@@ -321,7 +321,7 @@ def test_connecting_that_takes_too_long_leaves_no_thread_and_no_socket(
     said = b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 100 if steps == [read_head] else b"\x16\x03\x03\x3f\xff" + bytes(400)
     server = serve([*(steps if steps == [read_head] else []), dribble(said)], scheme="https")
     proxy = {"proxy": f"http://{HOST}:{server.port}"} if steps == [read_head] else {}
-    with within(0.2):
+    with within(0.2, grace=1):
         error = ended(make("https://store.example" if proxy else server.url, timeout=0.2, **proxy))
     assert error.applied is False
     server.wait_until(lambda each: each.connections == 1 and each.open == 0)

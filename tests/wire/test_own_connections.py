@@ -94,7 +94,7 @@ def test_an_address_that_says_nothing_is_left(serve: Callable[..., Server], monk
     monkeypatch.setattr(asyncio.SelectorEventLoop, "sock_connect", silent)
     monkeypatch.setattr(connect_async, "ADDRESS_TIMEOUT", 0.05)
     named(monkeypatch, NOBODY, NOBODY, HOST)
-    with within(0.1):
+    with within(0.1, grace=1):
         assert asyncio.run(sent(client_of(serve([again(read, apply, say(OK))])))).applied is True
 
 
@@ -209,7 +209,7 @@ def test_a_connection_that_is_lost_before_the_request_sent_nothing(
             await asyncio.sleep(0)
 
     delayed(monkeypatch, lost)
-    with within(0), pytest.raises(NotSentError, match="the server closed the connection before the request"):
+    with within(0, grace=1), pytest.raises(NotSentError, match="the server closed the connection before the request"):
         asyncio.run(sent(client_of(serve([wait_for(connected), reset]))))
 
 

@@ -144,7 +144,7 @@ def test_rule_3_an_unknown_outcome_is_not_sent_again(
 def test_rule_3_a_time_out_leaves_it_unknown(make: Callable[..., Twin], serve: Callable[..., Server]) -> None:
     """A server that says nothing may have done everything."""
     server = serve([read, apply, until_gone])
-    with within(0.4):
+    with within(0.4, grace=1):
         error = ended(make(server.url, retry=HASTY, timeout=0.4))
     assert isinstance(error, OutcomeUnknownError)
     assert len(server.requests) == 1

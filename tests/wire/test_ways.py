@@ -222,7 +222,7 @@ def test_a_callers_client_is_held_to_the_deadline(
     head, body = answer().split(b"\r\n\r\n")
     steps = [dribble(head)] if where == "head" else [say(head + b"\r\n\r\n"), dribble(body)]
     server = serve([read, apply, *steps])
-    with within(0.5):
+    with within(0.5, grace=1):
         result = ended(make(server.url, own={}, timeout=0.5))
     assert isinstance(result, OutcomeUnknownError if where == "head" else TrackingReceipt)
     assert len(server.applied) == 1
@@ -363,7 +363,7 @@ class _Stubborn(httpx.BaseTransport, httpx.AsyncBaseTransport):
 
 def test_a_transport_with_used_connections_alone_sends_nothing(make: Callable[..., Twin]) -> None:
     """And does not try for ever."""
-    with within(0.1):
+    with within(0.1, grace=1):
         error = ended(make("http://127.0.0.1:9", own={"transport": _Stubborn()}, timeout=0.1))
     assert isinstance(error, NotSentError)
 
