@@ -20,6 +20,8 @@ PACKAGE = "vtex_tracking_ext"
 LAYERS = (
     {"cli"},
     {"fleet", "sandbox", "testing"},
+    {"orders"},
+    {"carriers"},
     {"bulk", "bulk.pipeline", "bulk.report"},
     {"bulk.delivery"},
     {"bulk.journal"},
@@ -28,7 +30,7 @@ LAYERS = (
     {"transport"},
     {"call"},
     {"config"},
-    {"errors", "events", "otel", "text"},
+    {"errors", "events", "finding", "otel", "text"},
 )
 HTTP_LIBRARIES = {"h11", "httpcore", "httptools", "httpx"}
 

@@ -10,8 +10,9 @@ import signal
 import threading
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import pytest
 import xlsxwriter  # type: ignore[import-untyped]
 from attrs import fields
 
@@ -27,11 +28,10 @@ from vtex_tracking_ext.cli.exit_codes import ExitCode
 from vtex_tracking_ext.config.defaults import DEFAULT_RATE, DEFAULT_TIMEOUT, EVENTS_PER_CALL
 from vtex_tracking_ext.config.options import LONGEST_TIMEOUT
 from vtex_tracking_ext.config.profiles import Profile, load_layout, load_profiles, profiles_path
-from vtex_tracking_ext.sandbox import APP_KEY, APP_TOKEN, Oms, running, with_examples
+from vtex_tracking_ext.sandbox import APP_KEY, APP_TOKEN, Oms, notification, running, with_examples
 from vtex_tracking_ext.transport.body import MAX_BODY
 
-if TYPE_CHECKING:
-    import pytest
+from support.carriers import write_edi
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -41,6 +41,7 @@ ALL_TEXT = " ".join(" ".join(PAGES.values()).split())
 FILES = PAGES[ROOT / "docs" / "files.md"]
 (LAYOUT,) = re.findall(r"```toml\n(.*?)```", FILES, re.DOTALL)
 FLEET = PAGES[ROOT / "docs" / "several-machines.md"]
+ORDERS = PAGES[ROOT / "docs" / "orders.md"]
 TELLING = "".join(map(inspect.getsource, (progress, messages)))
 FIRST, TRACING, PUSH, NOTE, OWN_TEST = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 TRY = README.split("### Try it")[1].split("\n## ")[0]
@@ -52,12 +53,7 @@ def test_the_python_example_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     oms = Oms()
     oms.add_order("1172452900788-01", ["000030711"])
     with running(oms) as url:
-        original = TrackingClient.__init__
-
-        def to_sandbox(self: TrackingClient, account: str, **_: str) -> None:
-            original(self, account, app_key=APP_KEY, app_token=APP_TOKEN, base_url=url)
-
-        monkeypatch.setattr(TrackingClient, "__init__", to_sandbox)
+        make_clients_of_sandbox(monkeypatch, url)
         exec(FIRST, {})  # noqa: S102 - our own README
     assert [request.method for request in oms.received] == ["PUT", "PUT", "GET"]
     assert {request.status for request in oms.received} == {200}
@@ -83,6 +79,32 @@ def test_the_push_example_runs(
             assert names["result"].applied == expected
     assert capsys.readouterr().out == "1 0 0 0 ()\n0 0 0 0 ()\n"
     assert len(oms.applied("1172452900788-01", "000030711")) == 2
+
+
+def make_clients_of_sandbox(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    """Let every client that an example makes call a sandbox."""
+    original = TrackingClient.__init__
+
+    def to_sandbox(self: TrackingClient, account: str, **_: str) -> None:
+        original(self, account, app_key=APP_KEY, app_token=APP_TOKEN, base_url=url)
+
+    monkeypatch.setattr(TrackingClient, "__init__", to_sandbox)
+
+
+def test_the_feed_example_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """It prints the invoices of a new order once, and leaves a feed of another system alone."""
+    (example,) = re.findall(r"```python\n(.*?)```", PAGES[ROOT / "docs" / "finding-orders.md"], re.DOTALL)
+    oms = Oms()
+    with running(oms) as url:
+        make_clients_of_sandbox(monkeypatch, url)
+        exec(example, {})  # noqa: S102 - our own page
+        oms.add_order("1172452900788-01", ["000030711"], invoice_keys={"000030711": "4" * 44})
+        for _ in range(2):
+            exec(example, {})  # noqa: S102 - as above
+        assert capsys.readouterr().out == f"1172452900788-01 000030711 {'4' * 44} BR000000000BR\n"
+        oms.feeds[APP_KEY].visibility_timeout = 1
+        with pytest.raises(SystemExit, match="has a feed already"):
+            exec(example, {})  # noqa: S102 - as above
 
 
 def to_sandbox(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
@@ -196,6 +218,10 @@ def test_the_commands_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     _write_occurrences()
     Path("events.csv").write_text(FILE, encoding="utf-8")
+    write_edi(tmp_path, "30712")
+    Path("orders.csv").write_text("order_id,invoice_number\n8-01,000030712\n", encoding="utf-8")
+    numbers = "order_id,invoice_number,tracking_number\n1172452900788-01,000030711,NUMBER\n"
+    Path("numbers.csv").write_text(numbers, encoding="utf-8")
     Path("inbox").mkdir()
     Path("inbox/events.csv").write_text(FILE, encoding="utf-8")
     monkeypatch.setattr(input_files, "sleep", lambda _: None)
@@ -203,6 +229,7 @@ def test_the_commands_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
     oms = Oms()
     oms.add_order(order_id, [invoice_number])
     oms.add_order("7-01", ["000030711"])
+    oms.add_order("8-01", ["000030712"])
     ran = set()
     with running(oms) as url:
         to_sandbox(monkeypatch, url)
@@ -212,8 +239,8 @@ def test_the_commands_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
             ran.add(arguments[0])
             if arguments[0] != "sandbox":
                 assert main(arguments) == 0, line
-    commands = {"check", "push", "status", "resolve", "report", "prune", "update", "deliver", "packages", "sandbox"}
-    assert ran == commands
+    of_files = {"check", "push", "status", "resolve", "report", "prune"}
+    assert ran == of_files | {"orders", "update", "deliver", "packages", "set-tracking-number", "sandbox"}
     assert "<html" in Path("report.html").read_text("utf-8")
     assert len(oms.applied(order_id, invoice_number)) == 3
     assert (
@@ -224,6 +251,7 @@ def test_the_commands_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
         "Em tr\xe2nsito",
         "Entrega realizada",
     ]
+    assert len(oms.applied("8-01", "000030712")) == 2
 
 
 def _write_occurrences() -> None:
@@ -239,6 +267,25 @@ def _write_occurrences() -> None:
     for number, row in enumerate(rows):
         sheet.write_row(number, 0, row)
     book.close()
+
+
+def test_the_commands_and_the_example_about_orders_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The feed and the list bring an order each, the file brings one that is found, and a notification brings one."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("VTEX_JOURNAL", "journal.db")
+    numbers = "order_id,invoice_number,tracking_number\n1-01,1,QB000000018BR\n"
+    Path("orders.csv").write_text(numbers, encoding="utf-8")
+    oms = Oms()
+    oms.add_order("1172452900788-01", ["000030711"])
+    oms.add_order("1-01", ["1"])
+    with running(oms) as url:
+        to_sandbox(monkeypatch, url)
+        for line in commands_of(ORDERS):
+            assert main(line.split()) == 0, line
+        (example,) = re.findall(r"```python\n(.*?)```", ORDERS, re.DOTALL)
+        with TrackingClient.from_env() as client:
+            exec(example, {"client": client, "notification": notification(oms.orders["1-01"].change, "mystore")})  # noqa: S102
+    assert [request.method for request in oms.received][-1] == "GET"
 
 
 def test_the_commands_of_a_fleet_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, database: str) -> None:

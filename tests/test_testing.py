@@ -5,14 +5,23 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 import httpx
 import pytest
 
-from vtex_tracking_ext import ConflictError, RateLimitedError, RetryPolicy, TrackingClient, TrackingEvent
-from vtex_tracking_ext.sandbox import OmsSettings
+from vtex_tracking_ext import (
+    ConflictError,
+    FeedConfiguration,
+    OrderPage,
+    PermissionDeniedError,
+    RateLimitedError,
+    RetryPolicy,
+    TrackingClient,
+    TrackingEvent,
+)
+from vtex_tracking_ext.sandbox import READ_ONLY_APP_KEY, READ_ONLY_APP_TOKEN, USER_TOKEN, OmsSettings
 
 if TYPE_CHECKING:
     from vtex_tracking_ext.testing import VtexSandbox
@@ -123,3 +132,31 @@ def test_a_missing_extra_is_named(pytester: pytest.Pytester, monkeypatch: pytest
     result = pytester.runpytest_inprocess("-p", "no:cacheprovider")
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["*pip install 'vtex-tracking?testing?'*"])
+
+
+def test_orders_are_found_by_the_feed_and_the_list(vtex_sandbox: VtexSandbox) -> None:
+    """A change is read, its order and the key of its invoice too, and after the commit it does not come again."""
+    client, configuration = vtex_sandbox.client, FeedConfiguration(["invoiced", "canceled"])
+    assert client.get_feed_configuration() is None
+    assert client.configure_feed(configuration) == client.get_feed_configuration() == configuration
+    vtex_sandbox.add_order(ORDER, [INVOICE], invoice_keys={INVOICE: "4" * 44})
+    (item,) = client.read_feed()
+    assert (item.order_id, item.state) == (ORDER, "invoiced")
+    assert client.read_feed() == ()
+    assert client.get_packages(item.order_id)[0].invoice_key == "4" * 44
+    client.commit_feed([item.handle])
+    vtex_sandbox.change_status(ORDER, "canceled")
+    assert [item.state for item in client.read_feed()] == ["canceled"]
+    assert client.list_orders(status="canceled") == OrderPage((ORDER,), page=1, pages=1, total=1)
+
+
+def test_the_feed_belongs_to_the_credentials(vtex_sandbox: VtexSandbox) -> None:
+    """A user token has another one than the app key, and a key without the resource none."""
+    vtex_sandbox.client.configure_feed(FeedConfiguration())
+    with TrackingClient("sandbox", base_url=vtex_sandbox.url, user_token=USER_TOKEN) as user:
+        assert user.get_feed_configuration() is None
+    reader: dict[str, Any] = {"app_key": READ_ONLY_APP_KEY, "app_token": READ_ONLY_APP_TOKEN}
+    with TrackingClient("sandbox", base_url=vtex_sandbox.url, **reader) as client:
+        assert client.list_orders().total == 0
+        with pytest.raises(PermissionDeniedError, match="Feed v3 and Hook Admin"):
+            client.read_feed()

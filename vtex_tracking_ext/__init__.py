@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         VtexTrackingError,
     )
     from .events import AttemptEvent, Package, PackageEvent, TrackingEvent, TrackingReceipt, TrackingUpdate
+    from .finding import FeedConfiguration, FeedItem, OrderPage
 
 __all__ = [
     "AsyncTrackingClient",
@@ -36,9 +37,12 @@ __all__ = [
     "AuthenticationError",
     "ConfigurationError",
     "ConflictError",
+    "FeedConfiguration",
+    "FeedItem",
     "InvalidUpdateError",
     "NotFoundError",
     "NotSentError",
+    "OrderPage",
     "OutcomeUnknownError",
     "Package",
     "PackageEvent",
@@ -61,6 +65,7 @@ _HOMES = {
     "client_async": ("AsyncTrackingClient",),
     "config.retry_policy": ("RetryBudget", "RetryPolicy"),
     "events": ("AttemptEvent", "Package", "PackageEvent", "TrackingEvent", "TrackingReceipt", "TrackingUpdate"),
+    "finding": ("FeedConfiguration", "FeedItem", "OrderPage"),
 }
 
 

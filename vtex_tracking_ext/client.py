@@ -10,7 +10,7 @@ import time
 from copy import copy
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from .call import steps
+from .call import finding, steps
 from .call.steps import Attempt, Steps
 from .config.defaults import DEFAULT_TIMEOUT, MAX_CONNECTIONS
 from .config.options import Hooks, OnUnknown, arguments_from_env, client_options
@@ -19,6 +19,7 @@ from .events import TrackingUpdate
 from .transport.transport import SyncTransport
 
 if TYPE_CHECKING:
+    import datetime as dt
     import os
     from collections.abc import Iterable
     from types import TracebackType
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from .call.outcome import Answer
     from .config.retry_policy import RetryPolicy
     from .events import DateLike, Package, TrackingEvent, TrackingReceipt
+    from .finding import FeedConfiguration, FeedItem, OrderPage
     from .transport.caller_client import HttpClient
 
 T = TypeVar("T")
@@ -179,6 +181,7 @@ class TrackingClient:
         """Register the tracking number of a package, which VTEX requires before its first event.
 
         The call replaces all four values. VTEX's contract sends an omitted one as null, which may erase the old value.
+        After an OutcomeUnknownError, the call can be repeated with the same values.
 
         Args:
             order_id: Order id in this account.
@@ -223,11 +226,98 @@ class TrackingClient:
         """
         return self._run(steps.look_up_update(update, self._options))
 
+    def read_feed(self, max_items: int = 10) -> tuple[FeedItem, ...]:
+        """Take items from the feed of this app key; an empty result means that none is visible now.
+
+        VTEX hides the items from further calls until the feed's visibility timeout ends, and sends them again unless
+        :meth:`commit_feed` is called before. If the response is lost, the items come again, too. An empty result does
+        not prove that the feed is empty (VTEX's FAQ on ERP integration). The key's role needs the License Manager
+        resource *Feed v3 and Hook Admin* (VTEX's guide on Feed v3).
+
+        Args:
+            max_items: How many items to take at most, from 1 to 10 (VTEX documentation).
+
+        Raises:
+            InvalidUpdateError: ``max_items`` is out of range.
+            NotFoundError: The key has no feed; see :meth:`configure_feed`.
+            VtexTrackingError: Otherwise as for :meth:`get_packages`.
+        """
+        return self._run(finding.read_feed(max_items, self._options))
+
+    def commit_feed(self, handles: Iterable[str]) -> None:
+        """Remove items from the feed, for every user of this app key. Commit only what you have stored.
+
+        A commit is repeated like a read if no response tells its outcome. This is safe: a handle names one event, so a
+        second commit removes nothing else, and an event that was not removed comes again.
+
+        Args:
+            handles: The handles of the items. With none, nothing is sent.
+
+        Raises:
+            VtexTrackingError: As for :meth:`update`. After any error, the items may come again.
+        """
+        return self._run(finding.commit_feed(handles, self._options))
+
+    def get_feed_configuration(self) -> FeedConfiguration | None:
+        """Read the configuration of this app key's feed; None if the key has no feed.
+
+        Raises:
+            VtexTrackingError: As for :meth:`get_packages`.
+        """
+        return self._run(finding.get_feed_configuration(self._options))
+
+    def configure_feed(
+        self, configuration: FeedConfiguration, *, replaces: FeedConfiguration | None = None
+    ) -> FeedConfiguration:
+        """Configure this app key's feed, unless it is configured already. Return the configuration that it has now.
+
+        A key has one feed (VTEX's guide on Feed v3), so a configuration that is there may be another system's. It is
+        returned, and nothing is changed. If you decide to replace it, call again with it as ``replaces``. A
+        configuration that someone else stores between this call's reading and writing is overwritten.
+
+        Args:
+            configuration: The configuration to store.
+            replaces: The configuration that may be overwritten, as it was read before.
+
+        Raises:
+            VtexTrackingError: As for :meth:`update`.
+        """
+        return self._run(finding.configure_feed(configuration, replaces, self._options))
+
+    def list_orders(
+        self,
+        *,
+        page: int = 1,
+        per_page: int = 100,
+        invoiced: tuple[dt.datetime, dt.datetime] | None = None,
+        status: str | None = None,
+        order_by: str = "creationDate,asc",
+    ) -> OrderPage:
+        """Read one page of the orders that pass all filters.
+
+        VTEX advises against the list for integrations, because it shows a change some minutes later, and at most 30
+        pages of 100 orders. The key's role needs the License Manager resource *List Orders* (VTEX documentation).
+
+        Args:
+            page: Number of the page, from 1 to 30. If there are more pages, ask for a shorter time.
+            per_page: Orders a page, up to 100.
+            invoiced: When the order was invoiced: the first and the last moment, with time zones, both included. VTEX
+                compares milliseconds; anything finer is cut off.
+            status: Status of the order, such as ``invoiced``.
+            order_by: ``creationDate``, ``orderId``, ``items``, ``totalValue`` or ``origin``, and ``,asc`` or ``,desc``.
+                By default, orders created while you read do not move the pages that follow.
+
+        Raises:
+            InvalidUpdateError: An argument is out of VTEX's range.
+            VtexTrackingError: Otherwise as for :meth:`get_packages`.
+        """
+        return self._run(finding.list_orders(page, per_page, order_by, invoiced, status, self._options))
+
     def paced(self) -> Self:
         """Return a client over the same connections, for callers that pace many concurrent calls themselves.
 
         It raises RateLimitedError and OutcomeUnknownError at once, whatever ``retry`` and ``on_unknown`` say, because
-        after those all concurrent calls must wait, not one.
+        after those all concurrent calls must wait, not one. Commits of feed items are still repeated.
         """
         other = copy(self)
         other._options = self._options.without_waiting()  # noqa: SLF001 - of the same class

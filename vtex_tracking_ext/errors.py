@@ -6,7 +6,7 @@
     |-- ConfigurationError            False  the account, credentials, an address or a file cannot be used
     |-- InvalidUpdateError            False  an update breaks a rule; also a ValueError; ``problems`` lists all of them
     |-- NotSentError                  False  no byte of the request was sent
-    |-- ReadFailedError               False  an order could not be read; a read changes nothing
+    |-- ReadFailedError               False  what was to be read could not be; a read changes nothing
     |-- RefusedError                  False  refused by the server: status 3xx, 4xx except 408, or 501
     |   |-- AuthenticationError              401
     |   |-- PermissionDeniedError            403
@@ -109,7 +109,7 @@ class _ResponseError(VtexTrackingError):
 
 
 class ReadFailedError(_ResponseError):
-    """An order could not be read: there was no response in time, or none that is an order. Nothing was changed."""
+    """A read failed: there was no response in time, or none that is what was to be read. Nothing was changed."""
 
 
 class RefusedError(_ResponseError):
@@ -127,7 +127,7 @@ class PermissionDeniedError(RefusedError):
 
 
 class NotFoundError(RefusedError):
-    """Status 404: the account has no such order, or the order has no such invoice."""
+    """Status 404: the account has no such order, the order has no such invoice, or the key has no feed."""
 
 
 class ConflictError(RefusedError):
@@ -145,6 +145,6 @@ class RateLimitedError(RefusedError):
 
 
 class OutcomeUnknownError(_ResponseError):
-    """The request may have been sent, and no response tells its outcome. Sending it again may add its events twice."""
+    """The request may have been sent, and no response tells its outcome. A second update may add its events twice."""
 
     applied = None

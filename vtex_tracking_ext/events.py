@@ -144,6 +144,9 @@ class Package:
         finished: Whether the package was reported as delivered. VTEX's ``status`` is of no use: it stays ``unknown``.
         delivered_date: Date of the delivery as VTEX stored it, in an undocumented format and time zone, or None.
         events: Events, newest first, in VTEX's order.
+        invoice_key: Key of the invoice as the merchant gave it to VTEX, such as the 44 digits of a Brazilian NF-e; or
+            None.
+        issuance_date: When the merchant issued the invoice, as VTEX stored it (ISO 8601, VTEX documentation), or None.
     """
 
     invoice_number: str | None
@@ -154,6 +157,8 @@ class Package:
     finished: bool
     delivered_date: str | None
     events: tuple[PackageEvent, ...]
+    invoice_key: str | None = None
+    issuance_date: str | None = None
 
 
 @frozen

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .client_async import AsyncTrackingClient
     from .events import DateLike, TrackingEvent
     from .sandbox import Oms, OmsSettings
-    from .sandbox.oms import Package
+    from .sandbox.orders import Package
 
 #: Account name of the clients; the sandbox accepts any.
 ACCOUNT = "sandbox"
@@ -67,16 +67,34 @@ class VtexSandbox:
         *,
         status: str = "invoiced",
         tracking_number: str | None = "BR000000000BR",
+        invoice_keys: Mapping[str, str] | None = None,
     ) -> None:
-        """Add an order with one package per invoice.
+        """Add an order with one package per invoice; a feed that is configured for its status gets an item.
 
         Args:
             order_id: The order id.
             invoices: Invoice numbers of the packages.
             status: ``canceled`` makes VTEX refuse updates with 409.
             tracking_number: Tracking number of each package; with None, VTEX accepts no events yet.
+            invoice_keys: Invoice number -> key of the invoice, such as the 44 digits of an NF-e.
         """
-        self.oms.add_order(order_id, invoices, status=status, tracking_number=tracking_number)
+        self.oms.add_order(
+            order_id, invoices, status=status, tracking_number=tracking_number, invoice_keys=invoice_keys
+        )
+
+    def change_status(self, order_id: str, status: str) -> None:
+        """Change the status of an order, such as to ``canceled``; feeds get an item like those of a new order."""
+        self.oms.change_status(order_id, status)
+
+    def notify_hook(self, url: str, order_id: str) -> bool:
+        """Post the notification of an order's last status change to an address, as VTEX's hook does.
+
+        Returns:
+            Whether the address answered with 200 in five seconds, as VTEX requires.
+        """
+        from .sandbox import notify  # noqa: PLC0415 - an extra
+
+        return notify(url, self.oms.orders[order_id].change)
 
     def configure(self, settings: OmsSettings) -> None:
         """Change its behaviour: rate limit, ``Retry-After``, the delay before an event is shown."""

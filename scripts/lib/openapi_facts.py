@@ -27,6 +27,9 @@ DEFAULTS: dict[str, Any] = {"style": "simple", "minItems": 0, "minLength": 0, "m
 DEFAULTS |= dict.fromkeys(("deprecated", "readOnly", "writeOnly", "uniqueItems", "explode", "allowReserved"), False)
 DEFAULTS |= dict.fromkeys(("allowEmptyValue", "exclusiveMinimum", "exclusiveMaximum"), False)
 
+#: The defaults in a parameter of the query.
+QUERY_DEFAULTS = {**DEFAULTS, "style": "form", "explode": True}
+
 #: Maximum depth of schemas; VTEX's deepest has twelve levels, and a cycle must end.
 MAX_DEPTH = 25
 
@@ -89,7 +92,8 @@ def _operation(
         place = f"{name}.parameters.{location}.{key}"
         yield place, "parameter"
         yield f"{place}#required", parameter.get("required") is True
-        yield from _keywords(place, parameter)
+        defaults = QUERY_DEFAULTS if location == "query" else DEFAULTS
+        yield from _keywords(place, parameter, defaults)
         yield from _schema(document, place, parameter.get("schema", {}))
         yield from _content(document, place, parameter)
     if "requestBody" in operation:
@@ -162,10 +166,12 @@ def _kinds(schema: Mapping[str, Any]) -> list[str]:
     return [kinds] if isinstance(kinds, str) else list(kinds)
 
 
-def _keywords(place: str, holder: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def _keywords(
+    place: str, holder: Mapping[str, Any], defaults: Mapping[str, Any] = DEFAULTS
+) -> Iterator[tuple[str, Any]]:
     for keyword, value in holder.items():
         is_ignored = keyword in PROSE | STRUCTURE or keyword.startswith("x-")
-        if not is_ignored and (keyword not in DEFAULTS or value != DEFAULTS[keyword]):
+        if not is_ignored and (keyword not in defaults or value != defaults[keyword]):
             yield f"{place}#{keyword}", value
 
 

@@ -375,6 +375,15 @@ def test_accounts_of_workers_are_left_to_them(journal: SqliteJournal, monkeypatc
     assert (result.applied, result.pending, result.others) == (1, 1, {name: "workers"})
 
 
+def test_result_counts_held_deliveries(journal: SqliteJournal) -> None:
+    """A held delivery is pending; its event is sent."""
+    account: Any = Account()
+    until = dt.datetime(2999, 1, 1, tzinfo=dt.UTC)
+    rows = [delivery(1, "2026-10-01", "a", hold_until=until), delivery(2, "2026-10-01", "b", invoice="2")]
+    result = push(rows, account, journal, options=QUICK)
+    assert (result.applied, result.pending, result.held, account.sent) == (3, 1, 1, ["a", "b D"])
+
+
 def test_deliver_sends_what_was_noted(tmp_path: Path) -> None:
     """``note`` sends nothing; ``deliver`` sends the pending entries of its accounts, and leaves others pending."""
     path = tmp_path / "journal.db"

@@ -105,11 +105,11 @@ def test_a_database_has_no_size_to_print(run: Callable[..., Ran], urls: str) -> 
 
 def test_migrate_says_what_it_did(run: Callable[..., Ran], urls: str, tmp_path: Path) -> None:
     """Migrate prints what it did to a journal in PostgreSQL, and to one in a file."""
-    assert unseen(run("migrate")).out.endswith(" was created with version 3.\n")
-    assert unseen(run("migrate", "--journal", urls)).out.endswith(" is up to date (version 3).\n")
+    assert unseen(run("migrate")).out.endswith(" was created with version 5.\n")
+    assert unseen(run("migrate", "--journal", urls)).out.endswith(" is up to date (version 5).\n")
     path = tmp_path / "j.db"
-    assert run("migrate", "--journal", path).out == f"The journal {path} was created with version 4.\n"
-    assert run("migrate", "--journal", path).out == f"The journal {path} is up to date (version 4).\n"
+    assert run("migrate", "--journal", path).out == f"The journal {path} was created with version 6.\n"
+    assert run("migrate", "--journal", path).out == f"The journal {path} is up to date (version 6).\n"
 
 
 def test_an_unreachable_server_is_a_configuration_error(run: Callable[..., Ran]) -> None:

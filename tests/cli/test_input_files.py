@@ -10,11 +10,11 @@ import pytest
 from attrs import define, field
 
 from vtex_tracking_ext.bulk.input.inbox import SETTLE_SECONDS, InboxFile
-from vtex_tracking_ext.bulk.input.reader import read_rows
 from vtex_tracking_ext.bulk.journal.interface import JournalError
 from vtex_tracking_ext.bulk.journal.opening import open_journal
 from vtex_tracking_ext.cli import input_files
 from vtex_tracking_ext.cli import push as cli_push
+from vtex_tracking_ext.cli.file_reader import FileReader
 from vtex_tracking_ext.cli.push_delivery import PushDelivery
 from vtex_tracking_ext.errors import ConfigurationError
 from vtex_tracking_ext.sandbox import APP_KEY, APP_TOKEN
@@ -33,6 +33,9 @@ sends = pytest.mark.usefixtures("account")
 HEADER = "order_id,invoice_number,date,city,state,description,is_delivered,delivered_date\n"
 ROW = "1172452900788-01,000030711,2026-10-05,Santos,SP,Objeto postado,,\n"
 NOT_A_DATE = ROW.replace("2026-10-05", "x")
+
+#: The function that tests replace.
+read_file = FileReader.read
 UNUSABLE = "%PDF-1.7\n"
 
 
@@ -203,13 +206,13 @@ class TestFolder:
     ) -> None:
         """What was read is recorded; the next push reads the file again."""
 
-        def read_and_write(*arguments: Any, **options: Any) -> Iterable[Any]:
-            yield from [*read_rows(*arguments, **options)]
+        def read_and_write(*arguments: Any) -> Iterable[Any]:
+            yield from [*read_file(*arguments)]
             write(inbox, "events.csv", ROW, ROW.replace("postado", "em tr\u00e2nsito"))
 
         write(inbox, "events.csv", ROW)
         with monkeypatch.context() as patch:
-            patch.setattr(cli_push, "read_rows", read_and_write)
+            patch.setattr(FileReader, "read", read_and_write)
             ran = run("push", "--no-deliver", "inbox")
         assert (ran.status, tree(inbox)) == (5, ["events.csv"])
         assert "inbox/events.csv: was changed while it was being read; it stays, and is read again." in ran.err
@@ -227,15 +230,15 @@ class TestFolder:
             (inbox / "done").mkdir()
             (inbox / "events.csv").rename(inbox / "done" / "events.csv")
 
-        def read(*arguments: Any, **options: Any) -> Iterable[Any]:
+        def read(*arguments: Any) -> Iterable[Any]:
             if moment == "before":
                 move()
-            yield from read_rows(*arguments, **options)
+            yield from read_file(*arguments)
             if moment == "after":
                 move()
 
         write(inbox, "events.csv", ROW)
-        monkeypatch.setattr(cli_push, "read_rows", read)
+        monkeypatch.setattr(FileReader, "read", read)
         ran = run("push", "--no-deliver", "inbox")
         assert (ran.status, ran.err, tree(inbox)) == (0, "", ["done/events.csv"])
         assert "inbox/events.csv: moved by another process." in ran.out
@@ -270,14 +273,14 @@ class TestFolder:
     ) -> None:
         """A missing extra, say, is not the fault of the file."""
 
-        def read(path: Path, *arguments: Any, **options: Any) -> Iterable[Any]:
+        def read(reader: FileReader, path: Path, *arguments: Any) -> Iterable[Any]:
             if path.suffix == ".xlsx":
                 raise ConfigurationError("a workbook needs an extra")
-            return read_rows(path, *arguments, **options)
+            return read_file(reader, path, *arguments)
 
         write(inbox, "a.xlsx")
         write(inbox, "b.csv", ROW)
-        monkeypatch.setattr(cli_push, "read_rows", read)
+        monkeypatch.setattr(FileReader, "read", read)
         ran = run("push", "--no-deliver", "inbox")
         assert (ran.status, tree(inbox)) == (3, ["a.xlsx", "done/b.csv"])
         assert "a workbook needs an extra" in ran.err
@@ -317,7 +320,7 @@ class TestFolder:
         write(inbox, "b.csv")
         sleeps.actions = iter([lambda: write(inbox, "b.csv", ROW)])
         left, done, *_ = map(json.loads, run("push", "--no-deliver", "inbox", "--json").out.splitlines())
-        counts = {"new": 0, "renewed": 0, "known": 0, "wrong": 0}
+        counts = {"new": 0, "renewed": 0, "known": 0, "wrong": 0, "unmatched": 0}
         reason = "was just written, or is still being written; it is left for the next push"
         assert left == {
             "type": "file",
@@ -443,7 +446,7 @@ class TestWatch:
     ) -> None:
         """The exit status says that a round was not finished; the file stays."""
         write(inbox, "a.csv", ROW)
-        monkeypatch.setattr(cli_push, "read_rows", lambda *_, **__: stop())
+        monkeypatch.setattr(FileReader, "read", lambda *_: stop())
         ran = run("push", "--no-deliver", "inbox", "--watch")
         assert (ran.status, tree(inbox)) == (130, ["a.csv"])
 

@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from vtex_tracking_ext.bulk.delivery import breaker, options, pace
-from vtex_tracking_ext.bulk.input.reader import read_rows
 from vtex_tracking_ext.bulk.journal.entries import Selection
 from vtex_tracking_ext.bulk.journal.sqlite import SqliteJournal, SqliteReader
 from vtex_tracking_ext.cli import messages
-from vtex_tracking_ext.cli import push as cli_push
+from vtex_tracking_ext.cli.file_reader import FileReader
 from vtex_tracking_ext.config.defaults import MAX_CONCURRENCY
 from vtex_tracking_ext.sandbox import (
     APP_KEY,
@@ -39,6 +38,9 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("account")
 
 ORDER, INVOICE = "1172452900788-01", "000030711"
+
+#: The function that tests replace.
+read_file = FileReader.read
 HEADER = "order_id,invoice_number,date,city,state,description,is_delivered,delivered_date\n"
 ROW = f"{ORDER},{INVOICE},2026-10-05,S\u00e3o Paulo,SP,Objeto postado,,\n"
 
@@ -122,7 +124,7 @@ class TestCheck:
             "date",
         )
         assert plan == {
-            "type": "plan", "rows": 2, "new": 1, "renewed": 0, "known": 0, "wrong": 1,
+            "type": "plan", "rows": 2, "new": 1, "renewed": 0, "known": 0, "wrong": 1, "unmatched": 0,
             "packages": 1, "events": 1, "deliveries": 0, "calls": 1, "in_doubt": 0,
         }  # fmt: skip
 
@@ -405,12 +407,12 @@ class TestMistakes:
     ) -> None:
         """Ctrl-C during the second file exits with 130 and reports the rows of the first."""
 
-        def broken_off(name: str, *arguments: Any, **options: Any) -> Iterator[Any]:
-            yield from read_rows(name, *arguments, **options)
+        def broken_off(reader: FileReader, name: str, *arguments: Any) -> Iterator[Any]:
+            yield from read_file(reader, name, *arguments)
             if name.endswith("late.csv"):
                 raise KeyboardInterrupt
 
-        monkeypatch.setattr(cli_push, "read_rows", broken_off)
+        monkeypatch.setattr(FileReader, "read", broken_off)
         ran = run("push", write(tmp_path, HEADER + ROW), write(tmp_path, HEADER + ROW, "late.csv"))
         assert ran.status == 130
         assert "Already in the journal: 1 row." in ran.err

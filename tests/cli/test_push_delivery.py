@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import signal
@@ -19,7 +20,7 @@ from vtex_tracking_ext.bulk.journal.sqlite import SqliteJournal, SqliteReader
 from vtex_tracking_ext.cli import push_delivery
 from vtex_tracking_ext.sandbox import APP_KEY, APP_TOKEN, Oms
 
-from support.journaled import add, row, told
+from support.journaled import add, delivery, row, to_state, told
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -98,6 +99,73 @@ def summary(ran: Ran) -> dict[str, Any]:
     """Return the last line of JSON."""
     found: dict[str, Any] = json.loads(ran.out.splitlines()[-1])
     return found
+
+
+UNTIL = dt.datetime(2999, 1, 1, tzinfo=dt.UTC)
+HELD = "1 delivery is held until 2999-01-01 00:00 UTC, because the carrier can still take it back; "
+
+
+def held(label: str) -> Row:
+    """Return a row with a delivery that is held."""
+    return delivery(9, "2026-10-06 10:00", "d", account=label, order_id=ORDER, invoice_number=INVOICE, hold_until=UNTIL)
+
+
+class TestHolds:
+    """Deliveries that the carrier can still take back."""
+
+    def test_a_held_delivery_is_incomplete(self, run: Callable[..., Ran], oms: Oms, usual: Path, label: str) -> None:
+        """Its event is sent, and the push says how long the delivery is held; pending events have their own line."""
+        with SqliteJournal.open(usual) as journal:
+            add(journal, held(label))
+        ran = run("push")
+        assert (ran.status, len(oms.received)) == (5, 1)
+        assert ran.out.splitlines()[-2:] == [
+            "Events and deliveries: 1 applied, 0 refused, 0 unknown, 1 pending; 1 call, 0 orders read.",
+            f"{HELD}run again after that.",
+        ]
+        found = summary(run("push", "--json"))
+        assert {name: found[name] for name in ("pending", "held", "held_until", "calls")} == {
+            "pending": 1,
+            "held": 1,
+            "held_until": "2999-01-01T00:00:00.000Z",
+            "calls": 0,
+        }
+        assert found["applied"] == 0
+
+    def test_other_pending_events_are_told_too(
+        self, run: Callable[..., Ran], usual: Path, label: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The account was stopped, so that the event of the held delivery was not sent either."""
+        monkeypatch.setenv("VTEX_APP_TOKEN", "wrong")
+        with SqliteJournal.open(usual) as journal:
+            add(journal, held(label))
+        ran = run("push")
+        assert ran.status == 3
+        assert ran.out.splitlines()[-2:] == [
+            "Once that is fixed, send the pending events: vtex-tracking push",
+            f"{HELD}run again after that.",
+        ]
+
+    def test_a_hold_is_not_waited_for(self, run: Callable[..., Ran], deliverer: Deliverer, label: str) -> None:
+        """With --wait, the push waits until another process has sent the event."""
+        add(deliverer.journal, held(label))
+        deliverer.begin()
+        deliverer.steps = [lambda: deliverer.settle("applied")]
+        ran = run("push", "--wait")
+        assert ran.status == 5
+        assert ran.out.splitlines()[-1] == f"{HELD}run again after that."
+        assert "1 applied, 0 refused, 0 unknown, 1 pending" in ran.out
+
+    def test_workers_send_what_is_held(
+        self, run: Callable[..., Ran], usual: Path, label: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Nobody needs to run again."""
+        with SqliteJournal.open(usual) as journal:
+            add(journal, held(label))
+            to_state(journal, 1, "applied")
+        monkeypatch.setattr(SqliteJournal, "served_accounts", lambda _: {label})
+        ran = run("push", "--wait")
+        assert (ran.status, ran.out.splitlines()[-1]) == (5, f"{HELD}the workers send what is held.")
 
 
 class TestOthers:
@@ -295,6 +363,7 @@ class TestNoDeliver:
             "renewed": 0,
             "known": 0,
             "wrong": 1,
+            "unmatched": 0,
         }
         assert run("push", "--no-deliver", path).status == 2
         assert [state for _, _, state in told(deliverer.journal)] == ["pending"]

@@ -148,6 +148,23 @@ def test_an_invoice_that_is_not_found_is_explained(run: Callable[..., Ran]) -> N
         assert ran.err.endswith("; ids differ between accounts.\n")
 
 
+@pytest.mark.usefixtures("account")
+def test_an_invoice_without_a_tracking_number_is_explained(run: Callable[..., Ran], oms: Oms) -> None:
+    """The error offers the command that sets it; of a closed order, it is VTEX's alone."""
+    oms.add_order("o-01", ["0001"], tracking_number=None)
+    oms.add_order("o-02", ["0002"], status="canceled")
+    event = ("--event", "2026-10-05", "Objeto postado")
+    ran = run("update", "o-01", "0001", *event)
+    assert ran.status == 1
+    assert ran.err.endswith(
+        "; invoice 0001 has no tracking number yet. Set it, and send the events again: "
+        "vtex-tracking set-tracking-number o-01 0001 NUMBER\n"
+    )
+    assert run("update", "o-02", "0002", *event).err.endswith("(vtex-tracking set-tracking-number).\n")
+    ran = run("update", "o-01", "0001", *event, "--app-key", "vtexappkey-x-Y", "--app-token", "WRONGTOKENWRONGTOKEN")
+    assert (ran.status, "set-tracking-number" in ran.err) == (3, False)
+
+
 def test_missing_settings_are_reported_with_their_sources(run: Callable[..., Ran], tmp_path: Path) -> None:
     """The account is asked for first, then the credentials, with every option, variable and file for them."""
     ran = run("packages", ORDER)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import datetime as dt
 import json
 import os
 import re
@@ -27,6 +28,7 @@ from vtex_tracking_ext.cli.journal_location import (
 )
 from vtex_tracking_ext.errors import ConfigurationError
 
+from support.journaled import add, delivery
 from support.ledgers import fill
 
 if TYPE_CHECKING:
@@ -251,6 +253,28 @@ def test_workers_deliver_the_accounts_that_they_serve(
     ]
 
 
+def test_held_deliveries_are_told(run: Callable[..., Ran], usual: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line says how many are held and until when; the advice tells them from other pending entries."""
+    held = delivery(1, "2026-10-01", hold_until=dt.datetime(2999, 1, 1, tzinfo=dt.UTC))
+    with SqliteJournal.open(usual) as journal:
+        add(journal, held)
+    line = "mystore: 1 delivery is held until 2999-01-01 00:00 UTC, because the carrier can still take it back."
+    ran = run("status")
+    assert (ran.status, ran.out.splitlines()[2:]) == (5, [line, "Held: push again after that time."])
+    account = json.loads(run("status", "--json").out)["accounts"]["mystore"]
+    assert (account["pending"], account["held"]) == (1, {"deliveries": 1, "until": "2999-01-01T00:00:00.000Z"})
+    fill(usual, {"other": {"pending": 1}})
+    assert run("status").out.splitlines()[-2:] == [ADVICE["pending"], "Held: push again after that time."]
+    assert run("status", "--account", "other").out.splitlines()[2:] == [ADVICE["pending"]]
+    monkeypatch.setattr(SqliteReader, "served_accounts", lambda _: {"mystore"})
+    ran = run("status", "--account", "mystore")
+    assert ran.out.splitlines()[2:] == [
+        "mystore: delivered by workers.",
+        line,
+        "Events are being delivered (workers): check again later.",
+    ]
+
+
 def test_a_stopped_account_is_left_to_the_workers(
     run: Callable[..., Ran], usual: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -356,7 +380,7 @@ def test_status_as_json(run: Callable[..., Ran], tmp_path: Path, monkeypatch: py
     assert f"`vtex-tracking report --state refused --journal {path}` shows why" in run("status", "--journal", path).out
     ran = run("status", "--json")
     numbers = {"pending": 0, "in_flight": 0, "applied": 2, "refused": 1, "unknown": 0, "withdrawn": 0}
-    known = ("stopped", "quiet", "last_applied", "deliverer", "rate", "resend_after", "first_resend")
+    known = ("stopped", "quiet", "held", "last_applied", "deliverer", "rate", "resend_after", "first_resend")
     assert ran.status == 1
     assert json.loads(ran.out) == {
         "journal": str(path),

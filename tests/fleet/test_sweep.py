@@ -119,6 +119,16 @@ def test_events_behind_a_doubt_are_sent_if_the_worker_may(journal: PostgresJourn
     assert sweep_once(journal, send_after_unknown=True) == ["mystore"]
 
 
+def test_held_deliveries_are_nothing_to_do_yet(journal: PostgresJournal) -> None:
+    """Their task is scheduled for the end of the hold; if that was lost, the sweep after the hold replaces it."""
+    hold = "UPDATE entries SET not_before = clock_timestamp() + %s::interval"
+    fill(journal, 1)
+    execute(journal, hold, "1 hour")
+    assert sweep_once(journal) == []
+    execute(journal, hold, "-1 second")
+    assert sweep_once(journal) == ["mystore"]
+
+
 def test_stopped_accounts_are_tried_once_by_a_new_worker(journal: PostgresJournal) -> None:
     """A worker tries an account that was stopped before its start at once; after its own attempt it rests."""
     fill(journal, 1)

@@ -13,7 +13,7 @@ from vtex_tracking_ext.bulk.delivery.options import DeliveryOptions
 from vtex_tracking_ext.fleet.work import Work
 
 from support.fleets import PATIENCE, ResultRecorder, clear_tasks, execute, fill, move, package, states, stored_tasks
-from support.journaled import Account, refused
+from support.journaled import Account, delivery, refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -146,6 +146,20 @@ def test_unknown_outcomes_are_sent_again_after_an_hour(bench: Bench) -> None:
     bench.deliver(bench.work(resend_after=3600.0))
     assert bench.account.sent == ["a", "b"]
     assert states(bench.journal) == {"applied": 2}
+
+
+def test_a_held_delivery_is_sent_when_its_hold_ends(bench: Bench) -> None:
+    """The account has a task for the end of the hold, and the thread is free until then."""
+    hold = "UPDATE entries SET not_before = clock_timestamp() + %s::interval WHERE event_date IS NULL"
+    list(bench.journal.add([delivery(1, None, "a", account="mystore")]))
+    execute(bench.journal, hold, "1 hour")
+    bench.deliver()
+    assert bench.account.sent == ["a"]
+    assert bench.delay() == pytest.approx(3600, abs=30)
+    execute(bench.journal, hold, "-1 second")
+    bench.deliver()
+    assert bench.account.sent == ["a", "D"]
+    assert stored_tasks(bench.journal) == []
 
 
 def test_a_stopped_account_is_left_to_the_sweep(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:

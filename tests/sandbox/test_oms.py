@@ -10,7 +10,7 @@ from vtex_oms_client.constants import EVENT_DESCRIPTION_MAX_LENGTH as LONGEST
 
 from vtex_tracking_ext.sandbox import EXAMPLE_FILE, Oms, OmsError, OmsSettings, with_examples
 from vtex_tracking_ext.sandbox.bodies import BadBody, check_tracking, check_tracking_number, read_object
-from vtex_tracking_ext.sandbox.oms import timestamp
+from vtex_tracking_ext.sandbox.orders import timestamp
 
 EVENT = {"city": "Rio de Janeiro", "state": "RJ", "description": "Coletado", "date": "2015-06-23"}
 

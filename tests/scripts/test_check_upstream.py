@@ -317,6 +317,19 @@ def test_a_change_next_to_a_field_that_we_read_is_new(
     ]
 
 
+@pytest.mark.parametrize(("keyword", "default", "other"), [("style", "form", "simple"), ("explode", True, False)])
+def test_the_default_of_a_query_parameter_is_no_difference(
+    compare: Run, upstream: Document, keyword: str, default: object, other: object
+) -> None:
+    """VTEX writes the defaults out, which differ from those of a parameter of the path."""
+    page = upstream["components"]["parameters"]["Page"]
+    page[keyword] = default
+    assert compare(upstream).status == 0
+    page[keyword] = other
+    place = f"listOrders.parameters.query.page#{keyword}"
+    assert [line.partition(": ")[0] for line in new_differences(compare(upstream))] == [place]
+
+
 def test_other_fields_of_an_order_are_known(compare: Run, upstream: Document) -> None:
     """A field of an order that openapi.yaml does not describe is one known difference, whatever its schema."""
     order = schema(upstream, "Order")["properties"]

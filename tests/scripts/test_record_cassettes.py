@@ -93,7 +93,7 @@ def test_a_recording_that_violates_a_contract_is_rejected(
     arguments.upstream.write_text(json.dumps(document))
     with pytest.raises(SystemExit, match="update was not recorded"):
         script.record(arguments, UPDATE, real)
-    with pytest.raises(SystemExit, match="0 exchanges instead of one"):
+    with pytest.raises(SystemExit, match="0 exchanges instead of 1"):
         script.record(arguments, UPDATE, real._replace(url="http://127.0.0.1:9"))
     assert not any(file.is_file() for file in (arguments.upstream.parent / "sandbox").rglob("*"))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from vtex_oms_client.constants import EVENT_DESCRIPTION_MAX_LENGTH
+from vtex_oms_client.constants import EVENT_DESCRIPTION_MAX_LENGTH, PAGE_MAXIMUM
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -100,13 +100,17 @@ def test_a_field_made_required_changes_its_signature(scratch: Scratch) -> None:
 
 
 def test_a_changed_limit_is_reported_with_both_values(scratch: Scratch) -> None:
-    """The limit is a constant, and the summary has its old and new value."""
+    """A limit of a text or of a number is a constant, and the summary has its old and new value."""
     scratch.edit(f"maxLength: {EVENT_DESCRIPTION_MAX_LENGTH}", "maxLength: 4000")
+    scratch.edit(f"maximum: {PAGE_MAXIMUM}", "maximum: 40")
     done = scratch.regenerate()
     assert done.out.splitlines()[:-1] == [
         "changed  vtex_oms_client.constants.EVENT_DESCRIPTION_MAX_LENGTH",
         f"           from : Final = {EVENT_DESCRIPTION_MAX_LENGTH}",
         "           to   : Final = 4000",
+        "changed  vtex_oms_client.constants.PAGE_MAXIMUM",
+        f"           from : Final = {PAGE_MAXIMUM}",
+        "           to   : Final = 40",
     ]
 
 

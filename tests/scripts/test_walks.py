@@ -19,7 +19,7 @@ BOUNDS: Final = {
     "update()": (125, 91, 22, 48),
     "update() answered with 500": (138, 101, 22, 46),
     "push() of one row": (910, 420, 63, 408),
-    "vtex-tracking push FILE": (1590, 606, 87, 624),
+    "vtex-tracking push FILE": (1690, 640, 93, 660),
 }
 
 

@@ -7,6 +7,9 @@ from typing import assert_type
 
 from vtex_tracking_ext import (
     AsyncTrackingClient,
+    FeedConfiguration,
+    FeedItem,
+    OrderPage,
     Package,
     RateLimitedError,
     TrackingClient,
@@ -28,6 +31,14 @@ def synchronous(client: TrackingClient) -> None:
     assert_type(client.send(update), TrackingReceipt)
     assert_type(client.get_packages("1-01"), tuple[Package, ...])
     assert_type(client.was_applied(update), bool | None)
+    assert_type(client.read_feed(max_items=10), tuple[FeedItem, ...])
+    client.commit_feed(item.handle for item in client.read_feed())
+    configuration = FeedConfiguration(["invoiced"], visibility_timeout=240, retention=345_600)
+    assert_type(configuration.statuses, frozenset[str])
+    assert_type(client.get_feed_configuration(), FeedConfiguration | None)
+    assert_type(client.configure_feed(configuration, replaces=client.get_feed_configuration()), FeedConfiguration)
+    now = dt.datetime.now(dt.UTC)
+    assert_type(client.list_orders(page=1, per_page=100, invoiced=(now, now), status="invoiced"), OrderPage)
     day = dt.date(2015, 6, 23)
     numbered = client.set_tracking_number("1-01", "1", tracking_number="1", dispatched_date=day)
     assert_type(numbered, TrackingReceipt)
@@ -49,5 +60,10 @@ async def asynchronous(client: AsyncTrackingClient) -> None:
     """The same names, awaited."""
     assert_type(await client.send(TrackingUpdate("1-01", "1")), TrackingReceipt)
     assert_type(await client.get_packages("1-01"), tuple[Package, ...])
+    assert_type(await client.read_feed(), tuple[FeedItem, ...])
+    await client.commit_feed(["handle"])
+    assert_type(await client.get_feed_configuration(), FeedConfiguration | None)
+    assert_type(await client.configure_feed(FeedConfiguration()), FeedConfiguration)
+    assert_type(await client.list_orders(), OrderPage)
     async with AsyncTrackingClient("mystore", user_token="x") as other:
         assert_type(other, AsyncTrackingClient)

@@ -31,7 +31,7 @@ from vtex_tracking_ext.config.defaults import DEFAULT_RATE
 from vtex_tracking_ext.config.secret import Secret
 from vtex_tracking_ext.errors import ConfigurationError
 
-from .delivery.accounts import MultiAccountDelivery, count_states
+from .delivery.accounts import MultiAccountDelivery, count_held, count_states
 from .input.layout import Layout, ReadingOptions
 from .input.python_rows import check_rows
 from .input.rows import RowNote
@@ -62,7 +62,8 @@ class Result:
     Attributes:
         rows: Rows that were passed.
         new: Rows with a new entry.
-        renewed: Rows that retry a refused entry, or date a pending delivery.
+        renewed: Rows that retry a refused entry, date a pending delivery or let it be sent earlier, or report anew a
+            delivery that the carrier had taken back.
         known: Rows without anything new; they send nothing.
         problems: Why rows cannot be sent.
         notes: What a person should know about how rows were read; they can be sent.
@@ -70,6 +71,8 @@ class Result:
         refused: Entries that VTEX refused in this call.
         unknown: Entries of these accounts whose outcome is unknown; they hold their packages.
         pending: Entries of these accounts that are still to be sent.
+        held: Deliveries among the pending entries that are not sent yet, because the carrier can still take them back;
+            a later call sends them.
         calls: Updates that were sent.
         reads: Orders that were read, to resolve unknown outcomes, and to say why an invoice was not found.
         ended: The accounts that were stopped early, with the error that stopped each.
@@ -86,6 +89,7 @@ class Result:
     refused: int = 0
     unknown: int = 0
     pending: int = 0
+    held: int = 0
     calls: int = 0
     reads: int = 0
     ended: Mapping[str, VtexTrackingError] = Factory(dict)
@@ -238,12 +242,14 @@ def _deliver(noted: Result, delivery: MultiAccountDelivery, journal: Journal) ->
     delivery.run()
     theirs = count_states(journal, delivery.others)
     remaining = count_states(journal, delivery.accounts.keys() - delivery.others.keys())
+    pending = remaining["pending"] + theirs["pending"]
     return evolve(
         noted,
         applied=delivery.outcomes["applied"],
         refused=delivery.outcomes["refused"],
         unknown=remaining["unknown"] + remaining["in_flight"] + theirs["unknown"],
-        pending=remaining["pending"] + theirs["pending"] + theirs["in_flight"],
+        pending=pending + theirs["in_flight"],
+        held=count_held(journal, delivery.accounts).deliveries if pending else 0,
         calls=delivery.calls,
         reads=delivery.reads,
         ended=delivery.stop_errors,

@@ -10,7 +10,7 @@ from attrs import Factory, define, field
 from vtex_tracking_ext.errors import ConfigurationError
 
 from .input.disk import DiskError
-from .input.rows import InputFileError, RowNote, RowProblem
+from .input.rows import InputFileError, ParkedEvents, RowNote, RowProblem, UnmatchedEvents
 from .input.spool import RowSpool
 
 if TYPE_CHECKING:
@@ -34,18 +34,25 @@ class RowCounts:
     Attributes:
         rows: Rows that were read.
         invalid: Rows that cannot be sent.
+        unmatched: Events of carriers that match no known order, or several; they are not counted as rows.
+        parked: Events of carriers that match no known order, and that the journal keeps until their order is known;
+            they are not counted as rows, nor as unmatched.
         by_status: How many of the others were new, renewed or known to the journal; see
             :class:`~vtex_tracking_ext.bulk.journal.entries.Added`.
     """
 
     rows: int = 0
     invalid: int = 0
+    unmatched: int = 0
+    parked: int = 0
     by_status: Counter[AddStatus] = Factory(Counter)
 
     def add(self, other: RowCounts) -> None:
         """Add other counts to these."""
         self.rows += other.rows
         self.invalid += other.invalid
+        self.unmatched += other.unmatched
+        self.parked += other.parked
         self.by_status.update(other.by_status)
 
 
@@ -100,6 +107,13 @@ class RowRecorder:
         for row in rows:
             if isinstance(row, RowNote):
                 self.on_note(row.place, row.message)
+                continue
+            if isinstance(row, UnmatchedEvents):
+                if isinstance(row, ParkedEvents):
+                    self.counts.parked += row.events
+                else:
+                    self.counts.unmatched += row.events
+                self.on_problem(row)
                 continue
             if isinstance(row, RowProblem):
                 if self._last_invalid != (row.place, row.raw):

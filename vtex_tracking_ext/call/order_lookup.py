@@ -1,4 +1,4 @@
-"""Read packages from an order, and tell whether the order shows an update, and which invoices it has. Pure."""
+"""Read packages from an order, and tell whether the order shows an update, and why one was refused. Pure."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from vtex_oms_client import models
 
+from vtex_tracking_ext.errors import ConflictError, NotFoundError, RefusedError
 from vtex_tracking_ext.events import DateLike, Package, PackageEvent, TrackingEvent, TrackingUpdate
 from vtex_tracking_ext.text import comparable, visible
 
@@ -43,6 +44,8 @@ def _package(entry: models.Package) -> Package:
         finished=status.finished is True,
         delivered_date=_text(status.delivered_date),
         events=tuple(_event(event) for event in _parsed(status.data, models.CourierEvent)),
+        invoice_key=_text(entry.invoice_key),
+        issuance_date=_text(entry.issuance_date),
     )
 
 
@@ -95,7 +98,7 @@ class RecordedInvoice:
     """
 
     def __init__(self, invoice_number: str, packages: Iterable[Package]) -> None:
-        self._packages = [p for p in packages if p.invoice_number == invoice_number and p.type in _TO_SHOPPER]
+        self._packages = packages_of_invoice(packages, invoice_number)
         self.exists = bool(self._packages)
         self._records: defaultdict[tuple[str, ...], list[tuple[int, set[str]]]] = defaultdict(list)
         events = (event for package in self._packages for event in package.events)
@@ -118,19 +121,50 @@ class RecordedInvoice:
         )
 
 
+def packages_of_invoice(packages: Iterable[Package], invoice_number: str) -> list[Package]:
+    """Return the packages that have an invoice number, without returns."""
+    return [each for each in packages if each.invoice_number == invoice_number and each.type in _TO_SHOPPER]
+
+
 def invoice_numbers_of(packages: Iterable[Package]) -> tuple[str, ...]:
     """Return the invoice numbers of an order without those of returns, each once."""
     numbers = (package.invoice_number for package in packages if package.type in _TO_SHOPPER)
     return tuple(dict.fromkeys(filter(None, numbers)))
 
 
-def explain_not_found(reason: str, order_id: str, invoice_number: str, numbers: Sequence[str]) -> str:
-    """Return the reason of a 404 with the invoices that the order has; unchanged if the invoice is among them.
+def can_be_explained(error: RefusedError) -> bool:
+    """Return whether the order can show why an update was refused; see :func:`explain_refusal`."""
+    # VTEX documented OMS003 with the status 409, and was seen to send it with 400.
+    return isinstance(error, NotFoundError | ConflictError) or error.code == "OMS003"
+
+
+def explain_refusal(error: RefusedError, order_id: str, invoice_number: str, packages: Sequence[Package]) -> str:
+    """Return the reason of a refused update with what is wrong with the invoice, as far as its order shows that.
 
     Args:
-        reason: The reason that VTEX gave, as a sentence.
+        error: The refusal.
         order_id: The order.
-        invoice_number: The invoice that VTEX did not find.
+        invoice_number: The invoice.
+        packages: The packages of the order.
+    """
+    shown = packages_of_invoice(packages, invoice_number)
+    if shown and not any(package.tracking_number for package in shown):
+        return (
+            f"{str(error).removesuffix('.')}; invoice {invoice_number} has no tracking number yet. Set it, and send "
+            f"the events again: vtex-tracking set-tracking-number {order_id} {invoice_number} NUMBER"
+        )
+    if isinstance(error, NotFoundError):
+        return explain_not_found(str(error), order_id, invoice_number, invoice_numbers_of(packages))
+    return str(error)
+
+
+def explain_not_found(reason: str, order_id: str, invoice_number: str, numbers: Sequence[str]) -> str:
+    """Return a reason with the invoices that the order has; unchanged if the invoice is among them.
+
+    Args:
+        reason: The reason, as a sentence.
+        order_id: The order.
+        invoice_number: The invoice that was not found.
         numbers: The invoice numbers of the order; see :func:`invoice_numbers_of`.
     """
     if invoice_number in numbers:

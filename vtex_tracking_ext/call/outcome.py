@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote
 
 from attrs import field, frozen
-from vtex_oms_client.models import Order, Receipt
+from vtex_oms_client.models import FeedConfiguration, Order, OrderList, Receipt
 
 from vtex_tracking_ext.errors import (
     AuthenticationError,
@@ -38,7 +38,7 @@ from .faults import Fault, raise_interruption
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-M = TypeVar("M", Order, Receipt)
+M = TypeVar("M", FeedConfiguration, Order, OrderList, Receipt)
 
 #: Headers with an id by which VTEX's support can find a request, most useful first.
 _REQUEST_ID_HEADERS = ("x-vtex-operation-id", "x-request-id", "x-vtex-janus-request-id")
@@ -50,7 +50,10 @@ _REFUSALS: Mapping[int, tuple[type[RefusedError], str]] = {
         "The merchant must grant the key a role with the resource Notify invoice (to write) or View order (to read)",
     ),
     404: (NotFoundError, "Check the account, the order id and the invoice number; ids differ between accounts"),
-    409: (ConflictError, "Check the order's state, and that the invoice has a tracking number"),
+    409: (
+        ConflictError,
+        "Check the order's state, and that the invoice has a tracking number (vtex-tracking set-tracking-number)",
+    ),
     429: (RateLimitedError, "Wait {wait}, then send more slowly; all systems of the merchant share the limit"),
 }
 
@@ -83,11 +86,17 @@ class Subject:
         method: HTTP method.
         path: Path template of openapi.yaml, such as ``/api/oms/pvt/orders/{orderId}``.
         writes: Whether the operation changes data at VTEX.
+        advice: What to do after a refusal with a status, where that differs from the operations on one order.
+        if_unknown: What to do if the outcome is unknown, as a sentence without a full stop.
+        repeats: Whether a change with an unknown outcome is sent again; None leaves that to ``on_unknown``.
     """
 
     method: str
     path: str
     writes: bool
+    advice: Mapping[int, str] = field(factory=dict, hash=False)
+    if_unknown: str = "Read the order before sending it again"
+    repeats: bool | None = None
 
     @property
     def line(self) -> str:
@@ -115,14 +124,14 @@ def error_of(result: Answer | Fault, subject: Subject, now: dt.datetime, server:
     summary = _summary(details)
     if not _is_refusal(result.status):
         if subject.writes:
-            message = (
-                f"{subject.line} may or may not have been applied: {summary}. Read the order before sending it again."
-            )
+            message = f"{subject.line} may or may not have been applied: {summary}. {subject.if_unknown}."
             return OutcomeUnknownError(message, **details)
         return ReadFailedError(f"{subject.line} failed: {summary}. Nothing was changed.", **details)
     kind, advice = _REFUSALS.get(result.status, (RefusedError, ""))
     seconds = parse_retry_after(result.headers, now)
-    if kind is NotFoundError and not subject.writes:
+    if result.status in subject.advice:
+        advice = subject.advice[result.status]
+    elif kind is NotFoundError and not subject.writes:
         advice = "Check the account and the order id; ids differ between accounts"
     elif kind is RateLimitedError:
         advice = advice.format(wait=f"{math.ceil(seconds)} s" if seconds else "a minute")
@@ -149,7 +158,7 @@ def _fault_error(fault: Fault, subject: Subject, server: str) -> VtexTrackingErr
     if not subject.writes:
         return ReadFailedError(f"{subject.line} got no response: {reason}. Nothing was changed.")
     return OutcomeUnknownError(
-        f"{subject.line} got no response: {reason}. It may have been applied; read the order before sending it again."
+        f"{subject.line} got no response: {reason}. It may have been applied. {subject.if_unknown}."
     )
 
 
@@ -274,7 +283,7 @@ def receipt_of(answer: Answer, order_id: str, attempts: int) -> TrackingReceipt:
     elif shown_order != order_id:
         notes.append(f"the response names order {shown_order}")
     return TrackingReceipt(
-        date=_timestamp(date),
+        date=timestamp(date),
         order_id=shown_order,
         receipt=receipt,
         headers=merge_headers(answer.headers),
@@ -283,7 +292,7 @@ def receipt_of(answer: Answer, order_id: str, attempts: int) -> TrackingReceipt:
     )
 
 
-def _timestamp(text: str | None) -> dt.datetime | None:
+def timestamp(text: str | None) -> dt.datetime | None:
     """Parse ISO 8601; of the seven fraction digits that VTEX sends, Python keeps six. None for any other text."""
     try:
         return dt.datetime.fromisoformat(text or "")

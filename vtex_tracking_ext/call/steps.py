@@ -92,7 +92,7 @@ def send_update(update: TrackingUpdate, options: ClientOptions) -> Steps[Trackin
         InvalidUpdateError: Something is wrong with the update.
     """
     if problems := validation.update_problems(update, options.now().astimezone(validation.EARLIEST_ZONE)):
-        raise _invalid(problems, options)
+        raise invalid(problems, options)
     return _send_update(update, options)
 
 
@@ -122,7 +122,7 @@ def set_tracking_number(
         *validation.tracking_number_problems(body.to_dict()),
     )
     if problems:
-        raise _invalid(problems, options)
+        raise invalid(problems, options)
     call = tracking_number_call(plain(order_id), plain(invoice_number), body)
     return _change(call, plain(order_id), options, options.clock() + options.timeout)
 
@@ -134,7 +134,7 @@ def get_packages(order_id: str, options: ClientOptions) -> Steps[tuple[Package, 
         InvalidUpdateError: The order id cannot be one.
     """
     if problems := validation.order_id_problems(order_id):
-        raise _invalid(problems, options)
+        raise invalid(problems, options)
     return _read_packages(order_call(plain(order_id)), options, options.clock() + options.timeout)
 
 
@@ -145,11 +145,12 @@ def look_up_update(update: TrackingUpdate, options: ClientOptions) -> Steps[bool
         InvalidUpdateError: Something is wrong with the update.
     """
     if problems := validation.update_problems(update, options.now().astimezone(validation.EARLIEST_ZONE)):
-        raise _invalid(problems, options)
+        raise invalid(problems, options)
     return _look_up(order_call(update.order_id), update, options, options.clock() + options.timeout)
 
 
-def _invalid(problems: Iterable[Problem], options: ClientOptions) -> InvalidUpdateError:
+def invalid(problems: Iterable[Problem], options: ClientOptions) -> InvalidUpdateError:
+    """Return the error for problems of what a caller gave, without credentials."""
     # People paste credentials into the wrong place, and the messages quote the values.
     redact = options.server.redactor.redact_message
     return InvalidUpdateError(problems=[each._replace(message=redact(each.message)) for each in problems])
@@ -177,23 +178,28 @@ def _send_update(update: TrackingUpdate, options: ClientOptions) -> Steps[Tracki
 
 def _change(call: Call, order_id: str, options: ClientOptions, deadline: float) -> Steps[TrackingReceipt]:
     """Make a call that changes something, and return its receipt."""
-    answer, attempts = yield from _call(call, options, deadline)
+    answer, attempts = yield from make_call(call, options, deadline)
     return receipt_of(answer, order_id, attempts)
 
 
 def _read_packages(call: Call, options: ClientOptions, deadline: float) -> Steps[tuple[Package, ...]]:
     """Read an order, and return its packages."""
-    answer, attempts = yield from _call(call, options, deadline)
+    answer, attempts = yield from make_call(call, options, deadline)
     order = parse(answer, Order)
     if order is None or not isinstance(order.order_id, str):
-        error = ReadFailedError(
-            f"{call.subject.line} was answered with {answer.status} and {len(answer.body)} bytes "
-            "that are not an order. Nothing was changed.",
-            status_code=answer.status,
-        )
-        error.attempts = attempts
-        raise error
+        raise unreadable("an order", answer, call, attempts)
     return packages_of(order)
+
+
+def unreadable(what: str, answer: Answer, call: Call, attempts: int) -> ReadFailedError:
+    """Return the error for a response that a read accepted, but that is not ``what`` was read."""
+    error = ReadFailedError(
+        f"{call.subject.line} was answered with {answer.status} and {len(answer.body)} bytes "
+        f"that are not {what}. Nothing was changed.",
+        status_code=answer.status,
+    )
+    error.attempts = attempts
+    return error
 
 
 def _look_up(call: Call, update: TrackingUpdate, options: ClientOptions, deadline: float) -> Steps[bool | None]:
@@ -218,7 +224,7 @@ def _is_shown(update: TrackingUpdate, options: ClientOptions, deadline: float) -
     return False
 
 
-def _call(call: Call, options: ClientOptions, deadline: float) -> Steps[tuple[Answer, int]]:
+def make_call(call: Call, options: ClientOptions, deadline: float) -> Steps[tuple[Answer, int]]:
     """Try until the call is accepted, and return the answer and the number of attempts.
 
     Args:
@@ -258,7 +264,7 @@ def _call(call: Call, options: ClientOptions, deadline: float) -> Steps[tuple[An
                 attempt=attempt,
                 elapsed=after - began,
                 chance=options.chance(),
-                resend=options.on_unknown == "resend",
+                resend=options.on_unknown == "resend" if call.subject.repeats is None else call.subject.repeats,
             )
             if interruption is not None or not (
                 wait is not None and wait < deadline - after and options.retry.budget.try_acquire()

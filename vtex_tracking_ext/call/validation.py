@@ -230,7 +230,7 @@ def tracking_number_problems(body: Mapping[str, object]) -> list[Problem]:
     fields = [(place, body.get(name)) for name, place in _TRACKING_NUMBER_FIELDS.items()]
     messages = [(place, _text_problem(value)) for place, value in fields if value is not None]
     date = body.get("dispatchedDate")
-    if isinstance(date, str) and not _is_date(date, _DISPATCHED_DATE):
+    if isinstance(date, str) and not is_dispatched_date(date):
         example = "write ISO 8601, such as 2026-02-28 or 2026-02-28T21:15:00-03:00, or give a datetime"
         messages.append(("dispatched_date", f"{quoted(date)} is not a date; {example}"))
     number = body.get("trackingNumber")
@@ -238,6 +238,11 @@ def tracking_number_problems(body: Mapping[str, object]) -> list[Problem]:
     if number is None or (isinstance(number, str) and len(trimmed(number)) < shortest):
         messages.append(("tracking_number", "empty; it would erase the tracking number that the shopper sees"))
     return [Problem(place, message) for place, message in messages if message]
+
+
+def is_dispatched_date(text: str) -> bool:
+    """Tell whether a text is a date of dispatch as VTEX documents it: a date or a date-time in ISO 8601."""
+    return _is_date(text, _DISPATCHED_DATE)
 
 
 def format_event_date(value: object) -> str:

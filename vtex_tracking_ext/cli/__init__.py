@@ -29,7 +29,7 @@ def _run(arguments: Sequence[str] | None) -> ExitCode:
     parsed = build_parser().parse_args(arguments)
     try:
         module = import_module(f".{parsed.module}", __name__)
-        exit_code: ExitCode = getattr(module, parsed.command)(parsed)
+        exit_code: ExitCode = getattr(module, parsed.command.replace("-", "_"))(parsed)
     except VtexTrackingError as error:
         output.warn(f"vtex-tracking {parsed.command}: {visible(str(error), 4000)}")
         return exit_code_of(error)

@@ -99,6 +99,10 @@ class Accounts:
             raise ConfigurationError(f"recorded for another address than {client.base_url}")
         return client
 
+    def names(self) -> frozenset[str]:
+        """Return the run's own account, and those that have a profile, in lower case."""
+        return frozenset(filter(None, (self.own, *self._by_account())))
+
     def journal_accounts(self) -> list[str]:
         """Return all accounts that have credentials, as the journal names them, sorted."""
         settings = [self._own, *(one for profiles in self._by_account().values() for one in profiles.values())]

@@ -133,7 +133,7 @@ def read_inbox_file(file: InboxFile, read: Callable[[], RowCounts], console: Con
         except InputFileError as error:
             reason, code = str(error), ExitCode.USAGE
         if moves:
-            outcome, path = file.finish(is_rejected=bool(reason or counts.invalid))
+            outcome, path = file.finish(is_rejected=bool(reason or counts.invalid or counts.unmatched))
     except ConfigurationError as error:
         outcome, reason, code = "left", str(error), ExitCode.CONFIGURATION
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from .exit_codes import ExitCode
 from .output import warn
@@ -14,18 +14,24 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
+#: How a later run learns the outcome of calls in flight, if they send updates.
+_CHECKED: Final = "; the next push then checks their outcome"
+
+
 class StopHandler:
     """A signal handler that stops a run at the first signal and ends the process at the second.
 
     Args:
         stop: Called at the first signal.
+        afterwards: What the message says after a second signal: how the outcome of calls in flight is learned.
 
     Attributes:
         interrupted: Whether there was a signal.
     """
 
-    def __init__(self, stop: Callable[[], None]) -> None:
+    def __init__(self, stop: Callable[[], None], afterwards: str = _CHECKED) -> None:
         self._stop = stop
+        self._afterwards = afterwards
         self.interrupted = False
 
     def __call__(self, *_: Any) -> None:
@@ -34,10 +40,7 @@ class StopHandler:
             # The journal on disk has the calls in flight; the next run checks their outcome.
             os._exit(ExitCode.INTERRUPTED)
         self.interrupted = True
-        warn(
-            "Interrupted: finishing the calls in flight. Interrupt again to exit at once; the next push then checks "
-            "their outcome."
-        )
+        warn(f"Interrupted: finishing the calls in flight. Interrupt again to exit at once{self._afterwards}.")
         self._stop()
 
 
@@ -49,9 +52,9 @@ def sigterm_as_interrupt() -> Iterator[None]:
 
 
 @contextmanager
-def stop_on_signal(stop: Callable[[], None]) -> Iterator[StopHandler]:
+def stop_on_signal(stop: Callable[[], None], afterwards: str = _CHECKED) -> Iterator[StopHandler]:
     """Within the block, the first SIGINT or SIGTERM calls ``stop``, and the second ends the process."""
-    handler = StopHandler(stop)
+    handler = StopHandler(stop, afterwards)
     with _handled_by(handler, signal.SIGINT, signal.SIGTERM):
         yield handler
 

@@ -8,21 +8,24 @@ from typing import TYPE_CHECKING, Any, Final
 from attrs import asdict
 
 from vtex_tracking_ext.bulk.input.layout import DELIMITERS
+from vtex_tracking_ext.bulk.input.rows import ParkedEvents, UnmatchedEvents
 from vtex_tracking_ext.bulk.journal.interface import WORKERS
 from vtex_tracking_ext.bulk.recorder import RowCounts
-from vtex_tracking_ext.bulk.report.accounts import problem_lines
+from vtex_tracking_ext.bulk.report.accounts import held_text, problem_lines, time_text
+from vtex_tracking_ext.bulk.report.rows import iso
 from vtex_tracking_ext.text import REASON_LENGTH, visible
 
 from .output import say, say_json, warn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from vtex_tracking_ext.bulk.delivery.accounts import DeliveryPlan
     from vtex_tracking_ext.bulk.input.inbox import FileOutcome
     from vtex_tracking_ext.bulk.input.rows import Place, Recognition, Row, RowProblem
     from vtex_tracking_ext.bulk.journal.entries import AccountRecord, Entry
+    from vtex_tracking_ext.orders.parked import ParkedCounts
 
     from .push_delivery import PushDelivery
 
@@ -51,7 +54,10 @@ class Console:
         if self.as_json:
             place = problem.place
             document = {"source": place.source, "line": place.line, "column": problem.column}
-            say_json("problem", {**document, "message": problem.message})
+            events: dict[str, Any] = {}
+            if isinstance(problem, UnmatchedEvents):
+                events = {"events": problem.events, "is_parked": isinstance(problem, ParkedEvents)}
+            say_json("problem", {**document, **events, "message": problem.message})
         elif self._problems <= MAX_LINES:
             warn(visible(str(problem), REASON_LENGTH))
 
@@ -186,6 +192,20 @@ class Console:
         who = "workers send" if has_workers else f"vtex-tracking push{self._option} sends"
         say(f"Noted {_rows_line(rows)}\nNothing was sent: {who} the pending events.")
 
+    def parked(self, unparked: int, counts: Iterable[ParkedCounts]) -> None:
+        """Print how many parked events found their orders, and how many are parked."""
+        counts = list(counts)
+        waiting, given_up = sum(each.waiting for each in counts), sum(each.given_up for each in counts)
+        if not unparked and not counts:
+            return
+        if self.as_json:
+            say_json("parked", {"unparked": unparked, "waiting": waiting, "given_up": given_up})
+            return
+        if unparked:
+            say(f"{counted(unparked, 'parked event')} found {'its order' if unparked == 1 else 'their orders'}.")
+        for line in parked_lines(counts, self._option):
+            say(line)
+
     def delivered_by(self, rows: RowCounts, others: Mapping[str, str]) -> None:
         """Print which accounts other processes deliver."""
         if self.as_json:
@@ -211,9 +231,10 @@ class Console:
         unknown, pending = remaining["unknown"] + remaining["in_flight"], remaining["pending"] + left_out
         if self.as_json:
             document = {"applied": applied, "refused": refused, "unknown": unknown, "pending": pending}
-            say_json("summary", {**_row_counts(rows), **document, "calls": calls, "reads": reads})
+            held = {"held": delivery.held.deliveries, "held_until": iso(delivery.held.until)}
+            say_json("summary", {**_row_counts(rows), **document, **held, "calls": calls, "reads": reads})
             return
-        if rows.rows:
+        if rows.rows or rows.unmatched or rows.parked:
             say(_rows_line(rows))
         if not delivery.has_counted:
             return
@@ -230,27 +251,61 @@ class Console:
             )
         elif any(delivery.delivery.others.get(account) == WORKERS for account in delivery.stop_reasons):
             say("Once that is fixed, the workers send the pending events.")
-        elif remaining["pending"]:
+        elif remaining["pending"] > delivery.held.deliveries:
             when = "Once that is fixed, send" if delivery.stop_reasons else "To send"
             say(f"{when} the pending events: vtex-tracking push{self._option}")
+        if delivery.held.deliveries:
+            are_left = any(who == WORKERS for who in delivery.delivery.others.values())
+            then = "the workers send what is held" if are_left else "run again after that"
+            say(f"{held_text(delivery.held)}; {then}.")
+
+
+def parked_lines(counts: Iterable[ParkedCounts], option: str) -> Iterator[str]:
+    """Yield how many events are parked, for people.
+
+    Args:
+        counts: How many there are of each account.
+        option: The option that names the journal in proposed commands.
+    """
+    for each in counts:
+        account = f"{visible(each.account)}: " if each.account else ""
+        since = time_text(each.since)
+        if each.waiting:
+            wait, their = ("waits", "its order") if each.waiting == 1 else ("wait", "their orders")
+            yield f"{account}{counted(each.waiting, 'event')} {wait} for {their} (parked since {since})."
+        if each.given_up:
+            were, them = ("was", "it") if each.given_up == 1 else ("were", "them")
+            yield (
+                f"{account}{counted(each.given_up, 'parked event')} {were} given up: `vtex-tracking orders "
+                f"parked{option}` lists {them}, and with --drop deletes {them}."
+            )
 
 
 def _row_counts(rows: RowCounts) -> dict[str, int]:
     known = {name: rows.by_status[name] for name in ("new", "renewed", "known")}
-    return {"rows": rows.rows, **known, "wrong": rows.invalid}
+    parked = {"parked": rows.parked} if rows.parked else {}
+    return {"rows": rows.rows, **known, "wrong": rows.invalid, "unmatched": rows.unmatched, **parked}
 
 
 def _rows_line(rows: RowCounts) -> str:
     new, retried, known = (rows.by_status[name] for name in ("new", "renewed", "known"))
     also = f"{retried} retried, " if retried else ""
-    return f"{counted(rows.rows, 'row')}: {new} new, {also}{known} already known, {rows.invalid} invalid."
+    line = f"{counted(rows.rows, 'row')}: {new} new, {also}{known} already known, {rows.invalid} invalid."
+    if rows.unmatched:
+        line += (
+            f" {counted(rows.unmatched, 'event')} of no known order, kept out: push the file again when its "
+            "orders are known (--orders FILE names them)."
+        )
+    if rows.parked:
+        line += f" {counted(rows.parked, 'event')} of no known order, parked until their orders are known."
+    return line
 
 
 _FORMAT_NAMES: Final = {"csv": "CSV", "json": "JSON", "jsonl": "JSON lines", "xlsx": "a workbook"}
 
 
 def _recognised_line(recognition: Recognition) -> str:
-    parts = [_FORMAT_NAMES[recognition.format]]
+    parts = [_FORMAT_NAMES.get(recognition.format) or f"a payload of {recognition.format}"]
     if recognition.format == "csv":
         parts.append(f"delimited by {DELIMITERS[recognition.delimiter]}")
     if recognition.encoding:

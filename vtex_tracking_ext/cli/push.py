@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from vtex_tracking_ext.bulk.delivery.accounts import plan_delivery
 from vtex_tracking_ext.bulk.delivery.options import DeliveryOptions
-from vtex_tracking_ext.bulk.input.reader import read_rows
+from vtex_tracking_ext.bulk.delivery.pace import Pace
+from vtex_tracking_ext.bulk.delivery.paced import PacedCalls
 from vtex_tracking_ext.bulk.input.rejects import RejectsFile
 from vtex_tracking_ext.bulk.input.rows import InputFileError, Recognition, Row
 from vtex_tracking_ext.bulk.journal.account_name import account_name_of
@@ -22,14 +23,19 @@ from vtex_tracking_ext.bulk.recorder import RowCounts, RowRecorder
 from vtex_tracking_ext.call.validation import EARLIEST_ZONE
 from vtex_tracking_ext.config.credentials import server_url
 from vtex_tracking_ext.errors import ConfigurationError, VtexTrackingError
+from vtex_tracking_ext.orders import OrderStore
 
 from .accounts import Accounts, profile_file, read_settings
 from .exit_codes import ExitCode, exit_code_of, most_severe
+from .file_reader import FileReader
 from .input_files import InputFiles, read_inbox_file, watch
 from .interrupts import sigterm_as_interrupt
 from .journal_location import journal_location, journal_location_for_writing, journal_option, open_journal_reader
 from .layouts import layout_of, save_layout, with_recognised
 from .messages import Console
+from .orders import trial_store
+from .parked import ParkedRetry
+from .progress import ProgressLines
 from .push_delivery import PushDelivery
 
 if TYPE_CHECKING:
@@ -40,6 +46,7 @@ if TYPE_CHECKING:
     from vtex_tracking_ext.bulk.input.rows import RowNote, RowProblem
     from vtex_tracking_ext.bulk.journal.interface import Journal
     from vtex_tracking_ext.client import TrackingClient
+    from vtex_tracking_ext.events import Package
 
 
 def check(parsed: argparse.Namespace) -> ExitCode:
@@ -64,11 +71,18 @@ def check(parsed: argparse.Namespace) -> ExitCode:
             save_layout(profile_file(parsed), parsed.save_layout, with_recognised(layout_of(parsed), recognition))
             console.saved_layout(parsed.save_layout, profile_file(parsed))
 
-    with SqliteJournal.temporary() as journal:
+    with SqliteJournal.temporary() as journal, Accounts(parsed) as accounts, ExitStack() as stack:
         recorder = partial(RowRecorder, journal, account_name, console.problem, console.note)
-        code = most_severe(code, _read_files(parsed, files, recorder, counts, console, is_trial=True, show=show))
+        reader = FileReader(
+            parsed,
+            layout_of(parsed),
+            lambda: trial_store(parsed, stack, journal, accounts, lambda account: account.lower() or accounts.own),
+        )
+        code = most_severe(
+            code, _read_files(parsed, files, recorder, counts, console, reader, is_trial=True, show=show)
+        )
         console.plan(counts, plan_delivery(journal, journal.counts(), parsed.events_per_call))
-    return most_severe(code, ExitCode.USAGE if counts.invalid else ExitCode.OK)
+    return most_severe(code, _input_code(counts))
 
 
 def push(parsed: argparse.Namespace) -> ExitCode:
@@ -104,9 +118,16 @@ def _push(
         found: Those that are complete.
         console: Prints.
     """
-    with Accounts(parsed) as accounts, _open_journal(parsed) as journal:
+    with Accounts(parsed) as accounts, _open_journal(parsed) as journal, ExitStack() as stack:
         counts, left_out, code = RowCounts(), 0, ExitCode.OK
         noted: set[str] = set()
+        orders = _PacedOrders(parsed, accounts, journal)
+        parked = ParkedRetry(parsed, console, orders.read)
+
+        def open_store() -> OrderStore:
+            if parsed.dry_run:
+                return trial_store(parsed, stack, journal, accounts, accounts.name)
+            return OrderStore(journal, accounts.name)
 
         def account_name(account: str) -> str:
             name = accounts.name(account) if parsed.no_deliver else account_name_of(accounts.client(account))
@@ -116,24 +137,71 @@ def _push(
         clients: dict[str, TrackingClient] = {}
         if parsed.files:
             recorder = partial(RowRecorder, journal, account_name, console.problem, console.note)
+            reader = FileReader(
+                parsed,
+                layout_of(parsed),
+                open_store,
+                parked.read_packages,
+                accounts.names,
+                lambda store: parked.retry(store, reader.options),
+            )
             try:
-                code = _read_files(parsed, found, recorder, counts, console, is_trial=parsed.dry_run)
+                code = _read_files(parsed, found, recorder, counts, console, reader, is_trial=parsed.dry_run)
             except BaseException:  # also an interrupt: nothing is sent now, but the next push sends what was recorded
                 recorded = counts.by_status["new"] + counts.by_status["renewed"]
                 if recorded and not parsed.dry_run:
                     console.recorded(recorded)
                 raise
             clients = {account_name_of(client): client for client in accounts.clients}
+        if parked.store is None:  # no file was a payload
+            parked.retry(open_store())
+        noted |= parked.accounts
+        counts.add(parked.counts)
+        if not (parsed.dry_run or parsed.no_deliver):
+            clients |= parked.clients(accounts)
         if not parsed.files or (files.folders and not parsed.no_deliver):  # what was moved to done is not read again
             others, left_out = _clients_for_pending(parsed, journal, accounts, console)
             clients |= others
-        if not (parsed.dry_run or parsed.no_deliver):
-            return most_severe(code, _deliver(parsed, journal, clients, accounts, console, counts, left_out))
+        code = most_severe(code, parked.report())
         if parsed.dry_run:
             console.plan(counts, plan_delivery(journal, clients, parsed.events_per_call))
+        elif parsed.no_deliver:
+            console.noted(counts, has_workers=bool(noted) and noted <= journal.served_accounts())
         else:
-            console.noted(counts, has_workers=noted <= journal.served_accounts())
-        return most_severe(code, ExitCode.USAGE if counts.invalid else ExitCode.OK)
+            return most_severe(code, _deliver(parsed, journal, clients, accounts, console, counts, left_out))
+        return most_severe(code, _input_code(counts))
+
+
+class _PacedOrders:
+    """Reads the orders that payloads echo, each account at the pace that the journal knows of it.
+
+    Args:
+        parsed: The command's options.
+        accounts: The accounts of the run.
+        journal: The journal.
+    """
+
+    def __init__(self, parsed: argparse.Namespace, accounts: Accounts, journal: Journal) -> None:
+        self._rate: float = parsed.rate
+        self._accounts = accounts
+        self._journal = journal
+        self._report = ProgressLines(0, as_json=parsed.json).pause
+        self._calls: dict[str, PacedCalls] = {}
+
+    def read(self, account: str, order_id: str) -> tuple[Package, ...]:
+        """Read the packages of an order.
+
+        Raises:
+            VtexTrackingError: They cannot be read.
+        """
+        client = self._accounts.client(account)
+        name = account_name_of(client)
+        if name not in self._calls:
+            pace = Pace(rate=self._rate)
+            if (record := self._journal.account(name)) is not None:
+                pace.resume(record.pace, record.quiet_seconds)
+            self._calls[name] = PacedCalls(client, pace, name, self._report)
+        return self._calls[name].call(lambda paced: paced.get_packages(order_id))
 
 
 def _open_journal(parsed: argparse.Namespace) -> Journal:
@@ -154,6 +222,7 @@ def _read_files(
     make_recorder: Callable[[], RowRecorder],
     totals: RowCounts,
     console: Console,
+    reader: FileReader,
     *,
     is_trial: bool,
     show: Callable[[str | InboxFile, Recognition, Sequence[Row]], None] | None = None,
@@ -166,6 +235,7 @@ def _read_files(
         make_recorder: Returns what records the rows of a file.
         totals: The counts of all files, to which those of each file are added.
         console: Prints the problems.
+        reader: Reads them.
         is_trial: Whether no rejects file is written, and no file is moved.
         show: Called after each file, with what was recognised and its first rows.
 
@@ -173,19 +243,12 @@ def _read_files(
         The exit status of what happened to files of folders.
     """
     write_rejects = not (is_trial or parsed.no_rejects)
-    layout = layout_of(parsed)  # if the options are wrong, no file is to blame
 
     def read(file: str | InboxFile) -> RowCounts:
         recorder = make_recorder()
         try:
-            recognition, first = Recognition(), list[Row]()
-            rows = read_rows(
-                file if isinstance(file, str) else file.path,
-                dt.datetime.now(EARLIEST_ZONE),
-                format=parsed.format,
-                layout=layout,
-                recognition=recognition,
-            )
+            recognition, first, now = Recognition(), list[Row](), dt.datetime.now(EARLIEST_ZONE)
+            rows = reader.read(file if isinstance(file, str) else file.path, now, recognition)
             if show is not None:
                 rows = _keep_first(rows, parsed.show or 0, first)
             _record(parsed, file, rows, recorder, console, write_rejects=write_rejects)
@@ -252,7 +315,8 @@ def _record(
 
 def _print_and_reject(console: Console, rejects: RejectsFile, problem: RowProblem) -> None:
     console.problem(problem)
-    rejects.add(problem)
+    if problem.raw is not None:  # a carrier's payload is pushed again as a whole, and nothing is sent twice
+        rejects.add(problem)
 
 
 def _clients_for_pending(
@@ -321,6 +385,11 @@ def _exit_code(counts: RowCounts, delivery: PushDelivery, left_out: int) -> Exit
         return ExitCode.UNKNOWN
     if delivery.remaining["pending"] or left_out or delivery.stop_reasons:
         return ExitCode.INCOMPLETE
-    if counts.invalid:
-        return ExitCode.USAGE
-    return ExitCode.REFUSED if delivery.outcomes["refused"] else ExitCode.OK
+    return most_severe(_input_code(counts), ExitCode.REFUSED if delivery.outcomes["refused"] else ExitCode.OK)
+
+
+def _input_code(counts: RowCounts) -> ExitCode:
+    """Return the exit status for the rows that were read."""
+    if counts.unmatched or counts.parked:
+        return ExitCode.INCOMPLETE
+    return ExitCode.USAGE if counts.invalid else ExitCode.OK

@@ -7,10 +7,10 @@ from functools import partial
 from time import sleep
 from typing import TYPE_CHECKING, Final
 
-from vtex_tracking_ext.bulk.delivery.accounts import MultiAccountDelivery, count_states
+from vtex_tracking_ext.bulk.delivery.accounts import MultiAccountDelivery, count_held, count_states
 from vtex_tracking_ext.bulk.delivery.calls import AccountPause, DeliveryResult
 from vtex_tracking_ext.bulk.delivery.deliver import IN_DOUBT_STATES
-from vtex_tracking_ext.bulk.journal.entries import OPEN_STATES, Selection
+from vtex_tracking_ext.bulk.journal.entries import OPEN_STATES, Held, Selection
 from vtex_tracking_ext.bulk.journal.interface import WORKERS
 
 from .interrupts import stop_on_signal
@@ -18,6 +18,7 @@ from .progress import show_progress
 
 if TYPE_CHECKING:
     import argparse
+    import datetime as dt
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from collections.abc import Set as AbstractSet
 
@@ -46,6 +47,7 @@ class PushDelivery:
         delivery: What this process delivered, and which accounts others deliver.
         outcomes: How many entries became applied or refused.
         remaining: How many entries are in which state.
+        held: The deliveries among the pending entries that are held.
         stop_reasons: Why accounts were stopped early.
         refused: Ids of entries that were refused.
         unknown: Ids of entries whose outcome is unknown.
@@ -64,6 +66,7 @@ class PushDelivery:
         self.delivery = MultiAccountDelivery(clients, journal, self._report, options, parsed.rate)
         self.outcomes: Counter[State] = Counter()
         self.remaining: Counter[State] = Counter()
+        self.held = Held()
         self.stop_reasons: dict[str, str] = {}
         self.refused: list[int] = []
         self.unknown: list[int] = []
@@ -102,11 +105,13 @@ class PushDelivery:
             self.outcomes = self.remaining = Counter(entry.state for entry in entries)
             self.refused = [entry.id for entry in entries if entry.state == "refused"]
             self.unknown = [entry.id for entry in entries if entry.state in IN_DOUBT_STATES]
-            return
-        self.outcomes.update(self.delivery.outcomes)
-        self.remaining = count_states(self._journal, own)
-        for account in own:
-            self.unknown += [entry.id for entry in self._journal.entries(Selection(IN_DOUBT_STATES, account))]
+        else:
+            self.outcomes.update(self.delivery.outcomes)
+            self.remaining = count_states(self._journal, own)
+            for account in own:
+                self.unknown += [entry.id for entry in self._journal.entries(Selection(IN_DOUBT_STATES, account))]
+        if self.remaining["pending"]:
+            self.held = count_held(self._journal, accounts if self._parsed.wait else own)
 
     def _open_ids(self, account: str) -> Iterator[int]:
         return (entry.id for package in self._journal.backlog(account) for entry in package)
@@ -114,14 +119,14 @@ class PushDelivery:
     def _is_waiting(self, awaited: AbstractSet[int]) -> bool:
         """Return whether others still have to deliver any of the awaited entries.
 
-        What an unknown outcome holds may wait until a person resolves it, and workers do not call an account for a
-        while after they stopped: neither is waited for.
+        What an unknown outcome holds may wait until a person resolves it, workers do not call an account for a while
+        after they stopped, and a held delivery may wait for an hour: none of these is waited for.
         """
         for account, who in self.delivery.others.items() if awaited else ():
             record = self._journal.accounts()[account]
             if who == WORKERS and record.stopped is not None:
                 self.stop_reasons[account] = record.stopped_reason
-            elif any(map(partial(_is_awaited, awaited), self._journal.backlog(account))):
+            elif any(map(partial(_is_awaited, awaited, record.now), self._journal.backlog(account))):
                 return True
         return False
 
@@ -134,8 +139,8 @@ class PushDelivery:
         self._progress.update(self.delivery.outcomes)
 
 
-def _is_awaited(awaited: AbstractSet[int], package: Iterable[Entry]) -> bool:
-    """Return whether a package has awaited entries that can be delivered without a person."""
+def _is_awaited(awaited: AbstractSet[int], now: dt.datetime, package: Iterable[Entry]) -> bool:
+    """Return whether a package has awaited entries that can be delivered now, without a person."""
     states = {entry.state for entry in package}
     can_be_delivered = "in_flight" in states or "unknown" not in states
-    return can_be_delivered and not awaited.isdisjoint(entry.id for entry in package)
+    return can_be_delivered and not awaited.isdisjoint(entry.id for entry in package if not entry.is_held(now))

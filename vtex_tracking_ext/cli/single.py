@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from attrs import asdict
 
-from vtex_tracking_ext.call.order_lookup import explain_not_found, invoice_numbers_of
-from vtex_tracking_ext.errors import InvalidUpdateError, NotFoundError, Problem, VtexTrackingError
+from vtex_tracking_ext.call.order_lookup import can_be_explained, explain_refusal
+from vtex_tracking_ext.errors import InvalidUpdateError, Problem, RefusedError, VtexTrackingError
 from vtex_tracking_ext.events import TrackingEvent
 from vtex_tracking_ext.text import visible
 
@@ -71,13 +71,14 @@ def _events(options: list[list[str]]) -> list[TrackingEvent]:
 
 @contextmanager
 def _explained_refusal(parsed: argparse.Namespace, client: TrackingClient) -> Iterator[None]:
-    """Let the error of an invoice that VTEX does not find say which invoices the order has, if it can be read."""
+    """Let the error of a refusal say what is wrong with the invoice, if the order can be read and shows that."""
     try:
         yield
-    except NotFoundError as error:
-        with suppress(VtexTrackingError):
-            numbers = invoice_numbers_of(client.get_packages(parsed.order_id))
-            error.args = (explain_not_found(str(error), parsed.order_id, parsed.invoice_number, numbers),)
+    except RefusedError as error:
+        if can_be_explained(error):
+            with suppress(VtexTrackingError):
+                packages = client.get_packages(parsed.order_id)
+                error.args = (explain_refusal(error, parsed.order_id, parsed.invoice_number, packages),)
         raise
 
 

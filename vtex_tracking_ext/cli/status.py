@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
+from vtex_tracking_ext.bulk.journal.entries import Held
 from vtex_tracking_ext.bulk.journal.interface import WORKERS
 from vtex_tracking_ext.bulk.report.accounts import (
     account_line,
     first_resend,
+    held_text,
     is_quiet,
     learned_rate,
     problem_lines,
@@ -21,10 +23,11 @@ from vtex_tracking_ext.bulk.report.rows import iso
 from vtex_tracking_ext.config.defaults import STATES
 from vtex_tracking_ext.text import visible
 
-from .exit_codes import ExitCode
+from .exit_codes import ExitCode, most_severe
 from .journal_location import journal_option, matching_accounts, open_journal_reader
-from .messages import counted
+from .messages import counted, parked_lines
 from .output import say, warn
+from .parked import counts_by_account, counts_document
 
 if TYPE_CHECKING:
     import argparse
@@ -41,13 +44,17 @@ def status(parsed: argparse.Namespace) -> ExitCode:
         counts = journal.counts()
         # A delivery may have begun or ended in between.
         deliverers = {**dict.fromkeys(journal.served_accounts(), WORKERS), **deliverers, **journal.deliverers()}
-        name, known = journal.name, journal.accounts()
-        counts = {account: counts[account] for account in matching_accounts(parsed.account, counts)}
+        name, known, held, parked = journal.name, journal.accounts(), journal.held(), counts_by_account(journal)
+        names = matching_accounts(parsed.account, dict.fromkeys([*counts, *parked]))
+        counts = {account: counts[account] for account in names if account in counts}
+        parked = {account: parked[account] for account in names if account in parked}
         unknown = {
             account: _unknown(journal, account) if states["unknown"] else [] for account, states in counts.items()
         }
     accounts = [
-        _Account(known[account], states, deliverers.get(account, ""), unknown.get(account, []))
+        _Account(
+            known[account], states, deliverers.get(account, ""), unknown.get(account, []), held.get(account, Held())
+        )
         for account, states in counts.items()
     ]
     total: Counter[State] = sum(counts.values(), Counter())
@@ -60,11 +67,16 @@ def status(parsed: argparse.Namespace) -> ExitCode:
             "total": _by_state(total),
             "next": advice,
         }
+        if parked:
+            document["parked"] = {account: counts_document(each) for account, each in parked.items()}
         text = json.dumps(document, indent=2)
     else:
         lines = [line for account in accounts for line in account.lines()]
+        lines += parked_lines(parked.values(), journal_option(parsed))
         text = "\n".join([*problem_lines(each.record for each in accounts), *_table(counts, total), *lines, *advice])
     exit_code = _exit_code(total, sum(account.abandoned for account in accounts))
+    if any(each.given_up for each in parked.values()):
+        exit_code = most_severe(exit_code, ExitCode.INCOMPLETE)
     if not say(text):
         warn("vtex-tracking status: standard output cannot be written.")
         return ExitCode.UNKNOWN if exit_code is ExitCode.UNKNOWN else ExitCode.INCOMPLETE
@@ -80,12 +92,14 @@ class _Account:
         states: How many entries are in which state.
         deliverer: The process that delivers it now, or the workers that serve it, or an empty text.
         unknown: Its entries of unknown outcome.
+        held: Its deliveries that are not sent yet.
     """
 
     record: AccountRecord
     states: Mapping[State, int]
     deliverer: str
     unknown: Sequence[Entry]
+    held: Held
 
     @property
     def abandoned(self) -> int:
@@ -108,6 +122,8 @@ class _Account:
         line = account_line(self.record, self.deliverer)
         if line:
             yield line
+        if self.held.deliveries:
+            yield f"{visible(self.record.account)}: {held_text(self.held)}."
         first = first_resend(self.record, self.unknown)
         if first is not None:
             yield (
@@ -123,6 +139,7 @@ class _Account:
             **{str(state): number for state, number in _by_state(self.states).items()},
             "stopped": {"since": iso(record.stopped), "reason": record.stopped_reason} if stopped else None,
             "quiet": {"until": iso(record.quiet_until), "reason": record.quiet_reason} if quiet else None,
+            "held": {"deliveries": self.held.deliveries, "until": iso(self.held.until)} if self.held.until else None,
             "last_applied": iso(record.last_applied),
             "deliverer": self.deliverer or None,
             "rate": learned_rate(record),
@@ -167,9 +184,11 @@ def _advice(accounts: Sequence[_Account], total: Counter[State], option: str) ->
     if any(account.abandoned for account in accounts):
         yield "In flight: the process that sent them was killed; push again to find out the outcome."
     pending = [account for account in accounts if account.states["pending"] and not account.deliverer]
-    if pending:
-        held = " Events after an unknown one of their package wait until it is resolved."
-        yield f"Pending: not sent yet; push again to continue.{held if any(each.unknown for each in pending) else ''}"
+    if any(account.states["pending"] > account.held.deliveries for account in pending):
+        wait = " Events after an unknown one of their package wait until it is resolved."
+        yield f"Pending: not sent yet; push again to continue.{wait if any(each.unknown for each in pending) else ''}"
+    if any(account.held.deliveries for account in pending):
+        yield "Held: push again after that time."
     if any(account.states["pending"] and account.is_left_to_workers for account in accounts):
         yield (
             "Pending: not sent yet; once the reason is fixed, the workers continue within ten minutes, or when one "

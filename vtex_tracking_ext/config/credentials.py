@@ -1,7 +1,8 @@
 """Check credentials and addresses, and merge the sources they come from.
 
 VTEX accepts either an app key with its token or a user token (VTEX documentation, "API authentication"). The key's role
-needs the License Manager resource *Notify invoice* to write, and *View order* to read.
+needs the License Manager resource *Notify invoice* to write, *View order* to read an order, *List Orders* to list them,
+and *Feed v3 and Hook Admin* for the feed.
 
 Credentials are checked before they reach a header: an HTTP library that finds a line break in one quotes it in its
 error. No message quotes a credential.

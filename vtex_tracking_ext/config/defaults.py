@@ -13,6 +13,10 @@ MAX_CONNECTIONS: Final = 100
 #: and whose Admin stops working when it is used up.
 DEFAULT_RATE: Final = 25.0
 
+#: Calls a second to one account at most for reading orders, the feed and the list of orders. It is low, because the
+#: quota is shared with tracking updates, which other processes may send at the same time.
+DEFAULT_READ_RATE: Final = 5.0
+
 #: Events of one package that are sent in one call at most. VTEX names no limit; this keeps a refusal small.
 EVENTS_PER_CALL: Final = 20
 

@@ -47,10 +47,12 @@ class Profile(Settings):
         resend_after: Seconds after which an unknown event is sent again if its order does not show it; 0 for never, and
             None if the profile does not say.
         layout: How the files of the store are to be read: the keys of a layout, unchecked, or its name.
+        carriers: What the store says about sources of carriers' payloads: a table of settings for each, unchecked.
     """
 
     resend_after: float | None = None
     layout: Mapping[str, Any] | str | None = None
+    carriers: Mapping[str, Mapping[str, Any]] | None = None
 
 
 #: The table of the layouts that have names.
@@ -168,7 +170,10 @@ def _profile(path: Path, name: str, table: object) -> Profile:
     for key, value in table.items():
         if key not in _KEYS:
             raise ConfigurationError(f"{where}: {quoted(key)} is not a setting; use {', '.join(_KEYS)}.")
-        if not (isinstance(value, str) or (key == "layout" and isinstance(value, dict))):
+        if key == "carriers":
+            if not (isinstance(value, dict) and all(isinstance(each, dict) for each in value.values())):
+                raise ConfigurationError(f"{where}: carriers is not a table of tables: write [{name}.carriers.NAME].")
+        elif not (isinstance(value, str) or (key == "layout" and isinstance(value, dict))):
             raise ConfigurationError(f"{where}: {key} is not text; write it between quotes.")
     settings: dict[str, Any] = {"account": name, **table}
     if "resend_after" in table:

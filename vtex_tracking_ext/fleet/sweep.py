@@ -51,8 +51,9 @@ _DELETE_DEAD_TASKS: Final = f"""
 """  # noqa: S608 - constants
 
 #: Accounts with something to do and no task that is running or due. A package has something to do now if all of its
-#: open entries are pending, or if a process that died left entries in flight. For other entries in doubt, there must be
-#: a task, which knows when to read their order; without resend_after, it may be that nothing is to be read any more.
+#: open entries that are not held are pending, or if a process that died left entries in flight. For other entries in
+#: doubt, there must be a task, which knows when to read their order; without resend_after, it may be that nothing is to
+#: be read any more.
 _DUE: Final = f"""
     SELECT a.name FROM accounts a
         -- With the collation of Procrastinate's columns; otherwise its indexes are not used.
@@ -62,7 +63,8 @@ _DUE: Final = f"""
             SELECT FROM procrastinate_jobs WHERE lock = a.name COLLATE "default" AND status = 'doing'
         )
         AND EXISTS (
-            SELECT FROM entries WHERE account = a.id AND state IN {OPEN_STATES} GROUP BY package HAVING
+            SELECT FROM entries WHERE account = a.id AND state IN {OPEN_STATES}
+                AND coalesce(not_before <= clock_timestamp(), TRUE) GROUP BY package HAVING
                 bool_and(state = 'pending')
                 OR bool_or(state = 'pending') AND a.name = ANY(%(sending_on)s)
                 OR bool_or(state = 'in_flight')

@@ -5,6 +5,7 @@ in the code. It imports nothing of the client except openapi.yaml's constants, s
 """
 
 from .examples import EXAMPLE_FILE, with_examples
+from .hook import configure_hook, notification, notify
 from .keys import (
     APP_KEY,
     APP_TOKEN,
@@ -30,6 +31,9 @@ __all__ = [
     "OmsError",
     "OmsSettings",
     "ReceivedRequest",
+    "configure_hook",
+    "notification",
+    "notify",
     "running",
     "serve",
     "with_examples",

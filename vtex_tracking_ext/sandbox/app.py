@@ -16,8 +16,17 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 from vtex_oms_client import constants
 
-from .bodies import BadBody, check_tracking, check_tracking_number, read_object
-from .keys import SECRET_HEADERS, Resource, resources_of
+from .bodies import (
+    BadBody,
+    check_commit,
+    check_feed_configuration,
+    check_feed_query,
+    check_list_query,
+    check_tracking,
+    check_tracking_number,
+    read_object,
+)
+from .keys import SECRET_HEADERS, Resource, owner_of, resources_of
 from .oms import Oms, OmsError, ReceivedRequest
 from .page import render
 
@@ -25,6 +34,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from starlette.requests import Request
+
+    Act = Callable[[Request], Awaitable[dict[str, Any] | list[dict[str, str]] | None]]
 
 #: Maximum bytes of a request body.
 MAX_BODY: Final = 1024 * 1024
@@ -63,6 +74,24 @@ def create_app(oms: Oms) -> Starlette:
     async def get(request: Request) -> dict[str, Any]:
         return oms.get_order(request.path_params["orderId"])
 
+    async def list_orders(request: Request) -> dict[str, Any]:
+        check_list_query(request.query_params)
+        return oms.list_orders(request.query_params)
+
+    async def read_feed(request: Request) -> list[dict[str, str]]:
+        return oms.read_feed(owner_of(request.headers), check_feed_query(request.query_params))
+
+    async def commit_feed(request: Request) -> None:
+        body = await _body(request, check_commit)
+        oms.commit_feed(owner_of(request.headers), body["handles"])
+
+    async def get_feed_configuration(request: Request) -> dict[str, Any]:
+        return oms.get_feed_configuration(owner_of(request.headers))
+
+    async def configure_feed(request: Request) -> None:
+        body = await _body(request, check_feed_configuration)
+        oms.configure_feed(owner_of(request.headers), body)
+
     async def page(request: Request) -> Response:
         _check_host(request)
         nonce = secrets.token_urlsafe(16)
@@ -77,14 +106,25 @@ def create_app(oms: Oms) -> Starlette:
             },
         )
 
-    def route(path: str, method: str, resource: Resource, act: Callable[[Request], Awaitable[dict[str, Any]]]) -> Route:
+    def route(path: str, method: str, resource: Resource, act: Act) -> Route:
         return Route(path, _endpoint(oms, resource, act), methods=[method])
 
+    feed: Resource = "Feed v3 and Hook Admin"
     routes = [
         Route("/", page),
         route(constants.GET_ORDER_PATH, constants.GET_ORDER_METHOD, "View order", get),
         route(constants.SEND_TRACKING_NUMBER_PATH, constants.SEND_TRACKING_NUMBER_METHOD, "Notify invoice", patch),
         route(constants.UPDATE_TRACKING_STATUS_PATH, constants.UPDATE_TRACKING_STATUS_METHOD, "Notify invoice", put),
+        route(constants.LIST_ORDERS_PATH, constants.LIST_ORDERS_METHOD, "List Orders", list_orders),
+        route(constants.READ_FEED_PATH, constants.READ_FEED_METHOD, feed, read_feed),
+        route(constants.COMMIT_FEED_PATH, constants.COMMIT_FEED_METHOD, feed, commit_feed),
+        route(
+            constants.GET_FEED_CONFIGURATION_PATH,
+            constants.GET_FEED_CONFIGURATION_METHOD,
+            feed,
+            get_feed_configuration,
+        ),
+        route(constants.CONFIGURE_FEED_PATH, constants.CONFIGURE_FEED_METHOD, feed, configure_feed),
     ]
 
     async def handle_http_exception(request: Request, error: Exception) -> Response:
@@ -100,9 +140,7 @@ def create_app(oms: Oms) -> Starlette:
     return app
 
 
-def _endpoint(
-    oms: Oms, resource: Resource, act: Callable[[Request], Awaitable[dict[str, Any]]]
-) -> Callable[[Request], Awaitable[Response]]:
+def _endpoint(oms: Oms, resource: Resource, act: Act) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         try:
             _check_host(request)
@@ -172,9 +210,9 @@ def _error_response(error: OmsError) -> Response:
     return _json_response(error.status, envelope, headers)
 
 
-def _json_response(status: int, content: Mapping[str, Any], headers: Mapping[str, str]) -> Response:
+def _json_response(status: int, content: object, headers: Mapping[str, str]) -> Response:
     return Response(
-        json.dumps(content, ensure_ascii=False),
+        b"" if content is None else json.dumps(content, ensure_ascii=False),
         status,
         headers={**_VTEX_HEADERS, "x-vtex-operation-id": str(uuid.uuid4()), **headers},
         media_type="application/json; charset=utf-8",

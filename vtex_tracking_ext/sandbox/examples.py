@@ -18,9 +18,14 @@ _DATA: Final = Path(__file__).parent / "data"
 EXAMPLE_FILE: Final = _DATA / "events.csv"
 
 
+#: Seconds since the example orders were invoiced: VTEX lists an order some minutes after it was.
+_AGE: Final = 86_400.0
+
+
 def with_examples(settings: OmsSettings | None = None, clock: Callable[[], float] = time.time) -> Oms:
-    """Return an OMS with the example orders."""
-    oms = Oms(settings or OmsSettings(), clock)
+    """Return an OMS with the example orders, which were invoiced a day ago."""
+    oms = Oms(settings or OmsSettings(), lambda: clock() - _AGE)
     for order in json.loads((_DATA / "orders.json").read_text(encoding="utf-8")):
         oms.add_order(**order)
+    oms.clock = clock
     return oms

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, get_args
 
 from vtex_oms_client import constants
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 #: The License Manager resources that the operations need (VTEX documentation).
-Resource = Literal["Notify invoice", "View order"]
+Resource = Literal["Notify invoice", "View order", "List Orders", "Feed v3 and Hook Admin"]
 
 APP_KEY: Final = "vtexappkey-sandbox-FULLAC"
 APP_TOKEN: Final = "SANDBOXTOKENFULLACCESSSANDBOXTOKEN"  # noqa: S105 - works only in a sandbox
@@ -20,10 +20,10 @@ READ_ONLY_APP_TOKEN: Final = "SANDBOXTOKENREADONLYSANDBOXTOKEN"  # noqa: S105 - 
 WRITE_ONLY_APP_KEY: Final = "vtexappkey-sandbox-WRITER"
 WRITE_ONLY_APP_TOKEN: Final = "SANDBOXTOKENWRITEONLYSANDBOXTOKEN"  # noqa: S105 - as above
 
-_ALL: Final[frozenset[Resource]] = frozenset({"Notify invoice", "View order"})
+_ALL: Final[frozenset[Resource]] = frozenset(get_args(Resource))
 _PAIRS: Final[dict[tuple[str, str], frozenset[Resource]]] = {
     (APP_KEY, APP_TOKEN): _ALL,
-    (READ_ONLY_APP_KEY, READ_ONLY_APP_TOKEN): frozenset({"View order"}),
+    (READ_ONLY_APP_KEY, READ_ONLY_APP_TOKEN): frozenset({"View order", "List Orders"}),
     (WRITE_ONLY_APP_KEY, WRITE_ONLY_APP_TOKEN): frozenset({"Notify invoice"}),
 }
 
@@ -44,3 +44,10 @@ def resources_of(headers: Mapping[str, str]) -> frozenset[Resource] | None:
         return _ALL
     key = headers.get(constants.X_VTEX_API_APP_KEY_HEADER, "")
     return _PAIRS.get((key, headers.get(constants.X_VTEX_API_APP_TOKEN_HEADER, "")))
+
+
+def owner_of(headers: Mapping[str, str]) -> str:
+    """Return whose feed a request means: that of the user whose token it has, or the app key's."""
+    if constants.VTEX_IDCLIENT_AUT_COOKIE_HEADER in headers:
+        return "user"
+    return headers[constants.X_VTEX_API_APP_KEY_HEADER]

@@ -1,4 +1,4 @@
-"""The sandbox's orders, packages and rules. In memory and thread-safe, without HTTP; the clock is a parameter."""
+"""The rules of the sandbox's order system. In memory and thread-safe, without HTTP; the clock is a parameter."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ import threading
 import time
 import uuid
 from collections import deque
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from attrs import Factory, define, field, frozen
+
+from .feed import Feed, StatusChange
+from .order_list import list_orders
+from .orders import Change, Order, Package, timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -38,12 +41,14 @@ class OmsSettings:
         rate_window: Length of the window in seconds.
         retry_after: Seconds in ``Retry-After`` of a 429, or None for no such header.
         show_after: Seconds until an accepted change is shown on the order. VTEX: about 6 (observed).
+        list_after: Seconds until a changed order is in the order list. VTEX: about 240 (documented).
     """
 
     rate_limit: int | None = None
     rate_window: float = 60.0
     retry_after: int | None = None
     show_after: float = 0.0
+    list_after: float = 0.0
 
 
 @frozen
@@ -57,87 +62,6 @@ class ReceivedRequest:
     status: int
 
 
-@frozen
-class _Change:
-    """An accepted change of a package: events, a delivery, or a tracking number."""
-
-    at: float
-    events: tuple[dict[str, str], ...] = ()
-    delivered: bool = False
-    delivered_date: str | None = None
-    numbers: Mapping[str, str | None] | None = None
-
-
-@define
-class Package:
-    """An invoice of an order."""
-
-    invoice_number: str
-    type: str = "Output"
-    changes: list[_Change] = Factory(list)
-
-    def shown(self, until: float) -> dict[str, Any]:
-        """Return the package as GET returns it, with the changes accepted up to a time."""
-        numbers: dict[str, str | None] = {"trackingNumber": None, "trackingUrl": None, "courier": None}
-        events: list[dict[str, str]] = []
-        tracked, finished, delivered_date = False, False, None
-        for change in self.changes:
-            if change.at > until:
-                break
-            if change.numbers is not None:
-                numbers |= {name: change.numbers.get(name) for name in numbers}
-                continue
-            tracked = True
-            events += [_event_shown(event, change.at) for event in change.events]
-            finished = finished or change.delivered  # permanent (guess: no documented way to undo it)
-            delivered_date = _moment(change.delivered_date) or delivered_date
-        status = {
-            "status": "unknown",  # never changes (VTEX documentation)
-            "finished": finished,
-            "deliveredDate": delivered_date,
-            "data": events[::-1],  # newest first (observed)
-        }
-        return {
-            "items": [],
-            "invoiceNumber": self.invoice_number,
-            "invoiceValue": 10150,
-            "invoiceUrl": None,
-            "issuanceDate": timestamp(0),
-            **numbers,
-            "invoiceKey": None,
-            "type": self.type,
-            "courierStatus": status if tracked else None,
-            "cfop": None,
-            "volumes": 1,
-        }
-
-
-@define
-class Order:
-    """An order and its packages."""
-
-    order_id: str
-    status: str = "invoiced"
-    packages: dict[str, Package] = Factory(dict)
-    sequence: str = "500000"
-
-    def shown(self, until: float) -> dict[str, Any]:
-        """Return the order as GET returns it."""
-        return {
-            "orderId": self.order_id,
-            "sequence": self.sequence,
-            "origin": "Fulfillment",
-            "salesChannel": "1",
-            "status": self.status,  # a tracking update does not change it (VTEX documentation)
-            "value": 10150,
-            "creationDate": timestamp(0),
-            "orderGroup": self.order_id.rpartition("-")[0] or self.order_id,
-            "hostname": "sandbox",
-            "isCompleted": True,
-            "packageAttachment": {"packages": [package.shown(until) for package in self.packages.values()]},
-        }
-
-
 @define
 class Oms:
     """The order system.
@@ -146,12 +70,14 @@ class Oms:
         settings: Its behaviour.
         clock: Seconds since the epoch.
         orders: The orders by id.
+        feeds: The feeds by app key; each key has one at most (VTEX's guide on Feed v3).
         received: The most recent requests, oldest first.
     """
 
     settings: OmsSettings = Factory(OmsSettings)
     clock: Callable[[], float] = time.time
     orders: dict[str, Order] = Factory(dict)
+    feeds: dict[str, Feed] = Factory(dict)
     received: deque[ReceivedRequest] = field(factory=lambda: deque(maxlen=10_000))
     _calls: deque[float] = Factory(deque)
     _lock: threading.RLock = Factory(threading.RLock)
@@ -165,18 +91,52 @@ class Oms:
         tracking_number: str | None = "BR000000000BR",
         courier: str | None = "Correios",
         returns: Iterable[str] = (),
+        invoice_keys: Mapping[str, str] | None = None,
     ) -> Order:
-        """Add an order with a package for each invoice, and for each return."""
-        order = Order(order_id, status, sequence=str(500_000 + len(self.orders)))
-        for invoice in invoices:
-            package = order.packages[invoice] = Package(invoice)
-            if tracking_number is not None:
-                package.changes.append(_Change(0.0, numbers={"trackingNumber": tracking_number, "courier": courier}))
-        for invoice in returns:
-            order.packages[invoice] = Package(invoice, "Input")
+        """Add an order with a package for each invoice, and for each return; feeds get an item for its status.
+
+        Args:
+            order_id: The order id.
+            invoices: Invoice numbers of the packages to the shopper.
+            status: The status that the order has reached.
+            tracking_number: Tracking number of each of these packages, or None.
+            courier: Their carrier.
+            returns: Invoice numbers of returns.
+            invoice_keys: Invoice number -> key of the invoice.
+        """
         with self._lock:
+            now, keys = self.clock(), invoice_keys or {}
+            # The status before is a guess: an order passes through many.
+            order = Order(order_id, StatusChange(order_id, status, now, "order-created", now), now)
+            order.sequence = str(500_000 + len(self.orders))
+            for invoice in invoices:
+                self._add_package(order, invoice, tracking_number, courier, keys.get(invoice))
+            for invoice in returns:
+                order.packages[invoice] = Package(invoice, "Input", keys.get(invoice), now)
             self.orders[order_id] = order
+            self._status_changed(order, now)
         return order
+
+    def add_invoice(
+        self,
+        order_id: str,
+        invoice: str,
+        *,
+        tracking_number: str | None = "BR000000000BR",
+        courier: str | None = "Correios",
+        invoice_key: str | None = None,
+    ) -> None:
+        """Add a package to an order. Feeds get another item ``invoiced`` (VTEX's FAQ on ERP integration)."""
+        with self._lock:
+            self._add_package(self.orders[order_id], invoice, tracking_number, courier, invoice_key)
+            self.change_status(order_id, "invoiced")
+
+    def change_status(self, order_id: str, status: str) -> None:
+        """Change the status of an order. Feeds get an item, also if it had that status before."""
+        with self._lock:
+            order, now = self.orders[order_id], self.clock()
+            order.change = StatusChange(order_id, status, now, order.change.state, order.change.at)
+            self._status_changed(order, now)
 
     def count_call(self) -> None:
         """Count a call against the account's limit.
@@ -209,7 +169,7 @@ class Oms:
                 raise OmsError(409, "OMS003", "The invoice has no tracking number.")
             events = tuple(dict(event) for event in body["events"])
             package.changes.append(
-                _Change(self.clock(), events, delivered=body["isDelivered"], delivered_date=body["deliveredDate"])
+                Change(self.clock(), events, delivered=body["isDelivered"], delivered_date=body["deliveredDate"])
             )
             return self._receipt(order)
 
@@ -221,7 +181,7 @@ class Oms:
         """
         with self._lock:
             order, package = self._find(order_id, invoice_number)
-            package.changes.append(_Change(self.clock(), numbers=dict(body)))
+            package.changes.append(Change(self.clock(), numbers=dict(body)))
             return self._receipt(order)
 
     def get_order(self, order_id: str) -> dict[str, Any]:
@@ -239,11 +199,64 @@ class Oms:
                 raise OmsError(404, "OMS001", "Order Not Found")
             return found.shown(self.clock() - self.settings.show_after)
 
+    def list_orders(self, query: Mapping[str, str]) -> dict[str, Any]:
+        """Return a page of the order list; see :func:`.check_list_query` for its limits."""
+        with self._lock:
+            shown = self.clock() - self.settings.list_after
+            orders = [order for order in self.orders.values() if order.change.at <= shown]
+            return list_orders(orders, query)
+
+    def configure_feed(self, key: str, configuration: Mapping[str, Any]) -> None:
+        """Create the feed of an app key, or replace its configuration."""
+        with self._lock:
+            now = self.clock()
+            if key not in self.feeds or self.feeds[key].is_removed(now):
+                self.feeds[key] = Feed({}, 0, 0, now)
+            self.feeds[key].configure(configuration, now)
+
+    def get_feed_configuration(self, key: str) -> dict[str, Any]:
+        """Return the configuration of an app key's feed.
+
+        Raises:
+            OmsError: 404: the key has no feed.
+        """
+        with self._lock:
+            return self._feed(key).shown(self.clock())
+
+    def read_feed(self, key: str, count: int) -> list[dict[str, str]]:
+        """Return at most ``count`` items of an app key's feed, and hide them. Raises like the above."""
+        with self._lock:
+            return self._feed(key).read(count, self.clock())
+
+    def commit_feed(self, key: str, handles: Iterable[str]) -> None:
+        """Remove items from an app key's feed. Raises like the above."""
+        with self._lock:
+            self._feed(key).commit(handles, self.clock())
+
     def applied(self, order_id: str, invoice_number: str) -> list[dict[str, str]]:
         """Return the recorded events, oldest first, including those not shown yet."""
         with self._lock:
             package = self.orders[order_id].packages[invoice_number]
             return [dict(event) for change in package.changes for event in change.events]
+
+    def _add_package(
+        self, order: Order, invoice: str, tracking_number: str | None, courier: str | None, key: str | None
+    ) -> None:
+        package = order.packages[invoice] = Package(invoice, "Output", key, self.clock())
+        if tracking_number is not None:
+            package.changes.append(Change(0.0, numbers={"trackingNumber": tracking_number, "courier": courier}))
+
+    def _status_changed(self, order: Order, now: float) -> None:
+        if order.status == "invoiced":
+            order.invoiced_at = now
+        for feed in self.feeds.values():
+            feed.add(order.change, now)
+
+    def _feed(self, key: str) -> Feed:
+        feed = self.feeds.get(key)
+        if feed is None or feed.is_removed(self.clock()):
+            raise OmsError(404, "404", "Value not found.")
+        return feed
 
     def _find(self, order_id: str, invoice_number: str) -> tuple[Order, Package]:
         order = self.orders.get(order_id)
@@ -258,27 +271,3 @@ class Oms:
 
     def _receipt(self, order: Order) -> dict[str, str]:
         return {"date": timestamp(self.clock()), "orderId": order.order_id, "receipt": uuid.uuid4().hex}
-
-
-def timestamp(seconds: float) -> str:
-    """Return a time as VTEX writes it: ISO 8601 with seven fraction digits and an offset."""
-    moment = datetime.fromtimestamp(seconds, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond:06d}0+00:00"
-
-
-def _event_shown(event: Mapping[str, str], at: float) -> dict[str, str]:
-    return {
-        "lastChange": f"{event['date']}T00:00:00.0000000+00:00",  # guess: the event's day
-        "city": event["city"],
-        "state": event["state"],
-        "description": event["description"],
-        "createDate": timestamp(at),
-    }
-
-
-def _moment(text: str | None) -> str | None:
-    """Return a delivered date as the order shows it."""
-    if text is None:
-        return None
-    day, _, minute = text.partition(" ")
-    return f"{day}T{minute or '00:00'}:00.0000000+00:00"

@@ -24,6 +24,9 @@ class Package:
         tracking_number (None | str | Unset): The carrier's tracking number.
         tracking_url (None | str | Unset): Address at which the shopper follows the package.
         courier (None | str | Unset): Name of the carrier.
+        invoice_key (None | str | Unset): Key of the invoice as the merchant gave it, such as the 44 digits of a
+            Brazilian NF-e.
+        issuance_date (None | str | Unset): When the merchant issued the invoice, as VTEX stored it.
         courier_status (CourierStatus | None | Unset):
     """
 
@@ -32,6 +35,8 @@ class Package:
     tracking_number: None | str | Unset = UNSET
     tracking_url: None | str | Unset = UNSET
     courier: None | str | Unset = UNSET
+    invoice_key: None | str | Unset = UNSET
+    issuance_date: None | str | Unset = UNSET
     courier_status: CourierStatus | None | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
@@ -68,6 +73,18 @@ class Package:
         else:
             courier = self.courier
 
+        invoice_key: None | str | Unset
+        if isinstance(self.invoice_key, Unset):
+            invoice_key = UNSET
+        else:
+            invoice_key = self.invoice_key
+
+        issuance_date: None | str | Unset
+        if isinstance(self.issuance_date, Unset):
+            issuance_date = UNSET
+        else:
+            issuance_date = self.issuance_date
+
         courier_status: dict[str, Any] | None | Unset
         if isinstance(self.courier_status, Unset):
             courier_status = UNSET
@@ -89,6 +106,10 @@ class Package:
             field_dict["trackingUrl"] = tracking_url
         if courier is not UNSET:
             field_dict["courier"] = courier
+        if invoice_key is not UNSET:
+            field_dict["invoiceKey"] = invoice_key
+        if issuance_date is not UNSET:
+            field_dict["issuanceDate"] = issuance_date
         if courier_status is not UNSET:
             field_dict["courierStatus"] = courier_status
 
@@ -145,6 +166,24 @@ class Package:
 
         courier = _parse_courier(d.pop("courier", UNSET))
 
+        def _parse_invoice_key(data: object) -> None | str | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(None | str | Unset, data)
+
+        invoice_key = _parse_invoice_key(d.pop("invoiceKey", UNSET))
+
+        def _parse_issuance_date(data: object) -> None | str | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(None | str | Unset, data)
+
+        issuance_date = _parse_issuance_date(d.pop("issuanceDate", UNSET))
+
         def _parse_courier_status(data: object) -> CourierStatus | None | Unset:
             if data is None:
                 return data
@@ -168,6 +207,8 @@ class Package:
             tracking_number=tracking_number,
             tracking_url=tracking_url,
             courier=courier,
+            invoice_key=invoice_key,
+            issuance_date=issuance_date,
             courier_status=courier_status,
         )
 

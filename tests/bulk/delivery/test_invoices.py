@@ -1,4 +1,4 @@
-"""Delivering packages whose invoice VTEX does not find: the reason says which invoices the order has."""
+"""Delivering packages that VTEX refuses: the reason says what their orders show of the invoices."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ import pytest
 from vtex_tracking_ext import errors
 from vtex_tracking_ext.bulk.delivery.calls import AccountPause
 from vtex_tracking_ext.bulk.delivery.invoices import InvoiceLookups
+from vtex_tracking_ext.events import Package
 
 from support.journaled import add, delivery, refused, row, told
 
 if TYPE_CHECKING:
-    from vtex_tracking_ext.events import Package
-
     from support.deliveries import Bench
 
 HAS_ZEROS = "refused: 404; order o-01 has invoice 0001; did the file lose its zeros?"
@@ -24,7 +23,7 @@ HAS_ZEROS = "refused: 404; order o-01 has invoice 0001; did the file lose its ze
 def reasons(bench: Bench) -> dict[str, str]:
     """Return the reasons of the refused entries in the journal, by invoice; each has the status of its answer."""
     entries = [entry for entry in bench.journal.entries() if entry.state == "refused"]
-    assert {entry.status_code for entry in entries} <= {404, 409}
+    assert {entry.status_code for entry in entries} <= {400, 404, 409, 422}
     return {entry.package.invoice_number: entry.reason for entry in entries}
 
 
@@ -53,14 +52,30 @@ def test_a_404_says_what_the_order_has(bench: Bench) -> None:
     ]
 
 
-def test_only_a_404_is_explained(bench: Bench) -> None:
-    """Other refusals, and a 404 for an invoice that the order has, keep their reasons."""
+def test_a_refusal_that_the_order_does_not_explain(bench: Bench) -> None:
+    """A 404 or 409 for an invoice that has a tracking number, and other refusals, keep their reasons."""
     bench.show("a", invoice="1")
-    bench.add(row(1, "b"), row(2, "c", "2"))
-    bench.account.answers(refused(404), refused(409))
+    bench.add(row(1, "b"), row(2, "c", "2"), row(3, "d", "3", order_id="o-03"))
+    bench.account.answers(refused(404), refused(409), refused(422))
     bench.run()
-    assert reasons(bench) == {"1": "refused: 404", "2": "refused: 409"}
+    assert reasons(bench) == {"1": "refused: 404", "2": "refused: 409", "3": "refused: 422"}
     assert bench.account.reads == ["o-01"]
+
+
+@pytest.mark.parametrize(("status", "code"), [(404, None), (409, "OMS003"), (409, None), (400, "OMS003")])
+def test_an_invoice_without_a_tracking_number(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, status: int, code: str | None
+) -> None:
+    """The reason says so, and how to set it, whichever way VTEX refuses the update."""
+    package = Package("0001", "Output", None, None, None, finished=False, delivered_date=None, events=())
+    monkeypatch.setattr(bench.account, "get_packages", lambda _: (package,))
+    bench.add(row(1, "a", "0001"))
+    bench.account.answers(refused(status, code=code))
+    bench.run()
+    assert reasons(bench) == {
+        "0001": f"refused: {status}; invoice 0001 has no tracking number yet. Set it, and send the events again: "
+        "vtex-tracking set-tracking-number o-01 0001 NUMBER"
+    }
 
 
 @pytest.mark.parametrize("error", [refused(403), refused(400), errors.ReadFailedError("no answer")])
@@ -156,8 +171,8 @@ def test_an_order_is_read_once_in_a_run_that_takes_the_lease_again(bench: Bench)
 def test_a_call_that_may_not_be_made_now_can_be_made_later() -> None:
     """After an account was stopped or is paused for long, another order is read, once it may be called again."""
     lookups = InvoiceLookups()
-    assert lookups.numbers("o-01", lambda _: None) is None
-    assert lookups.numbers("o-02", lambda _: ()) == ()
+    assert lookups.packages("o-01", lambda _: None) is None
+    assert lookups.packages("o-02", lambda _: ()) == ()
 
 
 def test_a_read_that_raises_does_not_block_other_threads() -> None:
@@ -168,5 +183,5 @@ def test_a_read_that_raises_does_not_block_other_threads() -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        lookups.numbers("o-01", fail)
-    assert lookups.numbers("o-01", lambda _: ()) is None
+        lookups.packages("o-01", fail)
+    assert lookups.packages("o-01", lambda _: ()) is None

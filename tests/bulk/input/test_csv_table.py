@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def table(text: str, delimiter: str | None = None, **options: Any) -> CsvTable:
     """Return a text as a table."""
     source = text_source(Source("f.csv", io.BytesIO(text.encode()), "csv"))
-    return csv_table(source, Columns("f.csv", Layout(**options)), delimiter)
+    return csv_table(source, Columns("f.csv", Layout(**options)).count_known, delimiter)
 
 
 def written(rows: Sequence[Sequence[str]], delimiter: str) -> str:

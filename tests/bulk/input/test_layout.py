@@ -79,7 +79,7 @@ def test_delimiter_may_be_a_name(written: str, delimiter: str) -> None:
         ("zone", "Mars/Olympus", "zone is 'Mars/Olympus', which is not known here: give a name such as America/"),
         ("zone", "../x", "zone is '../x', which is not known here"),
         ("zone", "", "zone is '', which is not known here"),
-        ("sheet", " ", "sheet is ' ': give the name of a sheet."),
+        ("sheet", " ", "sheet is ' ': give a name."),
         ("sheet", 1, "sheet is 1: "),
         ("pad", 9, "pad: give the number of digits of a field, such as invoice_number = 9."),
         ("pad", {"city": 9}, "pad: 'city' cannot be padded: give order_id or invoice_number."),

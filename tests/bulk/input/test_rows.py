@@ -12,7 +12,7 @@ from vtex_oms_client.constants import EVENT_DESCRIPTION_MAX_LENGTH as LONGEST
 
 from vtex_tracking_ext import TrackingEvent
 from vtex_tracking_ext.bulk.input.reader import read_rows
-from vtex_tracking_ext.bulk.input.rows import Place, Row, RowNote, RowProblem
+from vtex_tracking_ext.bulk.input.rows import Dialect, Place, RawRow, Row, RowNote, RowProblem
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -308,3 +308,25 @@ def test_midnight_in_utc_is_a_day_without_a_time(tmp_path: Path, text: str, date
         f"column {column}: '{text}' is midnight in UTC, and is read as a day without a time"
         for column in ("date", "delivered_date")
     ]
+
+
+def test_copy_with_another_account_keeps_everything_else() -> None:
+    """with_account() changes the account alone, of a row that has a value in every attribute."""
+    row = Row(
+        Place("f.csv", 2),
+        "mystore",
+        "o-01",
+        "1",
+        TrackingEvent("2026-10-01", "x"),
+        is_delivered=True,
+        delivered_date="2026-10-01",
+        raw=RawRow(Dialect("jsonl"), "{}"),
+        event_id="e1",
+        time="09:05",
+        volume="1",
+        hold_until=dt.datetime(2026, 10, 1, 12, tzinfo=dt.UTC),
+        takes_back=True,
+    )
+    assert all(attrs.astuple(row, recurse=False))
+    copy = row.with_account("other")
+    assert attrs.astuple(copy, recurse=False) == attrs.astuple(attrs.evolve(row, account="other"), recurse=False)

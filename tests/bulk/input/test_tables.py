@@ -28,7 +28,7 @@ def found(*lines: str, **options: Any) -> list[Row | RowProblem | RowNote]:
     layout = Layout(**options)
     text = text_source(Source("f", io.BytesIO("\n".join(lines).encode()), "csv"))
     columns = Columns("f", layout)
-    return list(table_rows(csv_table(text, columns, ","), columns, layout, NOW, Recognition()))
+    return list(table_rows(csv_table(text, columns.count_known, ","), columns, layout, NOW, Recognition()))
 
 
 def lines(found: Sequence[Row | RowProblem | RowNote], kind: type) -> list[int]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import psycopg
 import pytest
 
-from vtex_tracking_ext.bulk.journal.entries import BY_HAND, Draft, Selection, State, drafts_from_row
+from vtex_tracking_ext.bulk.journal.entries import BY_HAND, Draft, Held, Selection, State, drafts_from_row
 from vtex_tracking_ext.bulk.journal.interface import Journal, JournalError, JournalInUseError
 from vtex_tracking_ext.bulk.journal.opening import migrate, open_journal, open_reader
 from vtex_tracking_ext.bulk.journal.postgres import PostgresJournal
@@ -19,14 +19,16 @@ from vtex_tracking_ext.bulk.journal.postgres.locks import lock_number
 from vtex_tracking_ext.bulk.journal.sqlite import SqliteJournal, locks, mark
 from vtex_tracking_ext.bulk.journal.sqlite.schema import EPOCH, MICROSECOND
 
-from support.journaled import add, delivery, row, to_state
+from support.journaled import START, add, delivery, row, to_state
 from support.postgres import execute
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from vtex_tracking_ext.bulk.journal.opening import Location
+
+    from .conftest import Store
 
 STATES: Final[tuple[State, ...]] = ("pending", "in_flight", "applied", "refused", "unknown")
 
@@ -108,6 +110,22 @@ ROWS: Final = [
 ]
 ADDED: Final = dt.datetime(2026, 10, 1, 12, tzinfo=dt.UTC)
 MINUTE: Final = dt.timedelta(minutes=1)
+
+#: The tables that the current version has added.
+NEW_TABLES: Final = (
+    "known_packages",
+    "known_parcels",
+    "known_orders",
+    "known_orders_to_read",
+    "known_orders_backfills",
+    "parked_events",
+)
+#: What takes a journal of the current version back to the last one, and to the one before.
+WITHOUT_ORDERS: Final = tuple(f"DROP TABLE {table}" for table in NEW_TABLES)
+WITHOUT_HOLDS: Final = (
+    *WITHOUT_ORDERS,
+    *(f"ALTER TABLE entries DROP COLUMN {column}" for column in ("not_before", "volume", "volume_delivered")),
+)
 
 
 def records() -> Iterator[tuple[Any, ...]]:
@@ -262,7 +280,7 @@ def test_tables_are_migrated_after_the_run_of_an_earlier_version(journal_url: st
         run.execute("SELECT pg_advisory_lock_shared(%s)", (lock_number("writing", schema),))
         with pytest.raises(JournalInUseError, match=r"is in use \(vtex-tracking, process 1 on h\) and cannot be"):
             PostgresJournal.migrate(journal_url)
-    assert PostgresJournal.migrate(journal_url).endswith("had version 1, and now has version 3.")
+    assert PostgresJournal.migrate(journal_url).endswith("had version 1, and now has version 5.")
 
 
 def test_keys_that_were_stored_as_text_are_corrected(journal_url: str) -> None:
@@ -287,6 +305,7 @@ def test_keys_that_were_stored_as_text_are_corrected(journal_url: str) -> None:
             "UPDATE meta SET value = '30.11.2026 12:00:00.123456 UTC' WHERE name = 'created'",
         )
         assert add(journal, *rows[2:]) == ["new", "new"]
+    execute(journal_url, path, *WITHOUT_HOLDS)
     with pytest.raises(JournalError, match="`vtex-tracking migrate` brings it up to date"):
         PostgresJournal.open(journal_url)
     PostgresJournal.migrate(journal_url)
@@ -298,3 +317,28 @@ def test_keys_that_were_stored_as_text_are_corrected(journal_url: str) -> None:
         assert [entry.state for entry in journal.entries()] == [
             "pending", "applied", "withdrawn", "applied", "pending", "withdrawn",
         ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("age", "changes"), [(1, WITHOUT_ORDERS), (2, WITHOUT_HOLDS)])
+def test_journal_of_a_late_version_is_migrated(store: Store, age: int, changes: Sequence[str]) -> None:
+    """The entries are unchanged, also their checksums. From then on, deliveries can be held and orders be known."""
+    with store.open() as journal:
+        add(journal, row(1, "a"), delivery(2, "2026-10-01"))
+        before = list(journal.entries())
+        version = journal.meta().schema_version - age
+    if store.location.startswith("postgresql"):
+        path = f"SET search_path = {store.location.partition('&schema=')[2]}"
+        execute(store.location, path, *changes, f"UPDATE meta SET value = '{version}' WHERE name = 'schema_version'")
+    else:
+        with closing(sqlite3.connect(store.location)) as connection:
+            for change in (*changes, f"PRAGMA user_version = {version}"):
+                connection.execute(change)
+    with pytest.raises(JournalError, match="brings it up to date"):
+        store.read()
+    migrate(store.location)
+    journal = store.open()
+    assert list(journal.entries()) == before
+    held = delivery(3, invoice="2", hold_until=START + MINUTE)
+    assert add(journal, row(1, "a"), delivery(2, "2026-10-01"), held) == ["known", "known", "new"]
+    assert journal.held() == {"mystore": Held(1, START + MINUTE)}
+    assert journal.select("count_known") == []

@@ -139,7 +139,7 @@ def test_each_kind_is_opened(where: Location) -> None:
     with opening.open_reader(where) as reader:
         assert type(reader) is kinds[1]
         assert reader.name == journal.name == opening.display_name(where)
-    done = f"is up to date (version {3 if opening.is_postgres(where) else 4})"
+    done = f"is up to date (version {5 if opening.is_postgres(where) else 6})"
     assert opening.migrate(where) == f"The journal {reader.name} {done}."
 
 

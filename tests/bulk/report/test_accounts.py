@@ -5,8 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from vtex_tracking_ext.bulk.journal.entries import AccountRecord
-from vtex_tracking_ext.bulk.report.accounts import account_line, first_resend, learned_rate, problem_lines
+from vtex_tracking_ext.bulk.journal.entries import AccountRecord, Held
+from vtex_tracking_ext.bulk.report.accounts import account_line, first_resend, held_text, learned_rate, problem_lines
 
 from support.entries import ADDED, entry
 
@@ -46,3 +46,9 @@ def test_the_first_unknown_entry_is_due_so_long_after_its_call() -> None:
     assert first_resend(record(resend_after=60.0), [late, entry(1, "unknown")]) == ADDED + dt.timedelta(minutes=1)
     assert first_resend(record(), [late]) is None
     assert first_resend(record(resend_after=60.0), []) is None
+
+
+def test_without_held_deliveries_there_is_no_text() -> None:
+    """The text about held deliveries is empty, and names their number otherwise."""
+    assert held_text(Held()) == ""
+    assert held_text(Held(1234, ADDED)).startswith("1,234 deliveries are held, the last until 2026-11-23 12:00 UTC, ")

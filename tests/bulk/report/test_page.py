@@ -17,6 +17,7 @@ from attrs import evolve
 
 from vtex_tracking_ext import TrackingEvent
 from vtex_tracking_ext.bulk.input.rows import Place
+from vtex_tracking_ext.bulk.journal import entries as journal_entries
 from vtex_tracking_ext.bulk.journal.entries import AccountRecord, Entry, Meta, PackageKey, Selection, State
 from vtex_tracking_ext.bulk.journal.interface import ALL, JournalReader
 from vtex_tracking_ext.bulk.report.page import MAX_ROWS, Summary, render_page
@@ -58,6 +59,10 @@ class Held(JournalReader):
         """Return what is known of each account."""
         return {record.account: record for record in self._records}
 
+    def held(self) -> Mapping[str, journal_entries.Held]:
+        """Return the entries with a hold, each of an account of its own."""
+        return {e.package.account: journal_entries.Held(1, e.not_before) for e in self._entries if e.not_before}
+
     def entries(self, selection: Selection = ALL) -> Iterator[Entry]:
         """Yield the selected entries."""
         return filter(selection.matches, self._entries)
@@ -68,8 +73,8 @@ class Held(JournalReader):
     def _fetch(self, sql: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         raise NotImplementedError(sql, values)
 
-    def _fetch_by_id(self, ids: Sequence[int]) -> list[tuple[Any, ...]]:
-        raise NotImplementedError(ids)
+    def _fetch_many(self, sql: str, wanted: Sequence[int | str]) -> list[tuple[Any, ...]]:
+        raise NotImplementedError(sql, wanted)
 
     def _to_utc(self, stored: Any) -> dt.datetime:
         raise NotImplementedError(stored)
@@ -243,6 +248,19 @@ def test_counts_match_the_entries() -> None:
     assert "push again" in todo[1]
     assert "Run vtex-tracking push to continue" in todo[2]
     assert found.texts["h2"] == ["What to do", "Accounts", "Over time", "Unknown outcomes", "Refused"]
+
+
+def test_held_deliveries_are_counted() -> None:
+    """How many pending deliveries are held, and until when, is said for the selected account or for all."""
+    hours = [ADDED + dt.timedelta(hours=n) for n in (1, 2)]
+    entries = [
+        entry(1, "pending", event=None, not_before=hours[0]),
+        entry(2, "pending", event=None, not_before=hours[1], package=OTHER),
+    ]
+    one = "1 delivery is held until 2026-11-23 13:00 UTC, because the carrier can still take it back."
+    two = "2 deliveries are held, the last until 2026-11-23 14:00 UTC, because the carrier can still take them back."
+    assert f"nothing is sent twice. {two}" in shown(*entries).text
+    assert f"nothing is sent twice. {one}" in shown(*entries, selection=Selection(account="mystore")).text
 
 
 def test_listed_entry_has_all_details() -> None:

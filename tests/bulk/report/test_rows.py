@@ -37,7 +37,7 @@ EVENT = entry(
     event_id="BDE-01",
     time="09:05",
 )
-DELIVERY = entry(8, "pending", event=None, delivered_date="2026-10-08 21:15")
+DELIVERY = entry(8, "pending", event=None, delivered_date="2026-10-08 21:15", not_before=ADDED, volume="2")
 
 
 def cells_of(*entries: Entry) -> list[dict[str, str]]:
@@ -76,6 +76,8 @@ def test_json_lines_contain_all_fields() -> None:
         "begun": "2026-11-23T12:00:00.123Z",
         "settled": "2026-11-23T12:05:00.000Z",
         "number": EVENT.id,
+        "volume": None,
+        "held_until": None,
     }
     told = json.loads(delivery)
     assert list(told) == list(FIELDS)
@@ -85,6 +87,7 @@ def test_json_lines_contain_all_fields() -> None:
         "delivered_date": "2026-10-08 21:15",
         "outcome": "pending",
     }
+    assert (told["volume"], told["held_until"]) == ("2", "2026-11-23T12:00:00.123Z")
     absent = ("date", "city", "state", "description", "event_id", "time", "status_code", "receipt", "begun", "settled")
     assert [told[name] for name in absent] == [None] * len(absent)
 

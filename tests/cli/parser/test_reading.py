@@ -29,6 +29,7 @@ def test_options_are_parsed() -> None:
         *("--delimiter", "pipe", "--encoding", "cp850", "--date-format", "dd/mm/yyyy", "--zone", "UTC"),
         *("--header-row", "3", "--sheet", "May", "--visible-only", "--pad", "invoice_number=9", "--pad", "order_id=2"),
         *("--delivered-when", "x=y=z", "--delivered-when", "x=w", "--clean"),
+        *("--from", "Melhor-Envio", "--orders", "a.csv", "--orders", "b.csv", "--hold", "2h"),
     )
     assert vars(parsed) == {
         "format": "jsonl",
@@ -46,6 +47,9 @@ def test_options_are_parsed() -> None:
         "pad": [("invoice_number", 9), ("order_id", 2)],
         "delivered_when": [("x", "y=z"), ("x", "w")],
         "clean": True,
+        "carrier": "melhor_envio",
+        "orders": ["a.csv", "b.csv"],
+        "hold": 7200.0,
     }
 
 

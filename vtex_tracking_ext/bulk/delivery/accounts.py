@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import frozen
 
+from vtex_tracking_ext.bulk.journal.entries import Held
 from vtex_tracking_ext.bulk.journal.interface import WORKERS
 from vtex_tracking_ext.config.defaults import DEFAULT_RATE, EVENTS_PER_CALL
 
@@ -179,3 +180,9 @@ def count_states(journal: JournalReader, accounts: Iterable[str]) -> Counter[Sta
     """Return how many entries of some accounts are in each state."""
     counts = journal.counts()
     return sum((counts[account] for account in set(accounts) if account in counts), Counter())
+
+
+def count_held(journal: JournalReader, accounts: Iterable[str]) -> Held:
+    """Return the deliveries of some accounts that are held."""
+    held = journal.held()
+    return Held.total(held[account] for account in set(accounts) if account in held)

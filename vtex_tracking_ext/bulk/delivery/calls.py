@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Final
 from attrs import frozen
 
 from vtex_tracking_ext.bulk.journal.entries import AccountUpdate
-from vtex_tracking_ext.call.order_lookup import explain_not_found
+from vtex_tracking_ext.call.order_lookup import can_be_explained, explain_refusal
 from vtex_tracking_ext.errors import (
     AuthenticationError,
     ConfigurationError,
     InvalidUpdateError,
-    NotFoundError,
     NotSentError,
     OutcomeUnknownError,
     PermissionDeniedError,
@@ -100,7 +99,7 @@ class AccountCalls:
         pace: Limits the calls of all packages together. It resumes what is on record of the account.
         report: Called with outcomes and pauses; thread-safe.
         options: How to deliver.
-        invoices: Reads the orders of invoices that VTEX does not find.
+        invoices: Reads the orders of updates that VTEX refused.
 
     Attributes:
         lease: As given.
@@ -239,19 +238,19 @@ class AccountCalls:
             return all(self._send(half) for half in halves(entries))
         if outcome == "unknown":
             self.unknown_packages.add(entries[0].package)
-        if isinstance(error, NotFoundError):
-            reason = self._explain(entries, reason)
+        if isinstance(error, RefusedError) and can_be_explained(error):
+            reason = self._explain(entries, error)
         self._report(DeliveryResult(entries, outcome, reason, is_call=True))
         return outcome == "refused" or self._options.send_after_unknown
 
-    def _explain(self, entries: tuple[Entry, ...], reason: str) -> str:
-        """Return the reason of a 404 with the invoices that the order has, if it can be read, and record it."""
+    def _explain(self, entries: tuple[Entry, ...], error: RefusedError) -> str:
+        """Return the reason of a refusal with what its order shows of the invoice, if it can be read, and record it."""
         package = entries[0].package
-        numbers = self._invoices.numbers(package.order_id, self.read_order)
-        if numbers is None:
-            return reason
-        explained = explain_not_found(reason, package.order_id, package.invoice_number, numbers)
-        if explained != reason:
+        packages = self._invoices.packages(package.order_id, self.read_order)
+        if packages is None:
+            return str(error)
+        explained = explain_refusal(error, package.order_id, package.invoice_number, packages)
+        if explained != str(error):
             self._journal.explain(entries, explained)
         return explained
 

@@ -3,7 +3,7 @@
 One process does so at a time, the one that holds the account's lease. First it sends what is pending in packages
 without doubt. Then it reads the orders of the others, whose entries were in flight when a process was killed, or have
 an unknown outcome. Entries that stay in doubt hold their package: later events wait, because VTEX shows events in the
-order in which they were sent.
+order in which they were sent. A delivery that the carrier can still take back waits until its hold ends.
 """
 
 from __future__ import annotations
@@ -55,6 +55,8 @@ _FIRST_READ_DELAY: Final = dt.timedelta(seconds=5)
 IN_DOUBT_STATES: Final[tuple[State, ...]] = ("in_flight", "unknown")
 _IN_DOUBT: Final = Selection(IN_DOUBT_STATES)
 
+_NEVER: Final = dt.datetime.max.replace(tzinfo=dt.UTC)
+
 
 class AccountDelivery:
     """Delivers one account's part of a journal, while this process holds the account's lease.
@@ -104,6 +106,8 @@ class AccountDelivery:
         self._epoch = dt.datetime.min.replace(tzinfo=dt.UTC)
         #: The packages in doubt whose order is not read now, and when to read it.
         self._read_times: dict[PackageKey, dt.datetime | None] = {}
+        #: When the holds end of deliveries that were left out.
+        self._hold_ends: list[dt.datetime] = []
         self.pace = Pace(rate=rate, longest_wait=_LONGEST_WAIT if self._is_slice else math.inf)
         self.taken_by = ""
         self.next_due: float | None = None
@@ -189,7 +193,7 @@ class AccountDelivery:
             seen, revision = revision, self._journal.revision(self._account)
             if self._is_over():
                 break
-            if revision == seen:
+            if revision == seen and min(self._hold_ends, default=_NEVER) > self._now():
                 if not any(self._read_times.values()) or not delays or self._stopped.wait(delays.pop(0)):
                     break
                 self._read_times = {package: None for package, due in self._read_times.items() if due is None}
@@ -199,6 +203,7 @@ class AccountDelivery:
     def _send_pending(self, calls: AccountCalls) -> list[PackageKey]:
         """Send the pending entries of all packages without doubt; return the others, as far as their order is due."""
         doubtful: list[PackageKey] = []
+        self._hold_ends.clear()
 
         def ready_packages() -> Iterator[Sequence[Entry]]:
             for entries in self._journal.backlog(self._account):
@@ -208,10 +213,19 @@ class AccountDelivery:
                         doubtful.append(entries[0].package)
                     if not self._options.send_after_unknown:
                         continue
-                yield pending
+                if pending := self._without_held(pending):
+                    yield pending
 
         self._for_each(calls, ready_packages(), calls.send_package)
         return doubtful
+
+    def _without_held(self, pending: list[Entry]) -> list[Entry]:
+        """Return pending entries without a delivery that is held, and note when its hold ends."""
+        if any(entry.not_before for entry in pending):
+            now = self._now()
+            self._hold_ends += (entry.not_before for entry in pending if entry.not_before and entry.not_before > now)
+            return [entry for entry in pending if not entry.is_held(now)]
+        return pending
 
     def _is_read_due(self, entries: Sequence[Entry]) -> bool:
         """Return whether to read the order of a package with entries in doubt now; otherwise note when."""
@@ -249,7 +263,8 @@ class AccountDelivery:
                 return
             resolved = [package for package in order[1] if self._resolve(calls.lease, package, selection, shown, now)]
             for package in resolved if is_sending else ():
-                calls.send_package([*self._journal.entries(Selection(("pending",), package=package))])
+                pending = [*self._journal.entries(Selection(("pending",), package=package))]
+                calls.send_package(self._without_held(pending))
 
         self._for_each(calls, iter(by_order.items()), read)
 
@@ -323,7 +338,7 @@ class AccountDelivery:
         elif self._is_over():
             self.next_due = self.pace.quiet_seconds
         else:
-            due = min(filter(None, self._read_times.values()), default=None)
+            due = min([*filter(None, self._read_times.values()), *self._hold_ends], default=None)
             self.next_due = None if due is None else max(0.0, (due - self._now()).total_seconds())
 
     def _now(self) -> dt.datetime:

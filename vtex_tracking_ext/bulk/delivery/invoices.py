@@ -1,4 +1,4 @@
-"""The invoices of orders of which VTEX did not find one: each order is read once in a run, to explain the refusal."""
+"""The packages of orders whose updates VTEX refused: each order is read once in a run, to explain the refusals."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from attrs import Factory, define
 
-from vtex_tracking_ext.call.order_lookup import invoice_numbers_of
 from vtex_tracking_ext.errors import NotFoundError, VtexTrackingError
 
 if TYPE_CHECKING:
@@ -18,15 +17,15 @@ if TYPE_CHECKING:
 
 @define
 class _Lookup:
-    """The invoice numbers of an order, or None if they are not known."""
+    """The packages of an order, or None if they are not known."""
 
-    numbers: tuple[str, ...] | None = None
+    packages: tuple[Package, ...] | None = None
     is_done: bool = False
     lock: threading.Lock = Factory(threading.Lock)
 
 
 class InvoiceLookups:
-    """Reads the invoice numbers of orders, each order once. Thread-safe.
+    """Reads the packages of orders, each order once. Thread-safe.
 
     After an order could not be read, no other is: the key may lack the right, and a refusal needs no explanation.
     """
@@ -35,10 +34,10 @@ class InvoiceLookups:
         self._lookups: dict[str, _Lookup] = {}
         self._can_read = True
 
-    def numbers(
+    def packages(
         self, order_id: str, read_order: Callable[[str], tuple[Package, ...] | VtexTrackingError | None]
-    ) -> tuple[str, ...] | None:
-        """Return the invoice numbers of an order, or None if it cannot be read.
+    ) -> tuple[Package, ...] | None:
+        """Return the packages of an order, or None if it cannot be read.
 
         Args:
             order_id: The order.
@@ -50,7 +49,7 @@ class InvoiceLookups:
                 lookup.is_done = True
                 shown = read_order(order_id)
                 if isinstance(shown, tuple):
-                    lookup.numbers = invoice_numbers_of(shown)
+                    lookup.packages = shown
                 else:
                     self._can_read = shown is None or isinstance(shown, NotFoundError)
-            return lookup.numbers
+            return lookup.packages

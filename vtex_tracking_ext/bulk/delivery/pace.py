@@ -314,6 +314,12 @@ class Pace:
             self._throttle.freezes = 0
             self._breaker.paused, self._breaker.pauses = True, 1
 
+    def pause(self, seconds: float) -> None:
+        """Make no call for so many seconds, because another process met a limit of the account."""
+        with self._changed:
+            until = self._clock() + min(seconds, MAX_FREEZE)
+            self._throttle.frozen_until = max(self._throttle.frozen_until, until)
+
     def record_result(self, error: VtexTrackingError | None) -> float:
         """Record the result of this thread's call: go on, slow down, pause, or end the account.
 

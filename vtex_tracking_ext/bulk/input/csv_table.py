@@ -12,9 +12,8 @@ from .layout import DELIMITERS
 from .tables import is_blank
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
-    from .columns import Columns
     from .csv_records import Record
     from .rows import Fault
     from .text_source import TextSource
@@ -53,12 +52,12 @@ class CsvTable:
         return cells, ()
 
 
-def csv_table(source: TextSource, columns: Columns, delimiter: str | None) -> CsvTable:
+def csv_table(source: TextSource, count_known: Callable[[Sequence[str]], int], delimiter: str | None) -> CsvTable:
     """Return a CSV file as a table.
 
     Args:
         source: The file.
-        columns: The names that its columns may have.
+        count_known: Returns how many of the cells of a line are names of known columns.
         delimiter: The character between cells. Otherwise a first line such as ``sep=;`` says it, or it is the one with
             which some line has the most known columns; among equals, the one with the most cells.
     """
@@ -72,7 +71,7 @@ def csv_table(source: TextSource, columns: Columns, delimiter: str | None) -> Cs
 
         def known_columns(candidate: str) -> tuple[int, int]:
             rows = (cells for _, cells, _ in csv_records(head, candidate) if not is_blank(cells))
-            return max(((columns.count_known(cells), len(cells)) for cells in rows), default=(0, 0))
+            return max(((count_known(cells), len(cells)) for cells in rows), default=(0, 0))
 
         delimiter = max(DELIMITERS, key=known_columns)
     return CsvTable(source, delimiter, 1 + has_hint)

@@ -27,6 +27,10 @@ _DELIMITERS_BY_NAME: Final = {name: delimiter for delimiter, name in DELIMITERS.
 #: The longest number that ``pad`` makes.
 _MAX_WIDTH: Final = 50
 
+#: Keys of a layout's table -> attributes, where their names differ.
+_ATTRIBUTE_OF_KEY: Final = {"map": "mapping", "from": "carrier"}
+_KEY_OF_ATTRIBUTE: Final = {attribute: key for key, attribute in _ATTRIBUTE_OF_KEY.items()}
+
 
 class ReadingOptions(TypedDict, total=False):
     """The keyword arguments that make a :class:`Layout`; see its attributes."""
@@ -45,6 +49,8 @@ class ReadingOptions(TypedDict, total=False):
     pad: Mapping[str, int]
     delivered_when: Mapping[str, str | Iterable[str]]
     clean: bool
+    carrier: str | None
+    orders: str | None
 
 
 def _delimiter(value: object) -> str | None:
@@ -100,12 +106,6 @@ def _zone(value: object) -> ZoneInfo | None:
     )
 
 
-def _sheet(value: object) -> str | None:
-    if value is None or (isinstance(value, str) and value.strip()):
-        return value
-    raise ConfigurationError(f"sheet is {quoted(value, 60)}: give the name of a sheet.")
-
-
 def _pad(value: object) -> dict[str, int]:
     widths = dict(value) if isinstance(value, Mapping) else None
     for name, width in (widths or {}).items():
@@ -151,6 +151,12 @@ def _ignore(value: object) -> tuple[str, ...]:
     return columns
 
 
+def _check_name(_: Layout, attribute: Attribute[str | None], value: object) -> None:
+    if value is not None and not (isinstance(value, str) and value.strip()):
+        name = _KEY_OF_ATTRIBUTE.get(attribute.name, attribute.name)
+        raise ConfigurationError(f"{name} is {quoted(value, 60)}: give a name.")
+
+
 def _check_flag(_: Layout, attribute: Attribute[bool], value: object) -> None:
     if not isinstance(value, bool):
         raise ConfigurationError(f"{attribute.name} is {quoted(value, 60)}: give true or false.")
@@ -176,6 +182,10 @@ class Layout:
         pad: The number of digits of ``order_id`` or ``invoice_number``: shorter numbers get leading zeros.
         delivered_when: The texts in a column that mean that the package was delivered.
         clean: Whether to repair damaged texts, each with a note, instead of refusing their rows.
+        carrier: The source of the files if they are carriers' payloads, such as ``ocoren``; the key is ``from``. Only
+            the command line uses ``carrier`` and ``orders``; in Python, use
+            :func:`vtex_tracking_ext.orders.rows.carrier_rows`.
+        orders: The file of orders for carriers' payloads.
 
     Raises:
         ConfigurationError: A value cannot be used.
@@ -188,13 +198,15 @@ class Layout:
     delimiter: str | None = field(default=None, converter=_delimiter)
     encoding: str | None = field(default=None, converter=_encoding)
     header_row: int | None = field(default=None, converter=_header_row)
-    sheet: str | None = field(default=None, converter=_sheet)
+    sheet: str | None = field(default=None, validator=_check_name)
     visible_only: bool = field(default=False, validator=_check_flag)
     date_format: DateFormat | None = field(default=None, converter=_date_format)
     zone: ZoneInfo | None = field(default=None, converter=_zone)
     pad: Mapping[str, int] = field(factory=dict, converter=_pad)
     delivered_when: Mapping[str, tuple[str, ...]] = field(factory=dict, converter=_rule)
     clean: bool = field(default=False, validator=_check_flag)
+    carrier: str | None = field(default=None, validator=_check_name)
+    orders: str | None = field(default=None, validator=_check_name)
 
     def with_options(self, options: Mapping[str, Any]) -> Layout:
         """Return this layout with some of its attributes replaced.
@@ -202,7 +214,7 @@ class Layout:
         Raises:
             ConfigurationError: An option is unknown, or its value cannot be used.
         """
-        options = {"mapping" if name == "map" else name: value for name, value in options.items()}
+        options = {_ATTRIBUTE_OF_KEY.get(name, name): value for name, value in options.items()}
         unknown = next((name for name in options if name not in OPTIONS), None)
         if unknown is not None:
             raise ConfigurationError(f"{quoted(unknown, 60)} is not a key of a layout: use {_KEYS}.")
@@ -213,7 +225,7 @@ class Layout:
         options: dict[str, Any] = {}
         for name, value in asdict(self, recurse=False).items():
             if value != getattr(_DEFAULT, name):
-                options["map" if name == "mapping" else name] = value
+                options[_KEY_OF_ATTRIBUTE.get(name, name)] = value
         if self.date_format is not None:
             options["date_format"] = self.date_format.text
         if self.zone is not None:
@@ -224,5 +236,5 @@ class Layout:
 #: The names of the options.
 OPTIONS: Final = tuple(attribute.name for attribute in fields(Layout))
 
-_KEYS: Final = ", ".join(OPTIONS).replace("mapping", "map", 1)
+_KEYS: Final = ", ".join(_KEY_OF_ATTRIBUTE.get(name, name) for name in OPTIONS)
 _DEFAULT: Final = Layout()

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .rows import Format, Row, RowNote, RowProblem
+    from .source import Source
 
 
 #: Characters of the first line in which a rejects file has its options.
@@ -58,27 +59,33 @@ def read_rows(
         ConfigurationError: An option cannot be used; or the file is a workbook and the extra is not installed.
     """
     layout = (layout or Layout()).with_options(options)
-    recognition = Recognition() if recognition is None else recognition
     with open_source(path, format) as source:
-        recognition.format = source.format
-        columns = Columns(source.name, layout)
-        if source.format == "xlsx":
-            from .workbooks import SheetTable  # noqa: PLC0415 - an extra
+        yield from rows_of_source(source, now, layout, Recognition() if recognition is None else recognition)
 
-            yield from table_rows(SheetTable(source, layout), columns, layout, now, recognition)
-            return
-        text = text_source(source, layout.encoding)
-        with text.open() as opened:
-            stored = stored_layout(opened.readline(_MAX_HEAD))
-        if stored:
-            try:
-                layout = Layout().with_options({**stored, **layout.to_options()})
-            except ConfigurationError as error:
-                raise InputFileError(f"{source.name}:1: the options behind the word reason: {error}") from None
-            columns = Columns(source.name, layout)
-        recognition.encoding, recognition.is_encoding_certain = text.encoding, text.is_certain
-        if source.format == "csv":
-            table = csv_table(text, columns, layout.delimiter)
-            yield from table_rows(table, columns, layout, now, recognition)
-        else:
-            yield from json_rows(text, columns, layout, now, recognition)
+
+def rows_of_source(
+    source: Source, now: dt.datetime, layout: Layout, recognition: Recognition
+) -> Iterator[Row | RowProblem | RowNote]:
+    """Yield the checked rows of an open file; see :func:`read_rows`."""
+    recognition.format = source.format
+    columns = Columns(source.name, layout)
+    if recognition.format == "xlsx":
+        from .workbooks import SheetTable  # noqa: PLC0415 - an extra
+
+        yield from table_rows(SheetTable(source, layout), columns, layout, now, recognition)
+        return
+    text = text_source(source, layout.encoding)
+    with text.open() as opened:
+        stored = stored_layout(opened.readline(_MAX_HEAD))
+    if stored:
+        try:
+            layout = Layout().with_options({**stored, **layout.to_options()})
+        except ConfigurationError as error:
+            raise InputFileError(f"{source.name}:1: the options behind the word reason: {error}") from None
+        columns = Columns(source.name, layout)
+    recognition.encoding, recognition.is_encoding_certain = text.encoding, text.is_certain
+    if recognition.format == "csv":
+        table = csv_table(text, columns.count_known, layout.delimiter)
+        yield from table_rows(table, columns, layout, now, recognition)
+    else:
+        yield from json_rows(text, columns, layout, now, recognition)

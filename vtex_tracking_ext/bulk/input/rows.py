@@ -111,6 +111,11 @@ class Row:
         raw: The row as it stood in its file, for a rejects file; None where it came from no file. Not compared.
         event_id: The source's own identity of the event, or an empty text.
         time: The time of day of the event, ``hh:mm`` or ``hh:mm:ss``, or an empty text.
+        volume: The number of the volume that the event is about, if the package has several, or an empty text;
+            ``is_delivered`` then means that this volume was delivered.
+        hold_until: The time before which the delivery is not sent, aware, because the carrier may still take the
+            delivery back; or None.
+        takes_back: Whether the event declares an earlier delivery void.
     """
 
     place: Place
@@ -123,11 +128,15 @@ class Row:
     raw: RawRow | None = field(default=None, eq=False, repr=False)
     event_id: str = ""
     time: str = ""
+    volume: str = ""
+    hold_until: dt.datetime | None = None
+    takes_back: bool = False
 
     def with_account(self, account: str) -> Row:
         """Return a copy with another account. ``attrs.evolve`` takes ten times as long."""
-        rest = self.event, self.is_delivered, self.delivered_date, self.raw, self.event_id, self.time
-        return Row(self.place, account, self.order_id, self.invoice_number, *rest)
+        rest = self.event, self.is_delivered, self.delivered_date, self.raw, self.event_id, self.time, self.volume
+        held = self.hold_until, self.takes_back
+        return Row(self.place, account, self.order_id, self.invoice_number, *rest, *held)
 
 
 @frozen
@@ -153,6 +162,27 @@ class RowProblem:
 
     def __str__(self) -> str:
         return f"{self.place}: {self.reason}"
+
+
+@frozen
+class UnmatchedEvents(RowProblem):
+    """Events of one package that match no known order, or several; they can be sent when the order is known.
+
+    Attributes:
+        events: The number of events.
+    """
+
+    events: int = 1
+
+    @property
+    def reason(self) -> str:
+        """The number of events and why they match no order, without the place."""
+        return f"{self.events} event{'s' if self.events > 1 else ''}: {self.message}"
+
+
+@frozen
+class ParkedEvents(UnmatchedEvents):
+    """Events of one package that match no known order, and that the journal keeps until their order is known."""
 
 
 @frozen

@@ -69,12 +69,21 @@ class Source:
     Attributes:
         name: Its name in messages.
         file: Its bytes, from the first one; can be read more than once.
-        format: Its format.
+        given_format: The format that the caller named, or None to recognise it.
     """
 
     name: str
     file: IO[bytes]
-    format: Format
+    given_format: Format | None = None
+
+    @property
+    def format(self) -> Format:
+        """The format of the file: the one that the caller named, or the one that the first bytes have.
+
+        Raises:
+            InputFileError: The file is not a file of rows.
+        """
+        return self.given_format or _format_of(self.name, self.file)
 
 
 @contextmanager
@@ -90,7 +99,7 @@ def open_source(path: Path | str, format: Format | None = None) -> Iterator[Sour
         format: Its format; otherwise its first bytes decide.
 
     Raises:
-        InputFileError: It cannot be read, its format is unknown, or it was changed while it was being read.
+        InputFileError: It cannot be read, or it was changed while it was being read.
     """
     is_stdin = str(path) == STDIN
     name = STDIN_NAME if is_stdin else str(path)
@@ -106,7 +115,7 @@ def open_source(path: Path | str, format: Format | None = None) -> Iterator[Sour
             if is_stdin or not file.seekable():
                 file = _copy(stack, name, file)
             file = _unpacked(stack, name, file, member)
-            yield Source(name, file, format or _format_of(name, file))
+            yield Source(name, file, format)
             if not is_stdin and _version(Path(path)) != before:
                 raise InputFileError(f"{name}: changed while it was being read; run again when it is complete.")
     except OSError as error:
@@ -172,14 +181,13 @@ def _format_of(name: str, file: IO[bytes]) -> Format:
         if head.startswith(signature):
             raise InputFileError(f"{name}:1: {what}")
     if _OCOREN.match(head):
-        raise InputFileError(f"{name}:1: an EDI file of PROCEDA (OCOREN), which is not read; convert it to CSV.")
+        raise InputFileError(f"{name}:1: an EDI file of PROCEDA (OCOREN), not rows; give --from ocoren.")
     # UTF-16 is ASCII with zero bytes, as far as the first characters tell the format.
     start = head.removeprefix(codecs.BOM_UTF8).lstrip(b"\xff\xfe").replace(b"\0", b"").lstrip()
     if start.startswith(b"<"):
-        kind = "a web page" if re.match(rb"(?i)<(?:!doctype html|html|table|meta|head|body)", start) else "XML"
-        raise InputFileError(
-            f"{name}:1: {kind}, whatever its name says; open it in a spreadsheet, and save it as XLSX or CSV UTF-8."
-        )
+        is_page = re.match(rb"(?i)<(?:!doctype html|html|table|meta|head|body)", start)
+        kind = "a web page, whatever its name says" if is_page else "XML, and no payload of a known carrier"
+        raise InputFileError(f"{name}:1: {kind}; open it in a spreadsheet, and save it as XLSX or CSV UTF-8.")
     if not start.startswith((b"[", b"{")):
         return "csv"
     first, line_break, _ = start.partition(b"\n")

@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, Any
 from vtex_tracking_ext.bulk.input.rows import Place
 
 from .classify import PRUNED, Existing, classify_rows
-from .entries import BY_HAND, drafts_from_row, entry_key
+from .entries import BY_HAND, TAKEN_BACK, PackageKey, drafts_from_row, entry_key
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Collection, Iterable, Sequence
 
     from vtex_tracking_ext.bulk.input.rows import Row
 
     from .classify import Classified
-    from .entries import Added, Draft, PackageKey
+    from .entries import Added, Draft
+    from .volumes import VolumeEvent
 
 
 class RowWriter(ABC):
@@ -43,19 +45,23 @@ class RowWriter(ABC):
         self._find_packages(draft.package for draft in drafts)
         deliveries = [(package, entry_key(package, None)) for package in self._packages]
         self._read_existing_keys(drafts, [key for _, key in deliveries])
-        classified = self._classify(pairs, deliveries, first)
+        has_volumes = {drafts[0].package for row, drafts in pairs if row.volume and drafts}
+        volume_events = self._read_volumes(has_volumes) if has_volumes else []
+        classified = self._classify(pairs, deliveries, first, volume_events)
         locked: set[bytes] = set()
-        while not classified.renewed.keys() <= locked:
-            locked |= classified.renewed.keys()
+        while not (changing := classified.renewed.keys() | (classified.taken_back.keys() & self._ids.keys())) <= locked:
+            locked |= changing
             self._read_existing(self._lock([self._ids[key] for key in locked]))
-            classified = self._classify(pairs, deliveries, first)
+            classified = self._classify(pairs, deliveries, first, volume_events)
         changed = {draft.package.account for draft in (*classified.new.values(), *classified.renewed.values())}
         if changed:
             self._accounts |= self._update_accounts(sorted(changed))
         if classified.new:
-            self._insert(self._columns(classified.new.values()))
+            self._insert(classified.new.values())
         if classified.renewed:
-            self._renew(self._columns(classified.renewed.values()), [self._ids[key] for key in classified.renewed])
+            self._renew(classified.renewed.values(), [self._ids[key] for key in classified.renewed])
+        if classified.taken_back:
+            self._take_back([(self._packages[package], key) for key, package in classified.taken_back.items()])
         return classified.added
 
     def _classify(
@@ -63,10 +69,11 @@ class RowWriter(ABC):
         pairs: Sequence[tuple[Row, tuple[Draft, ...]]],
         deliveries: Sequence[tuple[PackageKey, bytes]],
         first: Draft | None,
+        volume_events: Sequence[VolumeEvent],
     ) -> Classified:
         existing = {package: self._existing[key] for package, key in deliveries if key in self._existing}
         first_id = math.inf if first is None else self._ids.get(first.key, math.inf)
-        return classify_rows(pairs, self._existing, existing, first_id)
+        return classify_rows(pairs, self._existing, existing, first_id, volume_events)
 
     def _read_existing_keys(self, drafts: Sequence[Draft], deliveries: Sequence[bytes]) -> None:
         """Read what the journal holds under the drafts' keys, and under those of the deliveries of all packages."""
@@ -83,16 +90,24 @@ class RowWriter(ABC):
         for key in self._select_pruned([*missing]):
             self._existing[key] = PRUNED
 
+    def _read_volumes(self, packages: Iterable[PackageKey]) -> list[VolumeEvent]:
+        """Return what the journal's events say of the volumes of packages."""
+        ids = [self._packages[package] for package in packages if package in self._packages]
+        found = self._select_volumes(ids) if ids else ()
+        return [(PackageKey(*record[1:4]), record[-2], record[-1]) for record in found]
+
     def _find_packages(self, packages: Iterable[PackageKey]) -> None:
         self._packages |= self._select_packages([*dict.fromkeys(packages)])
 
     def _read_existing(self, records: Iterable[tuple[Any, ...]]) -> None:
-        for key, id_, state, delivered_date, source, line, reason in records:
+        for key, id_, state, delivered_date, source, line, reason, not_before in records:
             self._ids[key] = id_
-            self._existing[key] = Existing(state, delivered_date, Place(source, line), reason == BY_HAND, id_)
+            place, is_taken_back = Place(source, line), reason == TAKEN_BACK and state == "withdrawn"
+            time = None if not_before is None else self._to_time(not_before)
+            self._existing[key] = Existing(state, delivered_date, place, reason == BY_HAND, id_, is_taken_back, time)
 
     def _columns(self, drafts: Collection[Draft]) -> list[tuple[Any, ...]]:
-        """Return the columns that rows determine; packages and sources that do not exist are inserted."""
+        """Return the columns that most entries have; packages and sources that do not exist are inserted."""
         missing = [key for key in dict.fromkeys(draft.package for draft in drafts) if key not in self._packages]
         if missing:
             self._packages |= self._insert_packages(missing)
@@ -114,6 +129,13 @@ class RowWriter(ABC):
             for draft in drafts
         ]
 
+    def _carrier_columns(self, drafts: Iterable[Draft]) -> list[tuple[Any, ...]]:
+        """Return the columns that only carriers' entries have: hold and volume."""
+        return [
+            (each.not_before and self._to_stored(each.not_before), each.volume or None, each.volume_delivered)
+            for each in drafts
+        ]
+
     @abstractmethod
     def _update_accounts(self, names: Sequence[str]) -> dict[str, int]:
         """Let the revisions of accounts grow, insert accounts that do not exist, and return their ids."""
@@ -132,7 +154,11 @@ class RowWriter(ABC):
 
     @abstractmethod
     def _select_existing(self, keys: Sequence[tuple[int, bytes]]) -> Iterable[tuple[Any, ...]]:
-        """Return key, id, state, delivered date, source, line and reason of the entries with these keys."""
+        """Return key, id, state, delivered date, source, line, reason and hold of the entries with these keys."""
+
+    @abstractmethod
+    def _select_volumes(self, packages: Sequence[int]) -> Iterable[tuple[Any, ...]]:
+        """Return the records of the packages' entries that have a volume, in the order of their ids."""
 
     @abstractmethod
     def _select_pruned(self, keys: Sequence[bytes]) -> Iterable[bytes]:
@@ -144,9 +170,22 @@ class RowWriter(ABC):
         return ()
 
     @abstractmethod
-    def _insert(self, columns: Sequence[tuple[Any, ...]]) -> None:
+    def _insert(self, drafts: Collection[Draft]) -> None:
         """Insert entries."""
 
     @abstractmethod
-    def _renew(self, columns: Sequence[tuple[Any, ...]], ids: Sequence[int]) -> None:
+    def _renew(self, drafts: Collection[Draft], ids: Sequence[int]) -> None:
         """Update entries, and make them pending."""
+
+    @abstractmethod
+    def _take_back(self, keys: Sequence[tuple[int, bytes]]) -> None:
+        """Withdraw deliveries that the carrier took back, unless they were sent meanwhile."""
+
+    def _to_stored(self, moment: dt.datetime) -> Any:
+        """Return a time as it is stored."""
+        return moment
+
+    def _to_time(self, stored: Any) -> dt.datetime:
+        """Return a stored time."""
+        moment: dt.datetime = stored
+        return moment

@@ -1,14 +1,18 @@
 """What a journal holds: entries, their states and keys. Pure.
 
-A row becomes up to two entries, an event and a delivery. These are the only changes of an entry's state::
+A row becomes up to two entries, an event and a delivery. A delivery that the carrier can still take back has a time
+before which it is not begun (``not_before``); a package of several volumes gets its delivery when all of them were
+delivered (:mod:`.volumes`). These are the only changes of an entry's state::
 
     pending ----begin----> in_flight ----settle----> applied | refused | unknown
        ^                       |
        |<-------settle---------'   certainly not sent: no connection, 429, stopped
        |<-------settle, resolve--- unknown --settle, resolve--> applied   the order was read, or a person says so
-       |<-------retry------------- refused, withdrawn       explicitly, or because the row was pushed again
-       |-------withdraw----------> withdrawn                a person took it back before it was sent
-                 refused --dismiss--> withdrawn             a person has seen the refusal and closed it
+       |<-------retry------------- refused, withdrawn       explicitly, or because the row was pushed again, or
+       |                                                    because the carrier delivered after it took this back
+       |-------withdraw----------> withdrawn                a person or the carrier took it back before it was sent
+                 refused --dismiss--> withdrawn             a person has seen the refusal and closed it, or the carrier
+                                                            took the delivery back
 
 Only the process that holds the account's lease begins and settles entries.
 """
@@ -20,7 +24,7 @@ import functools
 import hashlib
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from attrs.converters import optional
 
 from vtex_tracking_ext.call.validation import format_delivered_date, format_event_date
@@ -48,6 +52,9 @@ Resolution = Literal["applied", "pending"]
 
 #: The reason of an entry that a person resolved or withdrew. Journals contain it, so it must not change.
 BY_HAND: Final = "said so by hand (vtex-tracking resolve)"
+
+#: The reason of a delivery that the carrier took back in time. Journals contain it, so it must not change.
+TAKEN_BACK: Final = "taken back by the carrier"
 
 #: What a row meant to the journal, in order of precedence; see :class:`Added`.
 AddStatus = Literal["new", "renewed", "known"]
@@ -103,6 +110,9 @@ class Draft:
         time: The time of day of the event, ``hh:mm`` or ``hh:mm:ss``, or an empty text.
         earlier_keys: The keys of the same event without event id, and without event id and time, under which an earlier
             run may have noted it.
+        not_before: The time before which the delivery is not begun, aware, or None.
+        volume: The volume that the event is about, or an empty text.
+        volume_delivered: What the event says of its volume's delivery; see :class:`Entry`.
     """
 
     package: PackageKey
@@ -113,6 +123,9 @@ class Draft:
     event_id: str = ""
     time: str = ""
     earlier_keys: tuple[bytes, ...] = ()
+    not_before: dt.datetime | None = None
+    volume: str = ""
+    volume_delivered: str | None = None
 
 
 @frozen
@@ -121,7 +134,8 @@ class Added:
 
     Attributes:
         row: The row.
-        status: ``new``: it added an entry. ``renewed``: it made a refused entry pending, or dated a pending delivery.
+        status: ``new``: it added an entry. ``renewed``: it made a refused entry pending, or dated a pending delivery,
+            or let it be sent earlier, or reports anew a delivery that the carrier had taken back.
             ``known``: it has nothing new, and nothing is sent.
         note: What a person should know about it, such as a part of it that is not sent; otherwise empty.
         draft: The first entry that it added, or None.
@@ -154,6 +168,11 @@ class Entry:
             while it is pending or in flight.
         event_id: The source's own identity of the event, or an empty text.
         time: The time of day of the event, ``hh:mm`` or ``hh:mm:ss``, or an empty text.
+        not_before: The time before which the delivery is not begun, because the carrier can still take it back; or
+            None.
+        volume: The volume of the package that the event is about, or an empty text.
+        volume_delivered: If the event's row reports that this volume was delivered, when, as a delivered date, or an
+            empty text if that is not known; :data:`TAKEN_BACK` if the carrier takes that back; otherwise None.
     """
 
     id: int
@@ -171,11 +190,18 @@ class Entry:
     settled: dt.datetime | None
     event_id: str = ""
     time: str = ""
+    not_before: dt.datetime | None = None
+    volume: str = ""
+    volume_delivered: str | None = None
 
     @property
     def kind(self) -> Kind:
         """``event`` or ``delivery``."""
         return "delivery" if self.event is None else "event"
+
+    def is_held(self, now: dt.datetime) -> bool:
+        """Return whether it must not be begun yet."""
+        return self.not_before is not None and self.not_before > now
 
 
 @frozen
@@ -217,6 +243,26 @@ class Backlog:
     events: int
     deliveries: int
     in_doubt: int
+
+
+@frozen
+class Held:
+    """Pending deliveries that are not sent yet, because the carrier can still take them back.
+
+    Attributes:
+        deliveries: Their number.
+        until: When the last of them can be sent, in UTC; None without any.
+    """
+
+    deliveries: int = 0
+    until: dt.datetime | None = None
+
+    @classmethod
+    def total(cls, held: Iterable[Held]) -> Held:
+        """Return those of several accounts together."""
+        held = tuple(held)
+        until = max((each.until for each in held if each.until), default=None)
+        return cls(sum(each.deliveries for each in held), until)
 
 
 @frozen
@@ -327,11 +373,19 @@ def drafts_from_row(row: Row) -> tuple[Draft, ...]:
             earlier_keys = (entry_key(package, event, time=row.time),)
         if row.event_id or row.time:
             earlier_keys = (*earlier_keys, entry_key(package, event))
-        drafts.append(Draft(package, key, event, None, row.place, row.event_id, row.time, earlier_keys))
-    if row.is_delivered:
-        moment = None if row.delivered_date is None else format_delivered_date(row.delivered_date)
-        drafts.append(Draft(package, entry_key(package, None), None, moment, row.place))
+        draft = Draft(package, key, event, None, row.place, row.event_id, row.time, earlier_keys)
+        if row.volume:
+            delivered = (_delivered_date(row) or "") if row.is_delivered else None
+            draft = evolve(draft, volume=row.volume, volume_delivered=TAKEN_BACK if row.takes_back else delivered)
+        drafts.append(draft)
+    if row.is_delivered and not (row.takes_back or (row.volume and row.event is None)):
+        key = entry_key(package, None)
+        drafts.append(Draft(package, key, None, _delivered_date(row), row.place, not_before=row.hold_until))
     return tuple(drafts)
+
+
+def _delivered_date(row: Row) -> str | None:
+    return None if row.delivered_date is None else format_delivered_date(row.delivered_date)
 
 
 def _as_sent(event: TrackingEvent) -> TrackingEvent:
@@ -345,8 +399,18 @@ def _as_sent(event: TrackingEvent) -> TrackingEvent:
 
 def draft_of(entry: Entry) -> Draft:
     """Return the draft of an entry of another journal."""
-    key = entry_key(entry.package, entry.event, entry.event_id, entry.time)
-    return Draft(entry.package, key, entry.event, entry.delivered_date, entry.place, entry.event_id, entry.time)
+    return Draft(
+        entry.package,
+        entry_key(entry.package, entry.event, entry.event_id, entry.time),
+        entry.event,
+        entry.delivered_date,
+        entry.place,
+        entry.event_id,
+        entry.time,
+        not_before=entry.not_before,
+        volume=entry.volume,
+        volume_delivered=entry.volume_delivered,
+    )
 
 
 def entry_key(package: PackageKey, event: TrackingEvent | None, event_id: str = "", time: str = "") -> bytes:

@@ -24,7 +24,7 @@ from attrs import asdict, evolve, frozen
 from vtex_tracking_ext.errors import VtexTrackingError
 from vtex_tracking_ext.text import visible
 
-from .entries import BY_HAND, OPEN_STATES, Backlog, Selection, Settlement
+from .entries import BY_HAND, OPEN_STATES, Backlog, Held, Selection, Settlement
 from .sql import COUNTS, PAGE, STATES_BY_TEXT, account_from_record, entry_from_record
 
 if TYPE_CHECKING:
@@ -161,13 +161,21 @@ class JournalReader(ABC):
         records = self._scan(self._sql["backlogs"], {"account": account.lower()})
         return {Backlog(*backlog): number for *backlog, number in records}
 
+    def held(self) -> Mapping[str, Held]:
+        """Return the pending deliveries of each account that are not sent yet; accounts without any are left out."""
+        records = self._fetch(self._sql["held"], {"now": self._now()})
+        try:
+            return {account: Held(number, self._to_utc(until)) for account, number, until in records}
+        except INVALID_RECORD as error:
+            raise self._damage_error(error) from None
+
     def entries(self, selection: Selection = ALL) -> Iterator[Entry]:
         """Yield the selected entries, in the order of their arrival."""
         package = selection.package
         if selection.ids is not None:
             matches = evolve(selection, ids=None).matches
             for ids in batched((id_ for id_ in selection.ids if id_ <= _LAST_ID), PAGE):
-                yield from filter(matches, self._parsed(self._fetch_by_id(ids)))
+                yield from filter(matches, self._parsed(self.select_many("entries_by_id", ids)))
             return
         values: dict[str, Any] = {"states": list(selection.states), "account": selection.account}
         if package is None:
@@ -197,6 +205,23 @@ class JournalReader(ABC):
             raise self._damage_error(error) from None
         return dict(counts)
 
+    def select(self, statement: str, **values: Any) -> list[tuple[Any, ...]]:
+        """Return the records of a query that reads most of a table, by the query's name.
+
+        Args:
+            statement: A name in :mod:`.known_orders` or :mod:`.parked_events`.
+            **values: The values of its parameters.
+        """
+        return self._scan(self._sql[statement], values)
+
+    def pages(self, statement: str) -> Iterator[list[tuple[Any, ...]]]:
+        """Yield the records of such a query by page; no transaction stays open in between."""
+        return self._pages(self._sql[statement], {})
+
+    def select_many(self, statement: str, wanted: Sequence[int | str]) -> list[tuple[Any, ...]]:
+        """Return the records of a query for all wanted values, in a few statements, by the query's name."""
+        return self._fetch_many(self._sql[statement], wanted)
+
     def __enter__(self) -> Self:
         return self
 
@@ -208,8 +233,8 @@ class JournalReader(ABC):
         """Return the records of a query."""
 
     @abstractmethod
-    def _fetch_by_id(self, ids: Sequence[int]) -> list[tuple[Any, ...]]:
-        """Return the records of entries, in the order of their ids."""
+    def _fetch_many(self, sql: str, wanted: Sequence[int | str]) -> list[tuple[Any, ...]]:
+        """Return the records of a query of :data:`_sql` for all wanted values."""
 
     @abstractmethod
     def _now(self) -> Any:
@@ -318,6 +343,9 @@ class Journal(JournalReader):
         """Delete entries that were settled long ago, and return how many.
 
         The entries of a package are deleted together, once none of them is open and each was settled long enough ago.
+        A package that waits for its delivery is kept: the carrier took the delivery back, or volumes are missing.
+        What is known of an order is deleted if it was last read or imported as long ago, and the journal has no entry
+        of the order any more.
 
         Args:
             older_than: How long ago.
@@ -327,8 +355,28 @@ class Journal(JournalReader):
         while last is not None:
             deleted, last = self._prune(older_than, last, forget=forget)
             number += deleted
+        limit = {"older_than": int(older_than.total_seconds())}
+        for page in self._pages(self._sql["prunable_known_orders"], {**limit, "now": self._now()}):
+            orders = [{**limit, "id": id_} for (id_,) in page]
+            statements = ("prune_known_packages", "prune_known_parcels", "prune_known_order")
+            self.execute([(statement, orders) for statement in statements])
+        self.execute([("prune_requests", [limit])])
         self._shrink()
         return number
+
+    def execute(self, statements: Sequence[tuple[str, Sequence[Mapping[str, Any]]]]) -> None:
+        """Run statements of :mod:`.known_orders` and :mod:`.parked_events` in one transaction.
+
+        Args:
+            statements: The name of each, and the values of its parameters, once for each time that it is to run. The
+                current time is added to them.
+        """
+        now = self._now()
+        self._execute([(self._sql[name], [{**each, "now": now} for each in values]) for name, values in statements])
+
+    @abstractmethod
+    def _execute(self, statements: Sequence[tuple[str, Sequence[Mapping[str, Any]]]]) -> None:
+        """Run statements in one transaction."""
 
     @abstractmethod
     def _add(self, rows: Sequence[Row], first: Draft | None) -> list[Added]:
@@ -404,8 +452,8 @@ class Lease(ABC):
             entries: Entries as they were read.
 
         Returns:
-            Those that are in flight now. An entry that was withdrawn or changed since it was read is left out; what it
-            became is found when the backlog is read again.
+            Those that are in flight now. An entry that is held, or that was withdrawn or changed since it was read, is
+            left out; what it became is found when the backlog is read again.
         """
         begun = self._commit(Changes(self._take_deferred(), entries))
         return tuple(entry for entry in entries if entry.id in begun)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 from vtex_tracking_ext.bulk.input.rows import Place
 from vtex_tracking_ext.events import TrackingEvent
 
-from .entries import BY_HAND, STATES, AccountRecord, Entry, PackageKey
+from . import known_orders, order_reads, parked_events
+from .entries import BY_HAND, STATES, TAKEN_BACK, AccountRecord, Entry, PackageKey
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -75,15 +76,21 @@ _TABLES: Final = (
         added {time} NOT NULL,
         begun {time},
         settled {time},
-        {checksum}UNIQUE (package, key)
+        {checksum}not_before {time},
+        volume TEXT,
+        volume_delivered TEXT,
+        UNIQUE (package, key)
     )""",
+    *known_orders.TABLES,
+    *order_reads.TABLES,
+    *parked_events.TABLES,
 )
 
 #: The columns of an entry for :func:`entry_from_record`.
 ENTRY_COLUMNS: Final = """
     e.id, p.account, p.order_id, p.invoice_number, e.event_date, e.event_description, e.event_city, e.event_state,
     e.delivered_date, s.name, e.line, e.state, e.attempts, e.status_code, e.receipt, e.reason, e.added, e.begun,
-    e.settled, e.event_id, e.event_time
+    e.settled, e.event_id, e.event_time, e.not_before, e.volume, e.volume_delivered
 """
 ENTRIES: Final = (
     f"SELECT {ENTRY_COLUMNS} FROM entries e JOIN packages p ON p.id = e.package JOIN sources s ON s.id = e.source"  # noqa: S608
@@ -94,6 +101,16 @@ COUNTS: Final = """
         JOIN accounts a ON a.id = c.account
     ORDER BY a.name, c.state
 """
+
+#: The entries of packages that have a volume; ``{packages}`` is the condition on the packages.
+VOLUME_ENTRIES: Final = f"{ENTRIES} WHERE {{packages}} AND e.volume IS NOT NULL ORDER BY e.id"
+
+#: Withdraws a delivery that the carrier took back, if VTEX does not have it.
+TAKE_BACK: Final = f"""
+    UPDATE entries SET state = 'withdrawn', status_code = NULL, receipt = NULL, reason = '{TAKEN_BACK}',
+        settled = {{now}}
+    WHERE state IN ('pending', 'refused', 'withdrawn') AND {{keys}}
+"""  # noqa: S608 - constants
 
 #: True for every account where none is given. No index serves it: what matters is the order of the pages.
 OF_ACCOUNT: Final = "coalesce(p.account = :account, TRUE)"
@@ -123,6 +140,10 @@ _BACKLOGS: Final = """
     ) AS backlogs
     GROUP BY events, deliveries, in_doubt
 """
+_HELD: Final = """
+    SELECT a.name, count(*), max(e.not_before) FROM entries e JOIN accounts a ON a.id = e.account
+    WHERE {is_open} AND e.state = 'pending' AND e.not_before > {now} GROUP BY a.name
+"""
 _UPDATE_ACCOUNT: Final = """
     UPDATE accounts SET
         stopped = CASE WHEN :stopped_reason = '' THEN NULL WHEN stopped_reason = :stopped_reason THEN stopped
@@ -143,11 +164,15 @@ _MOVE: Final = """
         settled = CASE WHEN :state <> 'pending' THEN {now} END
 """
 _PRUNED_KEYS: Final = f"SELECT key FROM pruned_keys WHERE key > :last ORDER BY key LIMIT {PAGE}"  # noqa: S608 - a constant
+#: Not a package that waits for its delivery: one that the carrier took back and did not deliver since, or with volumes
+#: that are not all delivered. Without its entries it would be delivered too early, or by a row that was pushed before.
 _PRUNABLE: Final = f"""
     SELECT package FROM entries WHERE package > :last GROUP BY package
-    HAVING min(CASE WHEN state IN ('applied', 'refused', 'withdrawn') AND settled < :before THEN 1 ELSE 0 END) = 1
+    HAVING min(CASE WHEN state IN ('applied', 'refused', 'withdrawn') AND settled < :before
+        AND coalesce(reason, '') <> '{TAKEN_BACK}' THEN 1 ELSE 0 END) = 1
+        AND (count(volume) = 0 OR count(event_date) < count(*))
     ORDER BY package LIMIT {PRUNED_PACKAGES}
-"""  # noqa: S608 - a constant
+"""  # noqa: S608 - constants
 #: An applied or dismissed entry must not be sent again if its row is pushed again.
 _KEEP_KEYS: Final = f"""
     INSERT INTO pruned_keys SELECT key, settled FROM entries WHERE package = :package
@@ -173,14 +198,23 @@ def tables_for(*, checksum: str = "", **placeholders: str) -> tuple[str, ...]:
 
 
 def statements_for(
-    is_open: str, in_states: str, now: str, quiet_until: str, join: str, parameter: str
+    is_open: str,
+    in_states: str,
+    in_values: str,
+    now: str,
+    seconds: str,
+    quiet_until: str,
+    join: str,
+    parameter: str,
 ) -> Mapping[str, str]:
     """Return the statements that both databases have, in the dialect of one of them. Pages begin after ``last``.
 
     Args:
         is_open: The condition of the index of open entries, word for word: otherwise the index is not used.
         in_states: The condition that the state of an entry ``e`` is among ``:states``.
+        in_values: See :func:`.known_orders.known_order_statements`.
         now: The current time, or the parameter with it.
+        seconds: A time in seconds since 1970; ``{}`` stands for the time as it is stored.
         quiet_until: The time in ``:quiet_seconds``.
         join: How other tables are joined to the entries, entries first.
         parameter: How the database writes the parameter that :func:`re.sub` calls group 1.
@@ -192,6 +226,7 @@ def statements_for(
         "open_entries_of_package": f"{ENTRIES} WHERE {_OF_PACKAGE} AND {is_open} {page}",
         "open_entries_of_account": _OPEN_ENTRIES.format(join=join, is_open=is_open),
         "backlogs": _BACKLOGS.format(is_open=is_open),
+        "held": _HELD.format(is_open=is_open, now=now),
         "account": _ACCOUNTS.format(now=now),
         "revision": "SELECT revision FROM accounts WHERE name = :account",
         "update_account": _UPDATE_ACCOUNT.format(now=now, quiet_until=quiet_until),
@@ -202,6 +237,9 @@ def statements_for(
         "forget": "DELETE FROM pruned_keys WHERE settled < :before",
         "prune_entries": "DELETE FROM entries WHERE package = :package",
         "prune_package": "DELETE FROM packages WHERE id = :package",
+        **known_orders.known_order_statements(in_values, seconds.format(now), join, PAGE),
+        **order_reads.order_read_statements(in_values, seconds.format(now), seconds.format("e.settled")),
+        **parked_events.parked_event_statements(PAGE),
         "prune_sources": "DELETE FROM sources WHERE NOT EXISTS (SELECT 1 FROM entries WHERE source = sources.id)",
     }
     return {name: re.sub(r":(\w+)", parameter, statement) for name, statement in statements.items()}
@@ -216,7 +254,7 @@ def entry_from_record(record: tuple[Any, ...], to_utc: Callable[[Any], dt.dateti
     """
     id_, account, order_id, invoice_number, date, description, city, event_state, *rest = record
     delivered_date, source, line, state, attempts, status_code, receipt, reason, *rest = rest
-    added, begun, settled, event_id, time = rest
+    added, begun, settled, event_id, time, not_before, volume, volume_delivered = rest
     return Entry(
         id=id_,
         package=PackageKey(account, order_id, invoice_number),
@@ -233,6 +271,9 @@ def entry_from_record(record: tuple[Any, ...], to_utc: Callable[[Any], dt.dateti
         settled=None if settled is None else to_utc(settled),
         event_id=event_id or "",
         time=time or "",
+        not_before=None if not_before is None else to_utc(not_before),
+        volume=volume or "",
+        volume_delivered=volume_delivered,
     )
 
 

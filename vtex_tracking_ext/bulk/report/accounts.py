@@ -12,7 +12,7 @@ from vtex_tracking_ext.text import REASON_LENGTH, visible
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from vtex_tracking_ext.bulk.journal.entries import AccountRecord, Entry
+    from vtex_tracking_ext.bulk.journal.entries import AccountRecord, Entry, Held
 
 
 def problem_lines(records: Iterable[AccountRecord]) -> Iterator[str]:
@@ -70,6 +70,17 @@ def first_resend(record: AccountRecord, unknown: Iterable[Entry]) -> dt.datetime
         return None
     begun = [entry.begun for entry in unknown if entry.begun is not None]
     return min(begun) + dt.timedelta(seconds=record.resend_after) if begun else None
+
+
+def held_text(held: Held) -> str:
+    """Return how many deliveries are held, until when and why; an empty text without any."""
+    if held.until is None:
+        return ""
+    one = held.deliveries == 1
+    how_many = "1 delivery is held" if one else f"{held.deliveries:,} deliveries are held, the last"
+    return (
+        f"{how_many} until {time_text(held.until)}, because the carrier can still take {'it' if one else 'them'} back"
+    )
 
 
 def time_text(moment: dt.datetime) -> str:

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from vtex_tracking_ext.bulk.journal.entries import OPEN_STATES, STATES
+from vtex_tracking_ext.bulk.journal.entries import OPEN_STATES, STATES, Held
 from vtex_tracking_ext.bulk.journal.interface import ALL
 from vtex_tracking_ext.text import visible
 
-from .accounts import problem_lines
+from .accounts import held_text, problem_lines
 from .chart import BAR, HEIGHT, STACK, STEP, Timeline
 
 if TYPE_CHECKING:
@@ -94,6 +94,7 @@ def render_page(journal: JournalReader, name: str, now: dt.datetime, selection: 
     """
     created = journal.meta().created
     records = [record for name, record in journal.accounts().items() if selection.account in {None, name}]
+    held = Held.total(held for name, held in journal.held().items() if selection.account in {None, name})
     summary = Summary(journal.entries(selection))
     total = summary.total()
     # As browsers see it, with plain line ends: its hash must equal theirs.
@@ -111,6 +112,7 @@ def render_page(journal: JournalReader, name: str, now: dt.datetime, selection: 
         states=[state for state in _ORDER if state in selection.states],
         accounts=sorted(summary.counts.items()),
         total=total,
+        held=held_text(held),
         is_open=any(total[state] for state in OPEN_STATES),
         chart=summary.timeline.chart(),
         stack=STACK,

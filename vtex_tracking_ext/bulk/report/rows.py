@@ -60,6 +60,8 @@ _COLUMNS: Final[dict[str, Callable[[Entry], Value]]] = {
     "begun": lambda entry: iso(entry.begun),
     "settled": lambda entry: iso(entry.settled),
     "number": lambda entry: entry.id,
+    "volume": lambda entry: entry.volume or None,
+    "held_until": lambda entry: iso(entry.not_before),
 }
 FIELDS: Final = tuple(_COLUMNS)
 

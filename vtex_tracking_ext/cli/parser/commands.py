@@ -8,25 +8,29 @@ from typing import TYPE_CHECKING
 from vtex_tracking_ext.config.defaults import (
     DEFAULT_CONCURRENCY,
     DEFAULT_RATE,
+    DEFAULT_READ_RATE,
     DEFAULT_TIMEOUT,
     EVENTS_PER_CALL,
     STATES,
     WORKER_CONCURRENCY,
 )
 
-from .reading import add_reading_options
+from .reading import add_reading_options, layout_value
 from .show_version import ShowVersion
 from .value_types import (
     address,
     age,
     concurrency,
+    day,
     duration,
+    hold,
     non_empty,
     port,
     positive,
     rate,
     seconds,
     secret,
+    source,
     timeout,
 )
 
@@ -46,7 +50,8 @@ _CREDENTIALS_HELP = (
     "VTEX_APP_TOKEN (or VTEX_USER_TOKEN), VTEX_BASE_URL, VTEX_ENVIRONMENT, VTEX_PROFILE, VTEX_PROFILES. "
     "Key and token must come from the same source. "
     'The profile file is TOML with one table per store, named after its account: [mystore], below it app_key = "..." '
-    'and app_token = "..." (or user_token), and where needed account, base_url, environment and resend_after. '
+    'and app_token = "..." (or user_token), and where needed account, base_url, environment, resend_after, layout '
+    "and carriers. "
     "--profiles or VTEX_PROFILES gives its path; the default is vtex-tracking/profiles.toml in your settings folder "
     "(XDG_CONFIG_HOME, APPDATA, or ~/.config). It is refused if other users can read it; "
     "VTEX_ALLOW_READABLE_PROFILES=1 allows that, for a mounted secret. "
@@ -85,6 +90,9 @@ def build_parser() -> argparse.ArgumentParser:
     _add_update(commands)
     _add_deliver(commands)
     _add_packages(commands)
+    _add_set_tracking_number(commands)
+    _add_carriers(commands)
+    _add_orders(commands)
     _add_sandbox(commands)
     return parser
 
@@ -111,6 +119,7 @@ def _add_check(commands: Commands) -> None:
     )
     add_reading_options(parser)
     _add_no_coalesce(parser)
+    _add_journal(parser)
     _add_json(parser)
     _add_connection(parser)
 
@@ -146,6 +155,11 @@ def _add_push(commands: Commands) -> None:
         "--watch", action="store_true", help="push the files of folders as they come, until Ctrl-C or SIGTERM"
     )
     add_reading_options(parser)
+    park_help = (
+        "try a carrier's event again for so long if its order is not known, at each push and whenever orders become "
+        "known, and then report it once; off reports it now, and keeps nothing (default: the profile's park, else 14d)"
+    )
+    parser.add_argument("--park", type=hold, metavar="DURATION", help=park_help)
     rejects = parser.add_mutually_exclusive_group()
     rejects.add_argument(
         "--rejects", type=non_empty, metavar="FILE", help="file for invalid rows (default: beside the input)"
@@ -230,7 +244,8 @@ def _add_status(commands: Commands) -> None:
         "show how many events of the journal are in which state, and what to do next",
         "Reads the journal only, also while a push is running. It begins with the accounts that cannot be called, and "
         "says who delivers now. Exit status: 4 if outcomes are unknown (or in flight after a push was killed), else 5 "
-        "if not everything was sent, else 1 if some were refused, else 0; withdrawn events do not count.",
+        "if not everything was sent, or parked events were given up, else 1 if some were refused, else 0; withdrawn "
+        "events do not count.",
     )
     _add_journal(parser)
     _add_account_filter(parser)
@@ -316,6 +331,170 @@ def _add_packages(commands: Commands) -> None:
     _add_connection(parser)
 
 
+def _add_set_tracking_number(commands: Commands) -> None:
+    parser = _add_command(
+        commands,
+        "tracking_numbers.set_tracking_number",
+        "set the tracking number of a package, or those of a file: VTEX requires it before events",
+        "VTEX's call replaces the tracking number, the URL, the courier and the date of dispatch, and erases what it "
+        "is not given. So the order is read first, with a key that has View order, and the URL and the courier that "
+        "the package has are kept where you give none. Orders do not show the date of dispatch: give it again when "
+        "you change a package that has one. A package that has exactly these values is left as it is; if you give a "
+        "date, it is set again. Repeating the command is safe. A journal that exists keeps the numbers, so that "
+        "carriers' payloads find their orders. VTEX shows a change some seconds later, so wait before you change the "
+        "same package again.",
+    )
+    parser.add_argument("order_id", nargs="?", metavar="ORDER_ID", help="such as 1172452900788-01")
+    parser.add_argument("invoice_number", nargs="?", metavar="INVOICE_NUMBER", help="such as 000030711")
+    parser.add_argument("tracking_number", nargs="?", metavar="TRACKING_NUMBER", help="the carrier's number")
+    url_help = "the page on which the shopper can follow the package (default: what the package has)"
+    parser.add_argument("--url", dest="tracking_url", type=non_empty, metavar="URL", help=url_help)
+    courier_help = "the name of the carrier (default: what the package has)"
+    parser.add_argument("--courier", type=non_empty, metavar="NAME", help=courier_help)
+    dispatched_help = "when it was dispatched: yyyy-mm-dd, or with a time in ISO 8601 (default: none)"
+    parser.add_argument("--dispatched", dest="dispatched_date", type=non_empty, metavar="WHEN", help=dispatched_help)
+    file_help = (
+        "a CSV file or a workbook, or - for standard input, with order_id, invoice_number, tracking_number, and any of "
+        "tracking_url, courier, dispatched_date and account; usual names in Portuguese and Spanish are known"
+    )
+    parser.add_argument("--file", type=non_empty, metavar="FILE", help=file_help)
+    parser.add_argument(
+        "--dry-run", action="store_true", help="read the orders and print what would be set; set nothing"
+    )
+    _add_journal(parser)
+    _add_rate(parser)
+    _add_json(parser)
+    _add_connection(parser)
+
+
+def _add_carriers(commands: Commands) -> None:
+    parser = _add_command(
+        commands,
+        "carriers.carriers",
+        "list the carriers whose payloads can be read, or print the code table of one",
+        "check and push read such payloads: webhooks, answers of polling services and EDI files. The table says which "
+        "codes are deliveries, how sure that is, and where it was seen; [STORE.carriers.SOURCE] in the profile file "
+        "changes it for a store; --profile or --account names the store.",
+    )
+    parser.add_argument("source", nargs="?", type=source, metavar="SOURCE", help="a source, such as correios")
+    _add_json(parser)
+    _add_connection(parser)
+
+
+def _add_orders(commands: Commands) -> None:
+    parser = _add_command(
+        commands,
+        "orders.orders",
+        "say which orders the parcels of carriers belong to",
+        "The journal keeps what it knows of orders, so that carriers' payloads find them by order id, NF-e key, "
+        "tracking number or invoice number. push also keeps the orders of --orders, and those that it reads.",
+    )
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    text = (
+        "keep the orders of files: CSV or workbooks with order_id, invoice_number and any of nfe_key, tracking_number, "
+        "issuer, series and account, or VTEX Admin's report of orders"
+    )
+    action = actions.add_parser("import", help=text, description=f"{text[0].upper()}{text[1:]}.")
+    action.add_argument("files", nargs="+", metavar="FILE", help="a file of orders, or - for standard input")
+    encoding_help = "the text encoding of CSV files, by any name that Python knows (default: recognised)"
+    action.add_argument("--encoding", type=layout_value("encoding"), metavar="NAME", help=encoding_help)
+    _add_journal(action)
+    _add_json(action)
+    _add_connection(action)
+    text = "print the packages that an identifier means, and why"
+    action = actions.add_parser(
+        "find",
+        help=text,
+        description=f"{text[0].upper()}{text[1:]}. Exit status: 5 if it means no package, or events that name nothing "
+        "else would be ambiguous, else 0.",
+    )
+    what_help = "order id, invoice number, NF-e key or tracking number"
+    action.add_argument("what", type=non_empty, metavar="WHAT", help=what_help)
+    _add_journal(action)
+    _add_account_filter(action)
+    _add_json(action)
+    text = "list the events of carriers that wait for their orders, or drop some of them"
+    action = actions.add_parser(
+        "parked",
+        help=text,
+        description=f"{text[0].upper()}{text[1:]}. push parks an event whose order is not known yet, and tries it "
+        "again. An event that waited too long, or that may be about several packages now, is given up: it is reported "
+        "once, and stays in this list until it is dropped or its order is known.",
+    )
+    action.add_argument("numbers", nargs="*", type=positive, metavar="NUMBER", help="numbers of events (default: all)")
+    drop_help = "delete the events with these numbers, or without numbers those that were given up"
+    action.add_argument("--drop", action="store_true", help=drop_help)
+    _add_yes(action, "--drop without numbers")
+    _add_journal(action)
+    _add_account_filter(action)
+    _add_json(action)
+    text = "print how many orders of each account are known, since when, and how many events wait for orders"
+    action = actions.add_parser("status", help=text, description=f"{text[0].upper()}{text[1:]}.")
+    _add_journal(action)
+    _add_account_filter(action)
+    _add_json(action)
+    _add_order_sync(actions)
+
+
+def _add_order_sync(actions: Commands) -> None:
+    """Add the actions that read orders at VTEX, and the one that prints packages without progress."""
+    text = "read the orders that VTEX's feed reports, and those that notifications of the hook requested"
+    action = actions.add_parser(
+        "sync",
+        help=text,
+        description=f"{text[0].upper()}{text[1:]}. An app key has one feed. If the key has none, it is configured for "
+        "the statuses invoiced, canceled and replaced; the feed of another system is neither read nor changed. An item "
+        "is committed after its order is in the journal. Exit status: 5 if orders could not be read.",
+    )
+    action.set_defaults(module="order_sync")
+    ids_help = "read these orders, and those that notifications requested, instead of the feed"
+    action.add_argument("order_ids", nargs="*", metavar="ORDER_ID", help=ids_help)
+    action.add_argument("--follow", action="store_true", help="go on until Ctrl-C or SIGTERM")
+    action.add_argument(
+        "--configure",
+        action="store_true",
+        help="configure the feed again if it has these statuses, but other times",
+    )
+    action.add_argument("--no-feed", action="store_true", help="only the orders that notifications requested")
+    _add_order_reading(action)
+    text = "read the orders that were invoiced in a period, oldest first, from VTEX's list of orders"
+    action = actions.add_parser(
+        "backfill",
+        help=text,
+        description=f"{text[0].upper()}{text[1:]}. Orders that were read since they were invoiced are not read again. "
+        "If a run is interrupted, the same command goes on where it was.",
+    )
+    action.set_defaults(module="order_sync")
+    for option, name, text in (("--from", "first", "first"), ("--to", "last", "last")):
+        help_text = f"the {text} day, yyyy-mm-dd in UTC"
+        action.add_argument(option, dest=name, type=day, required=True, metavar="DATE", help=help_text)
+    _add_order_reading(action)
+    text = "print the packages that should have moved on"
+    action = actions.add_parser(
+        "stale",
+        help=text,
+        description=f"{text[0].upper()}{text[1:]}: invoiced and without an event, with an event and without a "
+        "delivery, or delivered while the order, read later, does not show it. Reads the journal only. Exit status: 5 "
+        "if there are any, else 0.",
+    )
+    action.set_defaults(module="order_sync")
+    text = "days after the invoice after which an event is expected (default: %(default)s)"
+    action.add_argument("--invoiced-days", type=positive, default=3, metavar="N", help=text)
+    text = "days after the first event after which the delivery is expected (default: %(default)s)"
+    action.add_argument("--shipped-days", type=positive, default=14, metavar="M", help=text)
+    _add_journal(action)
+    _add_account_filter(action)
+    _add_json(action)
+
+
+def _add_order_reading(action: argparse.ArgumentParser) -> None:
+    """Add the options of the actions that read orders."""
+    _add_journal(action)
+    _add_rate(action, DEFAULT_READ_RATE)
+    _add_json(action)
+    _add_connection(action)
+
+
 def _add_sandbox(commands: Commands) -> None:
     parser = _add_command(
         commands,
@@ -374,13 +553,13 @@ def _add_command(commands: Commands, function: str, summary: str, details: str =
     Args:
         commands: The commands so far.
         function: The module of :mod:`vtex_tracking_ext.cli` and the function in it that run the command:
-            ``single.update``. The command is named after the function.
+            ``single.update``. The command is named after the function, with hyphens.
         summary: What the command does, for the list of commands.
         details: What its own help says besides.
     """
     module, _, name = function.partition(".")
     description = f"{summary[0].upper()}{summary[1:]}. {details}".strip()
-    parser = commands.add_parser(name, help=summary, description=description)
+    parser = commands.add_parser(name.replace("_", "-"), help=summary, description=description)
     parser.set_defaults(module=module)
     return parser
 
@@ -405,10 +584,10 @@ def _add_json(parser: argparse.ArgumentParser, what: str = "JSON lines") -> None
     parser.add_argument("--json", action="store_true", help=f"print {what} on standard output, for programs")
 
 
-def _add_rate(parser: argparse.ArgumentParser) -> None:
+def _add_rate(parser: argparse.ArgumentParser, default: float = DEFAULT_RATE) -> None:
     """Add the option for the pace."""
     text = "maximum calls a second to an account (default: %(default)g)"
-    parser.add_argument("--rate", type=rate, default=DEFAULT_RATE, metavar="N", help=text)
+    parser.add_argument("--rate", type=rate, default=default, metavar="N", help=text)
 
 
 def _add_connection(parser: argparse.ArgumentParser) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from vtex_tracking_ext.errors import ConfigurationError
 
-from .value_types import column_mapping, non_empty, positive
+from .value_types import column_mapping, hold, non_empty, positive, source
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,7 +42,7 @@ def add_reading_options(parser: argparse.ArgumentParser) -> None:
     unknown.add_argument("--ignore-unknown", action="store_true", help="do not mention unknown columns")
     unknown.add_argument("--strict", action="store_true", help="refuse unknown columns")
     for name, (metavar, text) in _VALUES.items():
-        group.add_argument(f"--{name.replace('_', '-')}", type=_value_of(name), metavar=metavar, help=text)
+        group.add_argument(f"--{name.replace('_', '-')}", type=layout_value(name), metavar=metavar, help=text)
     row_help = "the line of the header (default: the first one with the required columns)"
     group.add_argument("--header-row", type=positive, metavar="N", help=row_help)
     group.add_argument("--sheet", type=non_empty, metavar="NAME", help="the sheet to read, if a workbook has several")
@@ -53,11 +53,27 @@ def add_reading_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--delivered-when", action="append", default=[], type=_rule, metavar="COLUMN=TEXT", help=when_help
     )
+    from_help = (
+        "read the files as payloads of a carrier, such as ocoren (default: recognised); the command carriers lists "
+        "the names"
+    )
+    group.add_argument("--from", dest="carrier", type=source, metavar="SOURCE", help=from_help)
+    orders_help = (
+        "a CSV file or a workbook with order_id, invoice_number, and any of nfe_key, tracking_number, issuer and "
+        "series: the orders of carriers' payloads, which push also keeps in the journal; repeatable"
+    )
+    group.add_argument("--orders", action="append", default=[], type=non_empty, metavar="FILE", help=orders_help)
+    hold_help = (
+        "keep a carrier's delivery so long after its time, because the carrier may take it back; off sends it at once, "
+        "and also one that is held if its payload is pushed again (default: the profile's hold, else 1h where the "
+        "carrier can)"
+    )
+    group.add_argument("--hold", type=hold, metavar="DURATION", help=hold_help)
     clean_help = "repair damaged texts (NULL, HTML, misread UTF-8), each with a note, instead of refusing their rows"
     group.add_argument("--clean", action="store_true", help=clean_help)
 
 
-def _value_of(name: str) -> Callable[[str], str]:
+def layout_value(name: str) -> Callable[[str], str]:
     """Return a converter that checks the value of a layout's key."""
 
     def check(text: str) -> str:

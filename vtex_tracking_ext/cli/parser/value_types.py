@@ -9,6 +9,8 @@ from vtex_tracking_ext.config.defaults import MAX_CONCURRENCY
 from vtex_tracking_ext.config.duration import duration_seconds
 
 if TYPE_CHECKING:
+    import datetime as dt
+
     from vtex_tracking_ext.config.secret import Secret
 
 
@@ -46,6 +48,21 @@ def duration(text: str) -> float:
         return duration_seconds(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{text!r} is {error}, or off") from None
+
+
+def day(text: str) -> dt.date:
+    """Return a calendar day."""
+    import datetime as dt  # noqa: PLC0415 - for quick --help
+
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a day such as 2026-10-01") from None
+
+
+def hold(text: str) -> float:
+    """Return the seconds of a duration; 0 for ``0`` and ``off``."""
+    return 0.0 if text == "0" else duration(text)
 
 
 def age(text: str) -> float:
@@ -94,6 +111,16 @@ def column_mapping(text: str) -> tuple[str, str]:
     if not equals or not name.strip() or not field.strip():
         raise argparse.ArgumentTypeError(f"{text!r} is not COLUMN=FIELD, such as 'Data do evento=date'")
     return name, field
+
+
+def source(text: str) -> str:
+    """Return the name of a source of carriers' payloads; capitals, blanks and hyphens are also accepted."""
+    from vtex_tracking_ext.carriers.registry import SOURCES  # noqa: PLC0415 - most commands do not need it
+
+    name = text.lower().replace("-", "_").replace(" ", "_")
+    if name not in SOURCES:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a source: use {', '.join(SOURCES)}")
+    return name
 
 
 def _number(text: str, lowest: float, highest: float, what: str) -> float:

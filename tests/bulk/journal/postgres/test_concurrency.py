@@ -196,6 +196,16 @@ def test_date_of_a_delivery_that_is_begun_at_the_same_time_is_too_late(
     assert told(journal) == [(1, "D None", "in_flight")]
 
 
+def test_delivery_that_is_begun_at_the_same_time_is_not_taken_back(journal_url: str, journal: PostgresJournal) -> None:
+    """A take-back that finds it pending, and then waits for the transaction that begins it, changes nothing."""
+    add(journal, delivery(1, "2026-10-01"))
+    back = row(2, "EST", account="mystore", takes_back=True)
+    with meanwhile(journal_url, "UPDATE entries SET state = 'in_flight', attempts = 1 WHERE id = 1") as run:
+        (added,) = run(lambda: list(journal.add([back])))
+    assert "it may have been sent to VTEX" in added.note
+    assert told(journal) == [(1, "D 2026-10-01", "in_flight"), (2, "EST", "pending")]
+
+
 def test_second_of_two_first_openings_finds_the_tables(journal_url: str) -> None:
     """It waits until the first one has committed, and does not create the tables again."""
     url, _, name = journal_url.partition("&schema=")

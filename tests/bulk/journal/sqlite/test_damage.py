@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 from contextlib import closing, nullcontext, suppress
@@ -17,7 +18,7 @@ from vtex_tracking_ext.bulk.journal.entries import Selection
 from vtex_tracking_ext.bulk.journal.interface import JournalError
 from vtex_tracking_ext.bulk.journal.sqlite import SqliteJournal, SqliteReader, file, locks, mark
 
-from support.journaled import add, delivery, row, to_state, told
+from support.journaled import START, add, delivery, row, to_state, told
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -233,7 +234,13 @@ class TestFile:
         flip(path, bytes.fromhex("00112233445566778899aabbccddeeff"))
         assert "missing from index" in why(lambda: SqliteJournal.open(path))
 
-    @pytest.mark.parametrize("change", ["event_description = 'x'", "event_time = '09:05'", "event_date = x'01'"])
+    @pytest.mark.parametrize(
+        "change",
+        [
+            *("event_description = 'x'", "event_time = '09:05'", "event_date = x'01'"),
+            *("not_before = 1", "volume = '2'", "volume_delivered = ''", "volume_delivered = x'01'"),
+        ],
+    )
     def test_damaged_text_is_found_before_it_is_sent(self, path: Path, change: str) -> None:
         """An event whose text does not match its checksum is found when the journal is opened."""
         with closing(sqlite3.connect(path)) as connection:
@@ -260,14 +267,33 @@ class TestFile:
             ("delivered_date = '2026-10-03'", delivery(5, "2026-10-02")),
             ("delivered_date = 1", delivery(5, "2026-10-02")),
             ("delivered_date = '2026-10-03'", row(3, "b")),
+            ("not_before = 1", row(3, "b")),
+            ("not_before = 'x'", delivery(5, "2026-10-02")),
+            ("volume = '2'", row(7, "f", volume="1")),
         ],
     )
     def test_damaged_entry_is_found_when_its_row_is_noted_again(self, path: Path, change: str, again: Any) -> None:
-        """The state and the date of a delivery decide what a row means, and are checked."""
+        """The state, the date and the hold of a delivery, and volumes, decide what a row means, and are checked."""
         with SqliteJournal.open(path) as journal:
             journal._commits._connection.execute("PRAGMA ignore_check_constraints = ON")
             journal._commits._connection.execute(f"UPDATE entries SET {change}")
             why(lambda: add(journal, again))
+
+    @pytest.mark.parametrize("hold", ["NULL", "not_before - 1", "not_before + 1"])
+    def test_damaged_hold_does_not_release_a_delivery(self, tmp_path: Path, hold: str) -> None:
+        """A held delivery whose hold was changed is neither counted as free nor sent."""
+        path = tmp_path / "held.db"
+        with SqliteJournal.open(path) as journal:
+            add(journal, delivery(1, hold_until=START))
+            journal._commits._connection.execute(f"UPDATE entries SET not_before = {hold}")
+            assert "entry 1" in why(lambda: list(journal.backlog("mystore")))
+        os.utime(path)
+        why(lambda: SqliteJournal.open(path))
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("UPDATE entries SET not_before = 'x'")
+            connection.commit()
+        with SqliteReader.open(path) as reader:
+            why(reader.held)
 
     def test_missing_date_of_creation_is_damage(self, path: Path) -> None:
         """What a journal says of itself is checked, too."""

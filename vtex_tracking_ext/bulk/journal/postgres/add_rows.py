@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any, Final
 from attrs import astuple
 
 from vtex_tracking_ext.bulk.journal.add_rows import RowWriter
+from vtex_tracking_ext.bulk.journal.sql import TAKE_BACK, VOLUME_ENTRIES
 
 from .encoding import decode_record, encode
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
-    from vtex_tracking_ext.bulk.journal.entries import PackageKey
+    from vtex_tracking_ext.bulk.journal.entries import Draft, PackageKey
 
     from .schema import Connection
 
@@ -38,33 +39,40 @@ _INSERT_PACKAGES: Final = """
 _INSERT_SOURCES: Final = "INSERT INTO sources (name) SELECT unnest(%s::text[]) ON CONFLICT DO NOTHING"
 _SOURCES: Final = "SELECT name, id FROM sources WHERE name = ANY(%s)"
 _EXISTING: Final = """
-    SELECT e.key, e.id, e.state, e.delivered_date, s.name, e.line, e.reason FROM {} JOIN sources s ON s.id = e.source
+    SELECT e.key, e.id, e.state, e.delivered_date, s.name, e.line, e.reason, e.not_before
+    FROM {} JOIN sources s ON s.id = e.source
 """
 _EXISTING_BY_KEY: Final = _EXISTING.format(
     "unnest(%s::bigint[], %b::bytea[]) AS w(package, key) JOIN entries e USING (package, key)"
 )
+_VOLUMES: Final = VOLUME_ENTRIES.format(packages="e.package = ANY(%s)")
 _PRUNED: Final = "SELECT key FROM pruned_keys WHERE key = ANY(%b)"
 _LOCK: Final = _EXISTING.format("(SELECT * FROM entries WHERE id = ANY(%s) ORDER BY id FOR UPDATE) AS e")
 _ROWS: Final = """
     unnest(%s::bigint[], %b::bytea[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
-        %s::text[], %s::text[], %s::bigint[], %s::bigint[])
+        %s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::timestamptz[], %s::text[], %s::text[])
     WITH ORDINALITY AS w(package, key, account, date, city, state, description, event_id, time, delivered_date, source,
-        line, number)
+        line, not_before, volume, volume_delivered, number)
 """
 _INSERT: Final = f"""
     INSERT INTO entries (package, key, account, event_date, event_city, event_state, event_description, event_id,
-        event_time, delivered_date, source, line, state, added)
+        event_time, delivered_date, source, line, not_before, volume, volume_delivered, state, added)
     SELECT package, key, account, date, city, state, description, event_id, time, delivered_date, source, line,
-        'pending', coalesce(%s::timestamptz, (SELECT clock_timestamp()))
+        not_before, volume, volume_delivered, 'pending', coalesce(%s::timestamptz, (SELECT clock_timestamp()))
     FROM {_ROWS} ORDER BY number
 """  # noqa: S608 - constants
 _RENEW: Final = f"""
     UPDATE entries e SET event_date = w.date, event_city = w.city, event_state = w.state,
         event_description = w.description, event_id = w.event_id, event_time = w.time,
-        delivered_date = w.delivered_date, source = w.source, line = w.line,
+        delivered_date = w.delivered_date, source = w.source, line = w.line, not_before = w.not_before,
+        volume = w.volume, volume_delivered = w.volume_delivered,
         state = 'pending', status_code = NULL, receipt = NULL, reason = NULL, settled = NULL
     FROM {_ROWS} WHERE e.package = w.package AND e.key = w.key
 """  # noqa: S608 - constants
+_TAKE_BACK: Final = TAKE_BACK.format(
+    now="coalesce(%s::timestamptz, clock_timestamp())",
+    keys="(package, key) IN (SELECT * FROM unnest(%s::bigint[], %b::bytea[]))",
+)
 
 
 class PostgresRowWriter(RowWriter):
@@ -103,18 +111,27 @@ class PostgresRowWriter(RowWriter):
     def _select_existing(self, keys: Sequence[tuple[int, bytes]]) -> Iterable[tuple[Any, ...]]:
         return map(decode_record, self._connection.execute(_EXISTING_BY_KEY, _transposed(keys)))
 
+    def _select_volumes(self, packages: Sequence[int]) -> Iterable[tuple[Any, ...]]:
+        return map(decode_record, self._connection.execute(_VOLUMES, (packages,)))
+
     def _select_pruned(self, keys: Sequence[bytes]) -> Iterable[bytes]:
         return [key for (key,) in self._connection.execute(_PRUNED, (keys,))]
 
     def _lock(self, ids: Sequence[int]) -> Iterable[tuple[Any, ...]]:
         return map(decode_record, self._connection.execute(_LOCK, (ids,)))
 
-    def _insert(self, columns: Sequence[tuple[Any, ...]]) -> None:
-        self._connection.execute(_INSERT, [self._now, *_transposed(columns)])
+    def _insert(self, drafts: Collection[Draft]) -> None:
+        self._connection.execute(_INSERT, [self._now, *self._all_columns(drafts)])
 
-    def _renew(self, columns: Sequence[tuple[Any, ...]], ids: Sequence[int]) -> None:
+    def _renew(self, drafts: Collection[Draft], ids: Sequence[int]) -> None:
         del ids  # packages and keys identify them
-        self._connection.execute(_RENEW, _transposed(columns))
+        self._connection.execute(_RENEW, self._all_columns(drafts))
+
+    def _all_columns(self, drafts: Collection[Draft]) -> list[list[Any]]:
+        return [*_transposed(self._columns(drafts)), *_transposed(self._carrier_columns(drafts))]
+
+    def _take_back(self, keys: Sequence[tuple[int, bytes]]) -> None:
+        self._connection.execute(_TAKE_BACK, [self._now, *_transposed(keys)])
 
 
 def _transposed(records: Sequence[tuple[Any, ...]]) -> list[list[Any]]:

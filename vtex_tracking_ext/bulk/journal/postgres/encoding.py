@@ -7,7 +7,10 @@ itself: what is read is what was written, and no two texts become the same.
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _MARK: Final = "\x1a"
 _UNSUPPORTED: Final = re.compile(f"[\x00{_MARK}\ud800-\udfff]")
@@ -22,6 +25,11 @@ def encode(text: str) -> str:
 def decode(text: str) -> str:
     """Return a stored text as it was written."""
     return _ENCODED.sub(lambda found: chr(int(found[1], 16)), text) if _MARK in text else text
+
+
+def encode_values(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of parameters with their texts as they are stored."""
+    return {name: encode(value) if isinstance(value, str) else value for name, value in values.items()}
 
 
 def decode_record(record: tuple[Any, ...]) -> tuple[Any, ...]:

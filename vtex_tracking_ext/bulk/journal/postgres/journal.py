@@ -15,7 +15,7 @@ from . import schema
 from .add_rows import PostgresRowWriter
 from .address import parse_url
 from .connections import MAX_CONNECTIONS, Connections, connect
-from .encoding import encode
+from .encoding import encode, encode_values
 from .errors import describe_error
 from .lease import PostgresLease, try_lock
 from .locks import lock_number
@@ -133,12 +133,18 @@ class PostgresJournal(PostgresReader, Journal):
             return PostgresRowWriter(connection, self._now()).add(rows, first)
 
     def _lock_adding(self, connection: Connection) -> None:
-        """Let one session at a time add, move or delete entries, until the end of the transaction.
+        """Let one session at a time change entries or known orders, until the end of the transaction.
 
         So ids become visible in the order in which they are assigned, no two sessions add the same event, and sessions
         that change several accounts do not deadlock. These transactions are short, compared to sending.
         """
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (lock_number("adding", self.address.schema),))
+
+    def _execute(self, statements: Sequence[tuple[str, Sequence[Mapping[str, Any]]]]) -> None:
+        with self.connections.connection() as connection, connection.transaction(), connection.cursor() as cursor:
+            self._lock_adding(connection)
+            for sql, values in statements:
+                cursor.executemany(sql, map(encode_values, values))
 
     def _move(self, ids: Sequence[int], change: Mapping[str, Any]) -> int:
         with self.connections.connection() as connection, connection.transaction():

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from .address import Address
     from .schema import Connection
 
-#: Records outcomes, and begins entries that were not changed since they were read. An entry is in one of the two.
+#: Records outcomes, and begins entries that were not changed since they were read and are not held. An entry is in one
+#: of the two.
 _COMMIT: Final = """
     WITH moment AS (
         SELECT coalesce(%(now)s::timestamptz, clock_timestamp()) AS now
@@ -44,6 +45,7 @@ _COMMIT: Final = """
     WHERE e.id = b.id AND e.state = 'pending'
         AND (e.delivered_date, e.event_date, e.event_description, e.event_city, e.event_state)
             IS NOT DISTINCT FROM (b.delivered_date, b.event_date, b.event_description, b.event_city, b.event_state)
+        AND coalesce(e.not_before <= moment.now, TRUE)
     RETURNING e.id
 """
 

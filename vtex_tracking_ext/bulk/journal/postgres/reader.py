@@ -12,7 +12,7 @@ from vtex_tracking_ext.bulk.journal.sql import ENTRIES, statements_for
 from . import schema
 from .address import parse_url
 from .connections import Connections, connect
-from .encoding import decode, decode_record, encode
+from .encoding import decode, decode_record, encode, encode_values
 from .locks import lock_number
 
 if TYPE_CHECKING:
@@ -27,15 +27,17 @@ if TYPE_CHECKING:
     from .schema import Connection
 
 _NOW: Final = "coalesce(:now, clock_timestamp())"
-SQL: Final = statements_for(
+_STATEMENTS: Final = statements_for(
     is_open=f"e.state IN {OPEN_STATES}",
     in_states="e.state = ANY(:states)",
+    in_values="= ANY(:values)",
     now=_NOW,
+    seconds="CAST(floor(extract(epoch FROM {})) AS bigint)",
     quiet_until=f"{_NOW} + :quiet_seconds * interval '1 second'",
     join="JOIN",
     parameter=r"%(\1)s",
 )
-_ENTRIES_BY_ID: Final = f"{ENTRIES} WHERE e.id = ANY(%(ids)s) ORDER BY e.id"
+SQL: Final = {**_STATEMENTS, "entries_by_id": f"{ENTRIES} WHERE e.id = ANY(%(values)s) ORDER BY e.id"}
 _DELIVERERS: Final = "SELECT name, deliverer FROM accounts ORDER BY name"
 _SERVED_ACCOUNTS: Final = "SELECT name FROM accounts WHERE served_until > clock_timestamp()"
 
@@ -113,8 +115,8 @@ class PostgresReader(JournalReader):
         with self.connections.connection() as connection:
             return fetch(connection, sql, values)
 
-    def _fetch_by_id(self, ids: Sequence[int]) -> list[tuple[Any, ...]]:
-        return self._fetch(_ENTRIES_BY_ID, {"ids": ids})
+    def _fetch_many(self, sql: str, wanted: Sequence[int | str]) -> list[tuple[Any, ...]]:
+        return self._fetch(sql, {"values": [encode(each) if isinstance(each, str) else each for each in wanted]})
 
     def _scan(self, sql: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         with self.connections.connection() as connection, connection.transaction():
@@ -130,5 +132,4 @@ class PostgresReader(JournalReader):
 
 def fetch(connection: Connection, sql: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     """Return the records of a statement; see :mod:`.encoding`."""
-    encoded = {name: encode(value) if isinstance(value, str) else value for name, value in values.items()}
-    return [decode_record(record) for record in connection.execute(sql, encoded)]
+    return [decode_record(record) for record in connection.execute(sql, encode_values(values))]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .address import Address
 
 #: Version of the tables below, kept in ``meta``.
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 5
 
 #: Texts are compared byte by byte (C): a language's collation may change with the system's libraries, which corrupts
 #: indexes.
@@ -86,6 +86,8 @@ MIGRATIONS: Final[dict[int, tuple[str, ...]]] = {
         WHERE name = 'created' AND value !~ '^[0-9]{4}-'
         """,
     ),
+    3: ("ALTER TABLE entries ADD not_before timestamptz, ADD volume text, ADD volume_delivered text",),
+    4: tuple(statement for statement in TABLES if re.search(" (known|parked)_", statement)),
 }
 
 _HAS_META: Final = "SELECT EXISTS (SELECT FROM pg_tables WHERE schemaname = %s AND tablename = 'meta')"

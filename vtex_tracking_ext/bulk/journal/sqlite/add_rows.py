@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from vtex_tracking_ext.bulk.journal.add_rows import RowWriter
 from vtex_tracking_ext.bulk.journal.entries import PackageKey, draft_of
-from vtex_tracking_ext.bulk.journal.sql import ENTRIES, STATES_BY_TEXT
+from vtex_tracking_ext.bulk.journal.sql import ENTRIES, STATES_BY_TEXT, TAKE_BACK, VOLUME_ENTRIES
 
 from .checksum import draft_checksum, verified, with_checksum
 from .errors import damage
 from .schema import EPOCH, MICROSECOND
 
 if TYPE_CHECKING:
+    import datetime as dt
     import sqlite3
     from collections.abc import Collection, Iterable, Sequence
 
@@ -40,24 +41,36 @@ _SOURCES: Final = "SELECT name, id FROM sources WHERE name IN ({})"
 _INSERT_SOURCE: Final = "INSERT INTO sources (name) VALUES (?) ON CONFLICT DO NOTHING"
 _EXISTING: Final = """
     WITH wanted (package, key) AS (VALUES {})
-    SELECT e.key, e.id, e.state, e.delivered_date, s.name, e.line, e.reason
+    SELECT e.key, e.id, e.state, e.delivered_date, s.name, e.line, e.reason, e.not_before
     FROM wanted w CROSS JOIN entries e USING (package, key) JOIN sources s ON s.id = e.source
 """
 ENTRIES_BY_ID: Final = with_checksum(f"{ENTRIES} WHERE e.id IN ({{}}) ORDER BY e.id")
+_VOLUMES: Final = with_checksum(VOLUME_ENTRIES.format(packages="e.package IN ({})"))
 _PRUNED: Final = "SELECT key FROM pruned_keys WHERE key IN ({})"
-_INSERT: Final = """
-    INSERT INTO entries (package, key, account, event_date, event_city, event_state, event_description, event_id,
-        event_time, delivered_date, source, line, checksum, added, id, state, attempts, reason)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-"""
+_COLUMNS: Final = """package, key, account, event_date, event_city, event_state, event_description, event_id,
+    event_time, delivered_date, source, line, checksum"""
+_CARRIER_COLUMNS: Final = "not_before, volume, volume_delivered"
+#: Without the columns that few entries have: a parameter that is None takes long.
+_INSERT: Final = f"""
+    INSERT INTO entries ({_COLUMNS}, added, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending')
+"""  # noqa: S608 - constants
+_INSERT_ALL: Final = f"""
+    INSERT INTO entries ({_COLUMNS}, {_CARRIER_COLUMNS}, added, state)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending')
+"""  # noqa: S608 - constants
 #: An earlier version told events apart that differ in their blanks alone, and count as one now.
-_COPY: Final = _INSERT.replace("INSERT", "INSERT OR IGNORE", 1)
+_COPY: Final = f"""
+    INSERT OR IGNORE INTO entries ({_COLUMNS}, {_CARRIER_COLUMNS}, added, id, state, attempts, reason)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""  # noqa: S608 - constants
 _RENEW: Final = """
     UPDATE entries SET package = ?, key = ?, account = ?, event_date = ?, event_city = ?, event_state = ?,
         event_description = ?, event_id = ?, event_time = ?, delivered_date = ?, source = ?, line = ?,
-        checksum = ?, state = 'pending', status_code = NULL, receipt = NULL, reason = NULL, settled = NULL
+        checksum = ?, not_before = ?, volume = ?, volume_delivered = ?,
+        state = 'pending', status_code = NULL, receipt = NULL, reason = NULL, settled = NULL
     WHERE id = ?
 """
+_TAKE_BACK: Final = TAKE_BACK.format(now="?", keys="package = ? AND key = ?")
 
 
 class SqliteRowWriter(RowWriter):
@@ -77,13 +90,13 @@ class SqliteRowWriter(RowWriter):
         """Add the entries of another journal with their ids, states and reasons, without what was answered."""
         self._find_packages(entry.package for entry in entries)
         self._accounts |= self._update_accounts(sorted({entry.package.account for entry in entries}))
-        columns = self._columns([draft_of(entry) for entry in entries])
+        columns = self._all_columns([draft_of(entry) for entry in entries])
         values = [((e.added - EPOCH) // MICROSECOND, e.id, e.state, e.attempts, e.reason) for e in entries]
         self._connection.executemany(_COPY, [a + b for a, b in zip(columns, values, strict=True)])
 
-    def _columns(self, drafts: Collection[Draft]) -> list[tuple[Any, ...]]:
-        checksums = map(draft_checksum, drafts)
-        return [(*row, checksum) for row, checksum in zip(super()._columns(drafts), checksums, strict=True)]
+    def _all_columns(self, drafts: Collection[Draft]) -> list[tuple[Any, ...]]:
+        rows = zip(drafts, self._columns(drafts), self._carrier_columns(drafts), strict=True)
+        return [(*columns, draft_checksum(draft, more), *more) for draft, columns, more in rows]
 
     def _update_accounts(self, names: Sequence[str]) -> dict[str, int]:
         self._connection.executemany(_UPDATE_ACCOUNT, [(name,) for name in names])
@@ -106,30 +119,50 @@ class SqliteRowWriter(RowWriter):
 
     def _select_existing(self, keys: Sequence[tuple[int, bytes]]) -> Iterable[tuple[Any, ...]]:
         found = select_many(self._connection, _EXISTING, keys)
-        for _, id_, state, _, source, line, reason in found:
+        for _, id_, state, _, source, line, reason, _ in found:
             if state not in STATES_BY_TEXT or not (isinstance(source, str) and isinstance(line, int)):
                 raise damage(f"entry {id_} has the state {state!r}, and is from {source!r}, line {line!r}")
             if reason is not None and not isinstance(reason, str):
                 raise damage(f"entry {id_} has the reason {reason!r}")
-        deliveries = [id_ for _, id_, _, date, *_ in found if date is not None]  # their dates are compared
+        # What is compared of deliveries: their dates and holds.
+        deliveries = [each[1] for each in found if each[3] is not None or each[7] is not None]
+        self._select_verified(ENTRIES_BY_ID, deliveries)
+        return found
+
+    def _select_volumes(self, packages: Sequence[int]) -> Iterable[tuple[Any, ...]]:
+        return sorted(self._select_verified(_VOLUMES, packages))
+
+    def _select_verified(self, sql: str, ids: Sequence[int]) -> list[tuple[Any, ...]]:
         try:
-            for record in select_many(self._connection, ENTRIES_BY_ID, deliveries):
-                verified(record)
+            return [verified(record) for record in select_many(self._connection, sql, ids)]
         except ValueError as error:
             raise damage(str(error)) from None
-        return found
 
     def _select_pruned(self, keys: Sequence[bytes]) -> Iterable[bytes]:
         if not self._connection.execute("SELECT EXISTS (SELECT 1 FROM pruned_keys)").fetchone()[0]:
             return []  # fast for most journals
         return [key for (key,) in select_many(self._connection, _PRUNED, keys)]
 
-    def _insert(self, columns: Sequence[tuple[Any, ...]]) -> None:
-        values = (self._now, None, "pending", 0, None)
-        self._connection.executemany(_INSERT, [row + values for row in columns])
+    def _insert(self, drafts: Collection[Draft]) -> None:
+        now = self._now
+        if any(draft.not_before or draft.volume for draft in drafts):
+            self._connection.executemany(_INSERT_ALL, [(*columns, now) for columns in self._all_columns(drafts)])
+            return
+        rows = zip(drafts, self._columns(drafts), strict=True)
+        self._connection.executemany(_INSERT, [(*columns, draft_checksum(draft), now) for draft, columns in rows])
 
-    def _renew(self, columns: Sequence[tuple[Any, ...]], ids: Sequence[int]) -> None:
-        self._connection.executemany(_RENEW, [(*row, id_) for row, id_ in zip(columns, ids, strict=True)])
+    def _renew(self, drafts: Collection[Draft], ids: Sequence[int]) -> None:
+        rows = zip(self._all_columns(drafts), ids, strict=True)
+        self._connection.executemany(_RENEW, [(*columns, id_) for columns, id_ in rows])
+
+    def _take_back(self, keys: Sequence[tuple[int, bytes]]) -> None:
+        self._connection.executemany(_TAKE_BACK, [(self._now, package, key) for package, key in keys])
+
+    def _to_stored(self, moment: dt.datetime) -> int:
+        return (moment - EPOCH) // MICROSECOND
+
+    def _to_time(self, stored: int) -> dt.datetime:
+        return EPOCH + stored * MICROSECOND
 
 
 def select_many(
@@ -150,6 +183,11 @@ def select_many(
         values = list(chain.from_iterable(page)) if width else page
         found += connection.execute(_statement(sql, width, len(page)), values)
     return found
+
+
+def storable(value: Any) -> Any:
+    """Return a value with the lone surrogates of a text escaped, because SQLite refuses them."""
+    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
 
 
 @lru_cache(maxsize=128)

@@ -25,8 +25,13 @@ _TYPES: Final[tuple[type | UnionType, ...]] = (
     *(int, str, str, str),
     *(_OPTIONAL_TEXT,) * 5,
     *(str, int, str, int, _OPTIONAL_INT, _OPTIONAL_TEXT, _OPTIONAL_TEXT, int, _OPTIONAL_INT, _OPTIONAL_INT),
-    *(_OPTIONAL_TEXT, _OPTIONAL_TEXT, int),
+    *(_OPTIONAL_TEXT, _OPTIONAL_TEXT, _OPTIONAL_INT, _OPTIONAL_TEXT, _OPTIONAL_TEXT, int),
 )
+
+
+#: How many values a checksum has of an entry without a hold and a volume, and what these are then.
+_PLAIN: Final = 10
+_NONE: Final = (None, None, None)
 
 
 def with_checksum(sql: str) -> str:
@@ -34,18 +39,29 @@ def with_checksum(sql: str) -> str:
     return sql.replace(ENTRY_COLUMNS, f"{ENTRY_COLUMNS}, e.checksum")
 
 
-def text_checksum(*texts: str | None) -> int:
-    """Return the checksum of texts."""
-    return crc32(ascii(texts).encode())  # repr() would change with the Unicode version of Python
+def content_checksum(*values: str | int | None) -> int:
+    """Return the checksum of values.
+
+    The last three are the hold and the volume, which most entries do not have. If all of them are None, it is the
+    checksum of the other values, as in journals of version 4.
+    """
+    if values[_PLAIN:] == _NONE:
+        values = values[:_PLAIN]
+    return crc32(ascii(values).encode())  # repr() would change with the Unicode version of Python
 
 
-def draft_checksum(draft: Draft) -> int:
-    """Return the checksum of an entry: its package, its event, and the date of its delivery."""
+def draft_checksum(draft: Draft, rest: tuple[Any, ...] = ()) -> int:
+    """Return the checksum of an entry: its package, its event, and the date of its delivery.
+
+    Args:
+        draft: The entry.
+        rest: Its hold and its volume, as they are stored, unless it has neither.
+    """
     package, event = draft.package, draft.event
     texts = (None,) * 4 if event is None else (str(event.date), event.description, event.city, event.state)
     id_, time = draft.event_id or None, draft.time or None
-    return text_checksum(
-        package.account, package.order_id, package.invoice_number, *texts, draft.delivered_date, id_, time
+    return content_checksum(
+        package.account, package.order_id, package.invoice_number, *texts, draft.delivered_date, id_, time, *rest
     )
 
 
@@ -57,7 +73,7 @@ def verified(record: tuple[Any, ...]) -> tuple[Any, ...]:
     """
     if not _are_valid(*map(type, record)):
         raise ValueError(f"entry {record[0]}: a value of another type")
-    if text_checksum(*record[1:9], *record[19:21]) != record[21]:
+    if content_checksum(*record[1:9], *record[19:24]) != record[24]:
         raise ValueError(f"entry {record[0]}: its content does not match its checksum")
     return record[:-1]
 

@@ -17,7 +17,7 @@ from vtex_tracking_ext.bulk.journal.interface import BATCH, Changes, Journal, Le
 from vtex_tracking_ext.bulk.journal.sql import PRUNED_PACKAGES
 
 from . import file, locks
-from .add_rows import SqliteRowWriter
+from .add_rows import SqliteRowWriter, storable
 from .commits import SqliteCommits
 from .errors import translated_errors
 from .guard import file_guard, refuse_link
@@ -40,11 +40,13 @@ _LEASE_TIMEOUT: Final = 0.1
 
 _ADD_ACCOUNT: Final = "INSERT INTO accounts (name) VALUES (?) ON CONFLICT DO NOTHING"
 _TAKE_LEASE: Final = "UPDATE accounts SET deliverer = ?, delivers_since = ? WHERE id = ?"
-#: An entry that was changed since it was read is not in flight: a row may have dated or renewed it.
+#: An entry that was changed since it was read is not in flight: a row may have dated or renewed it. Nor is one that is
+#: held, whatever the caller's clock says.
 _BEGIN: Final = """
     UPDATE entries SET state = 'in_flight', attempts = attempts + 1, begun = ?
     WHERE id = ? AND state = 'pending' AND delivered_date IS ?
         AND event_date IS ? AND event_description IS ? AND event_city IS ? AND event_state IS ?
+        AND coalesce(not_before, 0) <= ?
 """
 _SETTLE: Final = """
     UPDATE entries SET state = ?, status_code = ?, receipt = ?, reason = ?, settled = ?
@@ -163,6 +165,13 @@ class SqliteJournal(SqliteReader, Journal):
         added: list[Added] = self._commits.run(lambda connection: SqliteRowWriter(connection, now).add(rows, first))
         return added
 
+    def _execute(self, statements: Sequence[tuple[str, Sequence[Mapping[str, Any]]]]) -> None:
+        stored = [
+            (sql, [{name: storable(value) for name, value in each.items()} for each in values])
+            for sql, values in statements
+        ]
+        self._commits.run(lambda connection: [connection.executemany(sql, values) for sql, values in stored])
+
     def _move(self, ids: Sequence[int], change: Mapping[str, Any]) -> int:
         def move(connection: sqlite3.Connection) -> int:
             sql = f"{self._sql['move']} WHERE id = :id AND state = :from"
@@ -229,7 +238,7 @@ class SqliteLease(Lease):
 def _begin_values(entry: Entry, now: int) -> tuple[Any, ...]:
     event = entry.event
     texts = (None,) * 4 if event is None else (str(event.date), event.description, event.city, event.state)
-    return now, entry.id, entry.delivered_date, *texts
+    return now, entry.id, entry.delivered_date, *texts, now
 
 
 def _execute(sql: str, values: tuple[Any, ...], connection: sqlite3.Connection) -> None:

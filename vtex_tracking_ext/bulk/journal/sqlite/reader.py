@@ -15,7 +15,7 @@ from vtex_tracking_ext.bulk.journal.sql import statements_for
 from vtex_tracking_ext.text import visible
 
 from . import file, locks
-from .add_rows import ENTRIES_BY_ID, select_many
+from .add_rows import ENTRIES_BY_ID, select_many, storable
 from .checksum import verified, with_checksum
 from .errors import ERRORS, damage_error, journal_error, translated_errors
 from .mark import check_log, is_unchanged
@@ -31,12 +31,14 @@ if TYPE_CHECKING:
 _STATEMENTS: Final = statements_for(
     is_open="e.state <> 'applied' AND e.state <> 'refused' AND e.state <> 'withdrawn'",
     in_states="instr(:states, '/' || e.state || '/')",
+    in_values="IN ({})",
     now=":now",
+    seconds="{} / 1000000",
     quiet_until="CAST(:now + :quiet_seconds * 1000000 AS INTEGER)",
     join="CROSS JOIN",  # which keeps SQLite from reading the packages first
     parameter=r":\1",
 )
-SQL: Final = {name: with_checksum(sql) for name, sql in _STATEMENTS.items()}
+SQL: Final = {name: with_checksum(sql) for name, sql in _STATEMENTS.items()} | {"entries_by_id": ENTRIES_BY_ID}
 _DELIVERERS: Final = "SELECT id, name, coalesce(deliverer, 'another process') FROM accounts ORDER BY name"
 
 
@@ -99,10 +101,10 @@ class SqliteReader(JournalReader):
             except ERRORS as error:
                 raise journal_error(self.path, error) from None
 
-    def _fetch_by_id(self, ids: Sequence[int]) -> list[tuple[Any, ...]]:
+    def _fetch_many(self, sql: str, wanted: Sequence[int | str]) -> list[tuple[Any, ...]]:
         with self._lock:
             try:
-                return select_many(self._connection, ENTRIES_BY_ID, ids)
+                return select_many(self._connection, sql, [storable(each) for each in wanted])
             except ERRORS as error:
                 raise journal_error(self.path, error) from None
 

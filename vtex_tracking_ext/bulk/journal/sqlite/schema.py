@@ -11,7 +11,7 @@ from vtex_tracking_ext.bulk.journal.interface import JournalError
 from vtex_tracking_ext.bulk.journal.sql import WITHDRAWN_IF_BY_HAND, tables_for
 from vtex_tracking_ext.text import visible
 
-from .checksum import text_checksum
+from .checksum import content_checksum
 from .connection import fetch_int
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 #: Version of the tables below, kept as SQLite's ``user_version``.
-SCHEMA_VERSION: Final = 4
+SCHEMA_VERSION: Final = 6
 
 _CHECKSUM: Final = "checksum INTEGER NOT NULL DEFAULT 0"
 
@@ -33,9 +33,10 @@ _OPEN_ENTRIES: Final = """
 #: A second place with the keys of pruned entries, so that a damaged key is found by ``integrity_check``.
 _PRUNED_KEYS_BY_TIME: Final = "CREATE INDEX pruned_keys_by_time ON pruned_keys (settled)"
 
-#: The checksum that an entry must have, by a function that :func:`migrate` defines.
-_CONTENT_CHECKSUM: Final = """entry_checksum(p.account, p.order_id, p.invoice_number, event_date, event_description,
-    event_city, event_state, delivered_date, event_id, event_time)"""
+#: The checksum that an entry must have, by a function that :func:`migrate` defines: in version 4, and in later ones.
+_CHECKSUM_4: Final = """entry_checksum(p.account, p.order_id, p.invoice_number, event_date, event_description,
+    event_city, event_state, delivered_date, event_id, event_time, NULL, NULL, NULL)"""
+_CONTENT_CHECKSUM: Final = _CHECKSUM_4.replace("NULL, NULL, NULL", "not_before, volume, volume_delivered")
 #: Selects an entry that is still to be sent and whose checksum is wrong.
 WRONG_CHECKSUM: Final = f"""
     SELECT e.id FROM entries e JOIN packages p ON p.id = e.package
@@ -62,6 +63,9 @@ SCHEMA: Final = (
     _OPEN_ENTRIES,
 )
 
+#: The columns that version 3 did not have.
+_LATER: Final = re.compile(f"{_CHECKSUM},.*(?=UNIQUE)", re.DOTALL)
+
 #: Statements that migrate from a version to the next one; ``MIGRATIONS[1]`` from 1 to 2. From 2 to 3, tables of
 #: :data:`SCHEMA` are created anew: SQLite cannot change the states that a table allows.
 MIGRATIONS: Final[dict[int, tuple[str, ...]]] = {
@@ -72,7 +76,7 @@ MIGRATIONS: Final[dict[int, tuple[str, ...]]] = {
     2: (
         "DROP INDEX open_entries",
         "ALTER TABLE entries RENAME TO old_entries",
-        *(s.replace(f"{_CHECKSUM}, ", "") for s in SCHEMA if re.search("TABLE (accounts|pruned_keys|entries) ", s)),
+        *(re.sub(_LATER, "", s) for s in SCHEMA if re.search("TABLE (accounts|pruned_keys|entries) ", s)),
         "INSERT INTO accounts (name, revision) SELECT DISTINCT account, 1 FROM packages ORDER BY account",
         f"""
         INSERT INTO entries (id, account, package, key, event_date, event_city, event_state, event_description,
@@ -88,8 +92,13 @@ MIGRATIONS: Final[dict[int, tuple[str, ...]]] = {
     3: (
         _PRUNED_KEYS_BY_TIME,
         f"ALTER TABLE entries ADD COLUMN {_CHECKSUM}",
-        f"UPDATE entries SET checksum = (SELECT {_CONTENT_CHECKSUM} FROM packages p WHERE p.id = entries.package)",  # noqa: S608
+        f"UPDATE entries SET checksum = (SELECT {_CHECKSUM_4} FROM packages p WHERE p.id = entries.package)",  # noqa: S608
     ),
+    4: tuple(
+        f"ALTER TABLE entries ADD COLUMN {column}"
+        for column in ("not_before INTEGER", "volume TEXT", "volume_delivered TEXT")
+    ),
+    5: tuple(statement for statement in SCHEMA if re.search(" (known|parked)_", statement)),
 }
 
 
@@ -107,7 +116,7 @@ def migrate(path: Path, connection: sqlite3.Connection) -> None:
     """Bring the tables up to date, one transaction for each version."""
     version = fetch_int(connection, "PRAGMA user_version")
     refuse_newer(path, version)  # again: is_journal did not see what is only in the log
-    connection.create_function("entry_checksum", 10, text_checksum)
+    connection.create_function("entry_checksum", 13, content_checksum)
     for number in range(version, SCHEMA_VERSION):
         connection.execute("BEGIN IMMEDIATE")
         for statement in MIGRATIONS[number]:

@@ -1,0 +1,1 @@
+"""The sources, each a module and a code table."""
