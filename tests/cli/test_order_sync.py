@@ -102,6 +102,16 @@ def test_parked_events_of_an_order_that_is_read(run: Callable[..., Ran], oms: Om
     assert run("push").status == 0
 
 
+def test_parked_events_in_json(run: Callable[..., Ran], oms: Oms) -> None:
+    """With --json, those that found their orders are a document, and no command is proposed."""
+    run("orders", "sync", *FAST)
+    run("push", SAMPLES / "correios.json")
+    oms.add_order("9-02", ["1"], tracking_number="QB000000018BR")
+    ran = run("orders", "sync", *FAST, "--json")
+    assert documents(ran)[0] == {"type": "parked", "unparked": 5, "waiting": 0, "given_up": 0}
+    assert "vtex-tracking push" not in ran.out
+
+
 def test_the_feed_of_another_system(run: Callable[..., Ran], oms: Oms) -> None:
     """The message says what to do, and what the hook requested is read nevertheless."""
     queue = {"visibilityTimeoutInSeconds": 250, "MessageRetentionPeriodInSeconds": 345_600}
