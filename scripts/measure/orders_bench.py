@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from vtex_tracking_ext.bulk.journal.opening import open_journal
 from vtex_tracking_ext.carriers import CarrierEvent, Status
-from vtex_tracking_ext.orders import OrderIndex, OrderPackage, OrderStore
+from vtex_tracking_ext.orders import OrderPackage, OrderStore
 from vtex_tracking_ext.orders.resolution import resolve
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def _reading(store: OrderStore, events: list[CarrierEvent], numbers: list[int]) 
     """Measure one reading, and return whether each event finds its package."""
 
     def find() -> list[str]:
-        index = OrderIndex(store.packages_for(events))
+        index = store.look_up(events).index
         return [" ".join(package.order_id for package in resolve(event, index).packages) for event in events]
 
     started = time.process_time()

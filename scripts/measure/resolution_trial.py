@@ -33,18 +33,17 @@ def run(location: Path, orders: int, seed: int) -> int:
             "a journal, and orders are read": world.check(told, store, world.read_packages),
         }
     for name, outcome in outcomes.items():
-        alone = sum(outcome.alone.values())
-        print(f"\n{name}: {len(outcome.wrong)} events on wrong packages, but for {alone} by the number alone")
+        print(f"\n{name}: {len(outcome.wrong)} events on wrong packages")
         _show(outcome)
     return int(any(outcome.wrong for outcome in outcomes.values()))
 
 
 def _show(outcome: Outcome) -> None:
-    columns = ("right", "refused", "parked", "own", "alone")
+    columns = ("right", "refused", "parked", "own")
     counts = {name: getattr(outcome, name) for name in columns}
-    print(f"{'':15}{'found':>8}{'right':>8}{'refused':>9}{'unknown':>9}{'as told':>9}{'by number':>11}")
+    print(f"{'':15}{'found':>8}{'right':>8}{'refused':>9}{'unknown':>9}{'as told':>9}")
     for source in sorted(outcome.known):
-        right, refused, parked, own, alone = (counts[name][source] for name in columns)
-        print(f"{source:15}{outcome.share(source):8.1%}{right:8}{refused:9}{parked:9}{own:9}{alone:11}")
+        right, refused, parked, own = (counts[name][source] for name in columns)
+        print(f"{source:15}{outcome.share(source):8.1%}{right:8}{refused:9}{parked:9}{own:9}")
     for wrong in outcome.wrong[:10]:
         print(wrong)

@@ -15,18 +15,28 @@ if TYPE_CHECKING:
 
     from support.parcels import Outcome
 
-#: The least share of the events of known packages that must be on these packages, if orders can be read. SSW names no
-#: issuer, OCOREN names no tracking code, and Correios nothing else, although VTEX does not have it of a fifth of them.
-LEAST = {"ocoren": 0.7, "correios": 0.7, "ssw": 0.65, "jadlog": 0.8, "frenet": 0.8, "aftership": 0.75}
+#: The least share of the events of known packages that must be on these packages, if orders can be read. The number of
+#: an invoice alone decides for none of them, because each account has several issuers with the same series. So SSW,
+#: which names no issuer, must name the order; and for OCOREN, which names the invoice alone, issuer and series of the
+#: package must be known, which VTEX does not have of two fifths. Correios names the tracking code alone, which VTEX
+#: does not have of a fifth.
+LEAST = {
+    "ocoren": 0.55,
+    "correios": 0.7,
+    "ssw": 0.25,
+    "intelipost": 0.7,
+    "jadlog": 0.8,
+    "total_express": 0.85,
+    "frenet": 0.8,
+    "aftership": 0.75,
+}
 
 
 def check(outcome: Outcome, events: int) -> None:
     """Raise unless no event is on a wrong package, and each that is on none is refused or not found."""
     assert outcome.wrong == []
-    kinds = (outcome.right, outcome.refused, outcome.parked, outcome.own, outcome.alone)
+    kinds = (outcome.right, outcome.refused, outcome.parked, outcome.own)
     assert sum(sum(each.values()) for each in kinds) == events
-    # Neither what the carrier says nor what is known tells these from events of the only known package with the number.
-    assert sum(outcome.alone.values()) <= events / 50
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -42,5 +52,5 @@ def test_each_event_is_on_a_package_that_is_meant_or_on_none(seed: int, tmp_path
     check(outcome, len(told))
     assert not outcome.own
     shares = {source: outcome.share(source) for source in outcome.known}
-    assert {source: share for source, share in shares.items() if share < LEAST.get(source, 0.9)} == {}
+    assert {source: share for source, share in shares.items() if share < LEAST[source]} == {}
     assert len(shares) == 8

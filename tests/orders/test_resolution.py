@@ -65,7 +65,6 @@ def event(**values: Any) -> CarrierEvent:
         ({"issuer": "99999999000191", "series": "1", "invoice_number": "30712"}, [BY_INVOICE]),
         ({"tracking_code": "QB000000018BR"}, [*TRACKED]),
         ({"tracking_code": "QB000000018BR", "invoice_number": "30714"}, [TRACKED[1]]),
-        ({"invoice_number": "30715"}, [BY_NUMBER]),
         ({"order_reference": "1005-01"}, [BY_NUMBER]),
         ({"order_reference": "1008-01", "tracking_code": "AA2"}, [TWO_INVOICES[1]]),
         ({"order_reference": "1008-01", "invoice_number": "1"}, [TWO_INVOICES[0]]),
@@ -82,8 +81,7 @@ def event(**values: Any) -> CarrierEvent:
         ({"nfe_key": OWN_NUMBER.nfe_key, "invoice_number": "30722"}, [OWN_NUMBER]),
         ({"order_reference": "1013-01", "invoice_number": "30731"}, [WITH_SERIES]),
         ({"issuer": "99999999000191", "series": "1", "invoice_number": "30732"}, [KEY_AS_NUMBER]),
-        ({"order_reference": "PED-7", "invoice_number": "30715"}, [BY_NUMBER]),  # not an order id of VTEX
-        ({"series": "1", "invoice_number": "30720"}, [SHORT_ISSUER]),
+        ({"issuer": "99999999000191", "invoice_number": "30712"}, [BY_INVOICE]),
     ],
 )
 def test_found(values: dict[str, Any], expected: list[OrderPackage]) -> None:
@@ -101,6 +99,15 @@ def test_found(values: dict[str, Any], expected: list[OrderPackage]) -> None:
         (
             {"order_reference": "1011-01"},
             "several packages may be meant: order 1011-01, invoice 30721; order 1011-",
+        ),
+        # Invoices of other series may have the number.
+        (
+            {"invoice_number": "30715"},
+            "no order is known with invoice number '30715'; order 1005-01, invoice 000030715 has this number, but an",
+        ),
+        (
+            {"series": "1", "invoice_number": "30720"},
+            "no order is known with series '1', invoice number '30720'; order",
         ),
         # The same number of another issuer, or with another tracking number, is another invoice.
         ({"issuer": "88888888000188", "series": "1", "invoice_number": "30712"}, "no order is known with issuer '8888"),
@@ -130,6 +137,65 @@ def test_not_found(values: dict[str, Any], reason: str) -> None:
     match = resolve(event(**values), INDEX)
     assert match.packages == ()
     assert match.reason.startswith(reason)
+
+
+A1, A2 = {"issuer": "11222333000181", "series": "1"}, {"issuer": "11222333000181", "series": "2"}
+B1 = {"issuer": "44555666000177", "series": "1"}
+A, ONE = {"issuer": A1["issuer"]}, {"series": "1"}
+
+
+@pytest.mark.parametrize(
+    ("package", "values", "used", "is_found"),
+    [
+        # Nothing is known of the series of the package.
+        ({}, {}, [], True),
+        ({}, {"order_reference": "PED-7"}, [], True),  # not an order id of VTEX
+        ({}, A1, [], True),
+        ({}, {}, [A1], True),
+        ({}, A1, [A1], True),
+        ({}, {}, [A, ONE], True),
+        ({}, {"series": "2"}, [A1], False),
+        ({}, {}, [A1, A2], False),
+        ({}, ONE, [A1, A2], False),
+        ({}, A, [A1, A2], False),
+        ({}, A1, [A1, B1], False),
+        # Its issuer or its series is.
+        (A, ONE, [A1, B1], False),
+        (A, {}, [A1], True),
+        (A, ONE, [A1, A2], False),
+        (ONE, ONE, [A1, A2], True),
+        (ONE, ONE, [A1, B1], False),
+        # Both are.
+        (A1, {}, [A, ONE], True),
+        (A1, {}, [A2], False),
+        (A1, ONE, [A2], True),
+        (A1, ONE, [B1], False),
+        (A1, A, [A2], False),
+        (A1, A, [B1], True),
+        # Other accounts, which count unless the event names the account, or the issuer is the same one.
+        (A1, {}, [{**B1, "account": "other"}], False),
+        (A1, {"account": "MyStore"}, [{**B1, "account": "other"}], True),
+        (A1, {}, [{**A1, "account": "other"}], True),
+        (A1, {}, [{**A, "account": "other"}], False),
+    ],
+)
+def test_number_alone(
+    package: dict[str, str], values: dict[str, str], used: list[dict[str, str]], *, is_found: bool
+) -> None:
+    """The number decides unless the event may be about an invoice of another series that the accounts use.
+
+    It is the same whether these series are those of other packages, those of returns, or known without packages.
+    """
+    numbered = OrderPackage("1001-01", "30711", **{"account": "MyStore", **package})
+    others = [OrderPackage("1002-01", "1", **{"account": "mystore", **each}) for each in used]
+    for index in (
+        OrderIndex([numbered, *others]),
+        OrderIndex([numbered], others),
+        OrderIndex([numbered], series=[each.invoice_series for each in others]),
+    ):
+        match = resolve(event(invoice_number="30711", **values), index)
+        assert match.packages == ((numbered,) if is_found else ())
+        assert not match.is_refused
 
 
 def test_many_candidates_are_counted() -> None:

@@ -20,6 +20,7 @@ from vtex_tracking_ext.carriers import CarrierEvent, Reading, Status
 from vtex_tracking_ext.errors import ConfigurationError
 from vtex_tracking_ext.orders import OrderIndex, OrderPackage, OrderStore, carrier_rows
 from vtex_tracking_ext.orders import store as store_module
+from vtex_tracking_ext.orders.package import Series
 from vtex_tracking_ext.orders.resolution import resolve
 
 from support.journaled import START, Clock
@@ -89,7 +90,7 @@ def test_events_find_what_an_index_of_all_packages_finds(
     with SqliteJournal.temporary() as journal:
         store = OrderStore(journal, "mystore")
         store.save(unique.values())
-        selected = OrderIndex(store.packages_for(events))
+        selected = store.look_up(events).index
     everything = OrderIndex(unique.values())
     for each in events:
         found, expected = resolve(each, selected), resolve(each, everything)
@@ -153,7 +154,7 @@ def test_several_tracking_numbers_of_a_package_are_its_parcels(
         store.save(OrderPackage("o-01", "0001", tracking_number=code) for code in codes)
 
     def parcels(code: str) -> set[str]:
-        packages = store.packages_for([event(tracking_code=code)])
+        packages = store.look_up([event(tracking_code=code)]).packages
         numbers = {each.tracking_number for each in packages}
         assert not packages or OrderIndex(packages).is_in_parcels(packages[0]) == (len(numbers) > 1)
         return numbers
@@ -173,7 +174,7 @@ def test_several_tracking_numbers_of_a_package_are_its_parcels(
     with SqliteJournal.temporary() as other:
         trial = OrderStore(other, "mystore", store)
         for _ in range(2):
-            assert {each.tracking_number for each in trial.packages_for([event(tracking_code="QB3")])} == {
+            assert {each.tracking_number for each in trial.look_up([event(tracking_code="QB3")]).packages} == {
                 "QB2", "QB3", "QB4",
             }  # fmt: skip
     save("QB5", "QB6")
@@ -205,8 +206,8 @@ def test_order_that_was_read_replaces_what_was_known(journal: Journal) -> None:
         (KEY, "2026-09-01T10:00:00Z"),
         ("", "2026-09-01T10:00:00Z"),
     ]
-    numbers = {each.invoice_number for each in store.packages_for([event(order_reference="o-01", tracking_code="qb3")])}
-    assert numbers == {"1", "2"}
+    found_for = store.look_up([event(order_reference="o-01", tracking_code="qb3")])
+    assert {each.invoice_number for each in found_for.packages} == {"1", "2"}
     store.save([OrderPackage("o-01", "003")])
     assert {found.type for _, found in store.find("3")} == {"Input"}
     store.save_order("mystore", "o-02", [], "canceled")
@@ -231,15 +232,38 @@ def test_accounts_of_a_run(journal: Journal) -> None:
     assert dict(left_out) == {"third": 1}
     OrderStore(journal, "mystore").save([evolve(own, order_id="o-02")])
     OrderStore(journal, "third").save([evolve(own, order_id="o-03")])
-    found = store.packages_for([event(tracking_code="QB1")])
+    found = store.look_up([event(tracking_code="QB1")]).packages
     assert {(each.order_id, each.account) for each in found} == {("o-01", "mystore"), ("o-01", "other")}
     with TrackingClient("mystore", app_key="k", app_token="t") as client:
-        found = OrderStore(journal, client).packages_for([event(tracking_code="QB1")])
+        found = OrderStore(journal, client).look_up([event(tracking_code="QB1")]).packages
     assert [(each.order_id, each.account) for each in found] == [("o-02", "mystore")]
     assert len(known(store, "QB1")) == 4
     del names[""]
     with pytest.raises(ConfigurationError, match="unknown"):
         store.save([own])
+
+
+def test_series_of_an_account_are_kept(journal: Journal, clock: Clock) -> None:
+    """The number alone does not decide after the packages of other series were pruned; other accounts do not count."""
+    store, other = OrderStore(journal, "mystore"), OrderStore(journal, "other")
+    store.save([OrderPackage("o-01", "1"), OrderPackage("o-02", "2", KEY), OrderPackage("o-03", "3", series="2")])
+    store.save_order("", "o-04", [keyed(package("4", type_="Input"), KEY.replace("55001", "55003"))])
+    other.save([OrderPackage("o-05", "5", series="4")])
+    issuer = "99999999000191"
+    expected = {Series("mystore", issuer, "1"), Series("mystore", "", "2"), Series("mystore", issuer, "3")}
+    clock.now += 2 * DAY
+    journal.prune(DAY)
+    assert store.counts() == []
+    for each in (store, other):
+        each.save([OrderPackage("o-06", "30711")])
+    numbered = event(invoice_number="30711")
+    of_store, of_other = store.look_up([numbered]), other.look_up([numbered])
+    assert of_store.series == expected
+    assert of_other.series == {Series("other", "", "4")}
+    assert resolve(numbered, of_store.index).packages == ()
+    assert len(resolve(numbered, of_other.index).packages) == 1
+    with SqliteJournal.temporary() as trial:
+        assert OrderStore(trial, "mystore", store).look_up([]).series == expected
 
 
 def test_store_behind_another_fills_what_is_not_known(tmp_path: Path) -> None:
@@ -253,7 +277,7 @@ def test_store_behind_another_fills_what_is_not_known(tmp_path: Path) -> None:
         behind.save_order("", "o-02", [package("2")])
         store = OrderStore(trial, str.lower, behind)
         store.save([OrderPackage("o-01", "1", tracking_number="QB2", account="mystore")])
-        found = store.packages_for([event(nfe_key=KEY), event(order_reference="o-02")])
+        found = store.look_up([event(nfe_key=KEY), event(order_reference="o-02")]).packages
         assert [*found] == [OrderPackage("o-01", "1", KEY, tracking_number="QB2", account="mystore")]
 
 
@@ -327,7 +351,10 @@ def test_prune(journal: Journal, clock: Clock) -> None:
 
 
 def test_look_ups_use_indexes_and_few_statements(tmp_path: Path) -> None:
-    """A reading of 2,000 events takes three statements for each kind of look-up, and none reads a whole table."""
+    """A reading of 2,000 events takes three statements for each kind of look-up, and one for the few series.
+
+    None of the three reads a whole table.
+    """
     events = [
         event(order_reference=f"o-{n}", nfe_key=f"{n:044}", tracking_code=f"QB{n}", invoice_number=str(n + 1))
         for n in range(2000)
@@ -336,8 +363,9 @@ def test_look_ups_use_indexes_and_few_statements(tmp_path: Path) -> None:
     with SqliteJournal.open(tmp_path / "journal.db") as journal:
         connection = journal._connection
         connection.set_trace_callback(statements.append)
-        assert OrderStore(journal, "mystore").packages_for(events) == ()
+        assert OrderStore(journal, "mystore").look_up(events).packages == ()
         connection.set_trace_callback(None)
+        assert statements.pop(0) == "SELECT account, issuer, series FROM known_series"
         assert len(statements) == 18
         for statement in statements:
             assert len(re.findall(r"'[^']+'", statement)) <= 901

@@ -78,11 +78,6 @@ class Parcel:
         """What an index is told of the package."""
         return self.row or package_of_order(self.order_id, self.shown, self.account)
 
-    def may_be(self, told: Told) -> bool:
-        """Return whether only the number tells of an invoice, and what is known of this package does not differ."""
-        issuer, series, number = self.known.invoice
-        return number == str(told.parcel.number) and not (told.names_issuer and issuer and series)
-
 
 @frozen
 class Told:
@@ -92,13 +87,11 @@ class Told:
         source: The carrier.
         document: What the carrier sends.
         parcel: The invoice that the carrier reports.
-        names_issuer: Whether it names the issuer of the invoice, also in the NF-e key.
     """
 
     source: str
     document: Any
     parcel: Parcel
-    names_issuer: bool = False
 
 
 @define
@@ -109,9 +102,8 @@ class Outcome:
         right: Events on the packages that are meant, by carrier.
         refused: Events that are refused, and name the packages that may be meant, by carrier.
         parked: Events whose package is not found, by carrier.
-        own: Events with the order id and the invoice number of their payload, which VTEX refuses or has, by carrier.
-        alone: Events of unknown invoices on the only known package with the same number, by carrier: neither what the
-            carrier says nor what is known tells the two apart.
+        own: Events with the order id and the invoice number of their payload, which VTEX refuses or has, by carrier:
+            the invoice may also be that of a return, because the order cannot be read and is not known.
         known: Events of known packages on their way to shoppers, by carrier.
         found: Those of them that are on the right packages, by carrier.
         wrong: What is wrong.
@@ -121,7 +113,6 @@ class Outcome:
     refused: Counter[str] = field(factory=Counter)
     parked: Counter[str] = field(factory=Counter)
     own: Counter[str] = field(factory=Counter)
-    alone: Counter[str] = field(factory=Counter)
     known: Counter[str] = field(factory=Counter)
     found: Counter[str] = field(factory=Counter)
     wrong: list[str] = field(factory=list)
@@ -135,9 +126,9 @@ class World:
     """Orders of two accounts, and what an index knows of them.
 
     Orders have up to three packages, and some have a return, whose tracking number VTEX always has. Invoices of several
-    issuers and series have the same numbers; parcels contain the invoices of several orders; tracking numbers and NF-e
-    keys are missing, or written otherwise. A tenth of the orders is not known, of others only the first package is, and
-    others are known from a file.
+    issuers and series have the same numbers, but not two of one order, whose packages VTEX tells apart by these;
+    parcels contain the invoices of several orders; tracking numbers and NF-e keys are missing, or written otherwise. A
+    tenth of the orders is not known, of others only the first package is, and others are known from a file.
 
     Args:
         seed: The seed of what is generated.
@@ -146,10 +137,10 @@ class World:
 
     def __init__(self, seed: int, orders: int) -> None:
         self._choose = random.Random(seed)  # noqa: S311 - not for security
-        # The numbers of some series are the same, and those of others are not.
+        # The numbers of the series 1 and 2 are the same for each issuer, and those of the series 3 are not.
         issuers = dict.fromkeys(issuer for each in ACCOUNTS.values() for issuer in each)
         sequences = enumerate((issuer, series) for issuer in issuers for series in "123")
-        self._next = {each: 40_001 if index % 2 else 1_000_000 * index + 1 for index, each in sequences}
+        self._next = {each: 40_001 if each[1] in "12" else 1_000_000 * index + 1 for index, each in sequences}
         self.parcels: list[Parcel] = []
         for number in range(orders):
             self._add_order(number)
@@ -177,7 +168,8 @@ class World:
         """Return an index of the known packages."""
         known = [each for each in self.parcels if each.is_known]
         types = ([each.known for each in known if each.shown.type == type_] for type_ in ("Output", "Input"))
-        return OrderIndex(*types)
+        packages, returns = types
+        return OrderIndex(packages, returns)
 
     def read_packages(self, account: str, order_id: str) -> Sequence[Package]:
         """Return the packages of an order, known or not."""
@@ -240,10 +232,8 @@ class World:
         if found <= {each.target for each in (*together, parcel) if each.shown.type == "Output"}:
             outcome.right[source] += 1
             outcome.found[source] += is_known
-        elif not any(self._by_target.get(target) for target in found):
+        elif found.isdisjoint(self._by_target) or (found == {parcel.target} and not parcel.is_known):
             outcome.own[source] += 1
-        elif not parcel.is_known and all(self._by_target[target].may_be(told) for target in found):
-            outcome.alone[source] += 1
         else:
             reported = f"{parcel.shown.type} {parcel.target}, which is {'' if parcel.is_known else 'not '}known"
             outcome.wrong.append(f"{source}: {told.document} is about {reported}, not about {found}")
@@ -266,7 +256,9 @@ class World:
         choose = self._choose
         issuer, series = choose.choice(ACCOUNTS[account]), choose.choice("123")
         number = self._next[issuer, series]
-        self._next[issuer, series] += 1
+        while any(each.order_id == order_id and each.number == number for each in self.parcels[-3:]):
+            number += 1
+        self._next[issuer, series] = number + 1
         carrier, code = self._carrier_and_code(len(self.parcels))
         invoice = choose.choice([f"{number}", f"{number:09}", f"{number:09}", f"{number:07}", f"{number}-{series}"])
         key = _key(issuer, series, number)
@@ -332,7 +324,7 @@ def _ocoren(parcel: Parcel, time: dt.datetime, choose: random.Random) -> Told:
         line = f"342{parcel.issuer}{parcel.series:<3}{parcel.number:08}80{time:%d%m%Y%H%M}00CHEGADA"
     else:
         line = f"542{parcel.issuer}{parcel.series:0>3}{parcel.number:09}080{time:%d%m%Y%H%M}00"
-    return Told("ocoren", f"{line:<120}", parcel, names_issuer=True)
+    return Told("ocoren", f"{line:<120}", parcel)
 
 
 def _correios(parcel: Parcel, time: dt.datetime, _: random.Random) -> Told:
@@ -356,7 +348,7 @@ def _intelipost(parcel: Parcel, time: dt.datetime, choose: random.Random) -> Tol
         "invoice": invoice,
         "history": {"shipment_order_volume_state": "SHIPPED", "event_date_iso": f"{time:%Y-%m-%dT%H:%M:%S}.000-03:00"},
     }
-    return Told("intelipost", document, parcel, names_issuer=bool(invoice["invoice_key"]))
+    return Told("intelipost", document, parcel)
 
 
 def _ssw(parcel: Parcel, time: dt.datetime, choose: random.Random) -> Told:
@@ -381,7 +373,7 @@ def _jadlog(parcel: Parcel, time: dt.datetime, choose: random.Random) -> Told:
     )
     event = {"data": f"{time:%Y-%m-%d %H:%M:%S}", "status": "TRANSFERENCIA"}
     tracking = {"codigo": choose.choice([parcel.code, parcel.code.lstrip("0")]), "eventos": [event]}
-    return Told("jadlog", {**named, "tracking": tracking}, parcel, names_issuer="df" in named)
+    return Told("jadlog", {**named, "tracking": tracking}, parcel)
 
 
 def _total_express(parcel: Parcel, time: dt.datetime, choose: random.Random) -> Told:

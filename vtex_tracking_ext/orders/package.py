@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from typing import TYPE_CHECKING, Final
+from itertools import product
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from attrs import field, frozen
 
@@ -68,10 +69,15 @@ class OrderPackage:
     @property
     def invoice(self) -> Invoice:
         """What is known of the invoice: as given, as in its NF-e key, or in its invoice number."""
-        of_key = invoice_of_key(self.nfe_key)
+        of_key = invoice_of_key(self.nfe_key or letters_and_digits(self.invoice_number))
         return Invoice(
             self.issuer or of_key.issuer, self.series or of_key.series, of_key.number or number_in(self.invoice_number)
         )
+
+    @property
+    def invoice_series(self) -> Series:
+        """What is known of the series of the invoice."""
+        return Series(self.account.lower(), self.invoice.issuer, self.invoice.series)
 
     @property
     def numbers(self) -> set[str]:
@@ -91,23 +97,56 @@ def package_of_order(order_id: str, package: Package, account: str) -> OrderPack
     )
 
 
+class Series(NamedTuple):
+    """A series of invoices. Each invoice of a series has another number. An unknown value is an empty text.
+
+    Attributes:
+        account: The account whose orders have these invoices, in lower case.
+        issuer: The CNPJ of the issuer.
+        series: The series.
+    """
+
+    account: str
+    issuer: str
+    series: str
+
+    def agrees(self, other: Series) -> bool:
+        """Return whether no value that is known of both series differs."""
+        return all(not mine or not its or mine == its for mine, its in zip(self, other, strict=True))
+
+    def may_be(self, other: Series) -> bool:
+        """Return whether both may be one series, which one issuer may also use for orders of two accounts."""
+        return self.agrees(other) or (all(self[1:]) and self[1:] == other[1:])
+
+
 class OrderIndex:
     """An index of packages of orders by the identifiers that carriers use.
 
     Args:
         packages: The first packages of the index.
         returns: Returns, which no event is about, but for which a package may be mistaken.
+        series: Series that the accounts use besides those of the packages and returns.
     """
 
-    def __init__(self, packages: Iterable[OrderPackage] = (), returns: Iterable[OrderPackage] = ()) -> None:
+    def __init__(
+        self,
+        packages: Iterable[OrderPackage] = (),
+        returns: Iterable[OrderPackage] = (),
+        series: Iterable[Series] = (),
+    ) -> None:
         self._packages: defaultdict[tuple[str, ...], dict[OrderPackage, None]] = defaultdict(dict)
+        self._series = set(series)
         for package in packages:
             self.add(package)
+        returns = [*returns]
+        for package in returns:
+            self._add_series(package)
         self.returns = OrderIndex(returns) if returns else None
 
     def add(self, package: OrderPackage) -> None:
         """Add a package under each of its known identifiers."""
         issuer, series, _ = package.invoice
+        self._add_series(package)
         for number in package.numbers:
             keys = (
                 ("order", package.order_id),
@@ -118,6 +157,19 @@ class OrderIndex:
             )
             for key in filter(all, keys):
                 self._packages[key][package] = None
+
+    def is_same_series(self, first: Series, second: Series) -> bool:
+        """Return whether two invoices are of one series, by all series that the accounts are known to use.
+
+        If issuer, series or account of an invoice is not known, the invoice may be of any series that the accounts use
+        and that agrees with the rest. The invoices are only of one series if any two that they may be of may be one.
+
+        Args:
+            first: What is known of the series of the first invoice.
+            second: What is known of the series of the second invoice.
+        """
+        of_first, of_second = ({each, *filter(each.agrees, self._series)} for each in (first, second))
+        return all(one.may_be(other) for one, other in product(of_first, of_second))
 
     def is_in_parcels(self, package: OrderPackage) -> bool:
         """Return whether a package has several tracking numbers, one for each of its parcels."""
@@ -134,3 +186,8 @@ class OrderIndex:
             *values: The values of the identifier, numbers without leading zeros. No package has an empty value.
         """
         return tuple(self._packages.get((kind, *values), ()))
+
+    def _add_series(self, package: OrderPackage) -> None:
+        series = package.invoice_series
+        if series.issuer or series.series:
+            self._series.add(series)

@@ -9,7 +9,7 @@ from attrs import evolve, frozen
 
 from vtex_tracking_ext.text import quoted
 
-from .package import number_in, tracking_key
+from .package import Series, number_in, tracking_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -51,7 +51,8 @@ def resolve(event: CarrierEvent, index: OrderIndex) -> Match:
     may have; the number of the invoice alone. A package is left out if its NF-e key, or its issuer, series or number of
     the invoice, is known and differs from that of the event. A different tracking number or order id only leaves a
     package out if the number of the invoice alone decides, because two carriers and a broker use different ones for one
-    package. An event about the invoice of a known return is about no package.
+    package. Nor does the number alone decide if the accounts are known to use several issuers or series, and the event
+    may mean another one than that of the package. An event about the invoice of a known return is about no package.
     """
     if of_order := index.find("order", event.order_reference):
         return choose(event, of_order)
@@ -67,16 +68,20 @@ def resolve(event: CarrierEvent, index: OrderIndex) -> Match:
         return Match(reason=f"the invoice is that of a return: {returns[0]}", is_refused=True)
     if packages := _consistent(event, index.find("tracking", tracking_key(event.tracking_code))):
         return Match(_distinct(packages))
-    numbered = index.find("number", event.invoice_number)
+    numbered, doubt = index.find("number", event.invoice_number), ""
     packages = _consistent(event, numbered)
     if packages := tuple(each for each in packages if not _has_other_identifier(event, each)):
         # Several series have this number. A package whose series is not known may be of the event's or of a third one.
         if not (event.series and all(each.invoice.series for each in packages)):
             packages = tuple(each for each in numbered if not _has_other_account(event, each))
         # Returns come first, because an order may have a return with the number of its package.
-        return _only((*_returns(event, index, "number", event.invoice_number), *packages))
+        match = _only((*_returns(event, index, "number", event.invoice_number), *packages))
+        series = Series(event.account.lower(), event.issuer, event.series)
+        if not match.packages or index.is_same_series(series, match.packages[0].invoice_series):
+            return match
+        doubt = f"; {match.packages[0]} has this number, but another issuer or series may be meant"
     known = described(event)
-    reason = f"no order is known with {known}" if known else "the payload does not name the package"
+    reason = f"no order is known with {known}{doubt}" if known else "the payload does not name the package"
     return Match(reason=reason, is_refused=not known)
 
 

@@ -77,7 +77,7 @@ def carrier_rows(
     events = [each if each.account.lower() in accounts else evolve(each, account="") for each in reading.events]
     if isinstance(orders, OrderStore):
         known = orders.look_up(events)
-        finder = PackageFinder(OrderIndex(known.packages, known.return_packages), read_packages, orders, known.returns)
+        finder = PackageFinder(known.index, read_packages, orders, known.returns)
         parks = bool(options.park) and not is_trial and isinstance(orders.journal, Journal)
     else:
         finder = PackageFinder(orders or OrderIndex(), read_packages)

@@ -26,7 +26,7 @@ from vtex_tracking_ext.carriers.invoice_key import letters_and_digits, without_z
 from vtex_tracking_ext.errors import ConfigurationError
 from vtex_tracking_ext.text import visible
 
-from .package import OrderPackage, package_of_order, tracking_key
+from .package import OrderIndex, OrderPackage, Series, package_of_order, tracking_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -101,11 +101,18 @@ class LookUp:
         packages: The packages on their way to shoppers.
         returns: The tracking numbers of returns, as they are compared.
         return_packages: The returns.
+        series: The series of invoices that the accounts use.
     """
 
     packages: tuple[OrderPackage, ...]
     returns: frozenset[str]
     return_packages: tuple[OrderPackage, ...]
+    series: frozenset[Series]
+
+    @property
+    def index(self) -> OrderIndex:
+        """An index that resolves the events."""
+        return OrderIndex(self.packages, self.return_packages, self.series)
 
 
 @frozen
@@ -172,10 +179,6 @@ class OrderStore:
         """
         return self._account_name(account)
 
-    def packages_for(self, events: Iterable[CarrierEvent]) -> tuple[OrderPackage, ...]:
-        """Return all packages that events may be about, for an :class:`.OrderIndex` that resolves them."""
-        return self.look_up(events).packages
-
     def look_up(self, events: Iterable[CarrierEvent]) -> LookUp:
         """Return what is known of the orders that events may be about, of the run's accounts.
 
@@ -183,10 +186,13 @@ class OrderStore:
         """
         events = list(events)
         return_packages: dict[OrderPackage, None] = {}
+        known_series = self._journal.select("known_series")
+        series = {Series(name.partition("@")[0], *rest) for name, *rest in known_series if self.has_account(name)}
         if self._behind is not None:
             known = self._behind.look_up(events)
             self._save(known.packages, keeps=True)
             return_packages |= dict.fromkeys(known.return_packages)
+            series |= known.series
         codes = {tracking_key(event.tracking_code) for event in events}
         numbers = {event.invoice_number for event in events}
         values = (
@@ -207,7 +213,7 @@ class OrderStore:
         return_packages |= dict.fromkeys(package for type_, package in own if type_ != OUTPUT)
         returns = {tracking_key(package.tracking_number) for package in return_packages} - {""}
         packages = tuple(package for type_, package in own if type_ == OUTPUT)
-        return LookUp(packages, frozenset(returns), tuple(return_packages))
+        return LookUp(packages, frozenset(returns), tuple(return_packages), frozenset(series))
 
     def find(self, what: str) -> Iterator[tuple[str, KnownPackage]]:
         """Yield the packages that an identifier may mean, of all accounts, and what it is of each.
@@ -316,6 +322,7 @@ class OrderStore:
                 ("delete_known_parcels", [*map(_any_parcel, gone), *(each for each in saved if each["tracking_key"])]),
                 ("rename_known_package", renamed),
                 ("save_known_package", [{**each, "keeps": False} for each in saved]),
+                ("save_known_series", _series(saved)),
                 ("was_read", [{**order, "changed": 0}]),
                 *also,
             ]
@@ -346,6 +353,7 @@ class OrderStore:
                     ("rename_known_package", renamed),
                     *_parcels(saved, tracked),
                     ("save_known_package", saved),
+                    ("save_known_series", _series(saved)),
                 ]
             )
         return left_out
@@ -401,6 +409,8 @@ def _values(package: OrderPackage) -> dict[str, Any]:
         "nfe_key": package.nfe_key,
         "issuer": package.issuer,
         "series": package.series,
+        "invoice_issuer": package.invoice.issuer,
+        "invoice_series": package.invoice.series,
         "number": number,
         "key_number": "" if key_number == number else key_number,
         "tracking_number": package.tracking_number,
@@ -409,6 +419,13 @@ def _values(package: OrderPackage) -> dict[str, Any]:
         "finished": None,
         "invoiced": "",
     }
+
+
+def _series(saved: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return the parameters that save the series of packages of which anything is known, each once."""
+    names = ("account", "invoice_issuer", "invoice_series")
+    found = {tuple(each[name] for name in names) for each in saved}
+    return [dict(zip(names, each, strict=True)) for each in sorted(found) if any(each[1:])]
 
 
 def _any_parcel(package: Mapping[str, Any]) -> Mapping[str, Any]:

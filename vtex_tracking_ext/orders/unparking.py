@@ -15,7 +15,6 @@ from vtex_tracking_ext.call.validation import EARLIEST_ZONE
 from vtex_tracking_ext.carriers.codes import CarrierOptions
 from vtex_tracking_ext.errors import ConfigurationError
 
-from .package import OrderIndex
 from .parked import parked_events
 from .rows import PackageFinder, RowBuilder
 
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from vtex_tracking_ext.bulk.input.rows import Place, Row
     from vtex_tracking_ext.bulk.journal.entries import Added, AddStatus
 
-    from .package import OrderPackage
+    from .package import OrderIndex, OrderPackage
     from .parked import ParkedEvent
     from .rows import PackageReader
     from .store import OrderStore
@@ -163,8 +162,7 @@ class _Retry:
         may have arrived in another order.
         """
         known = self.orders.look_up(each.event for each in batch)
-        index = OrderIndex(known.packages, known.return_packages)
-        finder = PackageFinder(index, self.read_packages, self.orders, known.returns)
+        finder = PackageFinder(known.index, self.read_packages, self.orders, known.returns)
         for parked in sorted(batch, key=lambda each: each.event.occurred_at.replace(tzinfo=None)):
             match = finder.find(parked.event, reads=self.reads(parked))
             rows, reason = self._rows(parked, finder.index, match.packages)

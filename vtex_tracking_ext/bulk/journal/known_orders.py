@@ -52,6 +52,14 @@ TABLES: Final = (
         PRIMARY KEY (known_order, number, tracking_key)
     )""",
     "CREATE INDEX known_parcels_by_tracking_key ON known_parcels (tracking_key)",
+    # The series of all invoices that were ever known of an account, also of returns; issuer or series may be unknown.
+    # They are never deleted: one that the account no longer uses only makes the number of an invoice decide less often.
+    """CREATE TABLE known_series (
+        account {text} NOT NULL,
+        issuer {text} NOT NULL,
+        series {text} NOT NULL,
+        PRIMARY KEY (account, issuer, series)
+    )""",
     *(
         f"CREATE INDEX known_packages_by_{column} ON known_packages ({column}) WHERE {column} <> ''"
         for column in ("nfe_key", "number", "key_number", "tracking_key")
@@ -183,6 +191,11 @@ def known_order_statements(in_values: str, seconds: str, join: str, page: int) -
         **{f"known_by_{each}": _BY_VALUE.format(join=join, in_values=in_values, column=each) for each in columns},
         "known_by_parcel": _BY_PARCEL.format(join=join, in_values=in_values),
         "known_parcels": _PARCELS.format(join=join, in_values=in_values),
+        "known_series": "SELECT account, issuer, series FROM known_series",
+        "save_known_series": """
+            INSERT INTO known_series (account, issuer, series) VALUES (:account, :invoice_issuer, :invoice_series)
+            ON CONFLICT DO NOTHING
+        """,
         "save_known_parcel": _SAVE_PARCEL,
         "add_known_parcel": _ADD_PARCEL,
         "delete_known_parcels": _DELETE_PARCELS,

@@ -86,7 +86,7 @@ def test_default_schema_is_vtex_tracking(database: str) -> None:
     with PostgresJournal.open(database) as journal:
         assert "schema" not in journal.name
     found = execute(database, "SELECT schemaname, count(*) FROM pg_tables WHERE schemaname !~ '^(pg_|info)' GROUP BY 1")
-    assert found == [("vtex_tracking", 12)]
+    assert found == [("vtex_tracking", 13)]
 
 
 def test_another_programs_schema_is_left_alone(journal_url: str) -> None:
