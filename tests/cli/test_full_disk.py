@@ -58,7 +58,7 @@ def test_push_goes_on_after_the_disk_was_full(run: Callable[..., Ran], oms: Oms,
     """A push whose journal cannot grow in the middle exits with 5, and the next one sends the rest, nothing twice."""
     journal = tmp_path / "journal.db"
     options = ["--journal", str(journal), "--concurrency", "1", "--rate", "1000"]
-    command = [sys.executable, "-c", LIMITED, str(140_000), "push", str(events), *options]
+    command = [sys.executable, "-c", LIMITED, str(146_000), "push", str(events), *options]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     sent = sum(len(oms.applied(order, "1")) for order in ORDERS)
     assert ended.returncode == 5, ended.stderr
