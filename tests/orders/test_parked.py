@@ -17,7 +17,7 @@ from vtex_tracking_ext.bulk.journal.sqlite import SqliteJournal, SqliteReader
 from vtex_tracking_ext.carriers import CarrierEvent, CarrierOptions, Reading, Status
 from vtex_tracking_ext.errors import ConfigurationError
 from vtex_tracking_ext.orders import OrderPackage, OrderStore, Unparked, carrier_rows, unpark
-from vtex_tracking_ext.orders.parked import ParkedCounts, drop, parked_counts, parked_events
+from vtex_tracking_ext.orders.parked import ParkedCounts, drop, park, parked_counts, parked_events
 
 from support.journaled import Clock, told
 
@@ -60,6 +60,11 @@ def push(store: OrderStore, *events: CarrierEvent, now: dt.datetime = NOW, **arg
     """Record the events of a payload, and return the problems."""
     rows = carrier_rows(Reading("ocoren", events), orders=store, name="p.txt", now=now, **arguments)
     return [str(each) for each in note(rows, store.journal, account="mystore").problems]  # type: ignore[arg-type]
+
+
+def take_in(store: OrderStore, *events: CarrierEvent) -> None:
+    """Park events without looking for their orders, as the service does."""
+    park(store, [(each, "new") for each in events], "webhook", NOW, 14 * DAY)
 
 
 def numbers(journal: Journal) -> list[str]:
@@ -116,6 +121,18 @@ def test_events_are_added_in_the_order_of_their_times(file: Journal) -> None:
     assert unpark(store, now=NOW).events == 2
     texts = [text for _, text, _ in told(file)]
     assert texts == ["Postado", "Postado", "Entregue", "Entregue"]
+
+
+def test_earlier_events_of_a_package_are_added_with_a_later_one(journal: Journal) -> None:
+    """A program that tries only new events also adds those that it tried in vain, in the order of their times."""
+    store = OrderStore(journal, "mystore")
+    push(store, event(10, "Coletado", volume="2"), event(11), event(11, tracking_code="QB10"))
+    tried = unpark(store, now=NOW).last
+    store.save([KNOWN])
+    take_in(store, event(9, tracking_code="QB10"), event(12, "Entregue"))
+    assert unpark(store, now=NOW, after=tried).events == 3
+    assert [text for _, text, _ in told(journal)] == ["Coletado", "Postado", "Entregue"]
+    assert numbers(journal) == ["QB10", "QB10"]
 
 
 def test_event_that_waits_too_long_is_reported_once(file: Journal) -> None:
@@ -191,6 +208,18 @@ def test_order_is_read_again(file: Journal) -> None:
     assert unpark(store, now=NOW + 2 * DAY).events == 0  # which reads no orders
     assert unpark(store, read_packages=orders, now=NOW + 2 * DAY).events == 1
     assert [entry.package.invoice_number for entry in file.entries()] == ["7"]
+
+
+def test_earlier_events_are_added_with_one_for_which_the_order_was_read(file: Journal) -> None:
+    """It is not yet time to read the order again for the earlier event, but a new event has it read, once."""
+    store, orders, now = OrderStore(file, "mystore"), Orders(()), NOW + dt.timedelta(hours=4)
+    take_in(store, event(10, order_reference="o-01"))
+    assert unpark(store, read_packages=orders, now=now).events == 0
+    orders.answer = [Package("7", "Output", None, None, None, finished=False, delivered_date=None, events=())]
+    take_in(store, event(11, "Entregue", order_reference="o-01"))
+    assert unpark(store, read_packages=orders, now=now).events == 2
+    assert [text for _, text, _ in told(file)] == ["Postado", "Entregue"]
+    assert (orders.calls, numbers(file)) == (2, [])
 
 
 def test_event_that_vtex_would_refuse_is_given_up(file: Journal) -> None:

@@ -242,6 +242,17 @@ def test_a_notification_that_comes_while_its_order_is_read(vtex_sandbox: VtexSan
     assert synced(vtex_sandbox, file, has_feed=False).read == 0
 
 
+def test_reading_ends_after_some_seconds(vtex_sandbox: VtexSandbox, file: Journal) -> None:
+    """The orders that are left are read by the next run."""
+    vtex_sandbox.add_order("o-1", ["1"])
+    store = OrderStore(file, vtex_sandbox.client)
+    receive_notification(notification(vtex_sandbox.oms.orders["o-1"].change), store)
+    assert not OrderReader(vtex_sandbox.client, store, fast()).read_requested(-1.0)
+    reader = OrderReader(vtex_sandbox.client, store, fast())
+    assert reader.read_requested(60.0)
+    assert reader.synced.read == 1
+
+
 def test_requests_are_pruned(file: Journal, clock: Clock) -> None:
     """A request that no run answered for long is deleted with old entries; one that was repeated since stays."""
     to_read = OrdersToRead(file, "mystore")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 from typing import TYPE_CHECKING, Any, Final
 
-from attrs import asdict, fields, frozen
+from attrs import fields, frozen
 
 from vtex_tracking_ext.bulk.input.rows import Place
 from vtex_tracking_ext.bulk.journal.interface import Journal
@@ -16,13 +17,16 @@ from vtex_tracking_ext.errors import ConfigurationError
 from .resolution import described
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from vtex_tracking_ext.bulk.journal.interface import JournalReader
 
     from .store import OrderStore
 
-_FIELDS: Final = frozenset(each.name for each in fields(CarrierEvent))
+#: Characters from which on an identifier is not expected as the end of another one.
+_LONG: Final = 6
+
+_FIELDS: Final = tuple(each.name for each in fields(CarrierEvent))
 
 
 @frozen
@@ -99,9 +103,20 @@ def park(
         JournalError: The journal cannot be used.
     """
     assert isinstance(orders.journal, Journal)  # noqa: S101 - as the caller knows
+    orders.journal.execute([("park", park_values(orders, events, payload, now, keep))])
+
+
+def park_values(
+    orders: OrderStore,
+    events: Iterable[tuple[CarrierEvent, str]],
+    payload: str,
+    now: dt.datetime,
+    keep: dt.timedelta,
+) -> list[dict[str, Any]]:
+    """Return the values with which the statement ``park`` keeps events; see :func:`park`."""
     at = int(now.timestamp())
     times = {"parked": at, "expires": at + int(keep.total_seconds()), "payload": payload}
-    values = [
+    return [
         {
             **times,
             "account": _journal_account(orders, event.account),
@@ -111,28 +126,51 @@ def park(
         }
         for event, reason in events
     ]
-    orders.journal.execute([("park", values)])
 
 
-def parked_events(journal: JournalReader) -> Iterator[ParkedEvent]:
-    """Yield the parked events of all accounts, in the order in which they were parked.
+def parked_events(
+    journal: JournalReader, is_wanted: Callable[[str], bool] = lambda _: True, after: int = 0
+) -> Iterator[ParkedEvent]:
+    """Yield parked events, in the order in which they were parked.
+
+    Args:
+        journal: The journal.
+        is_wanted: Whether the events of an account are yielded, given the account as the journal names it.
+        after: Only events with a greater number are yielded.
 
     Raises:
         JournalError: The journal cannot be used.
     """
-    for page in journal.pages("parked"):
-        for number, account, event, payload, parked, expires, next_read, reason, is_reported in page:
-            yield ParkedEvent(
-                number,
-                account,
-                _event(event),
-                payload,
-                parked=_utc(parked),
-                expires=_utc(expires),
-                next_read=_utc(next_read),
-                reason=reason,
-                is_reported=bool(is_reported),
-            )
+    for page in journal.pages("parked", after):
+        yield from (_parked(record) for record in page if is_wanted(record[1]))
+
+
+def parked_before(journal: JournalReader, events: Iterable[ParkedEvent]) -> list[ParkedEvent]:
+    """Return the events that were parked before others of the same packages, and are still parked.
+
+    Raises:
+        JournalError: The journal cannot be used.
+    """
+    last: dict[tuple[str, str], int] = {}
+    for each in events:
+        key = each.account, f"{each.event.source}|{each.event.package}|"  # how the identity of an event begins
+        last[key] = max(last.get(key, 0), each.number)
+    found = (
+        journal.select("parked_of_package", account=account, first=first, end=f"{first[:-1]}}}", before=number)
+        for (account, first), number in last.items()  # "}" is the character after "|"
+    )
+    return [_parked(record) for records in found for record in records]
+
+
+def parked_naming(journal: JournalReader, value: str) -> list[ParkedEvent]:
+    """Return the latest parked events with an identifier, in any case. A long one may have leading zeros in the event.
+
+    Raises:
+        JournalError: The journal cannot be used.
+    """
+    quoted = json.dumps(value)[0 if len(value) < _LONG else 1 :].upper()
+    pattern = re.sub("[!%_]", r"!\g<0>", quoted)
+    return [*map(_parked, journal.select("parked_naming", pattern=f"%{pattern}%"))]
 
 
 def parked_counts(journal: JournalReader, now: dt.datetime) -> list[ParkedCounts]:
@@ -154,6 +192,21 @@ def drop(journal: Journal, events: Iterable[ParkedEvent]) -> None:
     journal.execute([("delete_parked", [{"id": each.number} for each in events])])
 
 
+def _parked(record: tuple[Any, ...]) -> ParkedEvent:
+    number, account, event, payload, parked, expires, next_read, reason, is_reported = record
+    return ParkedEvent(
+        number,
+        account,
+        _event(event),
+        payload,
+        parked=_utc(parked),
+        expires=_utc(expires),
+        next_read=_utc(next_read),
+        reason=reason,
+        is_reported=bool(is_reported),
+    )
+
+
 def _journal_account(orders: OrderStore, account: str) -> str:
     try:
         return orders.journal_account(account)
@@ -162,7 +215,7 @@ def _journal_account(orders: OrderStore, account: str) -> str:
 
 
 def _json(event: CarrierEvent) -> str:
-    values = {**asdict(event), "occurred_at": event.occurred_at.isoformat()}
+    values = {name: getattr(event, name) for name in _FIELDS} | {"occurred_at": event.occurred_at.isoformat()}
     return json.dumps({name: value for name, value in values.items() if value not in {"", None}})
 
 

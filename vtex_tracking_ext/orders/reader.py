@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt  # noqa: TC003 - keeps the annotations resolvable
+import math
 import time
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -161,20 +162,30 @@ class OrderReader:
         self.synced.failed.pop(order_id, None)
         return True
 
-    def read_requested(self) -> None:
+    def read_requested(self, seconds: float = math.inf) -> bool:
         """Read the orders that are to be read, except those that failed in this run.
+
+        Args:
+            seconds: Begin no reading after so many seconds.
+
+        Returns:
+            Whether nothing was left because of that.
 
         Raises:
             VtexTrackingError: No call may be made any more.
         """
+        end = time.monotonic() + seconds
         requests = self.to_read.requests()
         changes = self.to_read.changes_read(request.order_id for request in requests)
         for request in requests:
+            if time.monotonic() > end:
+                return False
             if request.is_read(changes):
                 self.to_read.remove(request)
                 self.synced.known += 1
             elif request.order_id not in self.synced.failed:
                 self.read(request)
+        return True
 
     def _paused(self, pause: AccountPause) -> None:
         """Report a pause, and say so to other processes, unless one of them delivers the account and will see it."""

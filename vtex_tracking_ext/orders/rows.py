@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from vtex_tracking_ext.carriers.event import CarrierEvent, Reading, ReadingMessage
     from vtex_tracking_ext.events import Package
 
+    from .store import LookUp
+
 #: Returns the packages of an order, given the account, which is an empty text for that of the run, and the order id.
 #: Raises VtexTrackingError if the order cannot be read.
 PackageReader: TypeAlias = "Callable[[str, str], Sequence[Package]]"
@@ -160,6 +162,10 @@ class PackageFinder:
         self._store = store
         self._returns = returns
         self._orders: dict[tuple[str, str], _Order] = {}
+
+    def know(self, known: LookUp) -> None:
+        """Use what a store knows now. Orders that were read are not read again."""
+        self.index, self._returns = known.index, known.returns
 
     def find(self, event: CarrierEvent, *, reads: bool = True) -> Match:
         """Return the packages that an event is about.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from functools import cache
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from attrs import define, evolve, field, frozen
@@ -15,11 +16,11 @@ from vtex_tracking_ext.call.validation import EARLIEST_ZONE
 from vtex_tracking_ext.carriers.codes import CarrierOptions
 from vtex_tracking_ext.errors import ConfigurationError
 
-from .parked import parked_events
+from .parked import parked_before, parked_events
 from .rows import PackageFinder, RowBuilder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from vtex_tracking_ext.bulk.input.rows import Place, Row
     from vtex_tracking_ext.bulk.journal.entries import Added, AddStatus
@@ -43,6 +44,8 @@ class Unparked:
         accounts: The accounts of these rows, as the journal names them.
         problems: Why others are given up now, once for each package. Each is reported once.
         notes: Notes about rows that were added, with their places.
+        last: The number of the last event that was tried.
+        has_more: Whether a limit may have left others.
     """
 
     events: int = 0
@@ -50,6 +53,8 @@ class Unparked:
     accounts: set[str] = field(factory=set)
     problems: list[UnmatchedEvents] = field(factory=list)
     notes: list[tuple[Place, str]] = field(factory=list)
+    last: int = field(default=0, eq=False)
+    has_more: bool = field(default=False, eq=False)
 
     def add(self, added: Added) -> None:
         """Count a row that was added."""
@@ -76,6 +81,8 @@ def unpark(
     read_packages: PackageReader | None = None,
     options: Callable[[str], CarrierOptions] | None = None,
     now: dt.datetime | None = None,
+    after: int = 0,
+    limit: int | None = None,
 ) -> Unparked:
     """Try all parked events of the run's accounts again, and add those whose packages are known now to the journal.
 
@@ -91,6 +98,8 @@ def unpark(
             order is read, and events whose order must be read stay parked.
         options: Returns the merchant's settings for a source; by default there are none.
         now: The current time, aware; by default that of the system.
+        after: Only events with a greater number are tried, for a program that has tried the others.
+        limit: How many events are tried at most; see :attr:`Unparked.has_more`.
 
     Raises:
         JournalError: The journal cannot be used.
@@ -102,26 +111,28 @@ def unpark(
         return unparked
     now = now or dt.datetime.now(EARLIEST_ZONE)
     retry = _Retry(orders, read_packages, now, cache(options or _no_options))
-    own = (each for each in parked_events(journal) if not each.account or orders.has_account(each.account))
-    for batch in batched(own, BATCH):
-        found, hopeless, read = [], [], []
-        for event, rows, reason in retry.results(batch):
-            if rows:
-                found.append((event, rows))
-            elif reason and not event.is_reported:
-                hopeless.append((event, reason))
-            if not rows and event.event.order_reference and retry.reads(event):
-                read.append(event)
-        for added in journal.add(row for _, rows in found for row in rows):
+    own = parked_events(journal, lambda name: not name or orders.has_account(name), after)
+    tried = 0
+    for batch in batched(islice(own, limit), BATCH):
+        tried += len(batch)
+        unparked.last, unparked.has_more = batch[-1].number, tried == limit
+        results = retry.results(batch)
+        found = [each for each in results if each.rows]
+        missing = [each for each in results if not each.rows]
+        hopeless = [each for each in missing if each.is_hopeless and not each.parked.is_reported]
+        waiting = [each for each in missing if not each.is_hopeless]
+        read = [each for each in missing if each.has_read and each.parked.event.order_reference]
+        for added in journal.add(row for each in found for row in each.rows):
             unparked.add(added)
         unparked.events += len(found)
-        unparked.give_up(hopeless)
+        unparked.give_up((each.parked, each.reason) for each in hopeless)
         at = int(now.timestamp())
         journal.execute(
             [
-                ("delete_parked", [{"id": each.number} for each, _ in found]),
-                ("give_up", [{"id": each.number, "reason": reason, "at": at} for each, reason in hopeless]),
-                ("read_later", [{"id": each.number, "next_read": _next_read(each, at)} for each in read]),
+                ("delete_parked", [{"id": each.parked.number} for each in found]),
+                ("give_up", [{"id": each.parked.number, "reason": each.reason, "at": at} for each in hopeless]),
+                ("explain_parked", [{"id": each.parked.number, "reason": each.reason} for each in waiting]),
+                ("read_later", [{"id": each.parked.number, "next_read": _next_read(each.parked, at)} for each in read]),
             ]
         )
     return unparked
@@ -131,8 +142,32 @@ def _no_options(_source: str) -> CarrierOptions:
     return CarrierOptions()
 
 
+def _time(parked: ParkedEvent) -> dt.datetime:
+    """Return the time by which events are sorted. Some have a zone, and some do not."""
+    return parked.event.occurred_at.replace(tzinfo=None)
+
+
 def _next_read(parked: ParkedEvent, at: int) -> int:
     return at + int((at - parked.parked.timestamp()) * _PAUSE)
+
+
+@frozen
+class _Result:
+    """The outcome for a parked event.
+
+    Attributes:
+        parked: The event.
+        rows: Its rows; none if its package was not found, or if the event cannot be sent.
+        reason: Why there are no rows.
+        is_hopeless: Whether it is given up if there are no rows.
+        has_read: Whether the order that its payload echoes could be read.
+    """
+
+    parked: ParkedEvent
+    rows: list[Row]
+    reason: str
+    is_hopeless: bool
+    has_read: bool
 
 
 @frozen
@@ -155,19 +190,26 @@ class _Retry:
         """Return whether the order of an event may be read now."""
         return self.read_packages is not None and self.now >= parked.next_read
 
-    def results(self, batch: Sequence[ParkedEvent]) -> Iterator[tuple[ParkedEvent, list[Row], str]]:
-        """Yield each event with its rows, or with no rows and the reason why it is given up.
+    def results(self, batch: Sequence[ParkedEvent]) -> list[_Result]:
+        """Return the outcome for each event, in the order of their times: payloads may have arrived in another order.
 
-        The reason is an empty text if the event waits on. Events come in the order of their times, because payloads
-        may have arrived in another order.
+        If an event has found its package, the earlier events of the package that are still parked are tried again, too,
+        whether or not they are in the batch. Otherwise, they would be sent after it.
         """
         known = self.orders.look_up(each.event for each in batch)
         finder = PackageFinder(known.index, self.read_packages, self.orders, known.returns)
-        for parked in sorted(batch, key=lambda each: each.event.occurred_at.replace(tzinfo=None)):
-            match = finder.find(parked.event, reads=self.reads(parked))
-            rows, reason = self._rows(parked, finder.index, match.packages)
-            is_hopeless = match.is_refused or self.now >= parked.expires
-            yield parked, rows, reason or (match.reason if is_hopeless else "")
+        results = {each.number: self._result(each, finder, reads=self.reads(each)) for each in sorted(batch, key=_time)}
+        before = parked_before(self.orders.journal, (each.parked for each in results.values() if each.rows))
+        if earlier := [each for each in before if each.number not in results or not results[each.number].rows]:
+            finder.know(self.orders.look_up(each.event for each in earlier))
+            results |= {each.number: self._result(each, finder, reads=True) for each in sorted(earlier, key=_time)}
+        return sorted(results.values(), key=lambda each: _time(each.parked))
+
+    def _result(self, parked: ParkedEvent, finder: PackageFinder, *, reads: bool) -> _Result:
+        match = finder.find(parked.event, reads=reads)
+        rows, reason = self._rows(parked, finder.index, match.packages)
+        is_hopeless = bool(reason) or match.is_refused or self.now >= parked.expires
+        return _Result(parked, rows, reason or match.reason, is_hopeless, reads)
 
     def _rows(self, parked: ParkedEvent, index: OrderIndex, packages: Iterable[OrderPackage]) -> tuple[list[Row], str]:
         """Return the rows of an event, or no rows and why they cannot be sent."""

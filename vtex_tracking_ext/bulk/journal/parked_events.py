@@ -37,6 +37,19 @@ _SELECT: Final = """
     SELECT id, account, event, payload, parked, expires, next_read, reason, is_reported FROM parked_events
     WHERE id > :last ORDER BY id LIMIT {page}
 """
+#: Those of a package that were parked before one of it. The identities of the events of a package have one beginning.
+_OF_PACKAGE: Final = """
+    SELECT id, account, event, payload, parked, expires, next_read, reason, is_reported FROM parked_events
+    WHERE account = :account AND event_id >= :first AND event_id < :end AND id < :before ORDER BY id
+"""
+_LATEST: Final = """
+    SELECT id, account, event_id, CASE WHEN expires <= :at THEN 1 ELSE 0 END, substr(reason, 1, 600), parked
+    FROM parked_events WHERE id < :before ORDER BY id DESC LIMIT :limit
+"""
+_NAMING: Final = """
+    SELECT id, account, event, payload, parked, expires, next_read, reason, is_reported FROM parked_events
+    WHERE upper(event) LIKE :pattern ESCAPE '!' ORDER BY id DESC LIMIT {page}
+"""
 _COUNT: Final = """
     SELECT account, count(*), count(CASE WHEN expires <= :at THEN 1 END), min(parked) FROM parked_events
     GROUP BY account ORDER BY account
@@ -57,8 +70,12 @@ def parked_event_statements(page: int) -> Mapping[str, str]:
     return {
         "park": _PARK,
         "parked": _SELECT.format(page=page),
+        "parked_of_package": _OF_PACKAGE,
+        "latest_parked": _LATEST,
+        "parked_naming": _NAMING.format(page=page),
         "count_parked": _COUNT,
         "give_up": _GIVE_UP,
+        "explain_parked": "UPDATE parked_events SET reason = :reason WHERE id = :id AND reason <> :reason",
         "read_later": "UPDATE parked_events SET next_read = :next_read WHERE id = :id",
         "delete_parked": "DELETE FROM parked_events WHERE id = :id",
     }
