@@ -19,6 +19,7 @@ PACKAGE = "vtex_tracking_ext"
 #: the public interface of the clients.
 LAYERS = (
     {"cli"},
+    {"service"},
     {"fleet", "sandbox", "testing"},
     {"orders"},
     {"carriers"},
@@ -30,7 +31,7 @@ LAYERS = (
     {"transport"},
     {"call"},
     {"config"},
-    {"errors", "events", "finding", "otel", "text"},
+    {"asgi_server", "errors", "events", "finding", "otel", "text"},
 )
 HTTP_LIBRARIES = {"h11", "httpcore", "httptools", "httpx"}
 

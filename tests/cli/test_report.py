@@ -341,7 +341,8 @@ def test_an_error_while_reading_leaves_no_file(
 def test_a_missing_extra_is_named(run: Callable[..., Ran], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The other formats need none."""
     monkeypatch.setitem(sys.modules, "jinja2", None)
-    monkeypatch.delitem(sys.modules, "vtex_tracking_ext.bulk.report.page", raising=False)
+    for name in ("environment", "page"):
+        monkeypatch.delitem(sys.modules, f"vtex_tracking_ext.bulk.report.{name}", raising=False)
     monkeypatch.delattr("vtex_tracking_ext.bulk.report.page", raising=False)
     ran = run("report", "--output", tmp_path / "r.html")
     assert ran.status == 3

@@ -57,11 +57,11 @@ def write(path: Path, *lines: str) -> Path:
 
 
 @pytest.mark.usefixtures("account", "numbered")
-def test_a_journal_that_exists_keeps_the_numbers(run: Callable[..., Ran], tmp_path: Path) -> None:
-    """The order is found by the number that was set; without a journal none is created."""
+def test_the_journal_keeps_the_numbers(run: Callable[..., Ran], usual: Path, tmp_path: Path) -> None:
+    """The order is found by the number that was set. A journal is created if it is named."""
+    assert run(COMMAND, "o-01", "0001", "QB1").status == 0
+    assert not usual.exists()
     journal = tmp_path / "journal.db"
-    assert run(COMMAND, "o-01", "0001", "QB1", "--journal", journal).status == 0
-    assert not journal.exists()
     assert run("push", "--no-deliver", write(tmp_path / "none.jsonl", "{}"), "--journal", journal).status == 2
     for order, number in (("o-01", "QB1"), ("o-02", "QB9")):
         assert run(COMMAND, order, f"000{order[-1]}", number, "--journal", journal, "--dry-run").status == 0
@@ -69,23 +69,24 @@ def test_a_journal_that_exists_keeps_the_numbers(run: Callable[..., Ran], tmp_pa
         assert run(COMMAND, order, f"000{order[-1]}", number, "--journal", journal).status == 0
         ran = run("orders", "find", number, "--journal", journal)
         assert (ran.status, order in ran.out) == (0, True)
+    assert run(COMMAND, "o-01", "0001", "QB1", "--journal", tmp_path / "other.db").status == 0
+    assert run("orders", "find", "QB1", "--journal", tmp_path / "other.db").status == 0
 
 
 @pytest.mark.usefixtures("account", "numbered")
 def test_a_journal_of_an_earlier_version_is_upgraded(
-    run: Callable[..., Ran], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Callable[..., Ran], usual: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Such a journal cannot be opened for reading alone."""
 
     def refuse(_: object) -> JournalReader:
         raise JournalError("The journal has version 4.")
 
-    journal = tmp_path / "journal.db"
-    assert run("push", "--no-deliver", write(tmp_path / "none.jsonl", "{}"), "--journal", journal).status == 2
-    monkeypatch.setattr(tracking_numbers, "open_journal_reader", refuse)
-    assert run(COMMAND, "o-01", "0001", "QB1", "--journal", journal).status == 0
-    monkeypatch.undo()
-    assert run("orders", "find", "QB1", "--journal", journal).status == 0
+    assert run("push", "--no-deliver", write(tmp_path / "none.jsonl", "{}"), "--journal", usual).status == 2
+    with monkeypatch.context() as patch:
+        patch.setattr(tracking_numbers, "open_journal_reader", refuse)
+        assert run(COMMAND, "o-01", "0001", "QB1").status == 0
+    assert run("orders", "find", "QB1").status == 0
 
 
 @pytest.mark.usefixtures("account", "numbered")

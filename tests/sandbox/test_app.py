@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from vtex_tracking_ext import asgi_server
 from vtex_tracking_ext.sandbox import (
     APP_KEY,
     APP_TOKEN,
@@ -24,7 +25,6 @@ from vtex_tracking_ext.sandbox import (
     ReceivedRequest,
     running,
     serve,
-    server,
 )
 
 from support.contract_check import SentRequest, check_answer
@@ -231,13 +231,13 @@ def test_a_port_in_use_is_an_error() -> None:
 def test_serve_reports_its_address_and_stops(monkeypatch: pytest.MonkeyPatch) -> None:
     """The server responds when the address is reported."""
     urls: list[str] = []
-    original = server._Server.startup
+    original = asgi_server.Server.startup
 
-    async def start_and_end(self: server._Server, sockets: list[socket.socket] | None = None) -> None:
+    async def start_and_end(self: asgi_server.Server, sockets: list[socket.socket] | None = None) -> None:
         await original(self, sockets)
         self.should_exit = True
 
-    monkeypatch.setattr(server._Server, "startup", start_and_end)
+    monkeypatch.setattr(asgi_server.Server, "startup", start_and_end)
     serve(Oms(), port=0, ready=urls.append)
     (url,) = urls
     assert url.startswith("http://127.0.0.1:")
@@ -245,7 +245,7 @@ def test_serve_reports_its_address_and_stops(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_responses_are_not_delayed() -> None:
     """Nagle's algorithm and delayed acknowledgements would delay each response by 40 ms."""
-    with server._listen(0) as listener, socket.create_connection(listener.getsockname()):
+    with asgi_server.listen(0) as listener, socket.create_connection(listener.getsockname()):
         accepted, _ = listener.accept()
         with accepted:
             assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)

@@ -55,7 +55,7 @@ def run(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_it_contains_both_packages_and_their_data(home: Path) -> None:
-    """The wheel has the generated client, the typing markers, and the files of the report and the sandbox."""
+    """The wheel has the generated client, the typing markers, and the files of the pages."""
     for name in (
         "vtex_oms_client/py.typed",
         "vtex_oms_client/provenance.json",
@@ -63,6 +63,9 @@ def test_it_contains_both_packages_and_their_data(home: Path) -> None:
         "vtex_tracking_ext/bulk/report/templates/report.css",
         "vtex_tracking_ext/bulk/report/templates/report.html",
         "vtex_tracking_ext/sandbox/templates/page.html",
+        "vtex_tracking_ext/service/templates/overview.html",
+        "vtex_tracking_ext/templates/base.css",
+        "vtex_tracking_ext/templates/base.html",
         "vtex_tracking_ext/sandbox/data/events.csv",
     ):
         assert (home / name).is_file(), name

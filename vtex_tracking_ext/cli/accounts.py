@@ -66,7 +66,7 @@ class Accounts:
         """
         name = account.lower() or self.own
         if name not in self._clients:
-            self._clients[name] = make_client(self._parsed, self._settings(name))
+            self._clients[name] = make_client(self._parsed, self.settings(name))
         return self._clients[name]
 
     def name(self, account: str = "") -> str:
@@ -75,7 +75,7 @@ class Accounts:
         Raises:
             ConfigurationError: The account is missing, or its address is not known or invalid.
         """
-        return _journal_name(self._settings(account.lower() or self.own))
+        return _journal_name(self.settings(account.lower() or self.own))
 
     def resend_after(self, account: str = "", default: float | None = None) -> float | None:
         """Return after how many seconds an account's unknown events are sent again, or None for never.
@@ -84,7 +84,7 @@ class Accounts:
         """
         seconds: float | None = self._parsed.resend_after
         if seconds is None:
-            settings = self._settings(account.lower() or self.own)
+            settings = self.settings(account.lower() or self.own)
             seconds = settings.resend_after if isinstance(settings, Profile) else None
         return (default if seconds is None else seconds) or None
 
@@ -119,8 +119,12 @@ class Accounts:
         for client in self._clients.values():
             client.close()
 
-    def _settings(self, account: str) -> Settings:
-        """Return the settings of an account in lower case: the run's own, or those of its profile."""
+    def settings(self, account: str) -> Settings:
+        """Return the settings of an account in lower case: the run's own, or those of its profile.
+
+        Raises:
+            ConfigurationError: It has no profile, or several.
+        """
         if account == self.own:
             return self._own
         path = profile_file(self._parsed)

@@ -72,6 +72,11 @@ def open_journal_reader(parsed: argparse.Namespace) -> JournalReader:
     return open_reader(path)
 
 
+def is_journal_named(parsed: argparse.Namespace, environ: Mapping[str, str] = os.environ) -> bool:
+    """Return whether an option or the environment names the journal."""
+    return bool(parsed.journal or environ.get("VTEX_JOURNAL"))
+
+
 def journal_option(parsed: argparse.Namespace) -> str:
     """Return the option with which a proposed command finds the same journal, or an empty text.
 

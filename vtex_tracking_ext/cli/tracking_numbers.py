@@ -25,7 +25,7 @@ from vtex_tracking_ext.text import REASON_LENGTH, visible
 
 from .accounts import Accounts
 from .exit_codes import ExitCode, exit_code_of, most_severe
-from .journal_location import journal_location, open_journal_reader
+from .journal_location import is_journal_named, journal_location, open_journal_reader
 from .messages import Console, counted
 from .output import say, say_json, warn
 from .parked import retry_after_growth
@@ -87,7 +87,7 @@ def set_tracking_number(parsed: argparse.Namespace) -> ExitCode:
 
 @contextmanager
 def _known_orders(parsed: argparse.Namespace, accounts: Accounts) -> Iterator[OrderStore | None]:
-    """Open the index of orders in the journal; None in a dry run, or if there is no journal.
+    """Open the index of orders in the journal; None in a dry run, or if the default journal does not exist.
 
     Raises:
         JournalError: The journal cannot be used.
@@ -96,14 +96,21 @@ def _known_orders(parsed: argparse.Namespace, accounts: Accounts) -> Iterator[Or
         journal = None
         with suppress(NoJournalError):
             if not parsed.dry_run:
-                try:
-                    open_journal_reader(parsed).close()  # which says whether there is one
-                except NoJournalError:
-                    raise
-                except JournalError:  # perhaps of an older version, which is upgraded when it is opened for writing
-                    pass
-                journal = stack.enter_context(open_journal(journal_location(parsed), create=False))
+                is_named = is_journal_named(parsed)
+                if not is_named:
+                    _require_journal(parsed)
+                journal = stack.enter_context(open_journal(journal_location(parsed), create=is_named))
         yield None if journal is None else OrderStore(journal, accounts.name)
+
+
+def _require_journal(parsed: argparse.Namespace) -> None:
+    """Raise NoJournalError if there is no journal."""
+    try:
+        open_journal_reader(parsed).close()
+    except NoJournalError:
+        raise
+    except JournalError:  # perhaps of an older version, which is upgraded when it is opened for writing
+        pass
 
 
 def _numbers(parsed: argparse.Namespace) -> tuple[list[TrackingNumber], list[RowProblem]]:

@@ -7,6 +7,9 @@
     app_token = "..."          # or user_token = "..."
     resend_after = "1h"        # see DeliveryOptions; not given: never
 
+    [mystore.webhooks]         # see config.webhooks
+    easypost = "..."
+
 Its path comes from ``--profiles FILE``, else ``VTEX_PROFILES``, else it is ``vtex-tracking/profiles.toml`` in the
 user's configuration folder. A file that other users can access is refused.
 """
@@ -20,7 +23,7 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from attrs import fields, frozen
+from attrs import field, fields, frozen
 
 from vtex_tracking_ext.errors import ConfigurationError
 from vtex_tracking_ext.text import quoted
@@ -28,6 +31,7 @@ from vtex_tracking_ext.text import quoted
 from .credentials import Settings
 from .duration import duration_seconds
 from .secret import hidden_frames
+from .webhooks import WebhookCheck, parse_webhooks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -48,11 +52,13 @@ class Profile(Settings):
             None if the profile does not say.
         layout: How the files of the store are to be read: the keys of a layout, unchecked, or its name.
         carriers: What the store says about sources of carriers' payloads: a table of settings for each, unchecked.
+        webhooks: How the posts of each source's webhook are verified; the names of the sources are unchecked.
     """
 
     resend_after: float | None = None
     layout: Mapping[str, Any] | str | None = None
     carriers: Mapping[str, Mapping[str, Any]] | None = None
+    webhooks: Mapping[str, WebhookCheck] = field(factory=dict)
 
 
 #: The table of the layouts that have names.
@@ -173,7 +179,7 @@ def _profile(path: Path, name: str, table: object) -> Profile:
         if key == "carriers":
             if not (isinstance(value, dict) and all(isinstance(each, dict) for each in value.values())):
                 raise ConfigurationError(f"{where}: carriers is not a table of tables: write [{name}.carriers.NAME].")
-        elif not (isinstance(value, str) or (key == "layout" and isinstance(value, dict))):
+        elif key != "webhooks" and not (isinstance(value, str) or (key == "layout" and isinstance(value, dict))):
             raise ConfigurationError(f"{where}: {key} is not text; write it between quotes.")
     settings: dict[str, Any] = {"account": name, **table}
     if "resend_after" in table:
@@ -181,4 +187,9 @@ def _profile(path: Path, name: str, table: object) -> Profile:
             settings["resend_after"] = duration_seconds(table["resend_after"])
         except ValueError as error:
             raise ConfigurationError(f"{where}: resend_after is {error}, or off.") from None
+    if "webhooks" in table:
+        try:
+            settings["webhooks"] = parse_webhooks(table["webhooks"])
+        except ConfigurationError as error:
+            raise ConfigurationError(f"{where}: {error}") from None
     return Profile(**settings)

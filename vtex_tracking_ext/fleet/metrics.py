@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from prometheus_client import CollectorRegistry, Counter, start_http_server
 from prometheus_client.core import GaugeMetricFamily
 
 from vtex_tracking_ext.bulk.delivery.calls import AccountPause, DeliveryResult
+from vtex_tracking_ext.bulk.journal.cached import Cached
 from vtex_tracking_ext.bulk.journal.interface import JournalError
 from vtex_tracking_ext.bulk.report.accounts import learned_rate
 
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
 
 #: Seconds for which the counts of the journal are cached.
 _CACHE_SECONDS: Final = 15.0
-
-#: Slow counts are cached for this many times their duration, so that counting takes at most 5 % of the time.
-_CACHE_FACTOR: Final = 20
 
 
 class Metrics:
@@ -38,19 +36,18 @@ class Metrics:
         self.registry = CollectorRegistry()
         self._outcomes = Counter(
             "vtex_tracking_events",
-            "Events and deliveries by their outcome in this worker",
+            "Events and deliveries by their outcome in this process",
             ["account", "outcome"],
             registry=self.registry,
         )
-        self._calls = Counter("vtex_tracking_calls", "Updates sent by this worker", ["account"], registry=self.registry)
+        self._calls = Counter(
+            "vtex_tracking_calls", "Updates sent by this process", ["account"], registry=self.registry
+        )
         self._pauses = Counter(
-            "vtex_tracking_pauses", "Times that this worker paused an account", ["account"], registry=self.registry
+            "vtex_tracking_pauses", "Times that this process paused an account", ["account"], registry=self.registry
         )
         self._journal = journal
-        self._clock = clock
-        self._refreshing = threading.Lock()
-        self._fresh_until = float("-inf")
-        self._families: list[GaugeMetricFamily] = []
+        self._families = Cached[list[GaugeMetricFamily]](lambda: [*self._collect()], _CACHE_SECONDS, clock, initial=[])
         self.registry.register(self)
 
     def record(self, result: DeliveryResult | AccountPause) -> None:
@@ -69,24 +66,8 @@ class Metrics:
         One request counts. Concurrent requests get the cached values, so that a database that does not respond does
         not block this worker's own counters.
         """
-        if self._refreshing.acquire(blocking=False):
-            try:
-                self._refresh()
-            finally:
-                self._refreshing.release()
-        yield from self._families
-
-    def _refresh(self) -> None:
-        began = self._clock()
-        if began < self._fresh_until:
-            return
-        times = _CACHE_FACTOR
-        try:
-            self._families = [*self._collect()]
-        except JournalError:
-            self._families, times = [], 1
-        now = self._clock()
-        self._fresh_until = max(began + _CACHE_SECONDS, now + (now - began) * times)
+        with suppress(JournalError):
+            yield from self._families.get()
 
     def _collect(self) -> Iterator[GaugeMetricFamily]:
         entries = GaugeMetricFamily(

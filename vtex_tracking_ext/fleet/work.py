@@ -7,8 +7,8 @@ import threading
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from vtex_tracking_ext.bulk.delivery.calls import AccountPause, DeliveryResult
 from vtex_tracking_ext.bulk.delivery.deliver import AccountDelivery
+from vtex_tracking_ext.bulk.delivery.log import log_result
 from vtex_tracking_ext.config.defaults import WORKER_CONCURRENCY
 from vtex_tracking_ext.errors import VtexTrackingError
 from vtex_tracking_ext.text import REASON_LENGTH, visible
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from concurrent.futures import Future
 
+    from vtex_tracking_ext.bulk.delivery.calls import AccountPause, DeliveryResult
     from vtex_tracking_ext.bulk.delivery.options import DeliveryOptions
-    from vtex_tracking_ext.bulk.journal.entries import PackageKey
     from vtex_tracking_ext.bulk.journal.postgres import PostgresJournal
     from vtex_tracking_ext.client import TrackingClient
 
@@ -126,17 +126,5 @@ class Work:
         return 0.0 if self._stopped else delivery.next_due
 
     def _log(self, result: DeliveryResult | AccountPause) -> None:
-        reason = visible(result.reason, REASON_LENGTH)
-        if isinstance(result, AccountPause):
-            LOG.warning("%s: paused for %.0f s: %s", result.account, result.seconds, reason)
-        else:
-            attempt = max(entry.attempts for entry in result.entries) + result.is_call
-            what = f"{len(result.entries)} {result.outcome}, attempt {attempt}{reason and f': {reason}'}"
-            level = logging.INFO if result.outcome == "applied" else logging.WARNING
-            LOG.log(level, "%s: %s", package_name(result.entries[0].package), what)
+        log_result(LOG, result)
         self._watch(result)
-
-
-def package_name(package: PackageKey) -> str:
-    """Return the name of a package in the log."""
-    return f"{package.account}, order {package.order_id}, invoice {package.invoice_number}"

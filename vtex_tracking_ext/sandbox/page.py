@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from jinja2 import Environment, PackageLoader
+from jinja2 import ChoiceLoader, Environment, PackageLoader
+from markupsafe import Markup
 
 if TYPE_CHECKING:
     from .oms import Oms
@@ -13,15 +14,21 @@ if TYPE_CHECKING:
 _REQUESTS: Final = 20
 
 _TEMPLATES: Final = Environment(
-    loader=PackageLoader("vtex_tracking_ext.sandbox"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    loader=ChoiceLoader([PackageLoader("vtex_tracking_ext.sandbox"), PackageLoader("vtex_tracking_ext")]),
+    autoescape=True,
+    trim_blocks=True,
+    lstrip_blocks=True,
 )
 
 
 def render(oms: Oms, nonce: str) -> str:
     """Return the page's HTML; ``nonce`` allows its style and script in the content security policy."""
     orders = [oms.get_order(order_id) for order_id in list(oms.orders)]
-    return _TEMPLATES.get_template("page.html").render(
+    return _TEMPLATES.get_template(
+        "page.html"
+    ).render(
         nonce=nonce,
+        style=Markup(_TEMPLATES.get_template("page.css").render()),  # noqa: S704 - the package's own file
         orders=[{"order": order, "packages": order["packageAttachment"]["packages"]} for order in orders],
         requests=list(oms.received)[: -_REQUESTS - 1 : -1],
         counts=_counts(orders),

@@ -169,6 +169,14 @@ class JournalReader(ABC):
         except INVALID_RECORD as error:
             raise self._damage_error(error) from None
 
+    def pending_since(self) -> Mapping[str, dt.datetime]:
+        """Return when the oldest pending entry of each account was added, except for deliveries that are held."""
+        records = self._fetch(self._sql["pending_since"], {"now": self._now()})
+        try:
+            return {account: self._to_utc(since) for account, since in records}
+        except INVALID_RECORD as error:
+            raise self._damage_error(error) from None
+
     def entries(self, selection: Selection = ALL) -> Iterator[Entry]:
         """Yield the selected entries, in the order of their arrival."""
         package = selection.package
@@ -209,14 +217,14 @@ class JournalReader(ABC):
         """Return the records of a query that reads most of a table, by the query's name.
 
         Args:
-            statement: A name in :mod:`.known_orders` or :mod:`.parked_events`.
+            statement: A name in :mod:`.sql`, :mod:`.known_orders` or :mod:`.parked_events`.
             **values: The values of its parameters.
         """
         return self._scan(self._sql[statement], values)
 
-    def pages(self, statement: str) -> Iterator[list[tuple[Any, ...]]]:
-        """Yield the records of such a query by page; no transaction stays open in between."""
-        return self._pages(self._sql[statement], {})
+    def pages(self, statement: str, after: int = 0) -> Iterator[list[tuple[Any, ...]]]:
+        """Yield the records of such a query by page, those after an id; no transaction stays open in between."""
+        return self._pages(self._sql[statement], {}, after)
 
     def select_many(self, statement: str, wanted: Sequence[int | str]) -> list[tuple[Any, ...]]:
         """Return the records of a query for all wanted values, in a few statements, by the query's name."""

@@ -144,6 +144,27 @@ _HELD: Final = """
     SELECT a.name, count(*), max(e.not_before) FROM entries e JOIN accounts a ON a.id = e.account
     WHERE {is_open} AND e.state = 'pending' AND e.not_before > {now} GROUP BY a.name
 """
+#: When the oldest entry was added that is pending and not held.
+_PENDING_SINCE: Final = """
+    SELECT a.name, min(e.added) FROM entries e JOIN accounts a ON a.id = e.account
+    WHERE {is_open} AND e.state = 'pending' AND (e.not_before IS NULL OR e.not_before <= {now}) GROUP BY a.name
+"""
+#: The latest entries of a state, without what they report. Reading ends with the last one that is wanted, so a caller
+#: that knows how many there are does not read the whole table.
+_LATEST: Final = """
+    SELECT e.id, a.name, e.package, e.status_code, substr(e.reason, 1, 600), {settled}
+    FROM entries e {join} accounts a ON a.id = e.account
+    WHERE e.state = :state AND e.id < :before ORDER BY e.id DESC LIMIT :limit
+"""
+_PACKAGES_OF_ORDERS: Final = """
+    SELECT p.account, p.order_id, p.invoice_number FROM accounts a {join} packages p ON p.account = a.name
+    WHERE p.order_id {in_values} ORDER BY p.account, p.order_id, p.invoice_number
+"""
+#: The latest packages with an invoice number, given without its leading zeros. It reads all packages: no index has it.
+_PACKAGES_OF_INVOICE: Final = f"""
+    SELECT account, order_id, invoice_number FROM packages WHERE ltrim(invoice_number, '0') = :number
+    ORDER BY id DESC LIMIT {PAGE}
+"""  # noqa: S608 - a constant
 _UPDATE_ACCOUNT: Final = """
     UPDATE accounts SET
         stopped = CASE WHEN :stopped_reason = '' THEN NULL WHEN stopped_reason = :stopped_reason THEN stopped
@@ -162,6 +183,10 @@ _MOVE: Final = """
         receipt = CASE WHEN :keeps THEN receipt END,
         reason = CASE WHEN :keeps THEN coalesce(:reason, reason) ELSE :reason END,
         settled = CASE WHEN :state <> 'pending' THEN {now} END
+"""
+#: Changes nothing that anything else reads, and waits for the disk as other changes do.
+_PROBE: Final = """
+    INSERT INTO meta (name, value) VALUES ('probe', :at) ON CONFLICT (name) DO UPDATE SET value = excluded.value
 """
 _PRUNED_KEYS: Final = f"SELECT key FROM pruned_keys WHERE key > :last ORDER BY key LIMIT {PAGE}"  # noqa: S608 - a constant
 #: Not a package that waits for its delivery: one that the carrier took back and did not deliver since, or with volumes
@@ -227,6 +252,10 @@ def statements_for(
         "open_entries_of_account": _OPEN_ENTRIES.format(join=join, is_open=is_open),
         "backlogs": _BACKLOGS.format(is_open=is_open),
         "held": _HELD.format(is_open=is_open, now=now),
+        "pending_since": _PENDING_SINCE.format(is_open=is_open, now=now),
+        "latest": _LATEST.format(join=join, settled=seconds.format("coalesce(e.settled, e.begun, e.added)")),
+        "packages_of_orders": _PACKAGES_OF_ORDERS.format(join=join, in_values=in_values),
+        "packages_of_invoice": _PACKAGES_OF_INVOICE,
         "account": _ACCOUNTS.format(now=now),
         "revision": "SELECT revision FROM accounts WHERE name = :account",
         "update_account": _UPDATE_ACCOUNT.format(now=now, quiet_until=quiet_until),
@@ -240,6 +269,7 @@ def statements_for(
         **known_orders.known_order_statements(in_values, seconds.format(now), join, PAGE),
         **order_reads.order_read_statements(in_values, seconds.format(now), seconds.format("e.settled")),
         **parked_events.parked_event_statements(PAGE),
+        "probe": _PROBE,
         "prune_sources": "DELETE FROM sources WHERE NOT EXISTS (SELECT 1 FROM entries WHERE source = sources.id)",
     }
     return {name: re.sub(r":(\w+)", parameter, statement) for name, statement in statements.items()}

@@ -6,21 +6,16 @@ were written by others. Needs the extra ``cli``.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import heapq
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Final
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
-
 from vtex_tracking_ext.bulk.journal.entries import OPEN_STATES, STATES, Held
 from vtex_tracking_ext.bulk.journal.interface import ALL
-from vtex_tracking_ext.text import visible
 
 from .accounts import held_text, problem_lines
 from .chart import BAR, HEIGHT, STACK, STEP, Timeline
+from .environment import style_and_hash, template_environment
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -38,15 +33,7 @@ LISTED: Final[tuple[State, ...]] = ("unknown", "refused")
 #: The states in the order in which the page shows them.
 _ORDER: Final[tuple[State, ...]] = ("unknown", "refused", "pending", "in_flight", "applied", "withdrawn")
 
-_TEMPLATES: Final = Environment(
-    loader=PackageLoader("vtex_tracking_ext.bulk.report"),
-    autoescape=True,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    undefined=StrictUndefined,
-    auto_reload=False,
-)
-_TEMPLATES.filters |= {"number": "{:,}".format, "visible": visible}
+_TEMPLATES: Final = template_environment("vtex_tracking_ext.bulk.report")
 
 
 class Summary:
@@ -97,12 +84,10 @@ def render_page(journal: JournalReader, name: str, now: dt.datetime, selection: 
     held = Held.total(held for name, held in journal.held().items() if selection.account in {None, name})
     summary = Summary(journal.entries(selection))
     total = summary.total()
-    # As browsers see it, with plain line ends: its hash must equal theirs.
-    source, _, _ = PackageLoader("vtex_tracking_ext.bulk.report").get_source(_TEMPLATES, "report.css")
-    style = "\n".join(source.splitlines())
+    style, style_hash = style_and_hash(_TEMPLATES, "report.css")
     return _TEMPLATES.get_template("report.html").render(
-        style=Markup(style),  # noqa: S704 - the package's own file
-        style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode("ascii"),
+        style=style,
+        style_hash=style_hash,
         name=name,
         created=created,
         now=now,

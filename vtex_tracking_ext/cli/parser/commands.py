@@ -50,8 +50,8 @@ _CREDENTIALS_HELP = (
     "VTEX_APP_TOKEN (or VTEX_USER_TOKEN), VTEX_BASE_URL, VTEX_ENVIRONMENT, VTEX_PROFILE, VTEX_PROFILES. "
     "Key and token must come from the same source. "
     'The profile file is TOML with one table per store, named after its account: [mystore], below it app_key = "..." '
-    'and app_token = "..." (or user_token), and where needed account, base_url, environment, resend_after, layout '
-    "and carriers. "
+    'and app_token = "..." (or user_token), and where needed account, base_url, environment, resend_after, '
+    "layout, carriers and webhooks. "
     "--profiles or VTEX_PROFILES gives its path; the default is vtex-tracking/profiles.toml in your settings folder "
     "(XDG_CONFIG_HOME, APPDATA, or ~/.config). It is refused if other users can read it; "
     "VTEX_ALLOW_READABLE_PROFILES=1 allows that, for a mounted secret. "
@@ -83,6 +83,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_push(commands)
     _add_status(commands)
     _add_resolve(commands)
+    _add_serve(commands)
     _add_worker(commands)
     _add_report(commands)
     _add_prune(commands)
@@ -183,6 +184,35 @@ def _add_push(commands: Commands) -> None:
     _add_connection(parser)
 
 
+def _add_serve(commands: Commands) -> None:
+    parser = _add_command(
+        commands,
+        "serve.serve",
+        "receive carriers' webhooks and VTEX's hook, and send what they report, until stopped",
+        "A carrier posts to /carriers/SOURCE/ACCOUNT, and VTEX's hook to /vtex/hook/ACCOUNT. Who may post is said in "
+        "the profile file, [mystore.webhooks], or by VTEX_WEBHOOK_SECRET_SOURCE; without a secret, posts are refused. "
+        "/ is a page, and /metrics is for Prometheus; both need the password in VTEX_SERVICE_PASSWORD, and without "
+        "one, only this machine sees them. A proxy in front of the service provides TLS.",
+    )
+    _add_journal(parser)
+    text = "where to listen; 0.0.0.0:8080 is every address of this machine (default: 127.0.0.1:8080)"
+    parser.add_argument("--listen", type=address, default=("127.0.0.1", 8080), metavar="[HOST:]PORT", help=text)
+    parser.add_argument(
+        "--no-deliver",
+        action="store_true",
+        help="only find the orders and note the events in the journal, for workers, or for a push",
+    )
+    parser.add_argument("--accounts", type=non_empty, metavar="A,B", help="default: all accounts with credentials")
+    text = "bytes of a post at most (default: %(default)s)"
+    parser.add_argument("--max-body", type=positive, default=1024 * 1024, metavar="BYTES", help=text)
+    text = "posts a second of one source for one account at most, on average (default: %(default)s)"
+    parser.add_argument("--max-posts", type=positive, default=1000, metavar="N", help=text)
+    _add_delivery(parser, "packages of an account sent at once (default: %(default)s)", DEFAULT_CONCURRENCY)
+    parser.add_argument("--log-json", action="store_true", help="log JSON lines")
+    parser.add_argument("--quiet", action="store_true", help="log only problems, not every post and call")
+    _add_connection(parser)
+
+
 def _add_worker(commands: Commands) -> None:
     parser = _add_command(
         commands,
@@ -194,16 +224,7 @@ def _add_worker(commands: Commands) -> None:
     )
     _add_journal(parser)
     parser.add_argument("--accounts", type=non_empty, metavar="A,B", help="default: all accounts with credentials")
-    text = "packages sent at once, all accounts together (default: %(default)s)"
-    parser.add_argument("--concurrency", type=concurrency, default=WORKER_CONCURRENCY, metavar="N", help=text)
-    _add_rate(parser)
-    _add_no_coalesce(parser)
-    _add_send_on(parser)
-    text = (
-        "send an event of unknown outcome again if its order does not show it so long after the call: 30m, 12h, or "
-        "off for never (default: the profile's resend_after, else 1h)"
-    )
-    parser.add_argument("--resend-after", type=duration, metavar="DURATION", help=text)
+    _add_delivery(parser, "packages sent at once, all accounts together (default: %(default)s)", WORKER_CONCURRENCY)
     parser.add_argument("--metrics", type=address, metavar="[HOST:]PORT", help="serve Prometheus metrics there")
     parser.add_argument("--quiet", action="store_true", help="log only problems, not every call")
     _add_connection(parser)
@@ -508,6 +529,21 @@ def _add_sandbox(commands: Commands) -> None:
     parser.add_argument("--retry-after", type=positive, metavar="SECONDS", help="add Retry-After to a 429")
     text = "delay before an accepted event is shown (default: %(default)g)"
     parser.add_argument("--show-after", type=seconds, default=0.0, metavar="SECONDS", help=text)
+
+
+def _add_delivery(parser: argparse.ArgumentParser, concurrency_help: str, default_concurrency: int) -> None:
+    """Add the options that say how a process that runs until it is stopped sends events."""
+    parser.add_argument(
+        "--concurrency", type=concurrency, default=default_concurrency, metavar="N", help=concurrency_help
+    )
+    _add_rate(parser)
+    _add_no_coalesce(parser)
+    _add_send_on(parser)
+    text = (
+        "send an event of unknown outcome again if its order does not show it so long after the call: 30m, 12h, or "
+        "off for never (default: the profile's resend_after, else 1h)"
+    )
+    parser.add_argument("--resend-after", type=duration, metavar="DURATION", help=text)
 
 
 def _add_package(parser: argparse.ArgumentParser) -> None:

@@ -102,7 +102,7 @@ def port(text: str) -> int:
 def address(text: str) -> tuple[str, int]:
     """Return host and port of [HOST:]PORT."""
     host, _, number = text.rpartition(":")
-    return host or "127.0.0.1", port(number)
+    return host.removeprefix("[").removesuffix("]") or "127.0.0.1", port(number)
 
 
 def column_mapping(text: str) -> tuple[str, str]:

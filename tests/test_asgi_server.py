@@ -1,19 +1,19 @@
-"""The server of the sandbox."""
+"""The server of ASGI applications."""
 
 from __future__ import annotations
 
 import signal
 
 import pytest
+from starlette.applications import Starlette
 
-from vtex_tracking_ext.sandbox import Oms, OmsSettings
-from vtex_tracking_ext.sandbox.server import _Server
+from vtex_tracking_ext.asgi_server import Server
 
 
 @pytest.mark.parametrize("ignored", [False, True])
 def test_an_ignored_sigint_stays_ignored(*, ignored: bool) -> None:
-    """In the background of a shell, Ctrl-C for the foreground job does not stop the sandbox; SIGTERM does."""
-    server = _Server(Oms(OmsSettings()), lambda: None)
+    """In the background of a shell, Ctrl-C for the foreground job does not stop a server; SIGTERM does."""
+    server = Server(Starlette(), lambda: None)
     before = signal.signal(signal.SIGINT, signal.SIG_IGN if ignored else signal.default_int_handler)
     try:
         with server.capture_signals():
