@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
+import threading
+from typing import Any
 
 import pytest
+import uvicorn
 from starlette.applications import Starlette
 
 from vtex_tracking_ext.asgi_server import Server
+
+
+def test_a_server_that_cannot_start_is_not_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    """uvicorn returns without having started if the start of the application fails."""
+
+    async def fail(*_: Any, **__: Any) -> None: ...
+
+    monkeypatch.setattr(uvicorn.Server, "startup", fail)
+    is_ready = threading.Event()
+    asyncio.run(Server(Starlette(), is_ready.set).startup())
+    assert not is_ready.is_set()
 
 
 @pytest.mark.parametrize("ignored", [False, True])

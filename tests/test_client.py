@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 import httpx
 import pytest
+from attrs import evolve
 
 from vtex_tracking_ext import (
     AsyncTrackingClient,
+    AttemptEvent,
     ConfigurationError,
+    FeedConfiguration,
     InvalidUpdateError,
     NotSentError,
     OutcomeUnknownError,
@@ -26,10 +29,12 @@ from vtex_tracking_ext import (
     TrackingClient,
     TrackingEvent,
     TrackingUpdate,
+    VtexTrackingError,
 )
 from vtex_tracking_ext.call import steps
+from vtex_tracking_ext.call.answer import Answer
 from vtex_tracking_ext.call.faults import Fault
-from vtex_tracking_ext.call.outcome import Answer
+from vtex_tracking_ext.client_arguments import AsyncClientArguments, ClientArguments
 from vtex_tracking_ext.config.options import ClientOptions
 from vtex_tracking_ext.config.redaction import Redactor
 from vtex_tracking_ext.config.server import Server
@@ -81,6 +86,7 @@ ORDER_BODY = {
     },
 }
 OK = httpx.Response(200, json=RECEIPT)
+NOT_AN_ORDER = httpx.Response(200, json={})
 NOT_SHOWN = httpx.Response(200, json={"orderId": ORDER})
 ORDER_SHOWN = httpx.Response(200, json=ORDER_BODY)
 
@@ -474,8 +480,170 @@ def test_a_closed_client_says_so_and_sends_nothing(kind: Any, twin: Callable[...
     """It is no outcome of a call."""
     client = twin(kind, "mystore", app_key=APP_KEY, app_token=APP_TOKEN)
     client.close()
-    with pytest.raises(ConfigurationError, match="closed"):
+    with pytest.raises(ConfigurationError, match="closed") as caught:
         client.send(UPDATE)
+    assert (caught.value.order_id, caught.value.operation) == (ORDER, "send")
+
+
+#: A call of each operation, with its operation, order and invoice.
+CALLS: dict[str, tuple[Callable[[Any], object], str | None, str | None]] = {
+    "send": (lambda client: client.send(UPDATE), ORDER, INVOICE),
+    "set_tracking_number": (
+        lambda client: client.set_tracking_number(ORDER, INVOICE, tracking_number="1"),
+        ORDER,
+        INVOICE,
+    ),
+    "get_packages": (lambda client: client.get_packages(ORDER), ORDER, None),
+    "read_feed": (lambda client: client.read_feed(), None, None),
+    "commit_feed": (lambda client: client.commit_feed(["handle"]), None, None),
+    "get_feed_configuration": (lambda client: client.get_feed_configuration(), None, None),
+    "configure_feed": (
+        lambda client: client.configure_feed(FeedConfiguration(["invoiced"]), replaces=None),
+        None,
+        None,
+    ),
+    "list_orders": (lambda client: client.list_orders(), None, None),
+}
+
+
+@pytest.mark.parametrize("operation", CALLS)
+@pytest.mark.parametrize(
+    "answer", [httpx.Response(403), httpx.Response(500), httpx.ConnectError("x"), httpx.ReadTimeout("x"), OK]
+)
+def test_each_error_says_what_it_is_about(make: Callable[..., Twin], operation: str, answer: Any) -> None:
+    """Errors of each operation name account, operation, order and invoice, and never a path."""
+    call, order_id, invoice_number = CALLS[operation]
+    answers = [answer] if operation != "configure_feed" else [httpx.Response(404), answer]
+    if answer is OK and operation in {"send", "set_tracking_number", "commit_feed", "configure_feed"}:
+        call(make(Recorder(*answers)))
+        return  # any 2xx is applied
+    if answer is OK and operation == "get_packages":
+        answers = [NOT_AN_ORDER]
+    with pytest.raises(VtexTrackingError) as caught:
+        call(make(Recorder(*answers)))
+    error = caught.value
+    assert (error.account, error.operation) == ("mystore", operation)
+    assert (error.order_id, error.invoice_number) == (order_id, invoice_number)
+    subject = f"Order {ORDER}" if order_id else operation.replace("_", " ").capitalize()
+    assert str(error).startswith(subject + (f", invoice {INVOICE}: " if invoice_number else ": "))
+    assert "/api/" not in str(error)
+    assert ORDER not in error.reason
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)  # noqa: S301 - our own
+
+
+@pytest.mark.parametrize(
+    ("call", "operation", "order_id", "invoice_number"),
+    [
+        (lambda c: c.update(ORDER, INVOICE, events=[]), "send", ORDER, INVOICE),
+        (lambda c: c.send("x"), "send", None, None),
+        (lambda c: c.was_applied(TrackingUpdate("a b", INVOICE)), "get_packages", "a b", INVOICE),
+        (lambda c: c.set_tracking_number(5, INVOICE, tracking_number=""), "set_tracking_number", None, INVOICE),
+        (lambda c: c.get_packages(APP_TOKEN + " 1"), "get_packages", "[credential]" + " 1", None),
+        (lambda c: c.read_feed(0), "read_feed", None, None),
+        (lambda c: c.commit_feed("x"), "commit_feed", None, None),
+        (lambda c: c.commit_feed([""]), "commit_feed", None, None),
+        (lambda c: c.configure_feed(5), "configure_feed", None, None),
+        (lambda c: c.list_orders(page=0), "list_orders", None, None),
+    ],
+)
+def test_an_error_about_invalid_values_says_what_it_is_about(
+    make: Callable[..., Twin], call: Any, operation: str, order_id: str | None, invoice_number: str | None
+) -> None:
+    """Ids are as the caller gave them, if they are text, without credentials."""
+    with pytest.raises(InvalidUpdateError) as caught:
+        call(make(Recorder()))
+    error = caught.value
+    assert (error.account, error.operation) == ("mystore", operation)
+    assert (error.order_id, error.invoice_number) == (order_id, invoice_number)
+    assert APP_TOKEN not in str(error)
+
+
+def test_other_options_apply_to_a_copy_of_the_client(make: Callable[..., Twin]) -> None:
+    """The copy has the same connections and the other options of the client, which keeps its own."""
+    server = Recorder(httpx.ReadTimeout("x"), OK)
+    client = make(server, timeout=60)
+    copied = client.with_options(on_unknown="resend", timeout=5)
+    assert copied._transport is client.client._transport
+    assert type(copied) is type(client.client)
+    assert (copied._options.timeout, copied._options.on_unknown, copied._options.retry) == (5, "resend", HASTY)
+    assert (client.client._options.timeout, client.client._options.on_unknown) == (60, "raise")
+    assert client.with_options()._options is client.client._options
+    policy = RetryPolicy(attempts=1)
+    assert client.with_options(retry=policy)._options.retry is policy
+
+
+def test_a_paced_copy_stays_paced(make: Callable[..., Twin]) -> None:
+    """Other options do not make it wait after a 429 or send again."""
+    paced = make(Recorder()).paced().with_options(retry=RetryPolicy(attempts=9), on_unknown="resend", timeout=7)
+    made = paced._options
+    assert (made.timeout, made.retry.attempts, made.retry.retry_after_cap, made.on_unknown) == (7, 9, 0, "raise")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"timeout": 0}, "timeout is 0"),
+        (
+            {"timeout": httpx.Timeout(5)},
+            r"timeout is Timeout\(timeout=5\): give .* RetryPolicy\(attempt_timeout=",
+        ),
+        ({"retry": 3}, "give a RetryPolicy"),
+        ({"on_unknown": APP_TOKEN}, r"on_unknown is '\[credential\]'"),
+    ],
+)
+def test_other_options_are_checked(make: Callable[..., Twin], changes: dict[str, Any], said: str) -> None:
+    """As those of the client are."""
+    with pytest.raises(ConfigurationError, match=said):
+        make(Recorder()).with_options(**changes)
+
+
+@pytest.mark.parametrize("method", [name for name in CALLS if name != "configure_feed"])
+def test_each_call_takes_a_timeout(make: Callable[..., Twin], method: str) -> None:
+    """It limits the call with its retries, and is checked before anything is sent."""
+    arguments: dict[str, tuple[list[Any], dict[str, Any]]] = {
+        "send": ([UPDATE], {}),
+        "set_tracking_number": ([ORDER, INVOICE], {"tracking_number": "1"}),
+        "get_packages": ([ORDER], {}),
+        "commit_feed": ([["handle"]], {}),
+    }
+    positional, named = arguments.get(method, ([], {}))
+    server = Recorder(httpx.Response(429, headers={"Retry-After": "80"}))
+    client = make(server, timeout=600)
+    with pytest.raises(RateLimitedError) as caught:
+        getattr(client, method)(*positional, **named, timeout=60)
+    assert caught.value.retry_after == 80
+    assert len(server.requests) == 1
+    with pytest.raises(ConfigurationError, match="timeout is -1"):
+        getattr(client, method)(*positional, **named, timeout=-1)
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda c: c.update(ORDER, INVOICE, events=EVENTS, timeout=60),
+        lambda c: c.mark_delivered(ORDER, INVOICE, timeout=60),
+        lambda c: c.configure_feed(FeedConfiguration(["invoiced"]), timeout=60),
+    ],
+)
+def test_the_other_methods_hand_the_timeout_on(make: Callable[..., Twin], call: Any) -> None:
+    """A 429 whose wait does not fit is raised at once."""
+    server = Recorder(httpx.Response(429, headers={"Retry-After": "80"}))
+    with pytest.raises(RateLimitedError):
+        call(make(server, timeout=600))
+    assert len(server.requests) == 1
+    assert make(server, timeout=600).was_applied(UPDATE, timeout=60) is None
+    assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments"), [(TrackingClient, ClientArguments), (AsyncTrackingClient, AsyncClientArguments)]
+)
+def test_the_types_of_from_env_have_all_arguments(kind: Any, arguments: Any) -> None:
+    """The names are those of the constructor, with the same annotations."""
+    constructor = inspect.signature(kind.__init__).parameters
+    described = {name: annotation.__forward_arg__ for name, annotation in arguments.__annotations__.items()}
+    assert described == {name: each.annotation for name, each in constructor.items() if name != "self"}
 
 
 @pytest.mark.parametrize("kind", [TrackingClient, AsyncTrackingClient])
@@ -595,6 +763,16 @@ def test_no_look_is_taken_once_the_time_is_over() -> None:
         conversation.send(Fault("x", sent=True))
 
 
+def test_a_call_that_is_given_up_reports_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    """Closing the generator of a call, as Python does with one that is left over, is no interruption."""
+    events: list[AttemptEvent] = []
+    made = evolve(options(4, RetryPolicy(), "raise", lambda: 0.0), hooks=(events.append,))
+    conversation = steps.send_update(UPDATE, made)
+    next(conversation)
+    conversation.close()
+    assert (events, caplog.records) == ([], [])
+
+
 def _public(kind: type) -> dict[str, Any]:
     return {name: member for name, member in vars(kind).items() if not name.startswith("_")}
 
@@ -606,7 +784,11 @@ def test_the_twins_have_the_same_methods_arguments_and_docstrings() -> None:
         mine, other = getattr(TrackingClient, name), getattr(AsyncTrackingClient, name)
         assert inspect.getdoc(mine) == inspect.getdoc(other), name
         if callable(mine):
-            signature = str(inspect.signature(other)).replace("AsyncHttpClient", "HttpClient")
+            signature = (
+                str(inspect.signature(other))
+                .replace("AsyncHttpClient", "HttpClient")
+                .replace("AsyncClientArguments", "ClientArguments")
+            )
             assert str(inspect.signature(mine)) == signature, name
 
 

@@ -42,6 +42,43 @@ def test_exceptions_can_be_pickled_and_copied(kind: type[VtexTrackingError], lea
     assert vars(twin) == vars(error)
 
 
+@pytest.mark.parametrize(
+    ("kind", "outcome"),
+    [
+        (errors.NotFoundError, "refused, "),
+        (errors.OutcomeUnknownError, "outcome unknown, "),
+        (errors.ReadFailedError, "not read, "),
+        (errors.NotSentError, ""),
+        (InvalidUpdateError, ""),
+    ],
+)
+def test_the_message_begins_with_the_order_and_the_outcome(kind: type[VtexTrackingError], outcome: str) -> None:
+    """The message names order, invoice and outcome, also after pickling; the reason has none of them."""
+    error = kind("404 order not found (OMS001). Check that.")
+    assert str(error) == error.reason
+    error.operation, error.order_id = "send", "1172452900788-01"
+    assert str(error) == f"Order 1172452900788-01: {outcome}404 order not found (OMS001). Check that."
+    error.invoice_number = "000030711"
+    twin = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own
+    assert str(twin) == f"Order 1172452900788-01, invoice 000030711: {outcome}{error.reason}"
+    assert (twin.order_id, twin.invoice_number, twin.operation) == ("1172452900788-01", "000030711", "send")
+    assert repr(error) == f"{kind.__name__}({str(error)!r})"
+
+
+def test_a_message_about_no_order_begins_with_the_operation() -> None:
+    """The operation is written as words."""
+    error = errors.NotFoundError("404 Not Found.")
+    error.operation = "get_feed_configuration"
+    assert str(error) == "Get feed configuration: refused, 404 Not Found."
+
+
+def test_an_id_of_any_length_is_shown_on_one_short_line() -> None:
+    """Control characters are escaped, and a long id is truncated."""
+    error = VtexTrackingError("wrong")
+    error.operation, error.order_id = "send", "\x1b" + "9" * 1000
+    assert str(error) == f"Order {chr(92)}x1b{'9' * 79}... (1001 characters): wrong"
+
+
 def test_an_invalid_update_error_lists_its_problems() -> None:
     """The problems are in the message and in the attribute."""
     error = InvalidUpdateError(problems=[Problem("a", "b"), Problem("c", "d")])

@@ -18,7 +18,7 @@ PACKAGE = "vtex_tracking_ext"
 #: From top to bottom. A module belongs to the layer with the longest matching name; the package's ``__init__`` is
 #: the public interface of the clients.
 LAYERS = (
-    {"cli"},
+    {"__main__", "cli"},
     {"service"},
     {"fleet", "sandbox", "testing"},
     {"orders"},
@@ -27,7 +27,7 @@ LAYERS = (
     {"bulk.delivery"},
     {"bulk.journal"},
     {"bulk.input"},
-    {"", "client", "client_async"},
+    {"", "client", "client_arguments", "client_async"},
     {"transport"},
     {"call"},
     {"config"},

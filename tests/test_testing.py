@@ -6,15 +6,14 @@ import asyncio
 import datetime as dt
 import sys
 from typing import TYPE_CHECKING, Any
-from unittest import mock
 
-import httpx
 import pytest
 
 from vtex_tracking_ext import (
     ConflictError,
     FeedConfiguration,
     OrderPage,
+    OutcomeUnknownError,
     PermissionDeniedError,
     RateLimitedError,
     RetryPolicy,
@@ -40,23 +39,6 @@ def test_a_client_is_ready_and_events_are_asserted(vtex_sandbox: VtexSandbox) ->
     vtex_sandbox.client.update(ORDER, INVOICE, events=[EVENT])
     with pytest.raises(AssertionError):
         vtex_sandbox.assert_events(ORDER, INVOICE, [EVENT])
-
-
-def test_a_patched_send_of_httpx_is_called_only_with_an_http_client(
-    vtex_sandbox: VtexSandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As the README says of test tools: a client's own connections do not pass through httpx.Client."""
-    vtex_sandbox.add_order(ORDER, [INVOICE])
-    for name, value in vtex_sandbox.environ.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setattr(httpx.Client, "send", mock.Mock(side_effect=AssertionError("called")))
-    vtex_sandbox.client.update(ORDER, INVOICE, events=[EVENT])
-    with (
-        httpx.Client() as http_client,
-        TrackingClient.from_env(http_client=http_client) as client,
-        pytest.raises(AssertionError, match="called"),
-    ):
-        client.update(ORDER, INVOICE, events=[EVENT])
 
 
 def test_a_delivery_is_asserted(vtex_sandbox: VtexSandbox) -> None:
@@ -117,6 +99,93 @@ def test_errors_can_be_configured(vtex_sandbox: VtexSandbox, monkeypatch: pytest
         monkeypatch.setenv(name, value)
     with TrackingClient.from_env(retry=RetryPolicy(attempts=1)) as client, pytest.raises(RateLimitedError):
         client.update(ORDER, INVOICE, events=[EVENT])
+
+
+@pytest.mark.parametrize("after_applying", [True, False])
+def test_the_next_requests_fail(vtex_sandbox: VtexSandbox, after_applying: bool) -> None:
+    """A status and a cut connection, as often as asked for, leave the outcome unknown to the client only."""
+    vtex_sandbox.add_order(ORDER, [INVOICE])
+    vtex_sandbox.fail_next(503, after_applying=after_applying, times=2)
+    vtex_sandbox.cut_next(after_applying=after_applying)
+    for _ in range(3):
+        with pytest.raises(OutcomeUnknownError):
+            vtex_sandbox.client.update(ORDER, INVOICE, events=[EVENT])
+    assert len(vtex_sandbox.events(ORDER, INVOICE)) == 3 * after_applying
+    vtex_sandbox.client.update(ORDER, INVOICE, events=[EVENT])
+
+
+def test_faults_have_defaults(vtex_sandbox: VtexSandbox) -> None:
+    """An error comes before applying; a connection is cut after."""
+    vtex_sandbox.add_order(ORDER, [INVOICE])
+    vtex_sandbox.fail_next(500)
+    with pytest.raises(OutcomeUnknownError):
+        vtex_sandbox.client.update(ORDER, INVOICE, events=[EVENT])
+    vtex_sandbox.assert_events(ORDER, INVOICE, [])
+    vtex_sandbox.cut_next()
+    with pytest.raises(OutcomeUnknownError):
+        vtex_sandbox.client.update(ORDER, INVOICE, events=[EVENT])
+    vtex_sandbox.assert_events(ORDER, INVOICE, [EVENT])
+
+
+def test_a_fault_can_be_of_one_operation(vtex_sandbox: VtexSandbox) -> None:
+    """The other requests are answered as usual, until the reset."""
+    vtex_sandbox.add_order(ORDER, [INVOICE])
+    vtex_sandbox.fail_next(403, times=None, operation="get_packages")
+    vtex_sandbox.client.update(ORDER, INVOICE, events=[EVENT])
+    for _ in range(2):
+        with pytest.raises(PermissionDeniedError):
+            vtex_sandbox.client.get_packages(ORDER)
+    with pytest.raises(ValueError, match="is not an operation"):
+        vtex_sandbox.fail_next(500, operation="put")  # type: ignore[arg-type]
+
+
+def test_a_late_answer_is_not_waited_for(vtex_sandbox: VtexSandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client's timeout ends the call, with its outcome unknown; the sandbox does not wait, either."""
+    vtex_sandbox.add_order(ORDER, [INVOICE])
+    for name, value in vtex_sandbox.environ.items():
+        monkeypatch.setenv(name, value)
+    vtex_sandbox.slow_next()
+    with TrackingClient.from_env(timeout=0.5) as client, pytest.raises(OutcomeUnknownError):
+        client.update(ORDER, INVOICE, events=[EVENT])
+
+
+def test_a_client_waits_after_a_429(vtex_sandbox: VtexSandbox) -> None:
+    """It waits as long as the sandbox asks it to, and sends the update once more."""
+    vtex_sandbox.add_order(ORDER, [INVOICE])
+    vtex_sandbox.rate_limit(retry_after=0)
+    assert vtex_sandbox.client.update(ORDER, INVOICE, events=[EVENT]).attempts == 2
+    vtex_sandbox.assert_events(ORDER, INVOICE, [EVENT])
+    vtex_sandbox.rate_limit(retry_after=200)
+    with pytest.raises(RateLimitedError) as caught:
+        vtex_sandbox.client.update(ORDER, INVOICE, events=[EVENT])
+    assert caught.value.retry_after == 200
+
+
+def test_duplicates_fail_an_assertion(vtex_sandbox: VtexSandbox) -> None:
+    """The message names the event. The same event of another package, or with another text, is none."""
+    vtex_sandbox.add_order(ORDER, [INVOICE, "000030712"])
+    other = TrackingEvent("2015-06-23", "Postado", "Rio de Janeiro", "RJ")
+    for invoice in (INVOICE, "000030712"):
+        vtex_sandbox.client.update(ORDER, invoice, events=[EVENT, other])
+    vtex_sandbox.assert_no_duplicates()
+    vtex_sandbox.client.update(ORDER, INVOICE, events=[EVENT])
+    with pytest.raises(
+        AssertionError, match=rf"sees twice: invoice {INVOICE} of order {ORDER}: 2015-06-23 Coletado(\n|$)"
+    ):
+        vtex_sandbox.assert_no_duplicates()
+
+
+def test_a_reset_returns_to_the_start(vtex_sandbox: VtexSandbox) -> None:
+    """Orders, requests, faults and settings are those of a new sandbox; its address and client stay."""
+    vtex_sandbox.add_order(ORDER, [INVOICE])
+    vtex_sandbox.client.update(ORDER, INVOICE, events=[EVENT])
+    vtex_sandbox.configure(OmsSettings(rate_limit=0))
+    vtex_sandbox.fail_next(500, times=None)
+    vtex_sandbox.reset()
+    assert (vtex_sandbox.oms.orders, list(vtex_sandbox.oms.received)) == ({}, [])
+    vtex_sandbox.add_order(ORDER, [INVOICE])
+    vtex_sandbox.client.update(ORDER, INVOICE, events=[EVENT])
+    vtex_sandbox.assert_events(ORDER, INVOICE, [EVENT])
 
 
 def test_each_test_has_a_sandbox_of_its_own(vtex_sandbox: VtexSandbox) -> None:

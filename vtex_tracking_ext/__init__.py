@@ -6,10 +6,12 @@ not import httpx.
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    __version__: str
     from .client import TrackingClient
     from .client_async import AsyncTrackingClient
     from .config.retry_policy import RetryBudget, RetryPolicy
@@ -71,6 +73,8 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     """Import a public name when it is first asked for (PEP 562)."""
+    if name == "__version__":
+        return import_module(".config.version", __name__).package_version()
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     home = next((home for home, names in _HOMES.items() if name in names), "errors")
@@ -79,4 +83,8 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, "__version__"})
+
+
+if os.environ.get("VTEX_TRACKING_LOG"):
+    import_module(".config.log", __name__).print_log(os.environ["VTEX_TRACKING_LOG"])

@@ -8,28 +8,33 @@ from __future__ import annotations
 
 import time
 from copy import copy
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
-from .call import finding, steps
-from .call.steps import Attempt, Steps
+from . import call
 from .config.defaults import DEFAULT_TIMEOUT, MAX_CONNECTIONS
 from .config.options import Hooks, OnUnknown, arguments_from_env, client_options
 from .config.secret import hidden_frames
 from .events import TrackingUpdate
-from .transport.transport import SyncTransport
+from .transport.lazy import LazyTransport
 
 if TYPE_CHECKING:
     import datetime as dt
     import os
     from collections.abc import Iterable
     from types import TracebackType
+    from typing import Unpack
 
+    from .call.answer import Answer
     from .call.faults import Fault
-    from .call.outcome import Answer
+    from .call.steps import Steps
+    from .client_arguments import ClientArguments
     from .config.retry_policy import RetryPolicy
+    from .config.server import Server
     from .events import DateLike, Package, TrackingEvent, TrackingReceipt
     from .finding import FeedConfiguration, FeedItem, OrderPage
     from .transport.caller_client import HttpClient
+    from .transport.route import Route
+    from .transport.transport import SyncTransport
 
 T = TypeVar("T")
 
@@ -56,6 +61,8 @@ class TrackingClient:
         max_connections: Maximum number of open connections; further calls wait for one.
         on_attempt: A function, or several, called after each request with an :class:`AttemptEvent`. They should return
             quickly and are not awaited; an exception that one raises is logged and otherwise ignored.
+        log_ids: Whether the log names the order and the invoice of each call. Off by default, because logs are kept and
+            shared more widely than errors, which always name them.
         http_client: Your own ``httpx.Client``, for its proxies, certificates, limits and event hooks. Its headers,
             query, redirects, cookies and auth are not used, each request opens a new connection, and you close it.
 
@@ -80,6 +87,7 @@ class TrackingClient:
         trust_env: bool = False,
         max_connections: int = MAX_CONNECTIONS,
         on_attempt: Hooks = (),
+        log_ids: bool = False,
         http_client: HttpClient | None = None,
     ) -> None:
         with hidden_frames():
@@ -98,13 +106,14 @@ class TrackingClient:
                 trust_env=trust_env,
                 max_connections=max_connections,
                 on_attempt=on_attempt,
+                log_ids=log_ids,
                 has_http_client=http_client is not None,
             )
-            self._transport = SyncTransport(self._options.server, http_client)
+            self._transport = LazyTransport(_make_transport, self._options.server, http_client)
             del app_key, app_token, user_token, proxy  # an interrupt as the block ends would show them
 
     @classmethod
-    def from_env(cls, **options: Any) -> Self:
+    def from_env(cls, **options: Unpack[ClientArguments]) -> Self:
         """Create a client from ``VTEX_ACCOUNT``, ``VTEX_APP_KEY`` and ``VTEX_APP_TOKEN`` (or ``VTEX_USER_TOKEN``).
 
         ``VTEX_BASE_URL`` and ``VTEX_ENVIRONMENT`` are read too. Arguments take precedence over the environment.
@@ -113,11 +122,14 @@ class TrackingClient:
             ConfigurationError: An option is missing or cannot be used.
         """
         with hidden_frames():
-            client = cls(**arguments_from_env(options))
-            options.clear()
+            arguments = cast("dict[str, Any]", options)
+            client = cls(**arguments_from_env(arguments))
+            arguments.clear()
             return client
 
-    def update(self, order_id: str, invoice_number: str, *, events: Iterable[TrackingEvent]) -> TrackingReceipt:
+    def update(
+        self, order_id: str, invoice_number: str, *, events: Iterable[TrackingEvent], timeout: float | None = None
+    ) -> TrackingReceipt:
         """Add events to a package in transit.
 
         Each call appends its events: if you send the same events again, the shopper sees them twice.
@@ -126,6 +138,7 @@ class TrackingClient:
             order_id: Order id in this account, such as ``1172452900788-01``.
             invoice_number: Invoice number of the package, as text.
             events: The events, oldest first.
+            timeout: Seconds that this call may take, instead of the client's ``timeout``.
 
         Raises:
             InvalidUpdateError: The update is invalid; ``problems`` lists every reason. Nothing was sent.
@@ -133,7 +146,7 @@ class TrackingClient:
             RefusedError: VTEX refused the update. Nothing was applied.
             OutcomeUnknownError: The update may have been applied or not.
         """
-        return self.send(TrackingUpdate(order_id, invoice_number, events))
+        return self.send(TrackingUpdate(order_id, invoice_number, events), timeout=timeout)
 
     def mark_delivered(
         self,
@@ -142,6 +155,7 @@ class TrackingClient:
         *,
         delivered_date: DateLike | None = None,
         events: Iterable[TrackingEvent] = (),
+        timeout: float | None = None,
     ) -> TrackingReceipt:
         """Report a package as delivered or picked up. A delivery cannot be taken back.
 
@@ -152,21 +166,25 @@ class TrackingClient:
                 format; not in the future. It is never taken from an event, because the date of the last event is not
                 the delivery date (VTEX documentation).
             events: Last events to add, oldest first.
+            timeout: As for :meth:`update`.
 
         Raises:
             VtexTrackingError: As for :meth:`update`.
         """
-        return self.send(
-            TrackingUpdate(order_id, invoice_number, events, is_delivered=True, delivered_date=delivered_date)
-        )
+        update = TrackingUpdate(order_id, invoice_number, events, is_delivered=True, delivered_date=delivered_date)
+        return self.send(update, timeout=timeout)
 
-    def send(self, update: TrackingUpdate) -> TrackingReceipt:
+    def send(self, update: TrackingUpdate, *, timeout: float | None = None) -> TrackingReceipt:
         """Send an update.
 
+        Args:
+            update: The update.
+            timeout: As for :meth:`update`.
+
         Raises:
             VtexTrackingError: As for :meth:`update`.
         """
-        return self._run(steps.send_update(update, self._options))
+        return self._run(call.steps.send_update(update, self._options.with_changes(timeout)))
 
     def set_tracking_number(
         self,
@@ -177,6 +195,7 @@ class TrackingClient:
         tracking_url: str | None = None,
         courier: str | None = None,
         dispatched_date: DateLike | None = None,
+        timeout: float | None = None,
     ) -> TrackingReceipt:
         """Register the tracking number of a package, which VTEX requires before its first event.
 
@@ -190,20 +209,31 @@ class TrackingClient:
             tracking_url: Page on which the shopper can follow the package.
             courier: Name of the carrier.
             dispatched_date: When it was dispatched: a datetime or a date, sent in ISO 8601, or text in that format.
+            timeout: As for :meth:`update`.
 
         Raises:
             VtexTrackingError: As for :meth:`update`.
         """
         return self._run(
-            steps.set_tracking_number(
-                order_id, invoice_number, tracking_number, tracking_url, courier, dispatched_date, self._options
+            call.steps.set_tracking_number(
+                order_id,
+                invoice_number,
+                tracking_number,
+                tracking_url,
+                courier,
+                dispatched_date,
+                self._options.with_changes(timeout),
             )
         )
 
-    def get_packages(self, order_id: str) -> tuple[Package, ...]:
+    def get_packages(self, order_id: str, *, timeout: float | None = None) -> tuple[Package, ...]:
         """Read the packages of an order, returns included (``type`` tells them apart).
 
         The key's role needs the License Manager resource *View order*.
+
+        Args:
+            order_id: Order id in this account.
+            timeout: As for :meth:`update`.
 
         Raises:
             InvalidUpdateError: The order id is invalid.
@@ -211,10 +241,14 @@ class TrackingClient:
             RefusedError: VTEX refused the request.
             ReadFailedError: There was no answer, or no readable one.
         """
-        return self._run(steps.get_packages(order_id, self._options))
+        return self._run(call.steps.get_packages(order_id, self._options.with_changes(timeout)))
 
-    def was_applied(self, update: TrackingUpdate) -> bool | None:
+    def was_applied(self, update: TrackingUpdate, *, timeout: float | None = None) -> bool | None:
         """Read an order, and return whether it shows an update.
+
+        Args:
+            update: The update.
+            timeout: As for :meth:`update`.
 
         Returns:
             True if the order shows the whole update, perhaps from an equal update that was sent earlier; False if it
@@ -224,9 +258,9 @@ class TrackingClient:
         Raises:
             InvalidUpdateError: The update is invalid.
         """
-        return self._run(steps.look_up_update(update, self._options))
+        return self._run(call.steps.look_up_update(update, self._options.with_changes(timeout)))
 
-    def read_feed(self, max_items: int = 10) -> tuple[FeedItem, ...]:
+    def read_feed(self, max_items: int = 10, *, timeout: float | None = None) -> tuple[FeedItem, ...]:
         """Take items from the feed of this app key; an empty result means that none is visible now.
 
         VTEX hides the items from further calls until the feed's visibility timeout ends, and sends them again unless
@@ -236,15 +270,16 @@ class TrackingClient:
 
         Args:
             max_items: How many items to take at most, from 1 to 10 (VTEX documentation).
+            timeout: As for :meth:`update`.
 
         Raises:
             InvalidUpdateError: ``max_items`` is out of range.
             NotFoundError: The key has no feed; see :meth:`configure_feed`.
             VtexTrackingError: Otherwise as for :meth:`get_packages`.
         """
-        return self._run(finding.read_feed(max_items, self._options))
+        return self._run(call.finding.read_feed(max_items, self._options.with_changes(timeout)))
 
-    def commit_feed(self, handles: Iterable[str]) -> None:
+    def commit_feed(self, handles: Iterable[str], *, timeout: float | None = None) -> None:
         """Remove items from the feed, for every user of this app key. Commit only what you have stored.
 
         A commit is repeated like a read if no response tells its outcome. This is safe: a handle names one event, so a
@@ -252,22 +287,30 @@ class TrackingClient:
 
         Args:
             handles: The handles of the items. With none, nothing is sent.
+            timeout: As for :meth:`update`.
 
         Raises:
             VtexTrackingError: As for :meth:`update`. After any error, the items may come again.
         """
-        return self._run(finding.commit_feed(handles, self._options))
+        return self._run(call.finding.commit_feed(handles, self._options.with_changes(timeout)))
 
-    def get_feed_configuration(self) -> FeedConfiguration | None:
+    def get_feed_configuration(self, *, timeout: float | None = None) -> FeedConfiguration | None:
         """Read the configuration of this app key's feed; None if the key has no feed.
+
+        Args:
+            timeout: As for :meth:`update`.
 
         Raises:
             VtexTrackingError: As for :meth:`get_packages`.
         """
-        return self._run(finding.get_feed_configuration(self._options))
+        return self._run(call.finding.get_feed_configuration(self._options.with_changes(timeout)))
 
     def configure_feed(
-        self, configuration: FeedConfiguration, *, replaces: FeedConfiguration | None = None
+        self,
+        configuration: FeedConfiguration,
+        *,
+        replaces: FeedConfiguration | None = None,
+        timeout: float | None = None,
     ) -> FeedConfiguration:
         """Configure this app key's feed, unless it is configured already. Return the configuration that it has now.
 
@@ -278,11 +321,12 @@ class TrackingClient:
         Args:
             configuration: The configuration to store.
             replaces: The configuration that may be overwritten, as it was read before.
+            timeout: As for :meth:`update`.
 
         Raises:
             VtexTrackingError: As for :meth:`update`.
         """
-        return self._run(finding.configure_feed(configuration, replaces, self._options))
+        return self._run(call.finding.configure_feed(configuration, replaces, self._options.with_changes(timeout)))
 
     def list_orders(
         self,
@@ -292,6 +336,7 @@ class TrackingClient:
         invoiced: tuple[dt.datetime, dt.datetime] | None = None,
         status: str | None = None,
         order_by: str = "creationDate,asc",
+        timeout: float | None = None,
     ) -> OrderPage:
         """Read one page of the orders that pass all filters.
 
@@ -306,12 +351,34 @@ class TrackingClient:
             status: Status of the order, such as ``invoiced``.
             order_by: ``creationDate``, ``orderId``, ``items``, ``totalValue`` or ``origin``, and ``,asc`` or ``,desc``.
                 By default, orders created while you read do not move the pages that follow.
+            timeout: As for :meth:`update`.
 
         Raises:
             InvalidUpdateError: An argument is out of VTEX's range.
             VtexTrackingError: Otherwise as for :meth:`get_packages`.
         """
-        return self._run(finding.list_orders(page, per_page, order_by, invoiced, status, self._options))
+        return self._run(
+            call.finding.list_orders(page, per_page, order_by, invoiced, status, self._options.with_changes(timeout))
+        )
+
+    def with_options(
+        self, *, timeout: float | None = None, retry: RetryPolicy | None = None, on_unknown: OnUnknown | None = None
+    ) -> Self:
+        """Return a light copy with other options, over the same connections and at the same pace.
+
+        Closing the copy or this client closes the connections of both, so close only one of them, at the end.
+
+        Args:
+            timeout: Seconds that one call may take; None keeps this client's value. Likewise for the others.
+            retry: When to retry.
+            on_unknown: What to do if the outcome of an update is unknown.
+
+        Raises:
+            ConfigurationError: A value cannot be used.
+        """
+        other = copy(self)
+        other._options = self._options.with_changes(timeout, retry, on_unknown)  # noqa: SLF001 - of the same class
+        return other
 
     def paced(self) -> Self:
         """Return a client over the same connections, for callers that pace many concurrent calls themselves.
@@ -348,20 +415,26 @@ class TrackingClient:
     def __repr__(self) -> str:
         return self._options.describe(type(self).__name__)
 
-    def _run(self, call: Steps[T]) -> T:
+    def _run(self, steps: Steps[T]) -> T:
         """Carry out the steps of a call, and return its result."""
         result: Answer | Fault | None = None
         try:
             while True:
-                step = call.send(result)
+                step = steps.send(result)
                 result = None
-                if isinstance(step, Attempt):
-                    try:
-                        result = self._transport.attempt(step)
-                    except BaseException as error:  # noqa: BLE001 - the steps report the attempt, and raise the error
-                        call.throw(error)
-                else:
-                    time.sleep(step.seconds)
+                try:
+                    if isinstance(step, call.steps.Attempt):
+                        result = self._transport.open().attempt(step)
+                    else:
+                        time.sleep(step.seconds)
+                except BaseException as error:  # noqa: BLE001 - the steps report the call, and raise the error
+                    steps.throw(error)
         except StopIteration as end:
             value: T = end.value
             return value
+
+
+def _make_transport(server: Server, route: Route | None, http_client: HttpClient | None) -> SyncTransport:
+    from .transport.transport import SyncTransport  # noqa: PLC0415 - with the first call, see LazyTransport
+
+    return SyncTransport(server, route, http_client)

@@ -4,28 +4,33 @@ from __future__ import annotations
 
 import asyncio
 from copy import copy
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
-from .call import finding, steps
-from .call.steps import Attempt, Steps
+from . import call
 from .config.defaults import DEFAULT_TIMEOUT, MAX_CONNECTIONS
 from .config.options import Hooks, OnUnknown, arguments_from_env, client_options
 from .config.secret import hidden_frames
 from .events import TrackingUpdate
-from .transport.transport_async import AsyncTransport
+from .transport.lazy import LazyTransport
 
 if TYPE_CHECKING:
     import datetime as dt
     import os
     from collections.abc import Iterable
     from types import TracebackType
+    from typing import Unpack
 
+    from .call.answer import Answer
     from .call.faults import Fault
-    from .call.outcome import Answer
+    from .call.steps import Steps
+    from .client_arguments import AsyncClientArguments
     from .config.retry_policy import RetryPolicy
+    from .config.server import Server
     from .events import DateLike, Package, TrackingEvent, TrackingReceipt
     from .finding import FeedConfiguration, FeedItem, OrderPage
     from .transport.caller_client_async import AsyncHttpClient
+    from .transport.route import Route
+    from .transport.transport_async import AsyncTransport
 
 T = TypeVar("T")
 
@@ -54,6 +59,7 @@ class AsyncTrackingClient:
         trust_env: bool = False,
         max_connections: int = MAX_CONNECTIONS,
         on_attempt: Hooks = (),
+        log_ids: bool = False,
         http_client: AsyncHttpClient | None = None,
     ) -> None:
         with hidden_frames():
@@ -72,13 +78,14 @@ class AsyncTrackingClient:
                 trust_env=trust_env,
                 max_connections=max_connections,
                 on_attempt=on_attempt,
+                log_ids=log_ids,
                 has_http_client=http_client is not None,
             )
-            self._transport = AsyncTransport(self._options.server, http_client)
+            self._transport = LazyTransport(_make_transport, self._options.server, http_client)
             del app_key, app_token, user_token, proxy  # an interrupt as the block ends would show them
 
     @classmethod
-    def from_env(cls, **options: Any) -> Self:
+    def from_env(cls, **options: Unpack[AsyncClientArguments]) -> Self:
         """Create a client from ``VTEX_ACCOUNT``, ``VTEX_APP_KEY`` and ``VTEX_APP_TOKEN`` (or ``VTEX_USER_TOKEN``).
 
         ``VTEX_BASE_URL`` and ``VTEX_ENVIRONMENT`` are read too. Arguments take precedence over the environment.
@@ -87,11 +94,14 @@ class AsyncTrackingClient:
             ConfigurationError: An option is missing or cannot be used.
         """
         with hidden_frames():
-            client = cls(**arguments_from_env(options))
-            options.clear()
+            arguments = cast("dict[str, Any]", options)
+            client = cls(**arguments_from_env(arguments))
+            arguments.clear()
             return client
 
-    async def update(self, order_id: str, invoice_number: str, *, events: Iterable[TrackingEvent]) -> TrackingReceipt:
+    async def update(
+        self, order_id: str, invoice_number: str, *, events: Iterable[TrackingEvent], timeout: float | None = None
+    ) -> TrackingReceipt:
         """Add events to a package in transit.
 
         Each call appends its events: if you send the same events again, the shopper sees them twice.
@@ -100,6 +110,7 @@ class AsyncTrackingClient:
             order_id: Order id in this account, such as ``1172452900788-01``.
             invoice_number: Invoice number of the package, as text.
             events: The events, oldest first.
+            timeout: Seconds that this call may take, instead of the client's ``timeout``.
 
         Raises:
             InvalidUpdateError: The update is invalid; ``problems`` lists every reason. Nothing was sent.
@@ -107,7 +118,7 @@ class AsyncTrackingClient:
             RefusedError: VTEX refused the update. Nothing was applied.
             OutcomeUnknownError: The update may have been applied or not.
         """
-        return await self.send(TrackingUpdate(order_id, invoice_number, events))
+        return await self.send(TrackingUpdate(order_id, invoice_number, events), timeout=timeout)
 
     async def mark_delivered(
         self,
@@ -116,6 +127,7 @@ class AsyncTrackingClient:
         *,
         delivered_date: DateLike | None = None,
         events: Iterable[TrackingEvent] = (),
+        timeout: float | None = None,
     ) -> TrackingReceipt:
         """Report a package as delivered or picked up. A delivery cannot be taken back.
 
@@ -126,21 +138,25 @@ class AsyncTrackingClient:
                 format; not in the future. It is never taken from an event, because the date of the last event is not
                 the delivery date (VTEX documentation).
             events: Last events to add, oldest first.
+            timeout: As for :meth:`update`.
 
         Raises:
             VtexTrackingError: As for :meth:`update`.
         """
-        return await self.send(
-            TrackingUpdate(order_id, invoice_number, events, is_delivered=True, delivered_date=delivered_date)
-        )
+        update = TrackingUpdate(order_id, invoice_number, events, is_delivered=True, delivered_date=delivered_date)
+        return await self.send(update, timeout=timeout)
 
-    async def send(self, update: TrackingUpdate) -> TrackingReceipt:
+    async def send(self, update: TrackingUpdate, *, timeout: float | None = None) -> TrackingReceipt:
         """Send an update.
 
+        Args:
+            update: The update.
+            timeout: As for :meth:`update`.
+
         Raises:
             VtexTrackingError: As for :meth:`update`.
         """
-        return await self._run(steps.send_update(update, self._options))
+        return await self._run(call.steps.send_update(update, self._options.with_changes(timeout)))
 
     async def set_tracking_number(
         self,
@@ -151,6 +167,7 @@ class AsyncTrackingClient:
         tracking_url: str | None = None,
         courier: str | None = None,
         dispatched_date: DateLike | None = None,
+        timeout: float | None = None,
     ) -> TrackingReceipt:
         """Register the tracking number of a package, which VTEX requires before its first event.
 
@@ -164,20 +181,31 @@ class AsyncTrackingClient:
             tracking_url: Page on which the shopper can follow the package.
             courier: Name of the carrier.
             dispatched_date: When it was dispatched: a datetime or a date, sent in ISO 8601, or text in that format.
+            timeout: As for :meth:`update`.
 
         Raises:
             VtexTrackingError: As for :meth:`update`.
         """
         return await self._run(
-            steps.set_tracking_number(
-                order_id, invoice_number, tracking_number, tracking_url, courier, dispatched_date, self._options
+            call.steps.set_tracking_number(
+                order_id,
+                invoice_number,
+                tracking_number,
+                tracking_url,
+                courier,
+                dispatched_date,
+                self._options.with_changes(timeout),
             )
         )
 
-    async def get_packages(self, order_id: str) -> tuple[Package, ...]:
+    async def get_packages(self, order_id: str, *, timeout: float | None = None) -> tuple[Package, ...]:
         """Read the packages of an order, returns included (``type`` tells them apart).
 
         The key's role needs the License Manager resource *View order*.
+
+        Args:
+            order_id: Order id in this account.
+            timeout: As for :meth:`update`.
 
         Raises:
             InvalidUpdateError: The order id is invalid.
@@ -185,10 +213,14 @@ class AsyncTrackingClient:
             RefusedError: VTEX refused the request.
             ReadFailedError: There was no answer, or no readable one.
         """
-        return await self._run(steps.get_packages(order_id, self._options))
+        return await self._run(call.steps.get_packages(order_id, self._options.with_changes(timeout)))
 
-    async def was_applied(self, update: TrackingUpdate) -> bool | None:
+    async def was_applied(self, update: TrackingUpdate, *, timeout: float | None = None) -> bool | None:
         """Read an order, and return whether it shows an update.
+
+        Args:
+            update: The update.
+            timeout: As for :meth:`update`.
 
         Returns:
             True if the order shows the whole update, perhaps from an equal update that was sent earlier; False if it
@@ -198,9 +230,9 @@ class AsyncTrackingClient:
         Raises:
             InvalidUpdateError: The update is invalid.
         """
-        return await self._run(steps.look_up_update(update, self._options))
+        return await self._run(call.steps.look_up_update(update, self._options.with_changes(timeout)))
 
-    async def read_feed(self, max_items: int = 10) -> tuple[FeedItem, ...]:
+    async def read_feed(self, max_items: int = 10, *, timeout: float | None = None) -> tuple[FeedItem, ...]:
         """Take items from the feed of this app key; an empty result means that none is visible now.
 
         VTEX hides the items from further calls until the feed's visibility timeout ends, and sends them again unless
@@ -210,15 +242,16 @@ class AsyncTrackingClient:
 
         Args:
             max_items: How many items to take at most, from 1 to 10 (VTEX documentation).
+            timeout: As for :meth:`update`.
 
         Raises:
             InvalidUpdateError: ``max_items`` is out of range.
             NotFoundError: The key has no feed; see :meth:`configure_feed`.
             VtexTrackingError: Otherwise as for :meth:`get_packages`.
         """
-        return await self._run(finding.read_feed(max_items, self._options))
+        return await self._run(call.finding.read_feed(max_items, self._options.with_changes(timeout)))
 
-    async def commit_feed(self, handles: Iterable[str]) -> None:
+    async def commit_feed(self, handles: Iterable[str], *, timeout: float | None = None) -> None:
         """Remove items from the feed, for every user of this app key. Commit only what you have stored.
 
         A commit is repeated like a read if no response tells its outcome. This is safe: a handle names one event, so a
@@ -226,22 +259,30 @@ class AsyncTrackingClient:
 
         Args:
             handles: The handles of the items. With none, nothing is sent.
+            timeout: As for :meth:`update`.
 
         Raises:
             VtexTrackingError: As for :meth:`update`. After any error, the items may come again.
         """
-        return await self._run(finding.commit_feed(handles, self._options))
+        return await self._run(call.finding.commit_feed(handles, self._options.with_changes(timeout)))
 
-    async def get_feed_configuration(self) -> FeedConfiguration | None:
+    async def get_feed_configuration(self, *, timeout: float | None = None) -> FeedConfiguration | None:
         """Read the configuration of this app key's feed; None if the key has no feed.
+
+        Args:
+            timeout: As for :meth:`update`.
 
         Raises:
             VtexTrackingError: As for :meth:`get_packages`.
         """
-        return await self._run(finding.get_feed_configuration(self._options))
+        return await self._run(call.finding.get_feed_configuration(self._options.with_changes(timeout)))
 
     async def configure_feed(
-        self, configuration: FeedConfiguration, *, replaces: FeedConfiguration | None = None
+        self,
+        configuration: FeedConfiguration,
+        *,
+        replaces: FeedConfiguration | None = None,
+        timeout: float | None = None,
     ) -> FeedConfiguration:
         """Configure this app key's feed, unless it is configured already. Return the configuration that it has now.
 
@@ -252,11 +293,14 @@ class AsyncTrackingClient:
         Args:
             configuration: The configuration to store.
             replaces: The configuration that may be overwritten, as it was read before.
+            timeout: As for :meth:`update`.
 
         Raises:
             VtexTrackingError: As for :meth:`update`.
         """
-        return await self._run(finding.configure_feed(configuration, replaces, self._options))
+        return await self._run(
+            call.finding.configure_feed(configuration, replaces, self._options.with_changes(timeout))
+        )
 
     async def list_orders(
         self,
@@ -266,6 +310,7 @@ class AsyncTrackingClient:
         invoiced: tuple[dt.datetime, dt.datetime] | None = None,
         status: str | None = None,
         order_by: str = "creationDate,asc",
+        timeout: float | None = None,
     ) -> OrderPage:
         """Read one page of the orders that pass all filters.
 
@@ -280,12 +325,34 @@ class AsyncTrackingClient:
             status: Status of the order, such as ``invoiced``.
             order_by: ``creationDate``, ``orderId``, ``items``, ``totalValue`` or ``origin``, and ``,asc`` or ``,desc``.
                 By default, orders created while you read do not move the pages that follow.
+            timeout: As for :meth:`update`.
 
         Raises:
             InvalidUpdateError: An argument is out of VTEX's range.
             VtexTrackingError: Otherwise as for :meth:`get_packages`.
         """
-        return await self._run(finding.list_orders(page, per_page, order_by, invoiced, status, self._options))
+        return await self._run(
+            call.finding.list_orders(page, per_page, order_by, invoiced, status, self._options.with_changes(timeout))
+        )
+
+    def with_options(
+        self, *, timeout: float | None = None, retry: RetryPolicy | None = None, on_unknown: OnUnknown | None = None
+    ) -> Self:
+        """Return a light copy with other options, over the same connections and at the same pace.
+
+        Closing the copy or this client closes the connections of both, so close only one of them, at the end.
+
+        Args:
+            timeout: Seconds that one call may take; None keeps this client's value. Likewise for the others.
+            retry: When to retry.
+            on_unknown: What to do if the outcome of an update is unknown.
+
+        Raises:
+            ConfigurationError: A value cannot be used.
+        """
+        other = copy(self)
+        other._options = self._options.with_changes(timeout, retry, on_unknown)  # noqa: SLF001 - of the same class
+        return other
 
     def paced(self) -> Self:
         """Return a client over the same connections, for callers that pace many concurrent calls themselves.
@@ -309,7 +376,7 @@ class AsyncTrackingClient:
 
     async def close(self) -> None:
         """Close the connections. Leaving the client's ``with`` block does the same."""
-        await self._transport.aclose()
+        self._transport.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -322,20 +389,26 @@ class AsyncTrackingClient:
     def __repr__(self) -> str:
         return self._options.describe(type(self).__name__)
 
-    async def _run(self, call: Steps[T]) -> T:
+    async def _run(self, steps: Steps[T]) -> T:
         """Carry out the steps of a call, and return its result."""
         result: Answer | Fault | None = None
         try:
             while True:
-                step = call.send(result)
+                step = steps.send(result)
                 result = None
-                if isinstance(step, Attempt):
-                    try:
-                        result = await self._transport.attempt(step)
-                    except BaseException as error:  # noqa: BLE001 - the steps report the attempt, and raise the error
-                        call.throw(error)
-                else:
-                    await asyncio.sleep(step.seconds)
+                try:
+                    if isinstance(step, call.steps.Attempt):
+                        result = await self._transport.open().attempt(step)
+                    else:
+                        await asyncio.sleep(step.seconds)
+                except BaseException as error:  # noqa: BLE001 - the steps report the call, and raise the error
+                    steps.throw(error)
         except StopIteration as end:
             value: T = end.value
             return value
+
+
+def _make_transport(server: Server, route: Route | None, http_client: AsyncHttpClient | None) -> AsyncTransport:
+    from .transport.transport_async import AsyncTransport  # noqa: PLC0415 - with the first call, see LazyTransport
+
+    return AsyncTransport(server, route, http_client)

@@ -20,10 +20,28 @@ The bulk part adds InputFileError and JournalError. All exceptions can be pickle
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, Final, Literal, NamedTuple
+
+from .text import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+#: What a client does in one call of VTEX's API, by the name of its method. ``send`` is also that of ``update`` and
+#: ``mark_delivered``, and ``get_packages`` that of every reading of an order.
+Operation = Literal[
+    "send",
+    "set_tracking_number",
+    "get_packages",
+    "read_feed",
+    "commit_feed",
+    "get_feed_configuration",
+    "configure_feed",
+    "list_orders",
+]
+
+#: Characters of an id that a message shows. VTEX's are shorter; an invalid one may have any length.
+_ID_LENGTH: Final = 80
 
 
 class Problem(NamedTuple):
@@ -44,13 +62,44 @@ class Problem(NamedTuple):
 class VtexTrackingError(Exception):
     """Base class of all exceptions that this package raises.
 
+    ``str`` names the order and the invoice, or the operation if it is about neither: ``Order 1172452900788-01, invoice
+    000030711: refused, 404 order not found (OMS001). Check ...``. ``reason`` is the text without order and outcome.
+
     Attributes:
         applied: Whether the change was applied: False, or None if only reading the order can tell.
         attempts: Number of requests that were begun for the call.
+        account: The VTEX account that was called; None if the error is not about a call. Likewise for the others.
+        operation: What was called.
+        order_id: The order, as the caller gave it (without credentials); None if the call is not about one order.
+        invoice_number: The invoice; None if the call is not about one invoice.
     """
 
     applied: bool | None = False
     attempts: int = 0
+    account: str | None = None
+    operation: Operation | None = None
+    order_id: str | None = None
+    invoice_number: str | None = None
+    _outcome: ClassVar[str] = ""
+
+    @property
+    def reason(self) -> str:
+        """What happened and what to do, such as ``404 order not found (OMS001). Check ...``; it names no order."""
+        return super().__str__()
+
+    def __str__(self) -> str:
+        if self.operation is None:
+            return self.reason
+        return f"{self._subject()}: {self._outcome and f'{self._outcome}, '}{self.reason}"
+
+    def _subject(self) -> str:
+        if self.order_id is None:
+            return (self.operation or "").replace("_", " ").capitalize()
+        invoice = "" if self.invoice_number is None else f", invoice {visible(self.invoice_number, _ID_LENGTH)}"
+        return f"Order {visible(self.order_id, _ID_LENGTH)}{invoice}"
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self)!r})"
 
 
 class ConfigurationError(VtexTrackingError):
@@ -104,18 +153,18 @@ class _ResponseError(VtexTrackingError):
         self.headers = dict(headers or {})
         self.body = body
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({str(self)!r})"
-
 
 class ReadFailedError(_ResponseError):
     """A read failed: there was no response in time, or none that is what was to be read. Nothing was changed."""
+
+    _outcome = "not read"
 
 
 class RefusedError(_ResponseError):
     """VTEX, or a gateway in front of it, refused the request. Nothing was applied."""
 
     status_code: int
+    _outcome = "refused"
 
 
 class AuthenticationError(RefusedError):
@@ -148,3 +197,4 @@ class OutcomeUnknownError(_ResponseError):
     """The request may have been sent, and no response tells its outcome. A second update may add its events twice."""
 
     applied = None
+    _outcome = "outcome unknown"

@@ -11,7 +11,7 @@ from typing import Literal, cast
 
 from attrs import field, frozen
 
-from .errors import VtexTrackingError  # noqa: TC001 - keeps the annotations of AttemptEvent resolvable
+from .errors import Operation, VtexTrackingError  # noqa: TC001 - keeps the annotations of AttemptEvent resolvable
 from .text import plain
 
 #: A date as a caller may give it: a date, a datetime (a subclass of date), or text.
@@ -163,7 +163,9 @@ class Package:
 
 @frozen
 class AttemptEvent:
-    """One finished request, as given to the ``on_attempt`` hooks. It holds no credential, no body and no order id.
+    """One finished request, as given to the ``on_attempt`` hooks. It holds no credential and no body.
+
+    Its repr shows no order and no invoice, because they may be personal data where it is logged. ``error`` names them.
 
     Attributes:
         method: HTTP method.
@@ -177,6 +179,10 @@ class AttemptEvent:
         request_id: Id by which VTEX's support can find the request, or None.
         error: Error of the request, or None if it was accepted; ``error.applied`` tells whether the change was applied.
         retry_in: Seconds until the next attempt, or None if this was the last one.
+        account: The VTEX account.
+        operation: What was called, by the name of the client's method; see :class:`.VtexTrackingError`.
+        order_id: The order, or None if the call is not about one.
+        invoice_number: The invoice, or None if the call is not about one.
     """
 
     method: str
@@ -190,3 +196,7 @@ class AttemptEvent:
     request_id: str | None = None
     error: VtexTrackingError | None = field(default=None, repr=False)
     retry_in: float | None = None
+    account: str | None = None
+    operation: Operation | None = None
+    order_id: str | None = field(default=None, repr=False)
+    invoice_number: str | None = field(default=None, repr=False)

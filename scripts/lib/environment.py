@@ -21,6 +21,13 @@ DATA = SCRIPTS / "data"
 OLDEST_PYTHON = (3, 11)
 
 
+def answer_help(text: str | None) -> None:
+    """Print the description of a command and exit, if its arguments ask for help; for commands without a parser."""
+    if {"-h", "--help"} & set(sys.argv[1:]):
+        print((text or "").strip())
+        raise SystemExit(0)
+
+
 def enter(name: str) -> None:
     """Re-execute the current command inside an environment, after creating or updating it if needed.
 

@@ -113,7 +113,7 @@ def consequence(difference: Difference) -> str:
         is_addition = keyword == "others" or (thing.startswith("security.") and difference.kind == "removed")
         return "" if is_addition else "the server address or the credentials changed"
     if not keyword:
-        gone = "VTEX no longer has it" if "." in thing else "VTEX no longer has the operation"
+        gone = "VTEX does not have it" if "." in thing else "VTEX does not have the operation"
         return gone if difference.kind == "added" else ""
     if keyword in {"type", "mediaType"}:
         return _consequence_of_type(difference, keyword)

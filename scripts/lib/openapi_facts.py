@@ -226,14 +226,25 @@ def resolved(document: Mapping[str, Any], reference: Mapping[str, Any]) -> Mappi
     seen: set[str] = set()
     while "$ref" in reference:
         pointer = str(reference["$ref"])
-        target: Any = document
-        for step in pointer.removeprefix("#/").split("/"):
-            target = target.get(step.replace("~1", "/").replace("~0", "~")) if isinstance(target, dict) else None
-        if pointer in seen or not isinstance(target, dict):
+        if pointer in seen:
             raise UnreadableError(f"the reference {pointer} cannot be resolved")
         seen.add(pointer)
-        reference = target
+        reference = referenced(document, pointer)
     return reference
+
+
+def referenced(document: Mapping[str, Any], pointer: str) -> dict[str, Any]:
+    """Return the part of the document that a ``$ref`` names.
+
+    Raises:
+        UnreadableError: The document has no such part.
+    """
+    target: Any = document
+    for step in pointer.removeprefix("#/").split("/"):
+        target = target.get(step.replace("~1", "/").replace("~0", "~")) if isinstance(target, dict) else None
+    if not isinstance(target, dict):
+        raise UnreadableError(f"the reference {pointer} cannot be resolved")
+    return target
 
 
 def _servers(document: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

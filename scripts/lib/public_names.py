@@ -19,7 +19,7 @@ def public_names(tree: Path) -> dict[str, str]:
     return found
 
 
-def _names(prefix: str, body: list[ast.stmt]) -> Iterator[tuple[str, str]]:
+def _names(prefix: str, body: list[ast.stmt], *, is_class: bool = False) -> Iterator[tuple[str, str]]:
     for node in body:
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
             value = f" = {ast.unparse(node.value)}" if node.value else ""
@@ -27,9 +27,11 @@ def _names(prefix: str, body: list[ast.stmt]) -> Iterator[tuple[str, str]]:
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             returns = f" -> {ast.unparse(node.returns)}" if node.returns else ""
             yield from _public(prefix, node.name, f"({ast.unparse(node.args)}){returns}")
+        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and is_class:
+            yield from _public(prefix, node.targets[0].id, f" = {ast.unparse(node.value)}")
         elif isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
             yield f"{prefix}.{node.name}", f"({', '.join(map(ast.unparse, node.bases))})"
-            yield from _names(f"{prefix}.{node.name}", node.body)
+            yield from _names(f"{prefix}.{node.name}", node.body, is_class=True)
 
 
 def _public(prefix: str, name: str, signature: str) -> Iterator[tuple[str, str]]:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import deque
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
     from support.postgres import Databases, Server
 
-CLI = (sys.executable, "-m", "vtex_tracking_ext.cli")
+CLI = (sys.executable, "-m", "vtex_tracking_ext")
 
 #: Calls per second that no measurement reaches.
 NO_LIMIT = 1000.0
@@ -144,7 +145,7 @@ def pace(arguments: argparse.Namespace, postgres: Postgres) -> None:
     print(f"\npace, hidden limit of {limit} calls per second, {workers} workers, {arguments.seconds:.0f} s")
     orders = int(limit * arguments.seconds * 1.2)
     oms = Oms(OmsSettings(rate_limit=limit, rate_window=1.0, retry_after=1))
-    oms.received = type(oms.received)(maxlen=2 * orders)
+    oms.received = deque(maxlen=2 * orders)
     for number in range(orders):
         oms.add_order(f"{number}-01", ["1"])
     with running(oms) as url, tempfile.TemporaryDirectory() as folder:

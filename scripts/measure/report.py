@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .names import BARE, DELAY
-from .readme_section import cells
+from .page_section import cells
 from .results import Results
 from .samples import ratios, spread
 from .targets import MAX_THROUGHPUT, judge

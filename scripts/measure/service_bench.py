@@ -168,7 +168,7 @@ class ServiceBench:
                     OrderPackage(f"{package}-01", str(package), tracking_number=tracking_code(package))
                     for package in packages
                 )
-        command = ["-m", "vtex_tracking_ext.cli", "serve", "--no-deliver", "--listen", "127.0.0.1:0"]
+        command = ["-m", "vtex_tracking_ext", "serve", "--no-deliver", "--listen", "127.0.0.1:0"]
         command += ["--max-posts", str(2 * self.arguments.rate)]
         remark = ""
         with serving(command, location, self.core) as (url, process):

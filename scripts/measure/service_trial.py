@@ -16,6 +16,7 @@ import datetime as dt
 import http.client
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -161,11 +162,12 @@ class Process:
                 [sys.executable, *self._arguments], stdout=log, stderr=log, env=self._environ, cwd=self._log.parent
             )
         end = time.monotonic() + PATIENCE
-        while self._ready not in (printed := self._log.read_bytes()[start:].decode()):
+        pattern = re.compile(rf"{re.escape(self._ready)}(\S+)\s")  # with what follows, so that the address is complete
+        while not (ready := pattern.search(printed := self._log.read_bytes()[start:].decode())):
             if self._process.poll() is not None or time.monotonic() > end:
                 raise RuntimeError(f"{self._arguments} is not ready: {printed[-2000:]}")
             time.sleep(0.02)
-        self.url = printed.partition(self._ready)[2].split()[0].rstrip(".,")
+        self.url = ready[1].rstrip(".,")
 
     def kill(self) -> None:
         """Kill it, and wait for its end."""
@@ -368,7 +370,7 @@ class ServiceTrial:
         profiles.write_text("\n".join(self._profiles(url)), encoding="utf-8")
         profiles.chmod(0o600)
         environ = {"VTEX_PROFILES": str(profiles), "VTEX_JOURNAL": self.location}
-        serve = ["-m", "vtex_tracking_ext.cli", "serve", "--listen", "127.0.0.1:0"]
+        serve = ["-m", "vtex_tracking_ext", "serve", "--listen", "127.0.0.1:0"]
         serve += ["--no-deliver"] if self.server else []
         self.service = Process(serve, environ, self.folder / "service.log", "Serving at ")
         self._named = {"the service": self.service}

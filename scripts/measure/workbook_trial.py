@@ -61,7 +61,7 @@ def check(path: Path) -> Check:
     """Run ``vtex-tracking check`` with a workbook."""
     started = time.monotonic()
     with tempfile.TemporaryFile("w+", encoding="utf-8") as output:
-        command = [sys.executable, "-m", "vtex_tracking_ext.cli", "check", str(path)]
+        command = [sys.executable, "-m", "vtex_tracking_ext", "check", str(path)]
         process = subprocess.Popen(command, stdout=output, stderr=output)
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)

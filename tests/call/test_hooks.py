@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import logging
 from functools import partial
@@ -42,12 +43,15 @@ def test_an_attempt_is_logged_in_one_line(changes: dict[str, Any], expected: str
 
 @both
 def test_hooks_receive_each_attempt(kind: Any, twin: Callable[..., Twin], caplog: pytest.LogCaptureFixture) -> None:
-    """A hook receives a frozen event for each attempt, without ids and credentials; the last one has no retry_in."""
+    """A hook receives a frozen event for each attempt; the last one has no retry_in.
+
+    Neither its repr nor the log has a credential, an order id or an invoice number.
+    """
     seen: list[AttemptEvent] = []
     ok = httpx.Response(200, json=RECEIPT, headers={"x-vtex-operation-id": "6f0e"})
     limited = httpx.Response(429, headers={"Retry-After": "0"})
     client = twin(kind, Recorder(limited, ok), on_attempt=seen.append)
-    with caplog.at_level(logging.INFO, "vtex_tracking_ext"):
+    with caplog.at_level(logging.DEBUG, "vtex_tracking_ext"):
         client.send(UPDATE)
     assert [(e.attempt, e.status_code, e.retry_in, type(e.error).__name__) for e in seen] == [
         (1, 429, 0.0, "RateLimitedError"),
@@ -55,14 +59,106 @@ def test_hooks_receive_each_attempt(kind: Any, twin: Callable[..., Twin], caplog
     ]
     assert (seen[1].method, seen[1].path, seen[1].request_id) == ("PUT", PATH, "6f0e")
     assert seen[0].server == "https://mystore.vtexcommercestable.com.br"
+    assert (seen[1].account, seen[1].operation, seen[1].order_id, seen[1].invoice_number) == (
+        "mystore",
+        "send",
+        ORDER,
+        INVOICE,
+    )
     assert seen[0].call_started == seen[1].call_started <= seen[0].started <= seen[1].started
     assert [record.getMessage() for record in caplog.records] == [log_line(event) for event in seen]
-    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
+    assert [record.levelname for record in caplog.records] == ["DEBUG", "INFO"]
     for secret in (APP_KEY, APP_TOKEN, ORDER, INVOICE):
         assert secret not in repr(seen) + caplog.text
     assert all(field.metadata == {} for field in fields(AttemptEvent))
     with pytest.raises(AttributeError):
         seen[0].attempt = 5  # type: ignore[misc]
+
+
+@both
+def test_a_call_is_logged_in_one_line(kind: Any, twin: Callable[..., Twin], caplog: pytest.LogCaptureFixture) -> None:
+    """At INFO, a call that was retried has one line, which names the order only with log_ids."""
+    for log_ids in (False, True):
+        answers = httpx.Response(429), httpx.ConnectError("x"), httpx.Response(200, json=RECEIPT)
+        client = twin(kind, Recorder(*answers), log_ids=log_ids)
+        with caplog.at_level(logging.INFO, "vtex_tracking_ext"):
+            client.send(UPDATE)
+    without, with_ids = caplog.records
+    assert (without.account, without.operation) == ("mystore", "send")  # type: ignore[attr-defined]
+    assert ORDER not in str(vars(without))
+    assert INVOICE not in str(vars(without))
+    assert (with_ids.order_id, with_ids.invoice_number) == (ORDER, INVOICE)  # type: ignore[attr-defined]
+    assert with_ids.getMessage().endswith(f" ms, account mystore, order {ORDER}, invoice {INVOICE}")
+    assert with_ids.getMessage().startswith(f"PUT {PATH}: 200, attempt 3, ")
+
+
+class _InterruptError(BaseException):
+    """What interrupts a call, like KeyboardInterrupt, which would end the test run if the test fails."""
+
+
+def _interrupt(*_: object) -> Any:
+    raise _InterruptError("stop")
+
+
+@pytest.mark.parametrize("phase", ["attempt", "pause"])
+@pytest.mark.parametrize("level", [logging.INFO, logging.ERROR])
+def test_an_interrupted_call_is_logged_in_one_line(
+    phase: str,
+    level: int,
+    twin: Callable[..., Twin],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The line says what interrupted the call, and the exception has a note on the outcome, whether logged or not."""
+    monkeypatch.setattr("vtex_tracking_ext.client.time.sleep", _interrupt)
+    handler = _interrupt if phase == "attempt" else Recorder(httpx.Response(429))
+    client = twin(sync_client, handler)
+    with caplog.at_level(level, "vtex_tracking_ext"), pytest.raises(_InterruptError, match="stop") as caught:
+        client.send(UPDATE)
+    notes = "".join(caught.value.__notes__)
+    ends = {
+        "attempt": "account mystore, OutcomeUnknownError, interrupted by _InterruptError",
+        "pause": "account mystore, RateLimitedError, interrupted by _InterruptError",
+    }
+    assert f"Order {ORDER}, invoice {INVOICE}: " in notes
+    if level == logging.INFO:
+        (record,) = caplog.records
+        assert record.levelname == "WARNING"
+        assert record.getMessage().endswith(ends[phase])
+    else:
+        assert caplog.records == []
+
+
+@pytest.mark.parametrize("phase", ["attempt", "pause"])
+def test_a_cancelled_call_is_logged_in_one_line(phase: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Cancelling the task ends the request or the pause before the next one."""
+    reached: list[asyncio.Event] = []
+
+    async def answer(_: httpx.Request) -> httpx.Response:
+        if phase == "attempt":
+            reached[0].set()
+            await asyncio.Event().wait()
+        return httpx.Response(429, headers={"Retry-After": "60"})
+
+    def report(event: AttemptEvent) -> None:
+        if event.retry_in is not None:
+            reached[0].set()
+
+    async def scenario() -> None:
+        reached.append(asyncio.Event())
+        own = httpx.AsyncClient(transport=httpx.MockTransport(answer))
+        client = async_client(Recorder(), http_client=own, on_attempt=report, timeout=100)
+        task = asyncio.create_task(client.send(UPDATE))
+        await reached[0].wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError) as caught:
+            await task
+        assert f"Order {ORDER}, invoice {INVOICE}: " in "".join(caught.value.__notes__)
+
+    with caplog.at_level(logging.INFO, "vtex_tracking_ext"):
+        asyncio.run(scenario())
+    (message,) = caplog.messages
+    assert message.endswith(", interrupted by CancelledError")
 
 
 @both

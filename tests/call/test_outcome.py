@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vtex_tracking_ext import errors
+from vtex_tracking_ext.call.answer import Answer
 from vtex_tracking_ext.call.faults import Fault
 from vtex_tracking_ext.call.outcome import (
-    Answer,
     Subject,
     accepted,
     error_of,
@@ -24,8 +24,8 @@ from vtex_tracking_ext.call.outcome import (
 )
 
 NOW = dt.datetime(2026, 11, 23, 12, 0, tzinfo=dt.UTC)
-WRITE = Subject("PUT", "/path/{orderId}", writes=True)
-READ = Subject("GET", "/path/{orderId}", writes=False)
+WRITE = Subject("send", "PUT", "/path/{orderId}", writes=True)
+READ = Subject("get_packages", "GET", "/path/{orderId}", writes=False)
 JSON = (("Content-Type", "application/json"),)
 
 
@@ -116,7 +116,7 @@ def test_the_error_envelope_of_oms_is_read() -> None:
     assert found.headers == {"x-vtex-operation-id": "6f0e", "x-track": "stable"}
     assert json.loads(found.body)["error"]["code"] == "OMS007"
     assert str(found) == (
-        "PUT /path/{orderId} was refused: 404 Not Found, OMS007 'Invoice Not Found' (request id 6f0e). "
+        "404 Invoice Not Found (OMS007, request id 6f0e). "
         "Check the account, the order id and the invoice number; ids differ between accounts."
     )
     assert "x-track" not in repr(found)
@@ -175,18 +175,19 @@ def test_a_hostile_message_is_printable_and_short() -> None:
 def test_each_error_says_what_happened_and_what_to_do() -> None:
     """The messages of refusals, failed reads and unknown outcomes are worded exactly."""
     assert str(error_of(Answer(404), READ, NOW)) == (
-        "GET /path/{orderId} was refused: 404 Not Found. "
-        "Check the account and the order id; ids differ between accounts."
+        "404 Not Found. Check the account and the order id; ids differ between accounts."
     )
-    assert str(error_of(Answer(400), WRITE, NOW)) == "PUT /path/{orderId} was refused: 400 Bad Request."
+    assert str(error_of(Answer(400), WRITE, NOW)) == "400 Bad Request."
     assert str(error_of(Answer(520), WRITE, NOW)) == (
-        "PUT /path/{orderId} may or may not have been applied: 520. Read the order before sending it again."
+        "520. It may have been applied. Read the order before sending it again."
     )
     assert str(error_of(Answer(302), WRITE, NOW)) == (
-        "PUT /path/{orderId} was refused: 302 Found. Redirects are not followed; check the account and base_url."
+        "302 Found. Redirects are not followed; check the account and base_url."
     )
+    repeated = Answer(401, body=b'{"error": {"code": "401", "message": "Wrong."}}')
+    assert str(error_of(repeated, WRITE, NOW)).startswith("401 Wrong. Check the app key")
     failed = error_of(Answer(503), READ, NOW)
-    assert str(failed) == "GET /path/{orderId} failed: 503 Service Unavailable. Nothing was changed."
+    assert str(failed) == "503 Service Unavailable. Nothing was changed."
     assert failed.status_code == 503  # type: ignore[attr-defined]
 
 
@@ -206,11 +207,11 @@ def test_the_message_of_an_unsent_request_names_the_server() -> None:
     """The message of NotSentError names the server, and ca_file if the certificate is not trusted."""
     fault = Fault("no connection could be made (ConnectError: x)", sent=False)
     assert str(error_of(fault, WRITE, NOW, "https://mystore.example")) == (
-        "PUT /path/{orderId} was not sent to https://mystore.example: no connection could be made (ConnectError: x)."
+        "not sent to https://mystore.example: no connection could be made (ConnectError: x)."
     )
     unverified = Fault("no connection could be made (ConnectError: CERTIFICATE_VERIFY_FAILED)", sent=False)
     assert str(error_of(unverified, WRITE, NOW)) == (
-        "PUT /path/{orderId} was not sent: no connection could be made (ConnectError: CERTIFICATE_VERIFY_FAILED). "
+        "not sent: no connection could be made (ConnectError: CERTIFICATE_VERIFY_FAILED). "
         "To trust another certificate authority, set ca_file."
     )
 
@@ -287,7 +288,7 @@ def test_every_response_has_a_printable_error(
 ) -> None:
     """Any status, body and headers give an error of this package with a printable message."""
     answer = Answer(status, tuple(headers), body)
-    found = error_of(answer, Subject("PUT", "/x", writes=writes), NOW)
+    found = error_of(answer, Subject("send", "PUT", "/x", writes=writes), NOW)
     assert isinstance(found, errors.VtexTrackingError)
     assert str(found).isprintable()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
@@ -12,6 +13,7 @@ from vtex_tracking_ext.config import redaction
 from vtex_tracking_ext.sandbox import APP_KEY, APP_TOKEN, Oms, running, with_examples
 
 from support.commands import Ran
+from support.json_output import check_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,6 +24,18 @@ if TYPE_CHECKING:
 def _no_other_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     """Forget credentials of other tests' clients, such as ``wrong``, which would be removed from what is printed."""
     monkeypatch.setattr(redaction, "_redactors", WeakSet())
+
+
+@pytest.fixture(autouse=True)
+def _in_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let commands print times in UTC, whatever the zone of this machine, and without colours."""
+    for name in ("FORCE_COLOR", "NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    with monkeypatch.context() as patched:
+        patched.setenv("TZ", "UTC")
+        time.tzset()
+        yield
+    time.tzset()
 
 
 @pytest.fixture
@@ -48,14 +62,17 @@ def account(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
-    """Return a function that runs one command."""
+    """Return a function that runs one command, and checks what it prints with ``--json``."""
 
     def run(*arguments: object) -> Ran:
+        words = [str(argument) for argument in arguments]
         try:
-            status = main([str(argument) for argument in arguments])
+            status = main(words)
         except SystemExit as end:
             status = int(end.code or 0)
         captured = capsys.readouterr()
+        if "--json" in words:
+            check_json(words, captured.out)
         return Ran(int(status), captured.out, captured.err)
 
     return run

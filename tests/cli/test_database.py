@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from vtex_tracking_ext.bulk.journal.postgres import PostgresJournal, PostgresReader
-from vtex_tracking_ext.sandbox import EXAMPLE_FILE, Oms
-from vtex_tracking_ext.sandbox.oms import ReceivedRequest
+from vtex_tracking_ext.sandbox import EXAMPLE_FILE, Oms, ReceivedRequest
 
 from support.journaled import add, row, to_state, told
 from support.postgres import execute
@@ -83,7 +82,7 @@ def test_unknown_outcomes_are_resolved_by_hand_while_others_deliver(run: Callabl
             who = f"process {os.getpid()} on {socket.gethostname()}"
             assert f"Events are being delivered ({who}): check again later." in ran.out
             assert "--journal postgresql://" in ran.out.replace("'", "")
-            assert len(run("resolve").out.splitlines()) == 3  # not what the other process has in flight
+            assert "\n2 unknown outcomes." in run("resolve").out  # not what the other process has in flight
             ran = unseen(run("resolve", "--applied", "--all"))
             assert (ran.status, ran.out) == (0, "2 applied, 0 still unknown\n")
             assert f"mystore: {who} is delivering it" in ran.err

@@ -144,7 +144,7 @@ class TestFolder:
         assert f"inbox/mixed.csv: 2 rows: 1 new, 0 already known, 1 invalid. {moved}/rejected/mixed.csv." in ran.out
         assert f"{moved}/rejected/broken.csv." in ran.err
         assert "1 invalid row written to inbox/rejected/mixed.rejects.csv" in ran.err
-        assert "3 rows: 2 new, 0 already known, 1 invalid.\nEvents and deliveries: 2 applied" in ran.out
+        assert "3 rows: 2 new, 0 already known, 1 invalid.\n2 events and deliveries of 1 package: 2 applied" in ran.out
         assert sleeps.pauses == [SETTLE_SECONDS]
 
     def test_a_corrected_rejects_file_is_pushed_by_moving_it_back(self, run: Callable[..., Ran], inbox: Path) -> None:
@@ -215,7 +215,7 @@ class TestFolder:
             patch.setattr(FileReader, "read", read_and_write)
             ran = run("push", "--no-deliver", "inbox")
         assert (ran.status, tree(inbox)) == (5, ["events.csv"])
-        assert "inbox/events.csv: was changed while it was being read; it stays, and is read again." in ran.err
+        assert "inbox/events.csv: was changed while it was being read; it stays, and will be read again." in ran.err
         ran = run("push", "--no-deliver", "inbox")
         assert (ran.status, tree(inbox)) == (0, ["done/events.csv"])
         assert "2 rows: 1 new, 1 already known, 0 invalid." in ran.out
@@ -320,7 +320,7 @@ class TestFolder:
         write(inbox, "b.csv")
         sleeps.actions = iter([lambda: write(inbox, "b.csv", ROW)])
         left, done, *_ = map(json.loads, run("push", "--no-deliver", "inbox", "--json").out.splitlines())
-        counts = {"new": 0, "renewed": 0, "known": 0, "wrong": 0, "unmatched": 0}
+        counts = {"new": 0, "renewed": 0, "known": 0, "invalid": 0, "unmatched": 0}
         reason = "was just written, or is still being written; it is left for the next push"
         assert left == {
             "type": "file",
@@ -385,7 +385,7 @@ class TestWatch:
         ran = run("push", "inbox", "--watch")
         assert (ran.status, sent(oms)) == (0, ["Objeto postado", "Objeto em tr\u00e2nsito"])
         assert tree(inbox) == ["done/a.csv", "done/b.csv"]
-        assert ran.out.count("Events and deliveries: 1 applied") == 2
+        assert ran.out.count("1 event of 1 package: 1 applied") == 2
         assert ran.err.startswith("Watching inbox. Ctrl-C or SIGTERM stops.\n")
         assert ran.err.endswith("Stopped.\n")
         assert ran.err.count("inbox/jadlog") == 1

@@ -125,7 +125,7 @@ class TestCheck:
         del account
         ran = run("check", carrier, "--save-layout", "jadlog", *OPTIONS)
         assert ran.status == 0
-        assert f"Layout kept as [layouts.jadlog] in {profiles}; push with --layout jadlog.\n" in ran.out
+        assert f"Layout saved as [layouts.jadlog] in {profiles}; push with --layout jadlog.\n" in ran.out
         assert stat.S_IMODE(profiles.stat().st_mode) == 0o600
         assert run("push", carrier, "--layout", "jadlog").status == 0
         events = oms.applied(ORDER, INVOICE)

@@ -33,5 +33,5 @@ def test_proposed_option_can_be_pasted(capsys: pytest.CaptureFixture[str]) -> No
     """A layout's name is quoted for a shell where that is needed."""
     Console(as_json=False).saved_layout("Total Express", Path("p.toml"))
     assert capsys.readouterr().out == (
-        "Layout kept as [layouts.Total Express] in p.toml; push with --layout 'Total Express'.\n"
+        "Layout saved as [layouts.Total Express] in p.toml; push with --layout 'Total Express'.\n"
     )

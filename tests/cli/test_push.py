@@ -15,7 +15,7 @@ import pytest
 from vtex_tracking_ext.bulk.delivery import breaker, options, pace
 from vtex_tracking_ext.bulk.journal.entries import Selection
 from vtex_tracking_ext.bulk.journal.sqlite import SqliteJournal, SqliteReader
-from vtex_tracking_ext.cli import messages
+from vtex_tracking_ext.cli import cause_lines, messages
 from vtex_tracking_ext.cli.file_reader import FileReader
 from vtex_tracking_ext.config.defaults import MAX_CONCURRENCY
 from vtex_tracking_ext.sandbox import (
@@ -124,7 +124,7 @@ class TestCheck:
             "date",
         )
         assert plan == {
-            "type": "plan", "rows": 2, "new": 1, "renewed": 0, "known": 0, "wrong": 1, "unmatched": 0,
+            "type": "plan", "rows": 2, "new": 1, "renewed": 0, "known": 0, "invalid": 1, "unmatched": 0,
             "packages": 1, "events": 1, "deliveries": 0, "calls": 1, "in_doubt": 0,
         }  # fmt: skip
 
@@ -191,7 +191,8 @@ class TestPush:
         assert ran.status == 0
         assert ran.out == (
             "26 rows: 26 new, 0 already known, 0 invalid.\n"
-            "Events and deliveries: 28 applied, 0 refused, 0 unknown, 0 pending; 6 calls, 0 orders read.\n"
+            "28 events and deliveries of 6 packages: 28 applied, 0 refused, 0 unknown, 0 pending; 6 calls, 0 orders "
+            "read.\n"
         )
         assert "28 of 28 events and deliveries: 28 applied, 0 refused, 0 unknown\n" in ran.err
         events = oms.applied(ORDER, INVOICE)
@@ -212,7 +213,8 @@ class TestPush:
         again = write(tmp_path, EXAMPLE_FILE.read_text("utf-8"), "copy.csv")
         assert run("push", again).out == (
             "26 rows: 0 new, 26 already known, 0 invalid.\n"
-            "Events and deliveries: 0 applied, 0 refused, 0 unknown, 0 pending; 0 calls, 0 orders read.\n"
+            "0 events and deliveries of 0 packages: 0 applied, 0 refused, 0 unknown, 0 pending; 0 calls, 0 orders "
+            "read.\n"
         )
         assert len(oms.received) == sent
         again.write_text(f"{again.read_text('utf-8')}{ROW.replace('postado', 'perdido')}", "utf-8")
@@ -237,6 +239,23 @@ class TestPush:
         ran = run("push", "--dry-run", EXAMPLE_FILE)
         assert "To send: 0 events and 0 deliveries of 0 packages, in 0 calls." in ran.out
         assert journal.read_bytes() == before
+
+    def test_a_dry_run_needs_no_credentials(
+        self, run: Callable[..., Ran], oms: Oms, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It plans rows, and what is pending, for the accounts that would be served; it needs the account's name."""
+        for name in ("APP_KEY", "APP_TOKEN"):
+            monkeypatch.delenv(f"VTEX_{name}")
+        path = write(tmp_path, HEADER + ROW)
+        planned = "To send: 1 event and 0 deliveries of 1 package, in 1 call.\n"
+        assert planned in run("push", "--dry-run", path).out
+        run("push", "--no-deliver", path)
+        assert planned in run("push", "--dry-run").out
+        assert "To send: 0 events" in run("push", "--dry-run", "--account", "other").out
+        assert len(oms.received) == 0
+        monkeypatch.delenv("VTEX_ACCOUNT")
+        ran = run("push", "--dry-run", path)
+        assert (ran.status, "account is missing" in ran.err) == (3, True)
 
     def test_a_dry_run_prints_unknown_outcomes_and_invalid_rows(
         self, run: Callable[..., Ran], journal: Path, tmp_path: Path
@@ -329,12 +348,13 @@ class TestMistakes:
         assert [line["type"] for line in lines(ran.out)] == ["problem", "rejects", "summary"]
         assert lines(ran.out)[1] == {"type": "rejects", "file": str(tmp_path / "events.rejects.csv"), "rows": 1}
 
-    def test_a_refused_delivery_is_printed_with_its_date(self, run: Callable[..., Ran], tmp_path: Path) -> None:
-        """A refused delivery is printed with its date if it has one."""
+    def test_a_refused_delivery_is_listed_with_its_date(self, run: Callable[..., Ran], tmp_path: Path) -> None:
+        """A refused delivery is listed with its date if it has one."""
         rows = "1-01,1,,,,,true,2026-10-08 21:15\n2-01,1,,,,,true,\n"
-        told = run("push", write(tmp_path, HEADER + rows)).out
-        assert "order 1-01, invoice 1, the delivery on 2026-10-08 21:15 (" in told
-        assert "order 2-01, invoice 1, the delivery (" in told
+        run("push", write(tmp_path, HEADER + rows))
+        listed = run("resolve", "--cause", 1).out.splitlines()
+        assert f"    1: the delivery on 2026-10-08 21:15 ({tmp_path}/events.csv:2)" in listed
+        assert f"    2: the delivery ({tmp_path}/events.csv:3)" in listed
 
     def test_the_rejects_file_can_be_chosen(self, run: Callable[..., Ran], tmp_path: Path) -> None:
         """--no-rejects writes none, --rejects chooses its path, and by default each file has its own."""
@@ -468,8 +488,10 @@ class TestOutcomes:
         path = write(tmp_path, HEADER + rows_of_other_orders("999-01") + ROW)
         ran = run("push", path)
         assert ran.status == 1
-        assert "order 999-01, invoice 000030711, 2026-10-05 Objeto postado" in ran.out
-        assert f"({path}:2): " in ran.out
+        cause, _, package, command, *_ = ran.out.splitlines()
+        assert cause == "1 package refused: VTEX does not know the order or the invoice (1 event)."
+        assert f", order 999-01, invoice 000030711, event 1 ({path}:2): 404 Order Not Found (OMS001, " in package
+        assert command == "  vtex-tracking resolve --cause 1"
         assert "1 applied, 1 refused, 0 unknown, 0 pending" in ran.out
         assert ran.out.endswith("Fix the refused rows and push them again.\n")
         again = run("push", path)
@@ -478,20 +500,63 @@ class TestOutcomes:
         nothing = run("push")
         assert (nothing.status, nothing.out.partition(";")[0]) == (
             0,
-            "Events and deliveries: 0 applied, 0 refused, 0 unknown, 0 pending",
+            "0 events and deliveries of 0 packages: 0 applied, 0 refused, 0 unknown, 0 pending",
         )
 
-    def test_outcomes_above_the_maximum_are_in_the_report(
+    def test_packages_above_the_maximum_are_counted(
         self, run: Callable[..., Ran], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Further outcomes are left to the report for people; JSON has all of them."""
-        monkeypatch.setattr(messages, "MAX_LINES", 2)
+        """Further packages of a cause, and earlier events, are counted for people; JSON has all of the events."""
+        monkeypatch.setattr(cause_lines, "SHOWN", 2)
         path = write(tmp_path, HEADER + rows_of_other_orders("1-01", "2-01", "3-01"))
         ran = run("push", path)
-        assert sum(line.startswith("refused: ") for line in ran.out.splitlines()) == 2
-        assert "... and more; vtex-tracking report lists all of them." in ran.out
-        told = lines(run("push", "--json", path).out)
-        assert [line["type"] for line in told if line["type"] != "progress"] == ["outcome"] * 3 + ["summary"]
+        assert ran.out.count(", order ") == 2
+        assert "\n  ... and 1 more package.\n  vtex-tracking resolve --cause 1\n" in ran.out
+        assert [line.count(", order ") for line in run("resolve", "--cause", 1).out.splitlines()].count(1) == 3
+        told = [line["type"] for line in lines(run("push", "--json", path).out) if line["type"] != "progress"]
+        assert told == ["outcome"] * 3 + ["cause", "summary"]
+        monkeypatch.setattr(messages, "MAX_GROUPED", 1)
+        ran = run("push", path)
+        assert "1 package refused: " in ran.out
+        assert "... and 2 earlier events; vtex-tracking report lists all of them." in ran.out
+
+    def test_the_numbers_of_a_push_add_up(self, run: Callable[..., Ran], oms: Oms, tmp_path: Path) -> None:
+        """Rows, entries, packages and causes of the output, of JSON and of status have the same sums."""
+        run("push", write(tmp_path, HEADER + ROW, "first.csv"))
+        bad, delivered = ROW.replace("2026-10-05", "x"), "9-01,1,2026-10-05,,,a,true,\n"
+        text = HEADER + ROW + ROW.replace("10-05", "10-06") + bad + rows_of_other_orders("7-01", "8-01") + delivered
+        calls = len(oms.received)
+        ran = run("push", "--json", write(tmp_path, text))
+        *_, last = told = lines(ran.out)
+        assert last["rows"] == 6 == last["new"] + last["renewed"] + last["known"] + last["invalid"]
+        assert (last["new"], last["known"], last["invalid"]) == (4, 1, 1)
+        assert last["entries"] == 5 == last["applied"] + last["refused"] + last["unknown"] + last["pending"]
+        assert last["packages"] == 4
+        assert last["calls"] + last["reads"] == len(oms.received) - calls
+        causes = [line for line in told if line["type"] == "cause"]
+        outcomes = [line for line in told if line["type"] == "outcome"]
+        assert sum(cause["entries"] for cause in causes) == last["refused"] == len(outcomes) == 4
+        assert sum(cause["packages"] for cause in causes) == 3 == len({line["order_id"] for line in outcomes})
+        status = json.loads(run("status", "--json").out)
+        assert status["causes"] == [{name: value for name, value in causes[0].items() if name != "type"}]
+        assert status["total"]["refused"] == sum(cause["entries"] for cause in status["causes"])
+
+    def test_packages_are_not_counted_if_others_note_meanwhile(
+        self, run: Callable[..., Ran], journal: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """What another process noted is delivered as well; how many packages that makes is not known."""
+        original = Oms.update_tracking_status
+
+        def note(*arguments: Any) -> dict[str, str]:
+            monkeypatch.setattr(Oms, "update_tracking_status", original)
+            with SqliteJournal.open(journal) as opened:
+                (account,) = opened.counts()
+                add(opened, row(1, "noted meanwhile", account=account))
+            return original(*arguments)
+
+        monkeypatch.setattr(Oms, "update_tracking_status", note)
+        ran = run("push", write(tmp_path, HEADER + ROW, "first.csv"))
+        assert "\n2 events and deliveries: 1 applied, 1 refused, 0 unknown, 0 pending; 2 calls, " in ran.out
 
     @pytest.mark.parametrize(
         ("credentials", "status"),
@@ -537,7 +602,8 @@ class TestOutcomes:
             patched.setattr(Oms, "update_tracking_status", fail)
             ran = run("push", path, "--concurrency", "1")
         assert ran.status == 4
-        assert "unknown: sandbox@127.0.0.1:" in ran.out
+        assert "1 package with an unknown outcome: VTEX's answer does not say whether they were applied" in ran.out
+        assert f", order {ORDER}, invoice {INVOICE}, event 1 ({path}:2): " in ran.out
         assert (
             "Unknown events may have been applied; later events of their packages are not sent. To resolve them: "
             "vtex-tracking resolve\n" in ran.out
@@ -733,9 +799,11 @@ class TestInterrupts:
             ran = run("push", EXAMPLE_FILE, "--concurrency", "1", "--no-coalesce")
         assert ran.status == 130
         assert "Interrupted: finishing the calls in flight." in ran.err
-        assert "1 applied, 0 refused, 0 unknown, 27 pending" in ran.out
-        assert len(oms.received) == 1
-        assert "27 applied" in run("push").out
+        # The next call may begin before the main thread gets to run the handler.
+        applied = len(oms.received)
+        assert applied in {1, 2}
+        assert f"{applied} applied, 0 refused, 0 unknown, {28 - applied} pending" in ran.out
+        assert f"{28 - applied} applied" in run("push").out
 
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
     def test_an_interrupt_while_reading_leaves_no_rejects_file(

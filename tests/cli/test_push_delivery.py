@@ -120,7 +120,7 @@ class TestHolds:
         ran = run("push")
         assert (ran.status, len(oms.received)) == (5, 1)
         assert ran.out.splitlines()[-2:] == [
-            "Events and deliveries: 1 applied, 0 refused, 0 unknown, 1 pending; 1 call, 0 orders read.",
+            "2 events and deliveries of 1 package: 1 applied, 0 refused, 0 unknown, 1 pending; 1 call, 0 orders read.",
             f"{HELD}run again after that.",
         ]
         found = summary(run("push", "--json"))
@@ -229,8 +229,9 @@ class TestWaiting:
         ]
         ran = run("push", "--wait", write(tmp_path, "a", "b"))
         assert ran.status == 1
-        assert f"refused: {label}, order {ORDER}, invoice {INVOICE}, 2026-10-05 b (" in ran.out
-        assert "2 applied, 1 refused, 0 unknown, 0 pending; 0 calls, 0 orders read." in ran.out
+        assert f"  {label}, order {ORDER}, invoice {INVOICE}, event 3 ({tmp_path}/events.jsonl:2): said so\n" in ran.out
+        counts = "2 applied, 1 refused, 0 unknown, 0 pending; 0 calls, 0 orders read."
+        assert f"3 events and deliveries of 2 packages: {counts}" in ran.out
         assert deliverer.steps == []
         assert len(oms.received) == 0
 
@@ -277,7 +278,7 @@ class TestWaiting:
         deliverer.settle("unknown")
         ran = run("push", "--wait", write(tmp_path, "a", "b"))
         assert ran.status == 4
-        assert f"unknown: {label}, order {ORDER}, invoice {INVOICE}, 2026-10-05 a (" in ran.out
+        assert f"  {label}, order {ORDER}, invoice {INVOICE}, event 1 ({tmp_path}/events.jsonl:1): said so\n" in ran.out
         assert "0 applied, 0 refused, 1 unknown, 1 pending" in ran.out
 
     def test_waiting_can_be_interrupted(self, run: Callable[..., Ran], deliverer: Deliverer, tmp_path: Path) -> None:
@@ -362,7 +363,7 @@ class TestNoDeliver:
             "new": 1,
             "renewed": 0,
             "known": 0,
-            "wrong": 1,
+            "invalid": 1,
             "unmatched": 0,
         }
         assert run("push", "--no-deliver", path).status == 2

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import pytest
 
+from vtex_tracking_ext import TrackingEvent
+from vtex_tracking_ext.bulk.input.rows import Place, Row
 from vtex_tracking_ext.bulk.journal.interface import JournalError
 from vtex_tracking_ext.bulk.journal.sqlite import SqliteJournal, SqliteReader
 from vtex_tracking_ext.bulk.report import rows as lines
@@ -87,6 +89,50 @@ def test_a_report_can_be_filtered(run: Callable[..., Ran], options: tuple[str, .
     assert texts_of(ran.out) == texts
 
 
+def filled(path: Path) -> None:
+    """Create a journal with two orders that two files named."""
+    with SqliteJournal.open(path) as opened:
+        for order, file, line in (("o-1", "/in/jadlog.csv", 2), ("o-2", "correios.csv", 3), ("o-1", "correios.csv", 4)):
+            event = TrackingEvent("2026-10-05", f"{order} {line}", "S\u00e3o Paulo", "SP")
+            place = Place(file, line)
+            row = Row(place, "mystore", order, "1", event, is_delivered=False, delivered_date=None)
+            assert [added.status for added in opened.add([row])] == ["new"]
+
+
+@pytest.mark.parametrize(
+    ("options", "texts"),
+    [
+        (("--order", "o-2"), ["o-2 3"]),
+        (("--order", "o-1", "--order", "o-2"), ["o-1 2", "o-2 3", "o-1 4"]),
+        (("--order", "o-1", "o-1"), ["o-1 2", "o-1 4"]),
+        (("--source", "jadlog.csv"), ["o-1 2"]),
+        (("--source", "/in/*", "correios.csv"), ["o-1 2", "o-2 3", "o-1 4"]),
+        (("--order", "o-1", "--source", "correios.csv"), ["o-1 4"]),
+        (("--since", "1d"), ["o-1 2", "o-2 3", "o-1 4"]),
+        (("--since", "9999-01-01T00:00Z"), []),
+        (("--order", "o-1", "--state", "applied"), []),
+    ],
+)
+def test_orders_files_and_times_can_be_selected(
+    run: Callable[..., Ran], usual: Path, options: tuple[str, ...], texts: list[str]
+) -> None:
+    """Each option selects entries, and several options select those that meet all of them, in every format."""
+    filled(usual)
+    assert texts_of(run("report", *options).out) == [f"mystore {text}" for text in texts]
+    page = run("report", "--format", "html", *options)
+    assert page.status == 0
+    assert [text for text in ("o-1 2", "o-2 3", "o-1 4") if text in page.out] == texts
+
+
+def test_an_order_that_is_not_in_the_journal_is_an_error(run: Callable[..., Ran], usual: Path, tmp_path: Path) -> None:
+    """A mistyped order exits with 2 and writes no file."""
+    filled(usual)
+    ran = run("report", "--order", "o-1", "O-2", "\x1b", "--output", tmp_path / "r.html")
+    assert ran.status == 2
+    assert ran.err == "vtex-tracking report: not in the journal: order O-2, order \\x1b.\n"
+    assert left(tmp_path) == []
+
+
 @pytest.mark.usefixtures("journal")
 def test_an_unknown_account_is_an_error(run: Callable[..., Ran], tmp_path: Path) -> None:
     """The report exits with 2 and writes no file."""
@@ -139,7 +185,7 @@ def test_every_format_goes_to_standard_output() -> None:
     """Each format is printed in UTF-8 with its own line ends, whatever the terminal's encoding is."""
     found = {}
     for form in ("jsonl", "csv", "html"):
-        command = [sys.executable, "-m", "vtex_tracking_ext.cli", "report", "--format", form, "--output", "-"]
+        command = [sys.executable, "-m", "vtex_tracking_ext", "report", "--format", form, "--output", "-"]
         environ = {**os.environ, "PYTHONIOENCODING": "ascii"}
         done = subprocess.run(command, check=True, capture_output=True, env=environ)
         found[form] = done.stdout.decode("utf-8")
@@ -314,7 +360,7 @@ def test_a_closed_pipe_ends_the_reading(usual: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(lines, "json_lines", counted)
     reader, writer = os.pipe()
     os.close(reader)
-    with os.fdopen(writer, "w", encoding="utf-8") as stream:
+    with os.fdopen(writer, "w", 8192, encoding="utf-8") as stream:
         monkeypatch.setattr(sys, "stdout", stream)
         assert main(["report"]) == 0
     assert 0 < asked < 100

@@ -16,6 +16,7 @@ from attrs import evolve
 from vtex_tracking_ext.bulk.input.rows import Place
 from vtex_tracking_ext.bulk.journal.entries import BY_HAND, Selection
 from vtex_tracking_ext.bulk.journal.sqlite import SqliteJournal, SqliteReader
+from vtex_tracking_ext.cli import resolve as module
 from vtex_tracking_ext.sandbox import Oms, OmsSettings, running
 
 from support.journaled import add, delivery, row, to_state, told
@@ -67,13 +68,33 @@ class TestListing:
     """Without an action."""
 
     def test_unknown_outcomes_are_listed(self, run: Callable[..., Ran], label: str) -> None:
-        """Each entry is printed with its number, and the command exits with 4."""
+        """Each cause has its packages, each entry its number, and the command exits with 4."""
         ran = run("resolve")
         assert ran.status == 4
         assert ran.out.splitlines() == [
-            f"4: north, order {ORDER}, invoice {INVOICE}, 2026-10-01 c (f.csv:4): the connection was cut",
-            f"1: {label}, order {ORDER}, invoice {INVOICE}, 2026-10-01 a (f.csv:1): the connection was cut",
-            f"2: {label}, order {ORDER}, invoice {INVOICE}, 2026-10-01 b (f.csv:2)",
+            "1 package in flight: a process was killed while it sent them (1 event).",
+            "  They may have been applied. The next delivery of the account reads their orders to find out.",
+            f"  {label}, order {ORDER}, invoice {INVOICE}",
+            "    2: 2026-10-01 b (f.csv:2)",
+            "  Deliver what is open:",
+            "    vtex-tracking push",
+            "",
+            "2 packages with an unknown outcome: the outcome is unknown (2 events and deliveries).",
+            (
+                "  VTEX may or may not have applied them, so they are not sent again, and later events of their "
+                "packages wait. Read the orders, or look at them in VTEX Admin and record what you saw."
+            ),
+            f"  {label}, order {ORDER}, invoice {INVOICE}: the connection was cut",
+            "    1: 2026-10-01 a (f.csv:1)",
+            f"  north, order {ORDER}, invoice {INVOICE}",
+            "    4: 2026-10-01 c (f.csv:4)",
+            "  Read the orders: what they show was applied:",
+            "    vtex-tracking resolve --read --cause 1",
+            "  You saw all of them on their orders:",
+            "    vtex-tracking resolve --applied --cause 1",
+            "  You saw that all of them are missing; send them again:",
+            "    vtex-tracking resolve --not-applied --cause 1",
+            "",
             "3 unknown outcomes. Resolve them with --read, or look at the orders and use --applied or --not-applied.",
         ]
 
@@ -84,7 +105,8 @@ class TestListing:
 
     def test_numbered_entries_are_listed(self, run: Callable[..., Ran]) -> None:
         """Only these are listed; an entry in another state is an error."""
-        assert [line.partition(":")[0] for line in run("resolve", 2, 4).out.splitlines()[:-1]] == ["2", "4"]
+        listed = run("resolve", 2, 4).out.splitlines()
+        assert [line.split()[0] for line in listed if "(f.csv:" in line] == ["2:", "4:"]
         ran = run("resolve", 2, 3)
         assert (ran.status, ran.out) == (2, "")
         assert "3 is pending" in ran.err
@@ -100,13 +122,27 @@ class TestListing:
                 assert "3 unknown outcomes" in run("resolve").out
 
     def test_machines_get_json(self, run: Callable[..., Ran]) -> None:
-        """A line each."""
+        """A line for each entry, and one for each cause."""
         found = [json.loads(line) for line in run("resolve", "--json").out.splitlines()]
-        assert [(line["type"], line["id"], line["state"]) for line in found] == [
+        assert [(line["type"], line["id"], line["state"]) for line in found[:3]] == [
             ("unknown", 4, "unknown"),
             ("unknown", 1, "unknown"),
             ("unknown", 2, "in_flight"),
         ]
+        assert [(line["type"], line["cause"], line["kind"], line["entries"]) for line in found[3:]] == [
+            ("cause", 2, "in_flight", 1),
+            ("cause", 1, "unknown", 2),
+        ]
+
+    def test_entries_above_the_maximum_are_counted(
+        self, run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A person resolves the first ones first; JSON has all of them."""
+        monkeypatch.setattr(module, "_LISTED", 1)
+        ran = run("resolve")
+        assert ran.out.count("(f.csv:") == 1
+        assert "\n... and 2 later events; resolve these first.\n3 unknown outcomes." in ran.out
+        assert run("resolve", "--json").out.count('"unknown", "id"') == 3
 
 
 @pytest.mark.usefixtures("ledger")
@@ -114,6 +150,17 @@ class TestListing:
     ("arguments", "why"),
     [
         (["--applied"], "Give either the numbers that"),
+        (
+            ["--applied", "1", "--cause", "1"],
+            "numbers that vtex-tracking resolve lists, or --cause, or --all",
+        ),
+        (["--applied", "--all", "--cause", "1"], "Give either the numbers that"),
+        (["1", "--cause", "1"], "Give either numbers or --cause."),
+        (["--cause", "3"], "Nothing was changed: event 3 is pending, not in flight or unknown or refused."),
+        (["--retry", "--cause", "1"], "Nothing was changed: event 1 is unknown, not refused."),
+        (["--withdraw", "--cause", "3"], "Nothing was changed: pending events have no cause. Give their numbers, or"),
+        (["--read", "--cause", "9"], "Nothing was changed: there is no event 9."),
+        (["--applied", "--cause", "1", "--account", "south"], "account south is not in the journal"),
         (["--applied", "1", "--all"], "Give either the numbers that"),
         (["--read"], "the numbers that vtex-tracking resolve lists"),
         (["--withdraw"], "the numbers that vtex-tracking report --state pending lists"),
@@ -241,6 +288,54 @@ class TestRefusals:
             ] * 2
 
 
+class TestCauses:
+    """The entries of a cause are selected together."""
+
+    @pytest.fixture
+    def causes(self, usual: Path, label: str) -> Path:
+        """Return a journal with refused events of two causes, the one of two accounts."""
+        with SqliteJournal.open(usual) as journal:
+            add(journal, *rows_of(label, row(1, "a"), row(2, "b"), row(3, "c")))
+            add(journal, *rows_of("north", row(4, "d")))
+            to_state(journal, [1, 3], "refused", status_code=404, reason="no such invoice (request id 7)")
+            to_state(journal, 2, "refused", status_code=400, reason="description: too long")
+            to_state(journal, 4, "refused", status_code=404, reason="no such invoice (request id 8)")
+        return usual
+
+    def test_a_cause_is_listed_by_the_number_that_status_prints(
+        self, run: Callable[..., Ran], causes: Path, label: str
+    ) -> None:
+        """Status and resolve name a cause by the same number, which stays the same when others are resolved."""
+        numbers = [cause["cause"] for cause in json.loads(run("status", "--json").out)["causes"]]
+        assert numbers == [1, 2]
+        out = run("status").out
+        assert "  vtex-tracking resolve --cause 1\n" in out
+        ran = run("resolve", "--cause", 1)
+        assert ran.status == 1
+        assert ran.out.splitlines()[-1] == "3 refused events."
+        assert [line.split()[0] for line in ran.out.splitlines() if "(f.csv:" in line] == ["1:", "3:", "4:"]
+        found = [json.loads(line) for line in run("resolve", "--cause", 2, "--json").out.splitlines()]
+        assert [(line["type"], line.get("id"), line.get("cause")) for line in found] == [
+            ("refused", 2, None),
+            ("cause", None, 2),
+        ]
+        run("resolve", "--dismiss", "--cause", 1, "--yes")
+        assert states(causes) == ["withdrawn", "refused", "withdrawn", "withdrawn"]
+        assert [cause["cause"] for cause in json.loads(run("status", "--json").out)["causes"]] == [2]
+        assert label in run("resolve", "--cause", 2).out
+
+    def test_a_cause_of_one_account_is_selected(self, run: Callable[..., Ran], causes: Path) -> None:
+        """With --account, events of other accounts stay as they are; any event of the cause names it."""
+        ran = run("resolve", "--retry", "--cause", 4, "--account", "sandbox")
+        assert ran.out == "2 to be sent again by the next push\n"
+        assert states(causes) == ["pending", "refused", "pending", "refused"]
+
+    def test_unknown_outcomes_of_a_cause_are_resolved(self, run: Callable[..., Ran], ledger: Path) -> None:
+        """Those of the other cause stay."""
+        assert run("resolve", "--applied", "--cause", 1).out == "2 applied, 1 still unknown\n"
+        assert states(ledger) == ["applied", "in_flight", "pending", "applied"]
+
+
 class TestConfirming:
     """Taking back several events needs a confirmation."""
 
@@ -345,9 +440,13 @@ class TestByReading:
 
     def test_refused_credentials_stop_the_reading(self, run: Callable[..., Ran], ledger: Path) -> None:
         """The command exits with 3 and says why."""
-        ran = run("resolve", "--read", 1, "--app-key", "x", "--app-token", "y")
+        arguments = ("resolve", "--read", 1, "--app-key", "x", "--app-token", "y")
+        ran = run(*arguments)
         assert ran.status == 3
         assert "stopped: " in ran.err
+        (left_out, summary) = map(json.loads, run(*arguments, "--json").out.splitlines())
+        assert (left_out["type"], left_out["reason"][:8]) == ("left_out", "stopped:")
+        assert summary == {"type": "summary", "applied": 0, "unknown": 3}
         assert states(ledger) == ["unknown", "in_flight", "pending", "unknown"]
 
     def test_a_429_pauses_the_reading(self, run: Callable[..., Ran], ledger: Path, oms: Oms) -> None:
@@ -381,5 +480,6 @@ class TestByReading:
             return original(*arguments)
 
         monkeypatch.setattr(Oms, "get_order", interrupt)
-        assert run("resolve", "--read", 1).status == 130
+        ran = run("resolve", "--read", 1)
+        assert (ran.status, ran.err.splitlines()[-1]) == (130, "vtex-tracking resolve: interrupted.")
         assert states(ledger)[1] == "in_flight"

@@ -19,6 +19,7 @@ from vtex_tracking_ext.bulk.journal.entries import STATES, AccountUpdate, State
 from vtex_tracking_ext.bulk.journal.interface import JournalError, JournalInUseError
 from vtex_tracking_ext.bulk.journal.opening import display_name
 from vtex_tracking_ext.bulk.journal.sqlite import SqliteJournal, SqliteReader
+from vtex_tracking_ext.bulk.report import cause_records
 from vtex_tracking_ext.cli import main
 from vtex_tracking_ext.cli.exit_codes import ExitCode, exit_code_of
 from vtex_tracking_ext.cli.journal_location import (
@@ -36,20 +37,30 @@ if TYPE_CHECKING:
 
     from support.commands import Ran
 
+FLAGS = re.MULTILINE | re.DOTALL
+
 ADVICE: Mapping[State, str] = {
     "unknown": "Unknown: may have been applied; `vtex-tracking resolve` lists them and shows how to resolve them.",
     "in_flight": "In flight: the process that sent them was killed; push again to find out the outcome.",
     "pending": "Pending: not sent yet; push again to continue.",
     "refused": (
         "Refused: `vtex-tracking report --state refused` shows why; fix those rows and push them again, or close them "
-        "with `vtex-tracking resolve --dismiss`."
+        "with `vtex-tracking resolve --dismiss --all`."
     ),
 }
+#: Advice that people read with the causes instead.
+EXPLAINED = (ADVICE["unknown"], ADVICE["in_flight"], ADVICE["refused"])
 HELD = "Events after an unknown one of their package wait until it is resolved."
 RESEND = (
     "`vtex-tracking push --resend-after 1h` sends unknown events again if their orders do not show them an hour after "
     "their calls."
 )
+
+
+def without_causes(text: str) -> list[str]:
+    """Return the lines of an output without the paragraphs about causes."""
+    paragraphs = re.sub(r"^\d+ packages? (in flight|with an unknown outcome|refused): .*?\n\n", "", text, flags=FLAGS)
+    return paragraphs.splitlines()
 
 
 def learn(path: Path, account: str, update: AccountUpdate) -> None:
@@ -167,7 +178,7 @@ def test_a_folder_without_permission_is_reported(
 
 
 def test_status_prints_a_table_and_advice(run: Callable[..., Ran], usual: Path) -> None:
-    """The table has each account and the total; each open state has its advice."""
+    """The table has each account and the total; each cause and each open state has its advice."""
     fill(usual, {"mystore": {"pending": 3, "in_flight": 1, "applied": 1200, "refused": 2, "unknown": 1}})
     fill(usual, {"other": {"applied": 34, "withdrawn": 5}})
     ran = run("status")
@@ -177,11 +188,27 @@ def test_status_prints_a_table_and_advice(run: Callable[..., Ran], usual: Path) 
         "mystore        3          1    1,200        2        1          0",
         "other          0          0       34        0        0          5",
         "total          3          1    1,234        2        1          5",
-        ADVICE["unknown"],
+        "1 package in flight: a process was killed while it sent them (1 event).",
+        "  They may have been applied. The next delivery of the account reads their orders to find out.",
+        "  mystore, order o-01, invoice 1, event 4 (events.csv:2)",
+        "  Deliver what is open:",
+        "    vtex-tracking push",
+        "",
+        "1 package with an unknown outcome: the outcome is unknown (1 event).",
+        (
+            "  VTEX may or may not have applied them, so they are not sent again, and later events of their packages "
+            "wait. Read the orders, or look at them in VTEX Admin and record what you saw."
+        ),
+        "  mystore, order o-01, invoice 1, event 1207 (events.csv:2): said so",
+        "  vtex-tracking resolve --cause 1207",
+        "",
+        "1 package refused: another reason (2 events and deliveries).",
+        "  Nothing was applied. Correct what the reason says, and send the events again, or close the refusals.",
+        "  mystore, order o-01, invoice 1, events 1205, 1206 (events.csv:2): said so",
+        "  vtex-tracking resolve --cause 1205",
+        "",
         RESEND,
-        ADVICE["in_flight"],
         f"{ADVICE['pending']} {HELD}",
-        ADVICE["refused"],
     ]
     assert ran.err == ""
 
@@ -205,7 +232,8 @@ def test_the_most_severe_state_is_the_exit_status(
     """Unknown and abandoned in flight come first, then pending, then refused."""
     fill(usual, {"mystore": states})
     ran = run("status")
-    assert (ran.status, ran.out.splitlines()[2:]) == (status, advice)
+    printed = [line for line in advice if line not in EXPLAINED]
+    assert (ran.status, without_causes(ran.out)[2:]) == (status, printed)
     assert json.loads(run("status", "--json").out)["next"] == advice
 
 
@@ -214,7 +242,7 @@ def test_the_most_severe_state_is_the_exit_status(
     [
         ({"in_flight": 1, "pending": 1}, 5, []),
         ({"in_flight": 1}, 5, []),
-        ({"in_flight": 1, "unknown": 1}, 4, [ADVICE["unknown"], RESEND]),
+        ({"in_flight": 1, "unknown": 1}, 4, [RESEND]),
         ({"applied": 1}, 0, ["Nothing left to do."]),
     ],
 )
@@ -226,7 +254,7 @@ def test_entries_in_flight_of_a_running_push_are_incomplete(
     with SqliteJournal.open(usual) as journal, journal.lease("mystore"):
         ran = run("status")
         who = f"process {os.getpid()} on {socket.gethostname()}"
-        told, *rest = ran.out.splitlines()[2:]
+        told, *rest = without_causes(ran.out)[2:]
         assert re.fullmatch(f"mystore: delivered by {re.escape(who)} since [0-9-]+ [0-9:]+ UTC.", told)
         if status:
             more = [f"Events are being delivered ({who}): check again later.", *more]
@@ -236,7 +264,8 @@ def test_entries_in_flight_of_a_running_push_are_incomplete(
         fill(usual, {"other": {"in_flight": 1, "pending": 1}})
         ran = run("status")
         assert ran.status == 4
-        assert ran.out.splitlines()[-2:] == [ADVICE["in_flight"], ADVICE["pending"]]
+        assert "\n1 package in flight: a process was killed while it sent them (1 event).\n" in ran.out
+        assert ran.out.splitlines()[-1] == ADVICE["pending"]
 
 
 def test_workers_deliver_the_accounts_that_they_serve(
@@ -340,12 +369,13 @@ def test_status_says_when_unknown_events_are_sent_again(run: Callable[..., Ran],
     """With --resend-after, status counts the unknown events and says when the first is due, not how to turn it on."""
     fill(usual, {"mystore": {"unknown": 2}})
     learn(usual, "mystore", AccountUpdate(has_applied=True, resend_after=60.0, pace='{"rate": 12.5}'))
-    known, due, *advice = run("status").out.splitlines()[2:]
+    known, due, *advice = without_causes(run("status").out)[2:]
     assert re.fullmatch(r"mystore: last applied [0-9-]+ [0-9:]+ UTC; up to 12\.5 calls a second\.", known)
     assert re.fullmatch(
         r"mystore: to be sent again if their orders do not show them: 2 unknown events, the first at .* UTC\.", due
     )
-    assert advice == [ADVICE["unknown"]]
+    assert advice == []
+    assert json.loads(run("status", "--json").out)["next"] == [ADVICE["unknown"]]
     account = json.loads(run("status", "--json").out)["accounts"]["mystore"]
     assert (account["rate"], account["resend_after"]) == (12.5, 60.0)
     assert account["first_resend"] > account["last_applied"]
@@ -377,12 +407,16 @@ def test_status_as_json(run: Callable[..., Ran], tmp_path: Path, monkeypatch: py
     path = tmp_path / "j.db"
     monkeypatch.setenv("VTEX_JOURNAL", str(path))
     fill(path, {"mystore": {"applied": 2, "refused": 1}})
-    assert f"`vtex-tracking report --state refused --journal {path}` shows why" in run("status", "--journal", path).out
+    assert f"  vtex-tracking resolve --cause 3 --journal {path}\n" in run("status", "--journal", path).out
     ran = run("status", "--json")
     numbers = {"pending": 0, "in_flight": 0, "applied": 2, "refused": 1, "unknown": 0, "withdrawn": 0}
     known = ("stopped", "quiet", "held", "last_applied", "deliverer", "rate", "resend_after", "first_resend")
     assert ran.status == 1
-    assert json.loads(ran.out) == {
+    document = json.loads(ran.out)
+    assert [(cause["cause"], cause["kind"], cause["reason"]) for cause in document.pop("causes")] == [
+        (3, "refused", "said so")
+    ]
+    assert document == {
         "journal": str(path),
         "is_running": False,
         "accounts": {"mystore": {**numbers, **dict.fromkeys(known)}},
@@ -436,3 +470,14 @@ def test_help_imports_no_heavy_modules() -> None:
 def test_a_test_has_a_state_folder_of_its_own(tmp_path: Path) -> None:
     """No test can write to the journal of the user who runs it."""
     assert Path(journal_location(options(), os.environ)).is_relative_to(tmp_path)
+
+
+def test_the_numbers_of_causes_add_up(run: Callable[..., Ran], usual: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The entries of all causes are those of the table, and those beyond the maximum are counted in a line."""
+    fill(usual, {"mystore": {"refused": 3, "unknown": 2, "in_flight": 1}, "other": {"refused": 1}})
+    document = json.loads(run("status", "--json").out)
+    entries = {cause["kind"]: cause["entries"] for cause in document["causes"]}
+    assert entries == {kind: document["total"][kind] for kind in ("in_flight", "unknown", "refused")}
+    assert "earlier" not in run("status").out
+    monkeypatch.setattr(cause_records, "MAX_GROUPED", 2)
+    assert "\n... and 2 earlier events; vtex-tracking report lists all of them.\n" in run("status").out

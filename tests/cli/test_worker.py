@@ -266,7 +266,7 @@ def test_a_missing_extra_for_metrics_is_named(run: Callable[..., Ran], monkeypat
 def test_a_signal_stops_an_idle_worker(shared: str, number: signal.Signals) -> None:
     """SIGTERM and SIGINT stop a worker process with exit status 0."""
     environment = {**os.environ, "VTEX_JOURNAL": shared, "PYTHONPATH": os.pathsep.join(sys.path)}
-    program = [sys.executable, "-m", "vtex_tracking_ext.cli", "worker"]
+    program = [sys.executable, "-m", "vtex_tracking_ext", "worker"]
     with subprocess.Popen(program, env=environment, stderr=subprocess.PIPE, text=True) as child:
         assert child.stderr is not None
         assert child.stderr.readline().startswith("Serving sandbox@")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from vtex_tracking_ext.config import profiles
 from vtex_tracking_ext.config.profiles import Profile, load_profile, load_profiles, profiles_path
 from vtex_tracking_ext.errors import ConfigurationError
 
@@ -119,13 +120,17 @@ def test_a_profile_file_of_its_owner_is_read(tmp_path: Path, mode: int) -> None:
 
 
 def test_windows_has_no_permissions_to_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On Windows, where every file seems to be readable by others, the mode is not checked."""
+    """On Windows, the mode is not checked; a note says so of a file outside of the user's own folder."""
     path = write(tmp_path, "[a]")
     path.chmod(0o666)
-    monkeypatch.setattr(os, "name", "nt")
-    profiles = load_profiles(path)
-    monkeypatch.undo()
-    assert profiles == {"a": Profile("a")}
+    monkeypatch.setattr(profiles, "_IS_WINDOWS", True)
+    notes: list[str] = []
+    for folder, number in ((tmp_path, 0), (tmp_path / "other", 1)):
+        monkeypatch.setenv("HOME", str(folder))
+        assert load_profiles(path, notes.append) == load_profiles(path) == {"a": Profile("a")}
+        assert len(notes) == number
+    assert notes[0].startswith(f"The profile file {path} contains credentials. On Windows, it is not checked whether")
+    assert notes[0].endswith(f"below {tmp_path / 'other'}.")
 
 
 def test_a_profile_file_may_be_a_pipe(tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ import vcr
 import yaml
 from attrs import asdict, frozen
 
+from lib.openapi_digest import RECORD_STALE, changed_operations, matching_operation, operation_digests
+
 from cases import ACCOUNT, TARGETS
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = Path(__file__).parent / "cassettes"
-RECORD_AGAIN = "record it again: scripts/record_cassettes --upstream FILE --target"
+CONTRACT = yaml.safe_load((ROOT / "openapi.yaml").read_text(encoding="utf-8"))
 
 #: Every recorded URL has the host of the example account.
 HOST = f"https://{ACCOUNT}.vtexcommercestable.com.br"
@@ -41,9 +43,7 @@ RESPONSE_HEADERS = (
 
 #: Body fields that are kept: those of openapi.yaml, and those of VTEX's errors.
 BODY_FIELDS = frozenset(
-    name
-    for schema in yaml.safe_load((ROOT / "openapi.yaml").read_text(encoding="utf-8"))["components"]["schemas"].values()
-    for name in schema["properties"]
+    name for schema in CONTRACT["components"]["schemas"].values() for name in schema.get("properties", ())
 ) | {"error", "code", "message", "exception", "type", "title", "status", "detail", "traceId"}
 
 
@@ -54,7 +54,7 @@ class Provenance:
     Attributes:
         target: ``real``, ``prism`` or ``sandbox``.
         server: Name and version of the server.
-        spec_sha256: Hash of openapi.yaml at the time of recording.
+        contract: Operation that was called -> hash of what openapi.yaml said of its traffic.
         upstream_sha256: Hash of VTEX's own file, which the traffic conforms to as well.
         cassette_sha256: Of the cassette as it was written.
         recorded: The day, yyyy-mm-dd.
@@ -62,7 +62,7 @@ class Provenance:
 
     target: str
     server: str
-    spec_sha256: str
+    contract: dict[str, str]
     upstream_sha256: str
     cassette_sha256: str
     recorded: str
@@ -70,6 +70,10 @@ class Provenance:
 
 class CassetteError(AssertionError):
     """A cassette is invalid; the message has the reason and the command that records it again."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        self.target, self.name, self.reason = path.parent.name, path.stem, reason
+        super().__init__(f"{self.target}/{path.name}: {reason}; record it again: {RECORD_STALE.format(self.target)}")
 
 
 @frozen
@@ -162,43 +166,54 @@ def write_provenance(path: Path, provenance: Provenance) -> None:
     path.with_suffix(".provenance.json").write_text(json.dumps(asdict(provenance), indent=2) + "\n", encoding="utf-8")
 
 
+def called_operations(path: Path) -> dict[str, str]:
+    """Return the operations that a cassette calls, with the hash of what openapi.yaml says of their traffic."""
+    digests = operation_digests(CONTRACT)
+    called = {
+        matching_operation(digests, method, urlsplit(target).path) for (method, target, _, _), _ in exchanges(path)
+    }
+    return {name: digests[name] for name in sorted(called)}
+
+
 def validate(path: Path) -> Provenance:
     """Validate a cassette, and return its provenance.
 
     Raises:
-        CassetteError: It is missing, has no provenance, was edited, or was recorded with another contract.
+        CassetteError: It is missing, has no provenance, was edited, or an operation that it calls has changed.
     """
-    target = path.parent.name
-    name = f"{target}/{path.name}"
     beside = path.with_suffix(".provenance.json")
     if not path.exists():
-        raise CassetteError(f"{name} is missing; {RECORD_AGAIN} {target}")
+        raise CassetteError(path, "it is missing")
     if not beside.exists():
-        raise CassetteError(f"{name} has no provenance; {RECORD_AGAIN} {target}")
+        raise CassetteError(path, "it has no provenance")
     try:
         provenance = Provenance(**json.loads(beside.read_text(encoding="utf-8")))
     except (ValueError, TypeError):
-        raise CassetteError(f"{name} has an unreadable provenance; {RECORD_AGAIN} {target}") from None
-    if provenance.target != target:
-        raise CassetteError(f"{name} was recorded from {provenance.target} by its provenance; {RECORD_AGAIN} {target}")
+        raise CassetteError(path, "its provenance is unreadable") from None
+    if provenance.target != path.parent.name:
+        raise CassetteError(path, f"it was recorded from {provenance.target} by its provenance")
     if provenance.cassette_sha256 != sha256(path):
-        raise CassetteError(f"{name} was changed after its recording; {RECORD_AGAIN} {target}")
-    if provenance.spec_sha256 != sha256(ROOT / "openapi.yaml"):
-        raise CassetteError(f"{name} was recorded with another openapi.yaml; {RECORD_AGAIN} {target}")
+        raise CassetteError(path, "it was changed after its recording")
+    changed = changed_operations(provenance.contract, operation_digests(CONTRACT))
+    if changed:
+        raise CassetteError(path, f"it was recorded before openapi.yaml changed {' and '.join(changed)}")
     return provenance
 
 
 def summary() -> str:
-    """Return the number of valid cassettes of each target, and the reason why others are invalid."""
-    counts, errors = dict.fromkeys(TARGETS, 0), []
+    """Return the number of valid cassettes of each target, and what invalidates others and records them again."""
+    counts, invalid = dict.fromkeys(TARGETS, 0), dict[tuple[str, str], list[str]]()
     for target in TARGETS:
         for path in sorted((FOLDER / target).glob("*.yaml")):
             try:
                 validate(path)
                 counts[target] += 1
             except CassetteError as error:
-                errors.append(f"\nInvalid: {error}")
-    return f"Valid contract cassettes: {', '.join(f'{n} from {t}' for t, n in counts.items())}.{''.join(errors)}"
+                invalid.setdefault((target, error.reason), []).append(error.name)
+    lines = [f"Valid contract cassettes: {', '.join(f'{n} from {t}' for t, n in counts.items())}."]
+    lines += [f"Invalid {t} cassettes, each because {reason}: {', '.join(n)}." for (t, reason), n in invalid.items()]
+    lines += [f"Record them again: {RECORD_STALE.format(t)}" for t in dict.fromkeys(t for t, _ in invalid)]
+    return "\n".join(lines)
 
 
 def exchanges(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,6 +18,7 @@ from cassettes import (
     CassetteError,
     Provenance,
     Scrubber,
+    called_operations,
     cassette_path,
     exchanges,
     recorder,
@@ -24,7 +26,7 @@ from cassettes import (
     validate,
     write_provenance,
 )
-from support.contract_check import ROOT, check_answer, check_request
+from support.contract_check import check_answer, check_request
 from support.requests import observe_requests
 
 if TYPE_CHECKING:
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
     from support.answers import Twin
 
 CREDENTIALS: dict[str, Any] = {"app_key": "vtexappkey-apiexamples-MADEUP", "app_token": "MADEUPTOKENMADEUPTOKEN"}
+LISTED = cassette_path("sandbox", "list_orders")
+LIST = "GET /api/oms/pvt/orders"
 BY_NAME = {case.name: case for case in CASES}
 
 #: Every required cassette, and those of the real VTEX that exist.
@@ -118,13 +122,14 @@ def test_another_body_does_not_match() -> None:
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda path: path.unlink(), "is missing"),
-        (lambda path: path.with_suffix(".provenance.json").unlink(), "has no provenance"),
-        (lambda path: path.with_suffix(".provenance.json").write_text("{"), "an unreadable provenance"),
-        (lambda path: path.write_bytes(path.read_bytes().replace(b"200", b"201", 1)), "was changed after"),
-        (lambda path: _relabel(path, spec_sha256="0"), "with another openapi.yaml"),
+        (lambda path: path.unlink(), "it is missing"),
+        (lambda path: path.with_suffix(".provenance.json").unlink(), "it has no provenance"),
+        (lambda path: path.with_suffix(".provenance.json").write_text("{"), "its provenance is unreadable"),
+        (lambda path: path.write_bytes(path.read_bytes().replace(b"200", b"201", 1)), "it was changed after"),
+        (lambda path: _relabel(path, contract={LIST: "0"}), f"recorded before openapi.yaml changed {LIST}"),
+        (lambda path: _relabel(path, contract={"GET /gone": "0"}), "recorded before openapi.yaml changed GET /gone"),
         (lambda path: _relabel(path, target="real"), "recorded from real"),
-        (lambda path: _relabel(path, more="x"), "an unreadable provenance"),
+        (lambda path: _relabel(path, more="x"), "its provenance is unreadable"),
     ],
 )
 def test_an_invalid_cassette_fails_with_the_command_that_records_it_again(
@@ -136,30 +141,45 @@ def test_an_invalid_cassette_fails_with_the_command_that_records_it_again(
     damage(path)
     with pytest.raises(CassetteError, match=message) as caught:
         validate(path)
-    assert "scripts/record_cassettes --upstream FILE --target sandbox" in str(caught.value)
+    assert "scripts/record_cassettes --target sandbox --stale --upstream FILE" in str(caught.value)
 
 
 def test_a_run_reports_valid_and_invalid_cassettes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A cassette without provenance is reported as invalid, with the command that records it again."""
+    """Invalid cassettes of a target are listed by reason, with the command that records them again."""
     monkeypatch.setattr(cassettes, "FOLDER", tmp_path)
     for name in ("one", "two"):
         _write_cassette(tmp_path / "prism" / f"{name}.yaml")
-    _write_cassette(tmp_path / "sandbox" / "three.yaml").with_suffix(".provenance.json").unlink()
-    first, second = cassettes.summary().splitlines()
-    assert first == "Valid contract cassettes: 0 from real, 2 from prism, 0 from sandbox."
-    assert second.startswith("Invalid: sandbox/three.yaml has no provenance; record it again: ")
+    for name in ("three", "four"):
+        _relabel(_write_cassette(tmp_path / "sandbox" / f"{name}.yaml"), contract={LIST: "0"})
+    _write_cassette(tmp_path / "sandbox" / "five.yaml").with_suffix(".provenance.json").unlink()
+    assert cassettes.summary().splitlines() == [
+        "Valid contract cassettes: 0 from real, 2 from prism, 0 from sandbox.",
+        "Invalid sandbox cassettes, each because it has no provenance: five.",
+        f"Invalid sandbox cassettes, each because it was recorded before openapi.yaml changed {LIST}: four, three.",
+        "Record them again: scripts/record_cassettes --target sandbox --stale --upstream FILE",
+    ]
+
+
+def test_a_provenance_has_the_operations_that_the_cassette_calls() -> None:
+    """A case that reads a configuration before it replaces it calls two operations."""
+    assert set(validate(cassette_path("sandbox", "update")).contract) == {
+        "PUT /api/oms/pvt/orders/{orderId}/invoice/{invoiceNumber}/tracking"
+    }
+    assert set(validate(cassette_path("sandbox", "configure_feed")).contract) == {
+        "GET /api/orders/feed/config",
+        "POST /api/orders/feed/config",
+    }
 
 
 def _write_cassette(path: Path) -> Path:
     """Write a valid cassette."""
     path.parent.mkdir(exist_ok=True)
-    path.write_text("interactions:\n- response: {status: {code: 200}}\n", encoding="utf-8")
-    spec = sha256(ROOT / "openapi.yaml")
-    write_provenance(path, Provenance(path.parent.name, "a server", spec, "0", sha256(path), "2026-01-01"))
+    shutil.copy(LISTED, path)
+    write_provenance(path, Provenance(path.parent.name, "-", called_operations(path), "0", sha256(path), "2026-01-01"))
     return path
 
 
-def _relabel(path: Path, **changes: str) -> None:
+def _relabel(path: Path, **changes: object) -> None:
     beside = path.with_suffix(".provenance.json")
     beside.write_text(json.dumps({**json.loads(beside.read_text(encoding="utf-8")), **changes}), encoding="utf-8")
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 import schemathesis
+import yaml
 from hypothesis import HealthCheck, settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
@@ -15,10 +17,12 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from lib.openapi_facts import resolved
 from vtex_tracking_ext.cli import main
 from vtex_tracking_ext.sandbox import APP_KEY, APP_TOKEN, EXAMPLE_FILE, Oms, running, server, with_examples
 from vtex_tracking_ext.sandbox.app import create_app
 
+from cases import INVOICE, ORDER
 from support.contract_check import ROOT, check_answer, check_request
 
 if TYPE_CHECKING:
@@ -27,6 +31,21 @@ if TYPE_CHECKING:
     from starlette.types import Message, Receive, Scope, Send
 
 KEY = {"X-VTEX-API-AppKey": APP_KEY, "X-VTEX-API-AppToken": APP_TOKEN}
+
+DOCUMENT = yaml.safe_load((ROOT / "openapi.yaml").read_text(encoding="utf-8"))
+#: Path -> schema and example of the body of its only operation that has one.
+BODIES = {
+    path: operation["requestBody"]["content"]["application/json"]
+    for path, item in DOCUMENT["paths"].items()
+    for operation in item.values()
+    if "requestBody" in operation
+}
+REQUESTS = [
+    (method.upper(), path)
+    for path, item in DOCUMENT["paths"].items()
+    for method, operation in item.items()
+    if "requestBody" in operation
+]
 
 schema = schemathesis.openapi.from_path(str(ROOT / "openapi.yaml"))
 
@@ -110,3 +129,38 @@ def test_a_push_violates_nothing(monkeypatch: pytest.MonkeyPatch, capsys: pytest
     (proxy,) = proxies
     assert proxy.violations == []
     assert sorted(proxy.seen) == sorted([("PUT", 200)] * 6 + [("GET", 200)] * 7 + [("GET", 404), ("GET", 401)])
+
+
+#: Type of a field -> a value.
+VALUES = {"string": "a", "integer": 1, "number": 1.5, "boolean": True, "array": [], "object": {}}
+
+
+def complete(schema: Any, example: Any) -> Any:
+    """Return an example of a request's body with a value for each field that it lacks, at every level."""
+    schema = resolved(DOCUMENT, schema)
+    if isinstance(example, list):
+        return [complete(schema["items"], each) for each in example]
+    if not isinstance(example, dict):
+        return example
+    lacking = {name: VALUES[field["type"]] for name, field in schema["properties"].items() if name not in example}
+    return lacking | {name: complete(schema["properties"][name], each) for name, each in example.items()}
+
+
+@pytest.mark.parametrize(("method", "path"), REQUESTS)
+def test_the_sandbox_knows_every_field_of_a_request(method: str, path: str) -> None:
+    """A request with all fields of openapi.yaml is accepted: a new field must be added to the sandbox, too."""
+    oms = Oms()
+    oms.add_order(ORDER, [INVOICE])
+    oms.configure_feed(APP_KEY, BODIES["/api/orders/feed/config"]["example"])
+    target = path.replace("{orderId}", ORDER).replace("{invoiceNumber}", INVOICE)
+    body = complete(BODIES[path]["schema"], BODIES[path]["example"])
+    with running(oms) as url:
+        response = httpx.request(method, f"{url}{target}", headers=KEY, json=body)
+    assert response.status_code == 200, response.text
+
+
+def test_a_body_is_completed_at_every_level() -> None:
+    """A field that an example lacks gets a value of its type, in a list of objects as well."""
+    text, event = {"type": "string"}, {"properties": {"city": {"type": "string"}, "zip": {"type": "integer"}}}
+    schema = {"properties": {"note": text, "events": {"type": "array", "items": event}}}
+    assert complete(schema, {"events": [{"city": "Rio"}]}) == {"note": "a", "events": [{"city": "Rio", "zip": 1}]}

@@ -253,7 +253,7 @@ def test_outcomes_and_pauses_are_logged(bench: Bench, caplog: pytest.LogCaptureF
     assert [(record.levelname, record.message) for record in caplog.records] == [
         (
             "WARNING",
-            "mystore, order 0-01, invoice 1: 2 refused, attempt 1: refused: 404; order 0-01 has no invoice yet.",
+            "mystore, order 0-01, invoice 1: 2 refused, attempt 1: refused: 404; the order has no invoice yet.",
         ),
         ("WARNING", "mystore: paused for 30 s: refused: 429"),
         ("INFO", "mystore, order 1-01, invoice 1: 2 applied, attempt 2"),

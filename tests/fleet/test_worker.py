@@ -358,7 +358,7 @@ def start_worker(journal_url: str, vtex_url: str) -> subprocess.Popen[str]:
         "VTEX_JOURNAL": journal_url,
         "PYTHONPATH": os.pathsep.join(sys.path),
     }
-    command = [sys.executable, "-m", "vtex_tracking_ext.cli", "worker", "--concurrency", "1", "--no-coalesce"]
+    command = [sys.executable, "-m", "vtex_tracking_ext", "worker", "--concurrency", "1", "--no-coalesce"]
     return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
 
 

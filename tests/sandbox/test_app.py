@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import threading
@@ -20,12 +21,15 @@ from vtex_tracking_ext.sandbox import (
     USER_TOKEN,
     WRITE_ONLY_APP_KEY,
     WRITE_ONLY_APP_TOKEN,
+    Fault,
     Oms,
     OmsSettings,
     ReceivedRequest,
+    parse_fault,
     running,
     serve,
 )
+from vtex_tracking_ext.sandbox.app import create_app
 
 from support.contract_check import SentRequest, check_answer
 
@@ -249,3 +253,97 @@ def test_responses_are_not_delayed() -> None:
         accepted, _ = listener.accept()
         with accepted:
             assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+@pytest.mark.parametrize(
+    ("text", "status", "applied"), [("500", 500, 0), ("500-after", 500, 1), ("408-after", 408, 1), ("404", 404, 0)]
+)
+def test_an_error_on_demand(http: httpx.Client, oms: Oms, text: str, status: int, applied: int) -> None:
+    """The status is that which was asked for, before or after applying; the next request is answered as usual."""
+    oms.faults.add(parse_fault(text))
+    answer = http.put(TRACKING, headers=KEY, json=BODY)
+    assert (answer.status_code, len(oms.applied("o-01", "1"))) == (status, applied)
+    assert answer.json()["error"]["message"] == "The sandbox was asked to answer with this status."
+    assert call(http, "PUT", TRACKING, KEY, json=BODY).status_code == 200
+    faulty, usual = oms.received
+    assert (faulty.status, faulty.fault, json.loads(faulty.body)) == (status, str(parse_fault(text)), BODY)
+    assert faulty.answer == answer.content
+    assert (usual.status, usual.fault) == (200, "")
+
+
+def test_a_429_on_demand_has_retry_after_if_asked_for(http: httpx.Client, oms: Oms) -> None:
+    """Both forms of VTEX's answer conform to openapi.yaml."""
+    oms.faults.add(parse_fault("429=7"))
+    oms.faults.add(parse_fault("429"))
+    assert call(http, "PUT", TRACKING, KEY, json=BODY).headers["Retry-After"] == "7"
+    assert "Retry-After" not in call(http, "PUT", TRACKING, KEY, json=BODY).headers
+    assert oms.applied("o-01", "1") == []
+
+
+@pytest.mark.parametrize(("text", "applied"), [("cut", 1), ("cut-before", 0)])
+def test_a_connection_is_cut_on_demand(
+    capfd: pytest.CaptureFixture[str], http: httpx.Client, oms: Oms, text: str, applied: int
+) -> None:
+    """The client gets no byte of an answer, the record is there at once, and the server logs nothing."""
+    oms.faults.add(parse_fault(text))
+    with pytest.raises(httpx.RemoteProtocolError, match="without sending a response"):
+        http.put(TRACKING, headers=KEY, json=BODY)
+    (request,) = oms.received
+    assert (request.status, request.answer, json.loads(request.body)) == (444, b"", BODY)
+    assert request.fault.startswith("connection cut")
+    assert len(oms.applied("o-01", "1")) == applied
+    assert call(http, "PUT", TRACKING, KEY, json=BODY).status_code == 200
+    assert capfd.readouterr().err == ""
+
+
+def test_a_large_request_is_cut_on_demand(capfd: pytest.CaptureFixture[str], http: httpx.Client, oms: Oms) -> None:
+    """The connection is cut while the client sends, and the server logs nothing."""
+    oms.faults.add(parse_fault("cut"))
+    with pytest.raises(httpx.TransportError):
+        http.put(TRACKING, headers={**KEY, "Content-Type": "application/json"}, content=b"x" * 8 * 1024 * 1024)
+    assert [request.status for request in oms.received] == [444]
+    assert http.get(ORDER, headers=KEY).status_code == 200
+    assert capfd.readouterr().err == ""
+
+
+def test_a_request_that_is_refused_is_not_applied_by_a_fault(http: httpx.Client, oms: Oms) -> None:
+    """The fault hides the refusal, as it would hide a receipt."""
+    oms.faults.add(parse_fault("500-after:2"))
+    assert http.put(TRACKING, json=BODY).status_code == 500
+    assert http.put(TRACKING, headers=KEY, json={}).status_code == 500
+    assert oms.applied("o-01", "1") == []
+
+
+def test_an_answer_is_late_on_demand(http: httpx.Client, oms: Oms) -> None:
+    """The request is applied before; an answer that comes in time is the usual one."""
+    oms.faults.add(Fault(delay=0.05))
+    assert call(http, "PUT", TRACKING, KEY, json=BODY).status_code == 200
+    noted = threading.Event()
+    oms.received = Received(noted)
+    oms.faults.add(Fault(delay=60))
+    with pytest.raises(httpx.ReadTimeout):
+        http.put(TRACKING, headers=KEY, json=BODY, timeout=0.1)
+    assert noted.wait(10)
+    assert len(oms.applied("o-01", "1")) == 2
+    assert [request.fault for request in oms.received] == ["answered 60 s late"]
+
+
+def test_a_fault_of_another_operation_waits(http: httpx.Client, oms: Oms) -> None:
+    """Each operation is known by its name."""
+    oms.faults.add(Fault(500, operation="get_packages"))
+    assert http.put(TRACKING, headers=KEY, json=BODY).status_code == 200
+    assert http.get(ORDER, headers=KEY).status_code == 500
+
+
+def test_a_server_without_transports_gets_an_error(oms: Oms) -> None:
+    """ASGI has no way to cut a connection; other servers than uvicorn close it when the application fails."""
+    oms.faults.add(parse_fault("cut"))
+
+    async def put() -> None:
+        transport = httpx.ASGITransport(create_app(oms))
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            await client.put(TRACKING, headers=KEY, json=BODY)
+
+    with pytest.raises(ConnectionResetError, match="asked to cut"):
+        asyncio.run(put())
+    assert len(oms.applied("o-01", "1")) == 1

@@ -78,3 +78,4 @@ def test_an_order_is_notified(receiver: Receiver, vtex_sandbox: VtexSandbox) -> 
     }
     receiver.status = 500
     assert not vtex_sandbox.notify_hook(receiver.url, "o-01")
+    assert not vtex_sandbox.notify_hook("http://127.0.0.1:1", "o-01")  # nothing listens there

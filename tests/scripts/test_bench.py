@@ -1,4 +1,4 @@
-"""scripts/bench: statistics, targets, README's section, and the measurement of a subject.
+"""scripts/bench: statistics, targets, the section of a page, and the measurement of a subject.
 
 A complete run takes minutes and is not tested.
 """
@@ -79,11 +79,11 @@ def document() -> dict[str, Any]:
     }
 
 
-def test_the_readme_shows_the_stored_results(module: Callable[[str], Any]) -> None:
-    """README's section is the one that ``scripts/bench --render`` writes from the stored results."""
+def test_the_page_shows_the_stored_results(module: Callable[[str], Any]) -> None:
+    """The section is the one that ``scripts/bench --render`` writes from the stored results."""
     kept = json.loads((ROOT / "scripts" / "data" / "bench.json").read_text(encoding="utf-8"))
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert module("readme_section").replaced(readme, kept) == readme
+    page = (ROOT / "docs" / "explanation" / "measurements.md").read_text(encoding="utf-8")
+    assert module("page_section").replaced(page, kept) == page
     assert {"calls", "distant", "starts", "memory", "pushes", "plan"} <= kept.keys()
     assert module("results").as_text(kept) == (ROOT / "scripts" / "data" / "bench.json").read_text(encoding="utf-8")
 
@@ -164,18 +164,18 @@ def test_no_results_give_no_verdict(module: Callable[[str], Any]) -> None:
 
 def test_a_chart_has_a_bar_for_each_row(module: Callable[[str], Any]) -> None:
     """A bar is proportional to its value; an outlier is cut and marked."""
-    lines = module("readme_section").chart("Title", [("a", 10.0), ("b", 5.0), ("c", 0.001)])
+    lines = module("page_section").chart("Title", [("a", 10.0), ("b", 5.0), ("c", 0.001)])
     assert [line.count("\N{FULL BLOCK}") for line in lines] == [0, 36, 18, 1, 0]
     assert lines[1].endswith(" 10")
-    lines = module("readme_section").chart("Title", [("a", 10.0), ("b", 5000.0)])
+    lines = module("page_section").chart("Title", [("a", 10.0), ("b", 5000.0)])
     assert [line.count("\N{FULL BLOCK}") for line in lines] == [0, 30, 36, 0]
     assert lines[2].endswith(" ... 5,000")
-    assert module("readme_section").chart("Title", []) == ["Title", ""]
+    assert module("page_section").chart("Title", []) == ["Title", ""]
 
 
 def test_the_section_is_complete(module: Callable[[str], Any], document: dict[str, Any]) -> None:
     """The section has the machine, the date, the command, what is missing, and every target with its verdict."""
-    text = module("readme_section").section(document)
+    text = module("page_section").section(document)
     normalized = " ".join(text.split())
     assert normalized.startswith(
         "`scripts/bench` on 2026-11-26: P, 2 cores (one for the server, one for the client), S, "
@@ -190,7 +190,7 @@ def test_the_section_is_complete(module: Callable[[str], Any], document: dict[st
 
 def test_the_section_replaces_the_old_one(module: Callable[[str], Any], document: dict[str, Any]) -> None:
     """Writing twice changes nothing more; a page without the enclosing lines is an error."""
-    section_module = module("readme_section")
+    section_module = module("page_section")
     page = f"before\n{section_module.BEGIN}\nold\n{section_module.END}\nafter\n"
     once = section_module.replaced(page, document)
     assert once == f"before\n{section_module.BEGIN}\n{section_module.section(document)}{section_module.END}\nafter\n"

@@ -169,7 +169,7 @@ EVENT = ("components", "schemas", "Event", "properties")
         (
             _all(_drop(*REQUEST, "properties", "deliveredDate"), _set(*REQUEST, "required", value=[])),
             ".request.deliveredDate",
-            "VTEX no longer has it",
+            "VTEX does not have it",
         ),
         (_set(*EVENT, "zip", value={"type": "string"}), ".request.events[].zip", "breaks no caller"),
         (_set(*EVENT, "city", "type", value="integer"), ".request.events[].city#type", "its type changed"),
@@ -186,7 +186,7 @@ EVENT = ("components", "schemas", "Event", "properties")
             ".request.deliveredDate#nullable",
             "no longer accepts null",
         ),
-        (_drop("paths", TRACKING, "put"), "", "VTEX no longer has the operation"),
+        (_drop("paths", TRACKING, "put"), "", "VTEX does not have the operation"),
         (_set("paths", TRACKING, "put", "security", value=[]), "#security", "the server address or the credentials"),
     ],
 )

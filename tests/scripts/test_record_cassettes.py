@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
+import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,7 +20,6 @@ from support.scratch import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from support.commands import Ran
 
@@ -69,6 +71,26 @@ def test_a_recording_contains_only_example_names(script: Any, arguments: argpars
     assert json.loads(answer[2])["orderId"] == ORDER
     text = path.read_text(encoding="utf-8")
     assert not any(word in text for word in ("otheraccount", "v501402lspt", APP_KEY, APP_TOKEN))
+
+
+def test_stale_records_only_what_is_not_valid(
+    arguments: argparse.Namespace, run_script: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A missing cassette and one of a changed operation are recorded; valid ones keep their bytes."""
+    folder = arguments.upstream.parent / "sandbox"
+    shutil.copytree(ROOT / "tests" / "contract" / "cassettes" / "sandbox", folder)
+    monkeypatch.setattr(Path, "relative_to", lambda path, _: Path(path.name))
+    command = ("record_cassettes", "--target", "sandbox", "--stale", "--upstream", arguments.upstream)
+    before = (folder / "update.yaml").stat().st_mtime_ns
+    done = run_script(*command)
+    assert (done.status, done.out) == (0, "All cassettes of the target sandbox are valid; nothing was recorded.\n")
+    beside = folder / "packages.provenance.json"
+    beside.write_text(re.sub(r'": "[0-9a-f]{64}"', '": "0"', beside.read_text(encoding="utf-8"), count=1))
+    (folder / "read_feed.yaml").unlink()
+    done = run_script(*command)
+    assert (done.status, done.out) == (0, "recorded packages.yaml\nrecorded read_feed.yaml\n")
+    assert cassettes.validate(folder / "packages.yaml")
+    assert (folder / "update.yaml").stat().st_mtime_ns == before
 
 
 def test_a_secret_in_a_recording_is_found(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from vtex_oms_client.constants import EVENT_DESCRIPTION_MAX_LENGTH, ORDER_ID_MAX_LENGTH
+
+from lib.openapi_digest import RECORD_STALE
 
 from support.scratch import ROOT, TREE
 
@@ -59,7 +62,9 @@ def test_another_limit_is_enforced_with_no_other_edit(scratch: Scratch) -> None:
         "try: client.update('1-01', '1', events=[TrackingEvent('2015-06-23', 'x' * 4001)])\n"
         "except InvalidUpdateError as error: print(error)\n"
     )
-    assert scratch.run(code) == "events[0].description: 4001 characters, the limit is 4000; shorten it\n"
+    assert scratch.run(code) == (
+        "Order 1-01, invoice 1: events[0].description: 4001 characters, the limit is 4000; shorten it\n"
+    )
 
 
 @pytest.mark.parametrize(
@@ -123,21 +128,69 @@ def test_an_invalid_old_tree_is_replaced(scratch: Scratch) -> None:
     (scratch.path / TREE / "constants.py").write_text("<<<<<<< ours\n")
     done = scratch.regenerate()
     assert done.status == 0, done.err
-    assert done.out.startswith("Changes for callers are unknown: the old tree is not valid Python")
+    assert "\nChanges for callers are unknown: the old tree is not valid Python" in done.out
     assert scratch.contents() == before
 
 
 def test_added_and_removed_files_are_named(scratch: Scratch) -> None:
-    """Changed files are only counted."""
-    (scratch.path / TREE / "client.py").write_text("# edited by hand\n")
+    """Changed files are only counted. Nothing changes for callers, so the only step left is a commit."""
+    with (scratch.path / TREE / "client.py").open("a") as file:
+        file.write("# edited by hand\n")
     (scratch.path / TREE / "stray.py").touch()
     (scratch.path / TREE / "py.typed").unlink()
     done = scratch.regenerate()
-    assert done.out.splitlines()[-3:] == [
+    assert done.out.splitlines() == [
         f"added    {TREE.as_posix()}/py.typed",
         f"removed  {TREE.as_posix()}/stray.py",
         f"regenerate: {TREE.as_posix()} written; files: 1 added, 1 removed, 1 changed.",
+        "Nothing changes for callers.",
+        "Next:",
+        f"- Commit openapi.yaml, {TREE.as_posix()} and the cassettes together.",
     ]
+
+
+def test_a_run_that_changes_nothing_has_no_next_step(scratch: Scratch) -> None:
+    """The report says that the tree was up to date."""
+    assert scratch.regenerate().out.splitlines() == [
+        f"regenerate: {TREE.as_posix()} was up to date.",
+        "Nothing changes for callers.",
+    ]
+
+
+def test_the_stale_cassettes_are_named_with_the_command_that_records_them_again(scratch: Scratch) -> None:
+    """Of an operation whose traffic changed, all cassettes are stale; a description makes none of them stale."""
+    shutil.copytree(ROOT / "tests" / "contract" / "cassettes", scratch.path / "tests" / "contract" / "cassettes")
+    scratch.edit("description: What the shopper reads.", "description: What a shopper reads.")
+    assert "record_cassettes" not in scratch.regenerate().out
+    scratch.change(
+        lambda document: document["components"]["schemas"]["Receipt"]["properties"].update(id={"type": "string"})
+    )
+    steps = scratch.regenerate().out.partition("Next:\n")[2].splitlines()
+    prism = "delivery, tracking_number, two_events, update"
+    sandbox = "delivery, forbidden, not_found, rate_limited, tracking_number, two_events, unauthorized, update"
+    assert steps == [
+        "- scripts/check_upstream FILE compares openapi.yaml with VTEX's own file.",
+        "- vtex_tracking_ext uses what is new only where you add it: docs/maintainers.md, Change the contract.",
+        f"- {RECORD_STALE.format('prism')} records 4 stale cassettes again: {prism}.",
+        f"- {RECORD_STALE.format('sandbox')} records 8 stale cassettes again: {sandbox}.",
+        "- scripts/test finds where the package and the tests use something that changed.",
+        "- CHANGELOG.md says what changes for users, and what they must do if it breaks their code.",
+        f"- Commit openapi.yaml, {TREE.as_posix()} and the cassettes together.",
+    ]
+
+
+def test_a_first_tree_breaks_no_caller(scratch: Scratch) -> None:
+    """Without an old tree, everything is an addition."""
+    shutil.rmtree(scratch.path / TREE)
+    assert "\nBreaks no caller.\n" in scratch.regenerate().out
+
+
+def test_the_help_has_the_exit_statuses_and_what_breaks_callers(scratch: Scratch) -> None:
+    """``--help`` ends with the meaning of each exit status."""
+    done = scratch.regenerate("--help")
+    assert done.status == 0
+    assert "These changes break callers: an operation or a field that is removed or renamed" in done.out
+    assert re.findall(r"^  (\d)  ", done.out, re.MULTILINE) == ["0", "1", "2"]
 
 
 def test_a_missing_folder_is_reported(scratch: Scratch) -> None:

@@ -10,6 +10,7 @@ from vtex_oms_client.constants import EVENT_DESCRIPTION_MAX_LENGTH, PAGE_MAXIMUM
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from support.commands import Ran
     from support.scratch import Scratch
 
 MODELS = "vtex_oms_client.models"
@@ -40,6 +41,15 @@ def schemas(document: Any) -> Any:
     return document["components"]["schemas"]
 
 
+def report(done: Ran) -> tuple[list[str], list[str]]:
+    """Return the lines of a run about the names that changed, and those about the changes that break callers."""
+    assert done.status == 0, done.err
+    lines = done.out.splitlines()
+    written = next(number for number, line in enumerate(lines) if line.startswith("regenerate: "))
+    names = [line for line in lines[:written] if " generated/" not in line]
+    return names, lines[written + 1 : lines.index("Next:")]
+
+
 def printed_request(event: str) -> str:
     """Return the output of :data:`SEND` for an event in JSON."""
     return (
@@ -51,9 +61,10 @@ def printed_request(event: str) -> str:
 def test_a_new_field_can_be_sent(scratch: Scratch) -> None:
     """The summary names the field, the generated client sends it, and the wrapper still works."""
     scratch.change(lambda document: schemas(document)["Event"]["properties"].update(zip={"type": "string"}))
-    done = scratch.regenerate()
-    assert done.status == 0, done.err
-    assert done.out.splitlines()[:-1] == [f"added    {MODELS}.event.Event.zip_: str | Unset = UNSET"]
+    assert report(scratch.regenerate()) == (
+        [f"added    {MODELS}.event.Event.zip_: str | Unset = UNSET"],
+        ["Breaks no caller."],
+    )
     sent = scratch.run(SEND.format(event='city="Rio", zip_="20000"'))
     assert sent == printed_request(
         '{"city": "Rio", "date": "2015-06-23", "description": "Coletado", "state": "RJ", "zip": "20000"}'
@@ -72,12 +83,14 @@ def test_a_renamed_field_is_reported_as_removed_and_added(scratch: Scratch) -> N
         event["required"] = [name.replace("city", "town") for name in event["required"]]
 
     scratch.change(rename)
-    done = scratch.regenerate()
-    assert done.status == 0, done.err
-    assert done.out.splitlines()[:-1] == [
-        f"removed  {MODELS}.event.Event.city: str",
-        f"added    {MODELS}.event.Event.town: str",
-    ]
+    assert report(scratch.regenerate()) == (
+        [f"removed  {MODELS}.event.Event.city: str", f"added    {MODELS}.event.Event.town: str"],
+        [
+            "Breaks callers, 2 changes:",
+            f"  {MODELS}.event.Event.city: it was removed",
+            f"  {MODELS}.event.Event.town: callers must set this new field",
+        ],
+    )
     assert '"town": "Rio"' in scratch.run(SEND.format(event='town="Rio"'))
 
 
@@ -88,13 +101,14 @@ def test_a_field_made_required_changes_its_signature(scratch: Scratch) -> None:
         schemas(document)["Order"]["required"] = ["orderId"]
 
     scratch.change(require)
-    done = scratch.regenerate()
-    assert done.status == 0, done.err
-    assert done.out.splitlines()[:-1] == [
-        f"changed  {MODELS}.order.Order.order_id",
-        "           from : str | Unset = UNSET",
-        "           to   : str",
-    ]
+    assert report(scratch.regenerate()) == (
+        [
+            f"changed  {MODELS}.order.Order.order_id",
+            "           from : str | Unset = UNSET",
+            "           to   : str",
+        ],
+        ["Breaks callers, 1 change:", f"  {MODELS}.order.Order.order_id: callers must now set this field"],
+    )
     code = "from vtex_oms_client.models import Order\nprint(Order(order_id='1-01').to_dict())"
     assert scratch.run(code) == "{'orderId': '1-01'}\n"
 
@@ -103,14 +117,19 @@ def test_a_changed_limit_is_reported_with_both_values(scratch: Scratch) -> None:
     """A limit of a text or of a number is a constant, and the summary has its old and new value."""
     scratch.edit(f"maxLength: {EVENT_DESCRIPTION_MAX_LENGTH}", "maxLength: 4000")
     scratch.edit(f"maximum: {PAGE_MAXIMUM}", "maximum: 40")
-    done = scratch.regenerate()
-    assert done.out.splitlines()[:-1] == [
+    changed, broken = report(scratch.regenerate())
+    assert changed == [
         "changed  vtex_oms_client.constants.EVENT_DESCRIPTION_MAX_LENGTH",
         f"           from : Final = {EVENT_DESCRIPTION_MAX_LENGTH}",
         "           to   : Final = 4000",
         "changed  vtex_oms_client.constants.PAGE_MAXIMUM",
         f"           from : Final = {PAGE_MAXIMUM}",
         "           to   : Final = 40",
+    ]
+    reason = f"it was {EVENT_DESCRIPTION_MAX_LENGTH}, and is 4000: values are rejected that were accepted"
+    assert broken == [
+        "Breaks callers, 1 change:",
+        f"  vtex_oms_client.constants.EVENT_DESCRIPTION_MAX_LENGTH: {reason}",
     ]
 
 
@@ -138,11 +157,37 @@ def test_a_new_operation_can_be_called(scratch: Scratch) -> None:
 
 
 def test_a_removed_operation_is_reported(scratch: Scratch) -> None:
-    """The summary names the functions of the operation."""
+    """The summary names the functions of the operation, and the verdict the operation."""
     scratch.change(lambda document: document["paths"].pop("/api/oms/pvt/orders/{orderId}"))
-    done = scratch.regenerate()
-    assert done.status == 0, done.err
-    assert "removed  vtex_oms_client.api.orders.get_order.sync(order_id: str" in done.out
+    changed, broken = report(scratch.regenerate())
+    assert any(line.startswith("removed  vtex_oms_client.api.orders.get_order.sync(order_id: str") for line in changed)
+    assert "  vtex_oms_client.api.orders.get_order: the operation was removed" in broken
+
+
+def test_a_renamed_operation_is_reported_with_both_names(scratch: Scratch) -> None:
+    """The verdict has one line, although all functions and constants of the operation have new names."""
+    scratch.edit("operationId: getOrder\n", "operationId: readOrder\n")
+    _, broken = report(scratch.regenerate())
+    assert broken == [
+        "Breaks callers, 1 change:",
+        "  vtex_oms_client.api.orders.get_order: the operation is now vtex_oms_client.api.orders.read_order",
+    ]
+
+
+def test_a_changed_type_breaks_callers(scratch: Scratch) -> None:
+    """The verdict says what a field of a request no longer accepts, and what an argument needs."""
+
+    def change(document: Any) -> None:
+        schemas(document)["Event"]["properties"]["city"]["type"] = "integer"
+        document["components"]["parameters"]["Page"]["required"] = True
+
+    scratch.change(change)
+    _, broken = report(scratch.regenerate())
+    assert broken == [
+        "Breaks callers, 2 changes:",
+        "  vtex_oms_client.api.orders.list_orders: callers must now pass the argument page",
+        f"  {MODELS}.event.Event.city: it no longer accepts str",
+    ]
 
 
 @pytest.mark.parametrize("name", ["class", "None", "async"])

@@ -62,6 +62,7 @@ def test_it_contains_both_packages_and_their_data(home: Path) -> None:
         "vtex_tracking_ext/py.typed",
         "vtex_tracking_ext/bulk/report/templates/report.css",
         "vtex_tracking_ext/bulk/report/templates/report.html",
+        "vtex_tracking_ext/bulk/report/templates/report.js",
         "vtex_tracking_ext/sandbox/templates/page.html",
         "vtex_tracking_ext/service/templates/overview.html",
         "vtex_tracking_ext/templates/base.css",

@@ -13,6 +13,7 @@ from vtex_tracking_ext.bulk.journal.interface import WORKERS
 from vtex_tracking_ext.bulk.journal.opening import open_reader
 from vtex_tracking_ext.bulk.journal.postgres import PostgresJournal
 from vtex_tracking_ext.bulk.journal.sqlite import SqliteJournal
+from vtex_tracking_ext.bulk.report import cause_records
 from vtex_tracking_ext.carriers import CarrierEvent, Status
 from vtex_tracking_ext.orders import OrderPackage, OrderStore
 from vtex_tracking_ext.orders.parked import park
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from vtex_tracking_ext.service.overview import Account, Overview
 
 HOUR = dt.timedelta(hours=1)
-REFUSED = "PUT /api/x was refused: 404 Not Found, OMS004 'no invoice' (request id {0}). Check {0}"
+REFUSED = "404 no invoice (OMS004, request id {0}). Check {0}"
 
 
 @pytest.fixture
@@ -79,7 +80,7 @@ def fill(journal: Journal, states: str, account: str = "mystore") -> list[int]:
         if state == "r":
             to_state(journal, id_, "refused", status_code=404, reason=REFUSED.format(id_))
         elif state == "u":
-            to_state(journal, id_, "unknown", reason="PUT /api/x got no response: reset.")
+            to_state(journal, id_, "unknown", reason="no response in time. It may have been applied.")
         else:
             to_state(journal, id_, known[state])  # type: ignore[arg-type]
     return ids
@@ -103,7 +104,7 @@ def test_empty_journal_needs_nobody(journal: Journal) -> None:
     found = read_overview(journal, START)
     assert (found.accounts, found.groups, dict(found.left_out), found.needs) == ((), (), {}, ())
     assert found.is_empty
-    assert found.verdict == "Nothing has come in yet."
+    assert found.verdict == "Nothing was received yet."
 
 
 def test_numbers_add_up(journal: Journal) -> None:
@@ -134,17 +135,17 @@ def test_numbers_add_up(journal: Journal) -> None:
 
 def test_causes_are_grouped_by_page(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     """Events are read by page; those beyond the limits are counted."""
-    monkeypatch.setattr(module, "_PAGE", 2)
-    monkeypatch.setattr(module, "MAX_GROUPED", 5)
+    monkeypatch.setattr(cause_records, "_PAGE", 2)
+    monkeypatch.setattr(cause_records, "MAX_GROUPED", 5)
     monkeypatch.setattr(module, "MAX_GROUPS", 1)
     ids = fill(journal, "rrrrrrr")
-    journal.explain(journal.entries(Selection(ids=(ids[5],))), "something else")
+    journal.explain(journal.entries(Selection(ids=(ids[5],))), "x; the order has no invoice yet")
     reason = "no order is known with tracking number 'QB1BR'"
     park_all(journal, *((event(n), reason) for n in range(6)), expires=HOUR)
     found = read_overview(journal, START)
     refused, waiting = found.groups
     assert (refused.entries, waiting.entries) == (4, 5)
-    assert refused.example == f"404 Not Found, OMS004 'no invoice' (request id {ids[6]}). Check {ids[6]}"
+    assert refused.example == f"404 no invoice (OMS004, request id {ids[6]}). Check {ids[6]}"
     assert found.left_out == {"refused": 3, "waiting": 1}
 
 
@@ -163,9 +164,9 @@ def test_events_that_are_settled_meanwhile_are_left_out(file: SqliteJournal, mon
 
 
 def test_stopped_account_is_named_with_its_reason(journal: Journal) -> None:
-    """A stopped account needs a person, and its reason is shown without the request line."""
+    """A stopped account needs a person, and its reason is shown."""
     fill(journal, "p")
-    update(journal, stopped_reason="PUT /api/x was refused: 403 Forbidden.")
+    update(journal, stopped_reason="403 Forbidden.")
     found = read_overview(journal, START)
     assert only(found).condition == "stopped"
     assert only(found).problem.startswith("stopped since 2026-11-23 12:00 UTC: 403 Forbidden. The next push tries one")
@@ -175,7 +176,7 @@ def test_stopped_account_is_named_with_its_reason(journal: Journal) -> None:
 def test_paused_account_needs_nobody(journal: Journal) -> None:
     """A paused account goes on by itself, also with events that are pending for long."""
     fill(journal, "p")
-    update(journal, quiet_seconds=7200.0, quiet_reason="PUT /api/x was refused: 429 Too Many Requests.")
+    update(journal, quiet_seconds=7200.0, quiet_reason="429 Too Many Requests.")
     found = read_overview(journal, START + HOUR)
     assert (only(found).condition, only(found).is_late) == ("paused", True)
     assert only(found).problem == "not called until 2026-11-23 14:00 UTC: 429 Too Many Requests."
@@ -255,8 +256,8 @@ def test_unknown_events_that_are_sent_again_need_nobody(journal: Journal) -> Non
         "A person is needed: 1 event has an unknown outcome.",
         "Nothing needs a person.",
     )
-    assert "sent again anyway" not in before.groups[0].help
-    assert found.groups[0].help.endswith("are sent again anyway.")
+    assert "sent again automatically" not in before.groups[0].help
+    assert found.groups[0].help.endswith("is sent again automatically.")
 
 
 def test_parked_events_without_account_come_last(journal: Journal) -> None:

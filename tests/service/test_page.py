@@ -17,11 +17,11 @@ from attrs import evolve
 from vtex_tracking_ext import TrackingEvent
 from vtex_tracking_ext.bulk.input.rows import Place
 from vtex_tracking_ext.bulk.journal.entries import AccountRecord, Held, PackageKey
+from vtex_tracking_ext.bulk.report.causes import Record, group
 from vtex_tracking_ext.carriers import CarrierEvent, Status
 from vtex_tracking_ext.orders import OrderPackage
 from vtex_tracking_ext.orders.parked import ParkedCounts, ParkedEvent
 from vtex_tracking_ext.orders.store import KnownOrders, KnownPackage
-from vtex_tracking_ext.service.causes import Record, group
 from vtex_tracking_ext.service.history import History, PackageHistory
 from vtex_tracking_ext.service.overview import Account, Overview
 from vtex_tracking_ext.service.page import POLICY, _iso_time, render_history, render_overview
@@ -30,7 +30,7 @@ from support.entries import ADDED, HOSTILE, SETTLED, entry, hostile
 
 if TYPE_CHECKING:
     from vtex_tracking_ext.bulk.journal.entries import Entry, State
-    from vtex_tracking_ext.service.causes import Group, Kind
+    from vtex_tracking_ext.bulk.report.causes import Group, Kind
 
 NOW = dt.datetime(2026, 11, 24, 8, 30, tzinfo=dt.UTC)
 DAY = dt.timedelta(days=1)
@@ -148,7 +148,7 @@ def parked(**values: Any) -> ParkedEvent:
 def test_empty_journal() -> None:
     """The page of an empty journal says what can come in, and has neither numbers nor tables."""
     page = overview()
-    assert "Nothing has come in yet. Find an order, invoice or tracking number Events come in with" in page.text
+    assert "Nothing was received yet. Find an order, invoice or tracking number Events come from" in page.text
     assert page.having("table") == page.having("dl") == page.having("li") == []
     assert {"http-equiv": "refresh", "content": "15"} in page.having("meta")
 
@@ -156,7 +156,7 @@ def test_empty_journal() -> None:
 def test_fine_journal() -> None:
     """The verdict comes first, then the numbers, and the account with its last applied event."""
     page = overview(account(states=Counter(applied=1200, pending=2, in_flight=3), deliverer="process 1 on host"))
-    assert "The page is loaded again every 15 seconds. Nothing needs a person." in page.text
+    assert "The page reloads every 15 seconds. Nothing needs a person." in page.text
     assert "0 unknown" not in page.text
     assert "0unknown 0refused 0parked 2pendingand 3 in flight 1,200applied 0withdrawn" in page.text
     assert "mystore deliveringby process 1 on host 2and 3 in flight 0 0 0 1,200 2026-11-23 12:05 0" in page.text
@@ -227,7 +227,7 @@ def test_search_form_without_an_identifier() -> None:
 def test_unknown_identifier() -> None:
     """An identifier that means nothing is said so, and stays in the form."""
     page = shown(what='x">')
-    assert "Nothing is known with this identifier." in page.text
+    assert "No package and no event with this identifier is known." in page.text
     assert page.having("input")[0]["value"] == 'x">'
     assert "autofocus" not in page.having("input")[0]
 
@@ -256,7 +256,7 @@ def test_history_of_a_package() -> None:
         entry(8, "pending", event=None),
         entry(7, "in_flight", event=event, time="10:20", attempts=2),
         entry(6, "applied", receipt="r1", status_code=200),
-        entry(5, "refused", reason="was refused: 404 Not Found", status_code=404, volume="2", volume_delivered=""),
+        entry(5, "refused", reason="404 Not Found", status_code=404, volume="2", volume_delivered=""),
         entry(4, "unknown", reason="cut off", place=Place("a b.csv", 3), volume="1"),
     )
     page = shown(packages=(package(*entries, known=known, tracking_numbers=("QB1BR", "QB2BR")),))
@@ -274,14 +274,14 @@ def test_history_of_a_package() -> None:
     assert "Postadoin flight 2026-11-21 10:20, Cajamar/SP Noted" in page.text
     assert "Sent 2026-11-23 12:00:00 UTC, attempt 2" in page.text
     assert "Answer 2026-11-23 12:05:00 UTC, HTTP 200; receipt r1" in page.text
-    assert "Answer 2026-11-23 12:05:00 UTC, was refused: 404 Not Found Objeto" in page.text
+    assert "Answer 2026-11-23 12:05:00 UTC, 404 Not Found Objeto" in page.text
     assert "volume 2 delivered Noted" in page.text
     assert "volume 1 Noted 2026-11-23 12:00:00 UTC, a b.csv, line 3" in page.text
     a_return = package(known=evolve(known, type="Input"))
     page = shown(packages=(a_return, package(entry(), has_more=True)), left_out=4)
     assert "Found: 6 packages, of which 2 are shown." in page.text
     assert "invoice 000030711 return" in page.text
-    assert "No event of it came in yet." in page.text
+    assert "No event of this package was received yet." in page.text
     assert "Order not known; only its events are" in page.text
     assert "And earlier events." in page.text
     assert "And at least 4 more packages" in page.text
@@ -293,14 +293,14 @@ def test_parked_events_are_shown() -> None:
     page = shown(parked=(parked(),))
     assert "Found: 1 parked event." in page.text
     assert (
-        "Entreguewaiting 2026-11-23, Cajamar Package tracking number 'QB1BR' Account mystore Came in "
+        "Entreguewaiting 2026-11-23, Cajamar Package tracking number 'QB1BR' Account mystore Received "
         "2026-11-23 12:00:00 UTC, correios webhook, line 1; number 7 Carrier code correios BDE/01 Reason no order is "
         "known with tracking number 'QB1BR' Waits until 2026-11-25 08:30:00 UTC"
     ) in page.text
     bare = parked(account="", expires=ADDED, event=CarrierEvent("correios", "BDE/01", ADDED))
     page = shown(packages=(package(),), parked=(bare, bare), has_more_parked=True)
     assert "Found: 1 package, and more than 2 parked events." in page.text
-    assert "BDE/01given up 2026-11-23 Came in" in page.text
+    assert "BDE/01given up 2026-11-23 Received" in page.text
     assert "Given up 2026-11-23 12:00:00 UTC" in page.text
 
 

@@ -21,7 +21,7 @@ from vtex_tracking_ext.transport import body, connection_async, tls
 from vtex_tracking_ext.transport.connection import Connection
 from vtex_tracking_ext.transport.connection_async import AsyncConnection
 from vtex_tracking_ext.transport.progress import Progress
-from vtex_tracking_ext.transport.proxy import Route
+from vtex_tracking_ext.transport.route import Route
 
 from support.answers import INVOICE, ORDER, RECEIPT, Recorder, sync_client
 

@@ -11,7 +11,8 @@ import pytest
 from vtex_tracking_ext import ConfigurationError, NotSentError, RetryPolicy, TrackingClient
 from vtex_tracking_ext.config.redaction import Redactor
 from vtex_tracking_ext.config.server import Server
-from vtex_tracking_ext.transport.proxy import Proxy, Route, TunnelHandshake, parse_proxy, route_to, unused_proxy_hint
+from vtex_tracking_ext.transport.proxy import TunnelHandshake
+from vtex_tracking_ext.transport.route import Proxy, Route, parse_proxy, route_to, unused_proxy_hint
 from vtex_tracking_ext.transport.tls import tls_context
 
 

@@ -12,6 +12,7 @@ from vtex_tracking_ext import (
     OrderPage,
     Package,
     RateLimitedError,
+    RetryPolicy,
     TrackingClient,
     TrackingEvent,
     TrackingReceipt,
@@ -42,6 +43,13 @@ def synchronous(client: TrackingClient) -> None:
     day = dt.date(2015, 6, 23)
     numbered = client.set_tracking_number("1-01", "1", tracking_number="1", dispatched_date=day)
     assert_type(numbered, TrackingReceipt)
+    other = client.with_options(timeout=5, retry=RetryPolicy(attempts=1), on_unknown="check")
+    assert_type(other, TrackingClient)
+    assert_type(other.send(update, timeout=2.5), TrackingReceipt)
+    TrackingClient.from_env(account="mystore", timeout=5, on_unknown="resend", log_ids=True)
+    TrackingClient.from_env(time_out=5)  # type: ignore[call-arg]
+    TrackingClient.from_env(timeout="5")  # type: ignore[arg-type]
+    client.with_options(on_unknown="never")  # type: ignore[arg-type]
     with TrackingClient.from_env() as other:
         assert_type(other, TrackingClient)
     try:
@@ -51,6 +59,8 @@ def synchronous(client: TrackingClient) -> None:
         assert_type(error.status_code, int)
     except VtexTrackingError as error:
         assert_type(error.applied, bool | None)
+        assert_type(error.order_id, str | None)
+        assert_type(error.reason, str)
     client.update("1-01", 1, events=[])  # type: ignore[arg-type]
     client.update("1-01", "1", events=[{"date": "2015-06-23"}])  # type: ignore[list-item]
     client.update("1-01", "1")  # type: ignore[call-arg]
@@ -61,7 +71,9 @@ async def asynchronous(client: AsyncTrackingClient) -> None:
     assert_type(await client.send(TrackingUpdate("1-01", "1")), TrackingReceipt)
     assert_type(await client.get_packages("1-01"), tuple[Package, ...])
     assert_type(await client.read_feed(), tuple[FeedItem, ...])
-    await client.commit_feed(["handle"])
+    await client.commit_feed(["handle"], timeout=5)
+    assert_type(client.with_options(timeout=5), AsyncTrackingClient)
+    assert_type(AsyncTrackingClient.from_env(timeout=5), AsyncTrackingClient)
     assert_type(await client.get_feed_configuration(), FeedConfiguration | None)
     assert_type(await client.configure_feed(FeedConfiguration()), FeedConfiguration)
     assert_type(await client.list_orders(), OrderPage)

@@ -107,7 +107,7 @@ def limited(client: Twin, limit: type[BaseException], seconds: float = 0.0, sent
     if isinstance(client.client, AsyncTrackingClient):
         client._runner.run(cancel_others())
     else:
-        assert "PUT /api" in "".join(caught.value.__notes__)
+        assert f"Order {ORDER}, invoice {INVOICE}: " in "".join(caught.value.__notes__)
 
 
 @needs_alarm

@@ -27,7 +27,7 @@ from vtex_tracking_ext import (
     TrackingUpdate,
     VtexTrackingError,
 )
-from vtex_tracking_ext.transport.proxy import route_to
+from vtex_tracking_ext.transport.route import route_to
 
 from support.answers import Twin
 from wire.calls import OK, UPDATE, answer, ended, order

@@ -1,4 +1,4 @@
-"""OpenTelemetry's instrumentation of httpx, and the package's own spans: what docs/tracing.md says."""
+"""OpenTelemetry's instrumentation of httpx, and the package's own spans: what docs/how-to/tracing.md says."""
 
 from __future__ import annotations
 

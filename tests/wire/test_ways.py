@@ -195,7 +195,7 @@ def test_what_goes_wrong_with_a_proxy_is_told_of_it(
             port = free.getsockname()[1]
     error = ended(make("https://mystore.example", proxy=f"http://{HOST}:{port}"))
     assert isinstance(error, NotSentError)
-    assert "was not sent to https://mystore.example: connecting through the proxy failed" in str(error)
+    assert "not sent to https://mystore.example: connecting through the proxy failed" in str(error)
     assert f"(ProxyError: {HOST}:{port}: " in str(error)
 
 
@@ -271,7 +271,7 @@ def test_a_callers_idle_connections_are_not_used(make: Callable[..., Twin], serv
     left = [read, say(answer(200, b"{}") + forged), until_gone]
     server = serve(left, left, [again(read, apply, say(OK))])
     client = make(server.url, own={})
-    http = client.client._transport._http
+    http = client.client._transport.open()._http
     if isinstance(http, httpx.Client):
         with http.stream("GET", server.url) as first, http.stream("GET", server.url) as second:
             assert first.read() == second.read() == b"{}"
@@ -376,7 +376,7 @@ def hooked(client: Twin, event: str, hook: Callable[[Any], object]) -> Twin:
         if inspect.isawaitable(result):
             await result
 
-    http = client.client._transport._http
+    http = client.client._transport.open()._http
     http.event_hooks = {event: [hook if isinstance(http, httpx.Client) else later]}
     return client
 
@@ -461,8 +461,8 @@ def test_an_event_hook_that_raises_on_the_status_hides_no_answer(
 
     server = serve([again(read, say(answer(404)))])
     client = make(server.url, own={})
-    hook = complain if isinstance(client.client._transport._http, httpx.Client) else complain_later
-    client.client._transport._http.event_hooks = {"response": [hook]}
+    hook = complain if isinstance(client.client._transport.open()._http, httpx.Client) else complain_later
+    client.client._transport.open()._http.event_hooks = {"response": [hook]}
     assert isinstance(ended(client), NotFoundError)
 
 
@@ -479,8 +479,8 @@ def test_a_hook_that_raises_before_anything_left_sent_nothing(
 
     server = serve([read, apply, say(OK)])
     client = make(server.url, own={})
-    hook = refuse if isinstance(client.client._transport._http, httpx.Client) else refuse_later
-    client.client._transport._http.event_hooks = {"request": [hook]}
+    hook = refuse if isinstance(client.client._transport.open()._http, httpx.Client) else refuse_later
+    client.client._transport.open()._http.event_hooks = {"request": [hook]}
     assert isinstance(ended(client), NotSentError)
     assert server.connections == 0
 

@@ -24,7 +24,7 @@ from .operations import (
     list_orders_call,
     read_feed_call,
 )
-from .outcome import Answer, parse, timestamp
+from .outcome import parse, timestamp
 from .steps import Steps, invalid, make_call, unreadable
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from vtex_tracking_ext.config.options import ClientOptions
 
+    from .answer import Answer
     from .operations import Call
 
 _ORDER_BY: Final = re.compile(constants.ORDER_BY_PATTERN)
@@ -45,7 +46,7 @@ def read_feed(max_items: int, options: ClientOptions) -> Steps[tuple[FeedItem, .
         InvalidUpdateError: The number is out of VTEX's range.
     """
     if problems := _number_problems("max_items", max_items, constants.MAXLOT_MINIMUM, constants.MAXLOT_MAXIMUM):
-        raise invalid(problems, options)
+        raise invalid(problems, options, "read_feed")
     return _read_feed(read_feed_call(max_items), options)
 
 
@@ -57,14 +58,14 @@ def commit_feed(handles: Iterable[str], options: ClientOptions) -> Steps[None]:
     """
     value: object = handles  # at runtime it may be anything
     if isinstance(value, str) or not hasattr(value, "__iter__"):
-        raise invalid([Problem("handles", f"{quoted(value)} is not a list of handles")], options)
+        raise invalid([Problem("handles", f"{quoted(value)} is not a list of handles")], options, "commit_feed")
     listed = [plain(handle) for handle in handles]
     if problems := [
         Problem(f"handles[{index}]", f"{quoted(handle)} is not a handle; give the handle of a FeedItem")
         for index, handle in enumerate(listed)
         if not (isinstance(handle, str) and handle)
     ]:
-        raise invalid(problems, options)
+        raise invalid(problems, options, "commit_feed")
     return _commit_feed(listed, options)
 
 
@@ -82,7 +83,7 @@ def configure_feed(
         InvalidUpdateError: Something is wrong with the configuration.
     """
     if problems := _configuration_problems(configuration):
-        raise invalid(problems, options)
+        raise invalid(problems, options, "configure_feed")
     return _configure_feed(configuration, replaces, options)
 
 
@@ -111,7 +112,7 @@ def list_orders(
     if invoiced_date == "":
         problems.append(Problem("invoiced", f"{quoted(invoiced)} is not a first and a last datetime with time zones"))
     if problems:
-        raise invalid(problems, options)
+        raise invalid(problems, options, "list_orders")
     return _list_orders(list_orders_call(page, per_page, plain(order_by), invoiced_date, plain(status)), options)
 
 
@@ -119,10 +120,10 @@ def _read_feed(call: Call, options: ClientOptions) -> Steps[tuple[FeedItem, ...]
     answer, attempts = yield from make_call(call, options, options.clock() + options.timeout)
     entries = _list_of(answer)
     if entries is None:
-        raise unreadable("a list of feed items", answer, call, attempts)
+        raise unreadable("a list of feed items", answer, call, attempts, options)
     items = tuple(item for item in map(_feed_item, entries) if item is not None)
     if entries and not items:  # a feed of which nothing can be used is not an empty feed
-        raise unreadable("feed items with an order id and a handle", answer, call, attempts)
+        raise unreadable("feed items with an order id and a handle", answer, call, attempts, options)
     return items
 
 
@@ -140,7 +141,7 @@ def _read_configuration(options: ClientOptions, deadline: float) -> Steps[FeedCo
     parsed = parse(answer, models.FeedConfiguration)
     filter_, queue = (None, None) if parsed is None else (parsed.filter_, parsed.queue)
     if not isinstance(filter_, models.FeedFilter) and not isinstance(queue, models.FeedQueue):
-        raise unreadable("a configuration of a feed", answer, call, attempts)
+        raise unreadable("a configuration of a feed", answer, call, attempts, options)
     filter_ = filter_ if isinstance(filter_, models.FeedFilter) else models.FeedFilter()
     queue = queue if isinstance(queue, models.FeedQueue) else models.FeedQueue()
     statuses = filter_.status if isinstance(filter_.status, list) else []
@@ -174,10 +175,10 @@ def _list_orders(call: Call, options: ClientOptions) -> Steps[OrderPage]:
     entries = parsed.list_ if parsed is not None else None
     paging = parsed.paging if parsed is not None else None
     if not isinstance(entries, list) or not isinstance(paging, models.Paging):
-        raise unreadable("a list of orders", answer, call, attempts)
+        raise unreadable("a list of orders", answer, call, attempts, options)
     numbers = [_whole(number) for number in (paging.current_page, paging.pages, paging.total)]
     if None in numbers:
-        raise unreadable("a page of a list of orders", answer, call, attempts)
+        raise unreadable("a page of a list of orders", answer, call, attempts, options)
     order_ids = tuple(order.order_id for order in entries if isinstance(order.order_id, str))
     return OrderPage(order_ids, *(number or 0 for number in numbers))
 

@@ -48,7 +48,7 @@ class Call:
 
     Attributes:
         kwargs: The arguments of the request, as the generated client gives them to httpx: method, url, headers, json.
-        subject: What the call is about, for messages.
+        subject: What the call is about, for errors and the log.
     """
 
     kwargs: Mapping[str, Any]
@@ -66,7 +66,14 @@ def update_call(update: TrackingUpdate) -> Call:
         ],
     )
     kwargs = update_tracking_status._get_kwargs(update.order_id, update.invoice_number, body=body)  # noqa: SLF001 - above
-    subject = Subject(constants.UPDATE_TRACKING_STATUS_METHOD, constants.UPDATE_TRACKING_STATUS_PATH, writes=True)
+    subject = Subject(
+        "send",
+        constants.UPDATE_TRACKING_STATUS_METHOD,
+        constants.UPDATE_TRACKING_STATUS_PATH,
+        writes=True,
+        order_id=update.order_id,
+        invoice_number=update.invoice_number,
+    )
     return Call(kwargs, subject)
 
 
@@ -74,9 +81,12 @@ def tracking_number_call(order_id: str, invoice_number: str, body: SendTrackingN
     """Return the call that registers a package's tracking number."""
     kwargs = send_tracking_number._get_kwargs(order_id, invoice_number, body=body)  # noqa: SLF001 - above
     subject = Subject(
+        "set_tracking_number",
         constants.SEND_TRACKING_NUMBER_METHOD,
         constants.SEND_TRACKING_NUMBER_PATH,
         writes=True,
+        order_id=order_id,
+        invoice_number=invoice_number,
         advice={409: "Check the order's state"},
         if_unknown="Read the order, or send it again, which replaces the values",
     )
@@ -86,13 +96,18 @@ def tracking_number_call(order_id: str, invoice_number: str, body: SendTrackingN
 def order_call(order_id: str) -> Call:
     """Return the call that reads an order."""
     kwargs = get_order._get_kwargs(order_id)  # noqa: SLF001 - above
-    return Call(kwargs, Subject(constants.GET_ORDER_METHOD, constants.GET_ORDER_PATH, writes=False))
+    subject = Subject(
+        "get_packages", constants.GET_ORDER_METHOD, constants.GET_ORDER_PATH, writes=False, order_id=order_id
+    )
+    return Call(kwargs, subject)
 
 
 def list_orders_call(page: int, per_page: int, order_by: str, invoiced_date: str | None, status: str | None) -> Call:
     """Return the call that lists orders; None leaves a filter out."""
     advice = {403: "The merchant must grant the key a role with the resource List Orders", 404: "Check the account"}
-    subject = Subject(constants.LIST_ORDERS_METHOD, constants.LIST_ORDERS_PATH, writes=False, advice=advice)
+    subject = Subject(
+        "list_orders", constants.LIST_ORDERS_METHOD, constants.LIST_ORDERS_PATH, writes=False, advice=advice
+    )
     kwargs = list_orders._get_kwargs(  # noqa: SLF001 - above
         page=page,
         per_page=per_page,
@@ -106,7 +121,9 @@ def list_orders_call(page: int, per_page: int, order_by: str, invoiced_date: str
 def read_feed_call(max_items: int) -> Call:
     """Return the call that takes items from the feed."""
     kwargs = read_feed._get_kwargs(maxlot=max_items)  # noqa: SLF001 - above
-    subject = Subject(constants.READ_FEED_METHOD, constants.READ_FEED_PATH, writes=False, advice=_FEED_ADVICE)
+    subject = Subject(
+        "read_feed", constants.READ_FEED_METHOD, constants.READ_FEED_PATH, writes=False, advice=_FEED_ADVICE
+    )
     return Call(_with_query(kwargs), subject)
 
 
@@ -116,6 +133,7 @@ def commit_feed_call(handles: list[str]) -> Call:
     It may be repeated: a handle names one event, and an event that is removed already stays removed.
     """
     subject = Subject(
+        "commit_feed",
         constants.COMMIT_FEED_METHOD,
         constants.COMMIT_FEED_PATH,
         writes=True,
@@ -129,6 +147,7 @@ def commit_feed_call(handles: list[str]) -> Call:
 def feed_configuration_call() -> Call:
     """Return the call that reads the feed's configuration."""
     subject = Subject(
+        "get_feed_configuration",
         constants.GET_FEED_CONFIGURATION_METHOD,
         constants.GET_FEED_CONFIGURATION_PATH,
         writes=False,
@@ -144,6 +163,7 @@ def configure_feed_call(statuses: list[str], visibility_timeout: int, retention:
     """
     body = ConfigureFeedRequest(WorkflowFilter("FromWorkflow", statuses), RequestedQueue(visibility_timeout, retention))
     subject = Subject(
+        "configure_feed",
         constants.CONFIGURE_FEED_METHOD,
         constants.CONFIGURE_FEED_PATH,
         writes=True,

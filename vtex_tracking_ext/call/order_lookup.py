@@ -150,20 +150,19 @@ def explain_refusal(error: RefusedError, order_id: str, invoice_number: str, pac
     shown = packages_of_invoice(packages, invoice_number)
     if shown and not any(package.tracking_number for package in shown):
         return (
-            f"{str(error).removesuffix('.')}; invoice {invoice_number} has no tracking number yet. Set it, and send "
+            f"{error.reason.removesuffix('.')}; the invoice has no tracking number yet. Set it, and send "
             f"the events again: vtex-tracking set-tracking-number {order_id} {invoice_number} NUMBER"
         )
     if isinstance(error, NotFoundError):
-        return explain_not_found(str(error), order_id, invoice_number, invoice_numbers_of(packages))
-    return str(error)
+        return explain_not_found(error.reason, invoice_number, invoice_numbers_of(packages))
+    return error.reason
 
 
-def explain_not_found(reason: str, order_id: str, invoice_number: str, numbers: Sequence[str]) -> str:
+def explain_not_found(reason: str, invoice_number: str, numbers: Sequence[str]) -> str:
     """Return a reason with the invoices that the order has; unchanged if the invoice is among them.
 
     Args:
         reason: The reason, as a sentence.
-        order_id: The order.
         invoice_number: The invoice that was not found.
         numbers: The invoice numbers of the order; see :func:`invoice_numbers_of`.
     """
@@ -179,7 +178,7 @@ def explain_not_found(reason: str, order_id: str, invoice_number: str, numbers: 
         hint = f"the invoices {', '.join(named[:-1])} and {named[-1]}."
     else:
         hint = f"the invoice {named[0]}." if named else "no invoice yet."
-    return f"{reason.removesuffix('.')}; order {order_id} has {hint}"
+    return f"{reason.removesuffix('.')}; the order has {hint}"
 
 
 def max_matching(candidates: Sequence[frozenset[int]]) -> int:

@@ -12,7 +12,7 @@ import math
 import re
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar
 from urllib.parse import unquote
 
 from attrs import field, frozen
@@ -33,10 +33,13 @@ from vtex_tracking_ext.errors import (
 from vtex_tracking_ext.events import TrackingReceipt
 from vtex_tracking_ext.text import visible
 
+from .answer import Answer
 from .faults import Fault, raise_interruption
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from vtex_tracking_ext.errors import Operation
 
 M = TypeVar("M", FeedConfiguration, Order, OrderList, Receipt)
 
@@ -45,10 +48,7 @@ _REQUEST_ID_HEADERS = ("x-vtex-operation-id", "x-request-id", "x-vtex-janus-requ
 
 _REFUSALS: Mapping[int, tuple[type[RefusedError], str]] = {
     401: (AuthenticationError, "Check the app key and token; a user token expires after 24 hours"),
-    403: (
-        PermissionDeniedError,
-        "The merchant must grant the key a role with the resource Notify invoice (to write) or View order (to read)",
-    ),
+    403: (PermissionDeniedError, "The merchant must grant the key a role with the resource {resource}"),
     404: (NotFoundError, "Check the account, the order id and the invoice number; ids differ between accounts"),
     409: (
         ConflictError,
@@ -62,55 +62,39 @@ _UNTRUSTED = "CERTIFICATE_VERIFY_FAILED"
 
 
 @frozen
-class Answer:
-    """A response, without credentials.
-
-    Attributes:
-        status: HTTP status; any number is possible.
-        headers: Name and value pairs in the order received, with duplicates.
-        body: The decompressed body, as far as it was received.
-        complete: Whether the body was received in full, could be decompressed and is below the size limit.
-    """
-
-    status: int
-    headers: tuple[tuple[str, str], ...] = ()
-    body: bytes = field(default=b"", repr=False)
-    complete: bool = True
-
-
-@frozen
 class Subject:
-    """The operation of a call.
+    """What a call is about.
 
     Attributes:
+        operation: Name of the client's method that makes such calls.
         method: HTTP method.
         path: Path template of openapi.yaml, such as ``/api/oms/pvt/orders/{orderId}``.
         writes: Whether the operation changes data at VTEX.
+        order_id: The order, or None if the operation is not about one.
+        invoice_number: The invoice, or None if the operation is not about one.
         advice: What to do after a refusal with a status, where that differs from the operations on one order.
         if_unknown: What to do if the outcome is unknown, as a sentence without a full stop.
         repeats: Whether a change with an unknown outcome is sent again; None leaves that to ``on_unknown``.
     """
 
+    operation: Operation
     method: str
     path: str
     writes: bool
+    order_id: str | None = None
+    invoice_number: str | None = None
     advice: Mapping[int, str] = field(factory=dict, hash=False)
     if_unknown: str = "Read the order before sending it again"
     repeats: bool | None = None
 
-    @property
-    def line(self) -> str:
-        """Method and path template, for messages."""
-        return f"{self.method} {self.path}"
 
-
-def accepted(result: Answer | Fault) -> bool:
+def accepted(result: Answer | Fault) -> TypeGuard[Answer]:
     """Tell whether a write was applied, or a read answered: the status is 2xx, whatever the body contains."""
     return isinstance(result, Answer) and HTTPStatus.OK <= result.status < HTTPStatus.MULTIPLE_CHOICES
 
 
 def error_of(result: Answer | Fault, subject: Subject, now: dt.datetime, server: str = "") -> VtexTrackingError:
-    """Return the error for a result that is not :func:`accepted`.
+    """Return the error for a result that is not :func:`accepted`. Its message does not name the order and the outcome.
 
     Args:
         result: The response, or the fault that prevented one.
@@ -124,20 +108,21 @@ def error_of(result: Answer | Fault, subject: Subject, now: dt.datetime, server:
     summary = _summary(details)
     if not _is_refusal(result.status):
         if subject.writes:
-            message = f"{subject.line} may or may not have been applied: {summary}. {subject.if_unknown}."
-            return OutcomeUnknownError(message, **details)
-        return ReadFailedError(f"{subject.line} failed: {summary}. Nothing was changed.", **details)
+            return OutcomeUnknownError(_unknown(summary, subject), **details)
+        return ReadFailedError(not_read(summary), **details)
     kind, advice = _REFUSALS.get(result.status, (RefusedError, ""))
     seconds = parse_retry_after(result.headers, now)
     if result.status in subject.advice:
         advice = subject.advice[result.status]
     elif kind is NotFoundError and not subject.writes:
         advice = "Check the account and the order id; ids differ between accounts"
+    elif kind is PermissionDeniedError:
+        advice = advice.format(resource="Notify invoice" if subject.writes else "View order")
     elif kind is RateLimitedError:
         advice = advice.format(wait=f"{math.ceil(seconds)} s" if seconds else "a minute")
     elif result.status < HTTPStatus.BAD_REQUEST:
         advice = "Redirects are not followed; check the account and base_url"
-    error = kind(f"{subject.line} was refused: {summary}{advice and f'. {advice}'}.", **details)
+    error = kind(f"{summary}{advice and f'. {advice}'}.", **details)
     if isinstance(error, RateLimitedError):
         error.retry_after = seconds
     return error
@@ -154,12 +139,19 @@ def _fault_error(fault: Fault, subject: Subject, server: str) -> VtexTrackingErr
     if not fault.sent:
         to = f" to {server}" if server else ""
         advice = " To trust another certificate authority, set ca_file." if _UNTRUSTED in fault.reason else ""
-        return NotSentError(f"{subject.line} was not sent{to}: {reason}.{advice}")
+        return NotSentError(f"not sent{to}: {reason}.{advice}")
     if not subject.writes:
-        return ReadFailedError(f"{subject.line} got no response: {reason}. Nothing was changed.")
-    return OutcomeUnknownError(
-        f"{subject.line} got no response: {reason}. It may have been applied. {subject.if_unknown}."
-    )
+        return ReadFailedError(not_read(reason))
+    return OutcomeUnknownError(_unknown(reason, subject))
+
+
+def not_read(reason: str) -> str:
+    """Return the message of a read that failed."""
+    return f"{reason}. Nothing was changed."
+
+
+def _unknown(reason: str, subject: Subject) -> str:
+    return f"{reason}. It may have been applied. {subject.if_unknown}."
 
 
 def _error_details(answer: Answer) -> dict[str, Any]:
@@ -200,15 +192,14 @@ def _error_fields(body: str) -> dict[str, str]:
 
 
 def _summary(details: Mapping[str, Any]) -> str:
-    """Return a response in one line: status, code, message and request id."""
-    try:
-        phrase = f" {HTTPStatus(details['status_code']).phrase}"
-    except ValueError:  # a status such as 520, which only gateways use
-        phrase = ""
-    code, message, request_id = details["code"], details["message"], details["request_id"]
-    reason = " ".join(part for part in (code, message and f"'{message}'") if part)
-    request = f" (request id {request_id})" if request_id else ""
-    return f"{details['status_code']}{phrase}{reason and f', {reason}'}{request}"
+    """Return a response in one line: ``404 order not found (OMS001, request id 6f0e)``."""
+    status, request_id = details["status_code"], details["request_id"]
+    message = (details["message"] or "").rstrip(" .")
+    if not message and status in set(HTTPStatus):  # 520, for example, is not: only gateways use it
+        message = HTTPStatus(status).phrase
+    code = "" if details["code"] == str(status) else details["code"]
+    ids = ", ".join(filter(None, [code, request_id and f"request id {request_id}"]))
+    return f"{status}{message and f' {message}'}{ids and f' ({ids})'}"
 
 
 def request_id_of(pairs: Iterable[tuple[str, str]]) -> str | None:

@@ -6,7 +6,6 @@ and return what the generator returns. So the order of steps is written once.
 
 from __future__ import annotations
 
-import datetime as dt
 import logging
 from collections.abc import Generator
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
@@ -21,22 +20,23 @@ from vtex_tracking_ext.errors import (
     ReadFailedError,
     VtexTrackingError,
 )
-from vtex_tracking_ext.events import AttemptEvent, Package, TrackingReceipt, TrackingUpdate
+from vtex_tracking_ext.events import Package, TrackingReceipt, TrackingUpdate
 from vtex_tracking_ext.text import plain
 
 from . import validation
+from .answer import Answer
 from .faults import Fault, interruption_of, raise_again
-from .hooks import is_observed, log_safely, report_attempt
+from .hooks import CallReport, identify, log_safely
 from .operations import Call, order_call, tracking_number_call, update_call
 from .order_lookup import packages_of, was_applied
-from .outcome import Answer, accepted, error_of, parse, receipt_of, request_id_of
+from .outcome import accepted, error_of, not_read, parse, receipt_of
 from .retry import retry_delay
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from vtex_tracking_ext.config.options import ClientOptions
-    from vtex_tracking_ext.errors import Problem
+    from vtex_tracking_ext.errors import Operation, Problem
     from vtex_tracking_ext.events import DateLike
 
 
@@ -92,7 +92,7 @@ def send_update(update: TrackingUpdate, options: ClientOptions) -> Steps[Trackin
         InvalidUpdateError: Something is wrong with the update.
     """
     if problems := validation.update_problems(update, options.now().astimezone(validation.EARLIEST_ZONE)):
-        raise invalid(problems, options)
+        raise _invalid_update(problems, options, "send", update)
     return _send_update(update, options)
 
 
@@ -122,7 +122,7 @@ def set_tracking_number(
         *validation.tracking_number_problems(body.to_dict()),
     )
     if problems:
-        raise invalid(problems, options)
+        raise invalid(problems, options, "set_tracking_number", order_id, invoice_number)
     call = tracking_number_call(plain(order_id), plain(invoice_number), body)
     return _change(call, plain(order_id), options, options.clock() + options.timeout)
 
@@ -134,7 +134,7 @@ def get_packages(order_id: str, options: ClientOptions) -> Steps[tuple[Package, 
         InvalidUpdateError: The order id cannot be one.
     """
     if problems := validation.order_id_problems(order_id):
-        raise invalid(problems, options)
+        raise invalid(problems, options, "get_packages", order_id)
     return _read_packages(order_call(plain(order_id)), options, options.clock() + options.timeout)
 
 
@@ -145,15 +145,31 @@ def look_up_update(update: TrackingUpdate, options: ClientOptions) -> Steps[bool
         InvalidUpdateError: Something is wrong with the update.
     """
     if problems := validation.update_problems(update, options.now().astimezone(validation.EARLIEST_ZONE)):
-        raise invalid(problems, options)
+        raise _invalid_update(problems, options, "get_packages", update)
     return _look_up(order_call(update.order_id), update, options, options.clock() + options.timeout)
 
 
-def invalid(problems: Iterable[Problem], options: ClientOptions) -> InvalidUpdateError:
+def invalid(
+    problems: Iterable[Problem],
+    options: ClientOptions,
+    operation: Operation,
+    order_id: object = None,
+    invoice_number: object = None,
+) -> InvalidUpdateError:
     """Return the error for problems of what a caller gave, without credentials."""
     # People paste credentials into the wrong place, and the messages quote the values.
     redact = options.server.redactor.redact_message
-    return InvalidUpdateError(problems=[each._replace(message=redact(each.message)) for each in problems])
+    error = InvalidUpdateError(problems=[each._replace(message=redact(each.message)) for each in problems])
+    error.account, error.operation = options.account, operation
+    error.order_id, error.invoice_number = options.displayed_ids(order_id, invoice_number)
+    return error
+
+
+def _invalid_update(
+    problems: Iterable[Problem], options: ClientOptions, operation: Operation, update: object
+) -> InvalidUpdateError:
+    ids = [getattr(update, name, None) for name in ("order_id", "invoice_number")]  # it may be no update
+    return invalid(problems, options, operation, *ids)
 
 
 def _send_update(update: TrackingUpdate, options: ClientOptions) -> Steps[TrackingReceipt]:
@@ -187,18 +203,16 @@ def _read_packages(call: Call, options: ClientOptions, deadline: float) -> Steps
     answer, attempts = yield from make_call(call, options, deadline)
     order = parse(answer, Order)
     if order is None or not isinstance(order.order_id, str):
-        raise unreadable("an order", answer, call, attempts)
+        raise unreadable("an order", answer, call, attempts, options)
     return packages_of(order)
 
 
-def unreadable(what: str, answer: Answer, call: Call, attempts: int) -> ReadFailedError:
+def unreadable(what: str, answer: Answer, call: Call, attempts: int, options: ClientOptions) -> ReadFailedError:
     """Return the error for a response that a read accepted, but that is not ``what`` was read."""
-    error = ReadFailedError(
-        f"{call.subject.line} was answered with {answer.status} and {len(answer.body)} bytes "
-        f"that are not {what}. Nothing was changed.",
-        status_code=answer.status,
-    )
+    reason = not_read(f"the response {answer.status} has {len(answer.body)} bytes that are not {what}")
+    error = ReadFailedError(reason, status_code=answer.status)
     error.attempts = attempts
+    identify(error, call.subject, options)
     return error
 
 
@@ -207,7 +221,8 @@ def _look_up(call: Call, update: TrackingUpdate, options: ClientOptions, deadlin
     try:
         return was_applied(update, (yield from _read_packages(call, options, deadline)))
     except VtexTrackingError as error:
-        log_safely(logging.WARNING, "Whether an update was applied cannot be read: %s", error)
+        shown = error if options.log_ids else error.reason
+        log_safely(logging.DEBUG, "Whether an update was applied cannot be read: %s", shown)
         return None
 
 
@@ -235,70 +250,68 @@ def make_call(call: Call, options: ClientOptions, deadline: float) -> Steps[tupl
     Raises:
         VtexTrackingError: The call was not accepted.
     """
-    began, attempt = options.clock(), 0
-    call_started: dt.datetime | None = None
+    report = CallReport(call.subject, options, options.clock())
+    attempt = 0
+    error: VtexTrackingError | None = None
     unknown: OutcomeUnknownError | None = None
-    interruption: BaseException | None = None
-    while True:
-        attempt += 1
-        before = options.clock()
-        step = Attempt(call, min(deadline - before, options.retry.attempt_timeout))
-        try:
-            result = yield step
-        except (ConfigurationError, GeneratorExit):  # no request was begun, or the generator is closed
-            raise
-        except BaseException as raised:  # noqa: BLE001 - raised again below
-            interruption = interruption_of(raised) or raised
-            result = Fault(f"{type(interruption).__name__} interrupted the request", sent=step.may_have_left)
-        step.progress = None  # it refers to the response, and tracebacks refer to the step
-        assert result is not None  # noqa: S101 - an Attempt always has a result
-        after = options.clock()
-        answer = result if isinstance(result, Answer) else None
-        error, wait = None, None
-        if not accepted(result):
+    try:
+        while True:
+            attempt += 1
+            began = options.clock()
+            step = Attempt(call, min(deadline - began, options.retry.attempt_timeout))
+            interruption = None
+            try:
+                result = yield step
+            except GeneratorExit:
+                raise
+            except ConfigurationError as unusable:  # no request was begun
+                identify(unusable, call.subject, options)
+                raise
+            except BaseException as raised:  # noqa: BLE001 - raised again below
+                interruption = interruption_of(raised) or raised
+                result = Fault(f"{type(interruption).__name__} interrupted the request", sent=step.may_have_left)
+            step.progress = None  # it refers to the response, and tracebacks refer to the step
+            ended = options.clock()
+            assert result is not None  # noqa: S101 - an Attempt always has a result
+            if accepted(result):
+                report.attempt(attempt, began, ended, result, None, None)
+                options.retry.budget.record_success(attempt - 1)
+                return result, attempt
             error = error_of(result, call.subject, options.now().astimezone(), options.server.base_url)
             error.attempts = attempt
-            wait = retry_delay(
-                options.retry,
-                error,
-                attempt=attempt,
-                elapsed=after - began,
-                chance=options.chance(),
-                resend=options.on_unknown == "resend" if call.subject.repeats is None else call.subject.repeats,
-            )
-            if interruption is not None or not (
-                wait is not None and wait < deadline - after and options.retry.budget.try_acquire()
-            ):
-                wait = None
-        if is_observed(options.hooks, succeeded=error is None):
-            now = options.now().astimezone()
-            call_started = call_started or now - dt.timedelta(seconds=after - began)
-            event = AttemptEvent(
-                method=call.subject.method,
-                path=call.subject.path,
-                server=options.server.base_url,
-                attempt=attempt,
-                started=now - dt.timedelta(seconds=after - before),
-                call_started=call_started,
-                seconds=after - before,
-                status_code=None if answer is None else answer.status,
-                request_id=None if answer is None else request_id_of(answer.headers),
-                error=error,
-                retry_in=wait,
-            )
-            report_attempt(event, options.hooks)
-        if error is None and answer is not None:
-            options.retry.budget.record_success(attempt - 1)
-            return answer, attempt
-        if isinstance(error, OutcomeUnknownError):
-            unknown = error
-        if interruption is not None:
-            interruption.add_note(str(unknown or error))
-            raise_again(interruption)
-        if wait is None:
-            # If an earlier attempt may have been applied, the outcome of the call is unknown, whatever came last.
-            final = unknown or error
-            assert final is not None  # noqa: S101 - a call that was not accepted has an error
-            final.attempts = attempt
-            raise final
-        yield Pause(wait)
+            identify(error, call.subject, options)
+            if isinstance(error, OutcomeUnknownError):
+                unknown = error
+            wait = None if interruption else _retry_wait(error, call, options, ended - report.began, deadline - ended)
+            report.attempt(attempt, began, ended, result, error, wait, interruption)
+            if interruption is not None:
+                interruption.add_note(str(unknown or error))
+                raise_again(interruption)
+            if wait is None:
+                break
+            yield Pause(wait)
+    except BaseException as raised:
+        if report.is_retrying:
+            raised.add_note(str(unknown or error))
+            report.interrupted(raised)
+        raise
+    # If an earlier attempt may have been applied, the outcome of the call is unknown, whatever came last.
+    assert error is not None  # noqa: S101 - a call that was not accepted has an error
+    final = unknown or error
+    final.attempts = attempt
+    raise final
+
+
+def _retry_wait(
+    error: VtexTrackingError, call: Call, options: ClientOptions, elapsed: float, left: float
+) -> float | None:
+    """Return the seconds to wait before another attempt, or None if this was the last one."""
+    wait = retry_delay(
+        options.retry,
+        error,
+        attempt=error.attempts,
+        elapsed=elapsed,
+        chance=options.chance(),
+        resend=options.on_unknown == "resend" if call.subject.repeats is None else call.subject.repeats,
+    )
+    return wait if wait is not None and wait < left and options.retry.budget.try_acquire() else None

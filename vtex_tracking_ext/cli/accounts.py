@@ -14,10 +14,13 @@ from vtex_tracking_ext.config.credentials import (
     CREDENTIALS_HELP,
     SETTING_NAMES,
     Settings,
+    credential_headers,
     server_url,
     settings_from_env,
 )
 from vtex_tracking_ext.config.profiles import Profile, load_profile, load_profiles, profiles_path
+from vtex_tracking_ext.config.secret import hidden_frames
+from vtex_tracking_ext.config.server import Server
 from vtex_tracking_ext.errors import ConfigurationError
 from vtex_tracking_ext.text import quoted, visible
 
@@ -25,6 +28,8 @@ from .output import warn
 
 if TYPE_CHECKING:
     import argparse
+
+    from vtex_tracking_ext.config.redaction import Redactor
 
 
 class Accounts:
@@ -112,6 +117,11 @@ class Accounts:
                 names.append(self.name(account))
         return sorted(names)
 
+    @property
+    def has_credentials(self) -> bool:
+        """Whether any account has credentials."""
+        return bool(self.journal_accounts())
+
     def __enter__(self) -> Self:
         return self
 
@@ -177,11 +187,33 @@ def make_client(parsed: argparse.Namespace, settings: Settings | None = None) ->
     if not settings.has_credentials():
         raise ConfigurationError(
             "No credentials: give --app-key and --app-token, or --user-token; or set VTEX_APP_KEY and VTEX_APP_TOKEN, "
-            f"or VTEX_USER_TOKEN; or write them into the profile file, {profile_file(parsed)}. {CREDENTIALS_HELP}."
+            f"or VTEX_USER_TOKEN; or let `vtex-tracking init` write them into the profile file, {profile_file(parsed)}"
+            f"{_known_stores(profile_file(parsed))}. {CREDENTIALS_HELP}."
         )
     options: dict[str, Any] = {name: getattr(parsed, name) for name in ("timeout", "ca_file", "proxy")}
     options = {name: value for name, value in options.items() if value is not None}
     return TrackingClient(**{name: getattr(settings, name) for name in SETTING_NAMES}, **options)
+
+
+def _known_stores(path: Path) -> str:
+    """Return which stores a profile file has, for a message about one that it has not; or an empty text."""
+    names = load_profiles(path) if path.exists() else {}
+    return f", which has only {', '.join(map(quoted, names))}" if names else ""
+
+
+def server_of(parsed: argparse.Namespace, settings: Settings, redactor: Redactor) -> Server:
+    """Return the server that the options mean, with the credentials if there are any.
+
+    Raises:
+        ConfigurationError: The account is missing, or a value cannot be used.
+    """
+    _journal_name(settings)
+    with hidden_frames():
+        headers = {}
+        if settings.has_credentials():
+            headers = credential_headers(settings.app_key, settings.app_token, settings.user_token)
+        address = server_url(settings.account or "", settings.environment, settings.base_url)
+        return Server(address, headers, redactor, parsed.ca_file, parsed.proxy)
 
 
 def _journal_name(settings: Settings) -> str:

@@ -27,9 +27,9 @@ def carriers(parsed: argparse.Namespace) -> ExitCode:
         for table in tables:
             say_json("source", _document(table, has_codes=parsed.source is not None))
     elif parsed.source is None:
-        say("\n".join(_list_lines(tables)))
+        say("\n".join(_list_lines(tables)), "table")
     else:
-        say("\n".join(_table_lines(tables[0])))
+        say("\n".join(_table_lines(tables[0])), "table")
     return ExitCode.OK
 
 

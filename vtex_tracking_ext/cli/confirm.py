@@ -21,7 +21,7 @@ def confirm(question: str, *, is_confirmed: bool) -> bool:
     """
     if is_confirmed:
         return True
-    if not all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr)):
+    if not has_terminal():
         raise VtexTrackingError(f"{question} Nothing was changed: add --yes to confirm.")
     sys.stderr.write(f"{question} [y/N] ")
     sys.stderr.flush()
@@ -29,3 +29,8 @@ def confirm(question: str, *, is_confirmed: bool) -> bool:
         return True
     warn("Nothing was changed.")
     return False
+
+
+def has_terminal() -> bool:
+    """Return whether a person can be asked: the input and standard error are a terminal."""
+    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr))

@@ -13,9 +13,9 @@ from vtex_tracking_ext.bulk.recorder import RowCounts
 from vtex_tracking_ext.errors import ConfigurationError, VtexTrackingError
 from vtex_tracking_ext.text import visible
 
-from .exit_codes import ExitCode, most_severe
+from .exit_codes import ExitCode, exit_code_of, most_severe
 from .interrupts import sigterm_as_interrupt
-from .output import warn
+from .output import end_quiet, fail, inform
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -162,7 +162,7 @@ def watch(files: InputFiles, push_round: Callable[[Sequence[str | InboxFile]], E
     Raises:
         KeyboardInterrupt: It was stopped while it read files.
     """
-    warn(f"Watching {', '.join(visible(str(folder)) for folder in files.folders)}. Ctrl-C or SIGTERM stops.")
+    inform(f"Watching {', '.join(visible(str(folder)) for folder in files.folders)}. Ctrl-C or SIGTERM stops.")
     pause, code = SETTLE_SECONDS, ExitCode.INCOMPLETE  # the first round sends what earlier pushes left
     is_in_round = False
     with sigterm_as_interrupt():
@@ -175,8 +175,10 @@ def watch(files: InputFiles, push_round: Callable[[Sequence[str | InboxFile]], E
                         is_in_round = True
                         code = push_round(found)
                 except VtexTrackingError as error:
-                    warn(f"{visible(str(error), 4000)} Trying again.")
+                    message = f"{visible(str(error), 4000)} Trying again."
+                    fail("push", message, type(error).__name__, exit_code_of(error))
                     code = ExitCode.INCOMPLETE
+                end_quiet(is_well=code is ExitCode.OK)
                 is_in_round = False
                 pause = min(pause * 2, _MAX_PAUSE) if code in _OPEN else SETTLE_SECONDS
                 if code is not ExitCode.INTERRUPTED:
@@ -184,7 +186,7 @@ def watch(files: InputFiles, push_round: Callable[[Sequence[str | InboxFile]], E
         except KeyboardInterrupt:
             if is_in_round:
                 raise
-            warn("Stopped.")
+            inform("Stopped.")
             return ExitCode.OK
     return code
 

@@ -66,9 +66,12 @@ def open_journal_reader(parsed: argparse.Namespace) -> JournalReader:
     if named is not None:
         return open_reader(named)
     path = _default_path(os.environ)
-    with suppress(PermissionError):  # opening it reports that
-        if not path.parent.exists():
-            raise missing_journal_error(path)  # the user did not name the folder, so it is not reported as missing
+    with suppress(PermissionError):  # opening it reports that; Path.exists() would not, from Python 3.14 on
+        try:
+            path.parent.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            # The user did not name the folder, so it is not reported as missing.
+            raise missing_journal_error(path) from None
     return open_reader(path)
 
 
@@ -78,7 +81,7 @@ def is_journal_named(parsed: argparse.Namespace, environ: Mapping[str, str] = os
 
 
 def journal_option(parsed: argparse.Namespace) -> str:
-    """Return the option with which a proposed command finds the same journal, or an empty text.
+    """Return the option with which a suggested command finds the same journal, or an empty text.
 
     Raises:
         JournalError: ``--journal`` is an invalid URL.

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from vtex_tracking_ext.bulk.input.dates import FORMATS_OF_ORDERS
 from vtex_tracking_ext.bulk.input.layout import Layout
-from vtex_tracking_ext.bulk.input.private_file import create_private
 from vtex_tracking_ext.config.profiles import LAYOUTS, Profile, load_layout
 from vtex_tracking_ext.errors import ConfigurationError, VtexTrackingError
 from vtex_tracking_ext.text import quoted
 
 from .accounts import profile_file, read_settings
+from .profile_writer import replace_profile_file, toml_key, toml_value
 
 if TYPE_CHECKING:
     import argparse
@@ -101,14 +101,14 @@ def save_layout(path: Path, name: str, layout: Layout) -> None:
         before = tomllib.loads(text)
         if not isinstance(before.get(LAYOUTS, {}), dict):
             raise ConfigurationError(f"In the profile file {path}, {LAYOUTS} is not a table: delete that line.")
-        heading, options = f"{LAYOUTS}.{_key(name)}", layout.to_options()
+        heading, options = f"{LAYOUTS}.{toml_key(name)}", layout.to_options()
         # The table and those in it, without comments behind it, which may be about the next one.
         block = (
             rf"^\[{re.escape(heading)}(?:\..*)?\][ \t]*\n"
             r"(?:(?!\[).*(?:\n|\Z))*?((?:[ \t]*(?:#.*)?\n)*)(?=\[|\Z)"
         )
         text = re.sub(block, r"\1", text, flags=re.MULTILINE)
-        lines = [f"{_key(key)} = {_value(value)}\n" for key, value in options.items()]
+        lines = [f"{toml_key(key)} = {toml_value(value)}\n" for key, value in options.items()]
         text = f"{text.rstrip()}\n\n[{heading}]\n{''.join(lines)}".lstrip()
         after = tomllib.loads(text)
         is_as_given = after[LAYOUTS][name] == json.loads(json.dumps(options))
@@ -117,14 +117,7 @@ def save_layout(path: Path, name: str, layout: Layout) -> None:
                 f"The layout {quoted(name, 60)} cannot replace the older one in the profile file {path}, which is "
                 "written in another way. Choose another name, or delete the older one."
             )
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-        try:
-            with create_private(partial) as file:
-                file.write(text)
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+        replace_profile_file(path, text)
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"The profile file {path} cannot be written: {error}.") from None
     except tomllib.TOMLDecodeError as error:
@@ -141,17 +134,3 @@ def _without(document: Mapping[str, Any], name: str) -> dict[str, Any]:
         **{key: value for key, value in document.items() if key != LAYOUTS},
         **({LAYOUTS: layouts} if layouts else {}),
     }
-
-
-def _key(name: str) -> str:
-    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _value(name)
-
-
-def _value(value: object) -> str:
-    """Return a value as TOML writes it."""
-    if isinstance(value, dict):
-        return f"{{ {', '.join(f'{_key(key)} = {_value(each)}' for key, each in value.items())} }}"
-    if isinstance(value, tuple):
-        return f"[{', '.join(map(_value, value))}]"
-    # A string of JSON is one of TOML, except for DEL.
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

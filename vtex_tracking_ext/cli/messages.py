@@ -9,13 +9,17 @@ from attrs import asdict
 
 from vtex_tracking_ext.bulk.input.layout import DELIMITERS
 from vtex_tracking_ext.bulk.input.rows import ParkedEvents, UnmatchedEvents
+from vtex_tracking_ext.bulk.journal.entries import Selection
 from vtex_tracking_ext.bulk.journal.interface import WORKERS
 from vtex_tracking_ext.bulk.recorder import RowCounts
 from vtex_tracking_ext.bulk.report.accounts import held_text, problem_lines, time_text
+from vtex_tracking_ext.bulk.report.cause_records import MAX_GROUPED
 from vtex_tracking_ext.bulk.report.rows import iso
 from vtex_tracking_ext.text import REASON_LENGTH, visible
 
-from .output import say, say_json, warn
+from .cause_lines import cause_document, cause_lines, group_entries, left_out_line
+from .entry_text import counted, entries_text, entry_document, row_document, row_line
+from .output import inform, say, say_json, warn
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -24,13 +28,14 @@ if TYPE_CHECKING:
     from vtex_tracking_ext.bulk.delivery.accounts import DeliveryPlan
     from vtex_tracking_ext.bulk.input.inbox import FileOutcome
     from vtex_tracking_ext.bulk.input.rows import Place, Recognition, Row, RowProblem
-    from vtex_tracking_ext.bulk.journal.entries import AccountRecord, Entry
+    from vtex_tracking_ext.bulk.journal.entries import AccountRecord
+    from vtex_tracking_ext.bulk.journal.interface import JournalReader
+    from vtex_tracking_ext.bulk.report.causes import Group
     from vtex_tracking_ext.orders.parked import ParkedCounts
 
-    from .push_delivery import PushDelivery
+    from .push_delivery import LeftOut, PushDelivery
 
-#: Lines about problems, and about outcomes, that are printed for people at most. The rejects file and the journal have
-#: all of them.
+#: Lines about problems of rows that are printed for people at most. The rejects file has all of them.
 MAX_LINES: Final = 100
 
 
@@ -39,7 +44,7 @@ class Console:
 
     Args:
         as_json: Whether to print JSON lines on standard output.
-        journal_option: The option that names the journal in proposed commands.
+        journal_option: The option that names the journal in suggested commands.
     """
 
     def __init__(self, *, as_json: bool, journal_option: str = "") -> None:
@@ -59,13 +64,13 @@ class Console:
                 events = {"events": problem.events, "is_parked": isinstance(problem, ParkedEvents)}
             say_json("problem", {**document, **events, "message": problem.message})
         elif self._problems <= MAX_LINES:
-            warn(visible(str(problem), REASON_LENGTH))
+            warn(visible(str(problem), REASON_LENGTH), "bad")
 
     def omitted_lines(self) -> None:
         """Print how many problems and notes were not printed."""
-        for number, what in ((self._problems, "problem"), (self._notes, "note")):
+        for number, what, tell in ((self._problems, "problem", warn), (self._notes, "note", inform)):
             if not self.as_json and number > MAX_LINES:
-                warn(f"... and {counted(number - MAX_LINES, f'more {what}')}.")
+                tell(f"... and {counted(number - MAX_LINES, f'more {what}')}.")
 
     def note(self, place: Place, note: str) -> None:
         """Print a note about a valid row."""
@@ -73,7 +78,7 @@ class Console:
         if self.as_json:
             say_json("note", {"source": place.source, "line": place.line, "message": note})
         elif self._notes <= MAX_LINES:
-            warn(visible(f"{place}: {note}", REASON_LENGTH))
+            inform(visible(f"{place}: {note}", REASON_LENGTH))
 
     def recognised(self, name: str, recognition: Recognition, rows: Iterable[Row]) -> None:
         """Print how a file was read, and its first rows as they would be sent."""
@@ -90,11 +95,11 @@ class Console:
             say(f"  {visible(row_line(row), REASON_LENGTH)}")
 
     def saved_layout(self, name: str, path: Path) -> None:
-        """Print where a layout was kept."""
+        """Print where a layout was saved."""
         if self.as_json:
             say_json("layout", {"name": name, "file": str(path)})
         else:
-            say(f"Layout kept as [layouts.{name}] in {visible(str(path))}; push with --layout {shlex.quote(name)}.")
+            say(f"Layout saved as [layouts.{name}] in {visible(str(path))}; push with --layout {shlex.quote(name)}.")
 
     def rejects(self, path: Path, rows: int) -> None:
         """Print where the invalid rows of a file were written."""
@@ -119,7 +124,7 @@ class Console:
         elif outcome == "gone":
             say(f"{visible(str(path))}: moved by another process.")
         elif outcome == "left" and not reason:
-            warn(f"{visible(str(path))}: was changed while it was being read; it stays, and is read again.")
+            warn(f"{visible(str(path))}: was changed while it was being read; it stays, and will be read again.")
         else:
             moved = f" Moved to {visible(str(where))}." if where != path else ""
             if reason:
@@ -137,6 +142,9 @@ class Console:
 
     def recorded(self, rows: int) -> None:
         """Print that rows are pending in the journal although reading the files failed."""
+        if self.as_json:
+            say_json("recorded", {"rows": rows})
+            return
         warn(
             f"Already in the journal: {counted(rows, 'row')}. The next push sends all pending events; to withdraw them "
             f"instead: vtex-tracking resolve --withdraw --all{self._option}"
@@ -153,23 +161,36 @@ class Console:
                 f"vtex-tracking resolve --withdraw --all --account {shlex.quote(name)}{self._option}"
             )
 
-    def outcomes(self, entries: Iterable[Entry], outcome: str) -> None:
-        """Print entries with their outcome."""
-        for number, entry in enumerate(entries):
+    def outcomes(self, journal: JournalReader, delivery: PushDelivery) -> None:
+        """Print what was refused, and what is unknown: by cause for people, also entry by entry for programs.
+
+        Args:
+            journal: The journal.
+            delivery: What was delivered.
+        """
+        groups: list[Group] = []
+        for outcome, ids in (("refused", delivery.refused), ("unknown", delivery.unknown)):
             if self.as_json:
-                say_json("outcome", {"outcome": outcome, **entry_document(entry)})
-            elif number < MAX_LINES:
-                say(f"{outcome}: {entry_line(entry)}")
-            else:
-                say(f"... and more; vtex-tracking report{self._option} lists all of them.")
-                return
+                for entry in journal.entries(Selection(ids=ids)):
+                    say_json("outcome", {"outcome": outcome, **entry_document(entry)})
+            groups += group_entries(journal.entries(Selection(ids=ids[-MAX_GROUPED:])), self._option)
+        if self.as_json:
+            for found in groups:
+                say_json("cause", cause_document(found))
+            return
+        for line, style in cause_lines(journal, groups, self._option):
+            say(line, style)
+        left_out = len(delivery.refused) + len(delivery.unknown) - sum(found.entries for found in groups)
+        if left_out > 0:
+            say(left_out_line(left_out, self._option))
 
     def stopped(self, account: str, reason: str) -> None:
         """Print that the run stopped sending to an account."""
         if self.as_json:
             say_json("ended", {"account": account, "reason": reason})
         else:
-            warn(f"{account}: stopped; pending events were not sent: {visible(reason, REASON_LENGTH)}")
+            text = f"{visible(account)}: stopped; pending events were not sent: {visible(reason, REASON_LENGTH)}"
+            warn(text, "bad")
 
     def plan(self, rows: RowCounts, plan: DeliveryPlan) -> None:
         """Print what a push would do."""
@@ -221,43 +242,45 @@ class Console:
     def workers_stopped(self, records: Iterable[AccountRecord]) -> None:
         """Print why workers do not call some of the accounts that they serve now."""
         if not self.as_json:
-            for line in problem_lines(records):
-                warn(line)
+            for line in problem_lines(records, None):
+                warn(line, "bad")
 
-    def summary(self, rows: RowCounts, delivery: PushDelivery, left_out: int) -> None:
+    def summary(self, rows: RowCounts, delivery: PushDelivery, left_out: LeftOut) -> None:
         """Print what a push did, and what remains."""
-        applied, refused = delivery.outcomes["applied"], delivery.outcomes["refused"]
-        remaining, calls, reads = delivery.remaining, delivery.delivery.calls, delivery.delivery.reads
-        unknown, pending = remaining["unknown"] + remaining["in_flight"], remaining["pending"] + left_out
+        counts = delivery.counts(left_out)
+        calls, reads = delivery.delivery.calls, delivery.delivery.reads
         if self.as_json:
-            document = {"applied": applied, "refused": refused, "unknown": unknown, "pending": pending}
             held = {"held": delivery.held.deliveries, "held_until": iso(delivery.held.until)}
-            say_json("summary", {**_row_counts(rows), **document, **held, "calls": calls, "reads": reads})
+            numbers = {**asdict(counts), "entries": counts.entries, **held, "calls": calls, "reads": reads}
+            say_json("summary", {**_row_counts(rows), **numbers, "is_interrupted": delivery.is_interrupted})
             return
         if rows.rows or rows.unmatched or rows.parked:
             say(_rows_line(rows))
         if not delivery.has_counted:
             return
+        packages = "" if counts.packages is None else f" of {counted(counts.packages, 'package')}"
         say(
-            f"Events and deliveries: {applied} applied, {refused} refused, {unknown} unknown, {pending} pending; "
-            f"{counted(calls, 'call')}, {counted(reads, 'order')} read."
+            f"{entries_text(counts.entries)}{packages}: {counts.applied} applied, {counts.refused} refused, "
+            f"{counts.unknown} unknown, {counts.pending} pending; {counted(calls, 'call')}, {counted(reads, 'order')} "
+            "read.",
+            counts.style,
         )
-        if refused:
+        if counts.refused:
             say("Fix the refused rows and push them again.")
-        if unknown:
+        if counts.unknown:
             say(
                 "Unknown events may have been applied; later events of their packages are not sent. To resolve them: "
                 f"vtex-tracking resolve{self._option}"
             )
         elif any(delivery.delivery.others.get(account) == WORKERS for account in delivery.stop_reasons):
             say("Once that is fixed, the workers send the pending events.")
-        elif remaining["pending"] > delivery.held.deliveries:
+        elif delivery.remaining["pending"] > delivery.held.deliveries:
             when = "Once that is fixed, send" if delivery.stop_reasons else "To send"
             say(f"{when} the pending events: vtex-tracking push{self._option}")
         if delivery.held.deliveries:
             are_left = any(who == WORKERS for who in delivery.delivery.others.values())
             then = "the workers send what is held" if are_left else "run again after that"
-            say(f"{held_text(delivery.held)}; {then}.")
+            say(f"{held_text(delivery.held, None)}; {then}.")
 
 
 def parked_lines(counts: Iterable[ParkedCounts], option: str) -> Iterator[str]:
@@ -265,11 +288,11 @@ def parked_lines(counts: Iterable[ParkedCounts], option: str) -> Iterator[str]:
 
     Args:
         counts: How many there are of each account.
-        option: The option that names the journal in proposed commands.
+        option: The option that names the journal in suggested commands.
     """
     for each in counts:
         account = f"{visible(each.account)}: " if each.account else ""
-        since = time_text(each.since)
+        since = time_text(each.since, None)
         if each.waiting:
             wait, their = ("waits", "its order") if each.waiting == 1 else ("wait", "their orders")
             yield f"{account}{counted(each.waiting, 'event')} {wait} for {their} (parked since {since})."
@@ -284,7 +307,7 @@ def parked_lines(counts: Iterable[ParkedCounts], option: str) -> Iterator[str]:
 def _row_counts(rows: RowCounts) -> dict[str, int]:
     known = {name: rows.by_status[name] for name in ("new", "renewed", "known")}
     parked = {"parked": rows.parked} if rows.parked else {}
-    return {"rows": rows.rows, **known, "wrong": rows.invalid, "unmatched": rows.unmatched, **parked}
+    return {"rows": rows.rows, **known, "invalid": rows.invalid, "unmatched": rows.unmatched, **parked}
 
 
 def _rows_line(rows: RowCounts) -> str:
@@ -315,68 +338,3 @@ def _recognised_line(recognition: Recognition) -> str:
         parts.append(f"header in line {recognition.header_line}")
     parts += [f"{field} with the {order} (as some values show)" for field, order in recognition.day_orders.items()]
     return ", ".join(parts)
-
-
-def row_line(row: Row) -> str:
-    """Return a line about a row as it would be sent."""
-    where = f"line {row.place.line}: order {row.order_id}, invoice {row.invoice_number}"
-    what = []
-    if row.event is not None:
-        place = ", ".join(filter(None, (row.event.city, row.event.state)))
-        moment = f"{row.event.date} {row.time}".strip()
-        what.append(f"{moment} {row.event.description}{place and f' ({place})'}")
-    if row.is_delivered:
-        what.append(f"delivered {row.delivered_date or ''}".strip())
-    return f"{where}: {'; '.join(what)}"
-
-
-def row_document(row: Row) -> dict[str, Any]:
-    """Return a row as it would be sent, for programs."""
-    event = row.event
-    return {
-        "line": row.place.line,
-        "account": row.account,
-        "order_id": row.order_id,
-        "invoice_number": row.invoice_number,
-        "date": None if event is None else event.date,
-        "time": row.time,
-        "city": "" if event is None else event.city,
-        "state": "" if event is None else event.state,
-        "description": "" if event is None else event.description,
-        "is_delivered": row.is_delivered,
-        "delivered_date": row.delivered_date,
-        "event_id": row.event_id,
-    }
-
-
-def entry_line(entry: Entry) -> str:
-    """Return a line about an entry."""
-    package, event = entry.package, entry.event
-    what = "the delivery" if event is None else f"{event.date} {visible(event.description, 60)}"
-    if event is None and entry.delivered_date:
-        what += f" on {entry.delivered_date}"
-    reason = f": {visible(entry.reason, REASON_LENGTH)}" if entry.reason else ""
-    where = f"{package.account}, order {package.order_id}, invoice {package.invoice_number}"
-    return f"{where}, {what} ({visible(str(entry.place))}){reason}"
-
-
-def entry_document(entry: Entry) -> dict[str, Any]:
-    """Return an entry for programs."""
-    package, event = entry.package, entry.event
-    return {
-        "id": entry.id,
-        "account": package.account,
-        "order_id": package.order_id,
-        "invoice_number": package.invoice_number,
-        "kind": entry.kind,
-        "date": entry.delivered_date if event is None else event.date,
-        "description": "" if event is None else event.description,
-        "source": entry.place.source,
-        "line": entry.place.line,
-        "reason": entry.reason,
-    }
-
-
-def counted(number: int, one: str, many: str | None = None) -> str:
-    """Return a number with its noun."""
-    return f"{number} {one if number == 1 else many or f'{one}s'}"

@@ -18,11 +18,11 @@ from vtex_tracking_ext.orders.to_read import OrdersToRead
 from vtex_tracking_ext.text import REASON_LENGTH, visible
 
 from .accounts import Accounts
+from .entry_text import counted
 from .exit_codes import ExitCode, exit_code_of, most_severe
 from .interrupts import stop_on_signal
 from .journal_location import journal_location_for_writing, matching_accounts, open_journal_reader
-from .messages import counted
-from .output import say, say_json, warn
+from .output import inform, say, say_json, warn
 from .parked import retry_after_growth
 from .progress import ProgressLines
 
@@ -140,7 +140,7 @@ def _backfill(parsed: argparse.Namespace) -> ExitCode:
         if parsed.json:
             say_json("progress", {"until": until.isoformat(), **_numbers(synced)})
         else:
-            warn(f"invoiced until {until:%Y-%m-%d %H:%M} UTC: {_text(synced)}")
+            inform(f"invoiced until {until:%Y-%m-%d %H:%M} UTC: {_text(synced)}")
 
     def fill(client: TrackingClient, store: OrderStore) -> ExitCode:
         synced = backfill(client, store, parsed.first, parsed.last, run.pace, on_pause=run.pause, on_window=show)

@@ -19,9 +19,10 @@ from vtex_tracking_ext.orders.store import OUTPUT
 from vtex_tracking_ext.text import REASON_LENGTH, visible
 
 from .accounts import Accounts
+from .entry_text import counted
 from .exit_codes import ExitCode
 from .journal_location import journal_location_for_writing, journal_option, matching_accounts, open_journal_reader
-from .messages import Console, counted, parked_lines
+from .messages import Console, parked_lines
 from .output import say, say_json
 from .parked import counts_by_account, counts_document, parked, report_parked, retry_parked
 
@@ -181,7 +182,7 @@ def _find_lines(
         parts += [f"courier {known.courier}"] if known.courier else []
         parts += ["delivered"] if known.finished else []
         parts += [f"order {known.order_status}"] if known.order_status else []
-        yield visible("; ".join([*parts, f"last seen {time_text(known.seen)}"]), REASON_LENGTH)
+        yield visible("; ".join([*parts, f"last seen {time_text(known.seen, None)}"]), REASON_LENGTH)
     if not candidates:
         yield visible(
             f"No package on its way to a shopper is known with {what!r}: import its order with {_IMPORT}.",
@@ -235,5 +236,5 @@ def _account_line(known: KnownOrders) -> str:
     return (
         f"{account}: {counted(known.orders, 'order')} with {packages}; "
         f"{known.tracked:,} with a tracking number, {known.keyed:,} with an NF-e key. Last read or imported from "
-        f"{time_text(known.oldest)} to {time_text(known.newest)}."
+        f"{time_text(known.oldest, None)} to {time_text(known.newest, None)}."
     )

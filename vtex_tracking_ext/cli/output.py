@@ -11,18 +11,44 @@ import os
 import sys
 from contextlib import suppress
 from io import TextIOWrapper
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, Final, TextIO
+
+from .terminal import colored, is_colored, wrapped
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Iterable, Mapping
+
+    from .terminal import Style
+
+
+class _Options:
+    """How this run prints.
+
+    Attributes:
+        color: When lines have colours: ``auto``, ``always`` or ``never``.
+        is_json: Whether standard output is for programs.
+        is_quiet: Whether nothing is printed as long as all is well.
+        kept: Lines for standard output of a quiet run, each with its style.
+    """
+
+    def __init__(self) -> None:
+        self.color = "auto"
+        self.is_json = False
+        self.is_quiet = False
+        self.kept: list[tuple[str, Style]] = []
+
+
+_options: Final = _Options()
 
 
 def prepare() -> None:
-    """Make both outputs writable.
+    """Make both outputs writable, and forget the options of an earlier run.
 
     A closed stream is replaced by the null device, so that no file or connection opened later gets its descriptor.
     Characters that the encoding lacks are printed as escapes.
     """
+    _options.__init__()  # type: ignore[misc] # the same object, which other functions use
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:
@@ -33,23 +59,75 @@ def prepare() -> None:
                 stream.reconfigure(errors="backslashreplace")
 
 
-def say(text: str) -> bool:
-    """Print lines on standard output and flush it.
+def configure(parsed: argparse.Namespace) -> None:
+    """Print as the options of a command say; those that it does not have keep their defaults."""
+    _options.color = getattr(parsed, "color", "auto")
+    _options.is_json = getattr(parsed, "json", False)
+    _options.is_quiet = hasattr(parsed, "json") and parsed.quiet  # the commands without JSON have another --quiet
+
+
+def say(text: str, style: Style = "") -> bool:
+    """Print lines on standard output and flush it. A quiet run keeps them, for :func:`end_quiet`.
+
+    Args:
+        text: The lines.
+        style: What they are.
 
     Returns:
         False if they could not be written completely. A reader that has ended needs no more lines: True.
     """
-    return _write(sys.stdout, f"{_redacted(text)}\n")
+    if _options.is_quiet:
+        _options.kept.append((text, style))
+        return True
+    return _print(sys.stdout, text, style)
 
 
-def warn(text: str) -> bool:
-    """Print lines on standard error and flush it; returns as :func:`say` does."""
-    return _write(sys.stderr, f"{_redacted(text)}\n")
+def warn(text: str, style: Style = "") -> bool:
+    """Print lines about a problem on standard error and flush it; takes and returns what :func:`say` does."""
+    return _print(sys.stderr, text, style)
+
+
+def inform(text: str, style: Style = "") -> None:
+    """Print lines on standard error that are not about a problem; a quiet run does not print them."""
+    if not _options.is_quiet:
+        warn(text, style)
+
+
+def is_quiet() -> bool:
+    """Return whether nothing is printed as long as all is well."""
+    return _options.is_quiet
+
+
+def end_quiet(*, is_well: bool) -> None:
+    """Print what a quiet run kept on standard error, unless all is well."""
+    kept, _options.kept = _options.kept, []
+    if not is_well:
+        for text, style in kept:
+            warn(text, style)
 
 
 def say_json(kind: str, document: Mapping[str, Any]) -> bool:
     """Print a JSON line on standard output; returns as :func:`say` does."""
-    return say(json.dumps({"type": kind, **document}))
+    return _write(sys.stdout, f"{_redacted(json.dumps({'type': kind, **document}))}\n")
+
+
+def fail(command: str, message: str, error: str, exit_status: int, traceback: str = "") -> None:
+    """Print why a command failed: on standard error, or with ``--json`` as JSON on standard output.
+
+    Args:
+        command: The command, or an empty text if it is not known.
+        message: The reason.
+        error: The name of the error's class.
+        exit_status: The exit status.
+        traceback: Where it failed, for an internal error.
+    """
+    if _options.is_json:
+        document = {"command": command, "exit_status": int(exit_status), "error": error, "message": message}
+        say_json("error", {**document, "traceback": traceback} if traceback else document)
+        return
+    if traceback:
+        warn(traceback)
+    warn(f"vtex-tracking {command}: {message}", "bad")
 
 
 def write_all(texts: Iterable[str], stream: TextIO | None = None) -> bool:
@@ -83,6 +161,24 @@ def finish() -> None:
     """Flush both outputs, so that nothing is left for Python to flush when it exits, which could fail."""
     for stream in (sys.stdout, sys.stderr):
         _write(stream, "")
+
+
+def _print(stream: TextIO, text: str, style: Style) -> bool:
+    """Print lines as they look on the stream; what is for programs is left as it is."""
+    if stream is sys.stdout and _options.is_json:
+        return _write(stream, f"{_redacted(text)}\n")
+    is_terminal = False
+    with suppress(ValueError):  # the stream is closed; writing reports that
+        is_terminal = stream.isatty()
+    lines = _redacted(text).split("\n")
+    if is_terminal and style != "table":
+        import shutil  # noqa: PLC0415 - for a quick start
+
+        width = shutil.get_terminal_size().columns
+        lines = [part for line in lines for part in wrapped(line, width)]
+    if is_colored(_options.color, os.environ, is_terminal=is_terminal):
+        lines = [colored(line, style) for line in lines]
+    return _write(stream, "\n".join([*lines, ""]))
 
 
 def _redacted(text: str) -> str:

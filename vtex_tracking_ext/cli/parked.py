@@ -19,9 +19,10 @@ from vtex_tracking_ext.text import REASON_LENGTH, visible
 
 from .carrier_settings import carrier_options
 from .confirm import confirm
+from .entry_text import counted
 from .exit_codes import ExitCode
 from .journal_location import journal_location, journal_option, matching_accounts, open_journal_reader
-from .messages import Console, counted
+from .messages import Console
 from .output import say, say_json
 
 if TYPE_CHECKING:
@@ -93,10 +94,10 @@ class ParkedRetry:
     Args:
         parsed: The options of the command.
         console: Prints.
-        read_packages: Reads an order.
+        read_packages: Reads an order; None if no order is read.
     """
 
-    def __init__(self, parsed: argparse.Namespace, console: Console, read_packages: PackageReader) -> None:
+    def __init__(self, parsed: argparse.Namespace, console: Console, read_packages: PackageReader | None) -> None:
         self._parsed = parsed
         self._console = console
         self.read_packages = read_packages
@@ -195,12 +196,12 @@ def _show(parsed: argparse.Namespace, events: Iterable[ParkedEvent]) -> None:
 
 def _line(parked: ParkedEvent, now: dt.datetime) -> str:
     event = parked.event
-    until = f"waits until {time_text(parked.expires)}" if parked.expires > now else f"given up: {parked.reason}"
+    until = f"waits until {time_text(parked.expires, None)}" if parked.expires > now else f"given up: {parked.reason}"
     account = f"{parked.account}, " if parked.account else ""
     place = f" {event.place}" if event.place else ""
     return (
         f"{parked.number}: {account}{parked.package}, {event.source} {event.code} of {event.date} "
-        f"({parked.place}{place}), parked since {time_text(parked.parked)}; {until}"
+        f"({parked.place}{place}), parked since {time_text(parked.parked, None)}; {until}"
     )
 
 

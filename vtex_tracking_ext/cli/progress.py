@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from vtex_tracking_ext.text import REASON_LENGTH, visible
 
-from .output import say_json, warn
+from .output import inform, is_quiet, say_json
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -39,14 +39,14 @@ class ProgressLines:
         if self._as_json:
             say_json("progress", {"done": done, "total": self._total, **_counts(outcomes)})
         else:
-            warn(f"{done} of {self._total} events and deliveries: {_text(outcomes)}")
+            inform(f"{done} of {self._total} events and deliveries: {_text(outcomes)}")
 
     def pause(self, pause: AccountPause) -> None:
         """Show that an account is paused."""
         if self._as_json:
             say_json("waiting", {"account": pause.account, "seconds": pause.seconds, "reason": pause.reason})
         else:
-            warn(pause_line(pause))
+            inform(pause_line(pause))
 
 
 class ProgressBar:
@@ -63,13 +63,13 @@ class ProgressBar:
     def pause(self, pause: AccountPause) -> None:
         """Show that an account is paused, on a line above the bar."""
         with self._bar.external_write_mode(file=sys.stderr):
-            warn(pause_line(pause))
+            inform(pause_line(pause))
 
 
 @contextmanager
 def show_progress(total: int, *, as_json: bool) -> Iterator[ProgressLines | ProgressBar]:
     """Show the progress of a run over ``total`` entries. The bar needs the extra ``cli``."""
-    if sys.stderr.isatty() and not as_json:
+    if sys.stderr.isatty() and not (as_json or is_quiet()):
         try:
             from tqdm import tqdm  # noqa: PLC0415 - an extra
         except ImportError:

@@ -11,9 +11,9 @@ from vtex_tracking_ext.config.duration import duration_text
 from vtex_tracking_ext.text import visible
 
 from .confirm import confirm
+from .entry_text import counted
 from .exit_codes import ExitCode
 from .journal_location import journal_location
-from .messages import counted
 from .output import say, say_json
 
 if TYPE_CHECKING:

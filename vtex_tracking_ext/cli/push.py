@@ -15,7 +15,7 @@ from vtex_tracking_ext.bulk.delivery.paced import PacedCalls
 from vtex_tracking_ext.bulk.input.rejects import RejectsFile
 from vtex_tracking_ext.bulk.input.rows import InputFileError, Recognition, Row
 from vtex_tracking_ext.bulk.journal.account_name import account_name_of
-from vtex_tracking_ext.bulk.journal.entries import OPEN_STATES, Selection
+from vtex_tracking_ext.bulk.journal.entries import OPEN_STATES
 from vtex_tracking_ext.bulk.journal.interface import WORKERS, NoJournalError
 from vtex_tracking_ext.bulk.journal.opening import open_journal
 from vtex_tracking_ext.bulk.journal.sqlite import SqliteJournal
@@ -36,7 +36,7 @@ from .messages import Console
 from .orders import trial_store
 from .parked import ParkedRetry
 from .progress import ProgressLines
-from .push_delivery import PushDelivery
+from .push_delivery import LeftOut, PushDelivery
 
 if TYPE_CHECKING:
     import argparse
@@ -119,10 +119,11 @@ def _push(
         console: Prints.
     """
     with Accounts(parsed) as accounts, _open_journal(parsed) as journal, ExitStack() as stack:
-        counts, left_out, code = RowCounts(), 0, ExitCode.OK
+        counts, left_out, code = RowCounts(), LeftOut(), ExitCode.OK
         noted: set[str] = set()
         orders = _PacedOrders(parsed, accounts, journal)
-        parked = ParkedRetry(parsed, console, orders.read)
+        reads = not parsed.dry_run or accounts.has_credentials
+        parked = ParkedRetry(parsed, console, orders.read if reads else None)
 
         def open_store() -> OrderStore:
             if parsed.dry_run:
@@ -130,7 +131,8 @@ def _push(
             return OrderStore(journal, accounts.name)
 
         def account_name(account: str) -> str:
-            name = accounts.name(account) if parsed.no_deliver else account_name_of(accounts.client(account))
+            needs_client = not (parsed.no_deliver or parsed.dry_run)
+            name = account_name_of(accounts.client(account)) if needs_client else accounts.name(account)
             noted.add(name)
             return name
 
@@ -160,11 +162,15 @@ def _push(
         if not (parsed.dry_run or parsed.no_deliver):
             clients |= parked.clients(accounts)
         if not parsed.files or (files.folders and not parsed.no_deliver):  # what was moved to done is not read again
-            others, left_out = _clients_for_pending(parsed, journal, accounts, console)
-            clients |= others
+            pending = _pending_accounts(parsed, journal, accounts)
+            if parsed.dry_run:
+                noted.update(pending)
+            else:
+                others, left_out = _clients_of(pending, journal, accounts, console)
+                clients |= others
         code = most_severe(code, parked.report())
         if parsed.dry_run:
-            console.plan(counts, plan_delivery(journal, clients, parsed.events_per_call))
+            console.plan(counts, plan_delivery(journal, noted, parsed.events_per_call))
         elif parsed.no_deliver:
             console.noted(counts, has_workers=bool(noted) and noted <= journal.served_accounts())
         else:
@@ -319,24 +325,31 @@ def _print_and_reject(console: Console, rejects: RejectsFile, problem: RowProble
         rejects.add(problem)
 
 
-def _clients_for_pending(
-    parsed: argparse.Namespace, journal: Journal, accounts: Accounts, console: Console
-) -> tuple[dict[str, TrackingClient], int]:
-    """Return the clients of all accounts with pending entries, and how many entries have no client."""
+def _pending_accounts(parsed: argparse.Namespace, journal: Journal, accounts: Accounts) -> dict[str, int]:
+    """Return the accounts with pending entries, or only the one that is named, and how many entries each has."""
+    pending = {name: sum(counts[state] for state in OPEN_STATES) for name, counts in journal.counts().items()}
+    return {
+        name: number
+        for name, number in pending.items()
+        if number and (parsed.account is None or name.partition("@")[0] == accounts.own)
+    }
+
+
+def _clients_of(
+    pending: Mapping[str, int], journal: Journal, accounts: Accounts, console: Console
+) -> tuple[dict[str, TrackingClient], LeftOut]:
+    """Return the clients of accounts with pending entries, and what has no client."""
     clients: dict[str, TrackingClient] = {}
-    left_out = 0
-    for name, counts in journal.counts().items():
-        pending = sum(counts[state] for state in OPEN_STATES)
-        is_own = name.partition("@")[0] == accounts.own
-        if not pending or (parsed.account is not None and not is_own):
-            continue
-        if is_own:
+    left_out = LeftOut()
+    for name, number in pending.items():
+        if name.partition("@")[0] == accounts.own:
             accounts.client()  # without the run's own credentials, nothing is sent
         try:
             clients[name] = accounts.client_for(name)
         except ConfigurationError as error:
-            left_out += pending
-            console.left_out(name, pending, str(error))
+            left_out.entries += number
+            left_out.packages += plan_delivery(journal, [name]).packages
+            console.left_out(name, number, str(error))
     return clients, left_out
 
 
@@ -347,7 +360,7 @@ def _deliver(
     accounts: Accounts,
     console: Console,
     counts: RowCounts,
-    left_out: int,
+    left_out: LeftOut,
 ) -> ExitCode:
     """Send what is pending for the accounts, and print the outcomes."""
     options = {
@@ -368,22 +381,21 @@ def _deliver(
             console.workers_stopped(record for record in records if record is not None)
 
     delivery.run(on_others)
-    console.outcomes(journal.entries(Selection(ids=delivery.refused)), "refused")
-    console.outcomes(journal.entries(Selection(ids=delivery.unknown)), "unknown")
+    console.outcomes(journal, delivery)
     for name, reason in delivery.stop_reasons.items():
         console.stopped(name, reason)
     console.summary(counts, delivery, left_out)
     return ExitCode.INTERRUPTED if delivery.is_interrupted else _exit_code(counts, delivery, left_out)
 
 
-def _exit_code(counts: RowCounts, delivery: PushDelivery, left_out: int) -> ExitCode:
+def _exit_code(counts: RowCounts, delivery: PushDelivery, left_out: LeftOut) -> ExitCode:
     """Return the most severe status."""
     stopped = {exit_code_of(error) for error in delivery.delivery.stop_errors.values()}
     if ExitCode.CONFIGURATION in stopped:
         return ExitCode.CONFIGURATION
     if delivery.remaining["unknown"] or delivery.remaining["in_flight"]:
         return ExitCode.UNKNOWN
-    if delivery.remaining["pending"] or left_out or delivery.stop_reasons:
+    if delivery.remaining["pending"] or left_out.entries or delivery.stop_reasons:
         return ExitCode.INCOMPLETE
     return most_severe(_input_code(counts), ExitCode.REFUSED if delivery.outcomes["refused"] else ExitCode.OK)
 

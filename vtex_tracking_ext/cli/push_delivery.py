@@ -7,10 +7,12 @@ from functools import partial
 from time import sleep
 from typing import TYPE_CHECKING, Final
 
-from vtex_tracking_ext.bulk.delivery.accounts import MultiAccountDelivery, count_held, count_states
+from attrs import define, frozen
+
+from vtex_tracking_ext.bulk.delivery.accounts import MultiAccountDelivery, count_held, count_states, plan_delivery
 from vtex_tracking_ext.bulk.delivery.calls import AccountPause, DeliveryResult
 from vtex_tracking_ext.bulk.delivery.deliver import IN_DOUBT_STATES
-from vtex_tracking_ext.bulk.journal.entries import OPEN_STATES, Held, Selection
+from vtex_tracking_ext.bulk.journal.entries import Held, Selection
 from vtex_tracking_ext.bulk.journal.interface import WORKERS
 
 from .interrupts import stop_on_signal
@@ -27,8 +29,54 @@ if TYPE_CHECKING:
     from vtex_tracking_ext.bulk.journal.interface import Journal
     from vtex_tracking_ext.client import TrackingClient
 
+    from .terminal import Style
+
 #: Seconds between two attempts to deliver accounts that others deliver.
 _INTERVAL: Final = 1.0
+
+
+@define
+class LeftOut:
+    """What a push cannot send, because it has no credentials for the accounts.
+
+    Attributes:
+        entries: How many events and deliveries there are.
+        packages: How many packages they are of.
+    """
+
+    entries: int = 0
+    packages: int = 0
+
+
+@frozen
+class OutcomeCounts:
+    """How many events and deliveries had which outcome; see :attr:`entries` for their sum.
+
+    Attributes:
+        applied: Those that were applied.
+        refused: Those that were refused.
+        unknown: Those whose outcome is unknown.
+        pending: Those that were not sent.
+        packages: The packages that they are of, or None if other processes added some meanwhile.
+    """
+
+    applied: int
+    refused: int
+    unknown: int
+    pending: int
+    packages: int | None
+
+    @property
+    def entries(self) -> int:
+        """How many there are."""
+        return self.applied + self.refused + self.unknown + self.pending
+
+    @property
+    def style(self) -> Style:
+        """How a line about them looks."""
+        if self.refused:
+            return "bad"
+        return "doubt" if self.unknown or self.pending else "good"
 
 
 class PushDelivery:
@@ -71,6 +119,7 @@ class PushDelivery:
         self.refused: list[int] = []
         self.unknown: list[int] = []
         self.is_interrupted = False
+        self._packages: int | None = 0
 
     @property
     def has_counted(self) -> bool:
@@ -84,11 +133,11 @@ class PushDelivery:
             on_others: Called with the accounts that others deliver, if there are any, before it waits for them.
         """
         accounts = self.delivery.accounts
-        before = count_states(self._journal, accounts)
+        before = {account: self._count_open(account) for account in accounts}
         awaited = {id_ for account in accounts for id_ in self._open_ids(account)} if self._parsed.wait else set()
         with (
             stop_on_signal(self.delivery.stop) as signals,
-            show_progress(sum(before[state] for state in OPEN_STATES), as_json=self._parsed.json) as self._progress,
+            show_progress(sum(entries for entries, _ in before.values()), as_json=self._parsed.json) as self._progress,
         ):
             self.delivery.run()
             if self.delivery.others:
@@ -105,13 +154,36 @@ class PushDelivery:
             self.outcomes = self.remaining = Counter(entry.state for entry in entries)
             self.refused = [entry.id for entry in entries if entry.state == "refused"]
             self.unknown = [entry.id for entry in entries if entry.state in IN_DOUBT_STATES]
+            self._packages = len({entry.package for entry in entries})
         else:
             self.outcomes.update(self.delivery.outcomes)
             self.remaining = count_states(self._journal, own)
+            is_same = self.counts().entries == sum(before[account][0] for account in own)
+            self._packages = sum(before[account][1] for account in own) if is_same else None
             for account in own:
                 self.unknown += [entry.id for entry in self._journal.entries(Selection(IN_DOUBT_STATES, account))]
         if self.remaining["pending"]:
             self.held = count_held(self._journal, accounts if self._parsed.wait else own)
+
+    def counts(self, left_out: LeftOut | None = None) -> OutcomeCounts:
+        """Return how many entries had which outcome.
+
+        Args:
+            left_out: What could not be sent, and counts as pending.
+        """
+        left_out = left_out or LeftOut()
+        return OutcomeCounts(
+            self.outcomes["applied"],
+            self.outcomes["refused"],
+            self.remaining["unknown"] + self.remaining["in_flight"],
+            self.remaining["pending"] + left_out.entries,
+            None if self._packages is None else self._packages + left_out.packages,
+        )
+
+    def _count_open(self, account: str) -> tuple[int, int]:
+        """Return how many open entries an account has, and of how many packages."""
+        plan = plan_delivery(self._journal, [account])
+        return plan.events + plan.deliveries + plan.in_doubt, plan.packages
 
     def _open_ids(self, account: str) -> Iterator[int]:
         return (entry.id for package in self._journal.backlog(account) for entry in package)

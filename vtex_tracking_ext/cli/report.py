@@ -13,6 +13,7 @@ from vtex_tracking_ext.bulk.input.private_file import create_private
 from vtex_tracking_ext.bulk.journal.entries import STATES, Selection, utc_now
 from vtex_tracking_ext.bulk.journal.opening import is_postgres
 from vtex_tracking_ext.bulk.report import rows
+from vtex_tracking_ext.bulk.report.filters import EntryFilter, find_orders
 from vtex_tracking_ext.errors import ConfigurationError, VtexTrackingError
 from vtex_tracking_ext.text import visible
 
@@ -45,7 +46,7 @@ def report(parsed: argparse.Namespace) -> ExitCode:
     output = None if parsed.output in {None, "-"} else Path(parsed.output)
     format_ = parsed.format or _format_of(output)
     with open_journal_reader(parsed) as journal:
-        texts = _texts(journal, _selection(parsed, journal), format_)
+        texts = _texts(journal, _chosen(parsed, journal), format_)
         if output is None:
             is_complete = write_all(texts)
             name = "standard output"
@@ -70,28 +71,33 @@ def _format_of(output: Path | None) -> str:
         ) from None
 
 
-def _selection(parsed: argparse.Namespace, journal: JournalReader) -> Selection:
+def _chosen(parsed: argparse.Namespace, journal: JournalReader) -> EntryFilter:
     """Return which entries to write.
 
     Raises:
-        VtexTrackingError: The account is not in the journal, or is in it with several addresses.
+        VtexTrackingError: The account or an order is not in the journal, or the account has several addresses in it.
     """
     states = tuple(state for state in STATES if not parsed.states or state in parsed.states)
-    if parsed.account is None:
-        return Selection(states=states)
-    accounts = matching_accounts(parsed.account, journal.counts())
-    if len(accounts) > 1:
-        raise VtexTrackingError(
-            f"account {visible(parsed.account)} is in the journal with several addresses; use one of: "
-            f"{', '.join(map(visible, accounts))}."
-        )
-    return Selection(states=states, account=accounts[0])
+    selection = Selection(states=states)
+    if parsed.account is not None:
+        accounts = matching_accounts(parsed.account, journal.counts())
+        if len(accounts) > 1:
+            raise VtexTrackingError(
+                f"account {visible(parsed.account)} is in the journal with several addresses; use one of: "
+                f"{', '.join(map(visible, accounts))}."
+            )
+        selection = Selection(states=states, account=accounts[0])
+    orders = tuple(dict.fromkeys(parsed.orders or ()))
+    missing = [order for order, packages in find_orders(journal, orders).items() if not packages]
+    if missing:
+        raise VtexTrackingError(f"not in the journal: {', '.join(f'order {visible(order)}' for order in missing)}.")
+    return EntryFilter(selection, orders, tuple(parsed.sources or ()), parsed.since)
 
 
-def _texts(journal: JournalReader, selection: Selection, format_: str) -> Iterable[str]:
+def _texts(journal: JournalReader, chosen: EntryFilter, format_: str) -> Iterable[str]:
     if format_ != "html":
         lines = rows.csv_lines if format_ == "csv" else rows.json_lines
-        return lines(journal.entries(selection))
+        return lines(chosen.entries(journal))
     try:
         from vtex_tracking_ext.bulk.report import page  # noqa: PLC0415 - an extra
     except ImportError as error:
@@ -99,7 +105,7 @@ def _texts(journal: JournalReader, selection: Selection, format_: str) -> Iterab
             f"An HTML report needs an extra ({error.name} is missing): pip install 'vtex-tracking[cli]'. "
             "--format csv and --format jsonl do not."
         ) from None
-    text = page.render_page(journal, journal.name.rpartition(os.sep)[2], utc_now(), selection)
+    text = page.render_page(journal, journal.name.rpartition(os.sep)[2], utc_now(), chosen)
     return (text[at : at + _CHUNK] for at in range(0, len(text), _CHUNK))
 
 

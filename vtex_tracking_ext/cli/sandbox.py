@@ -22,25 +22,31 @@ def sandbox(parsed: argparse.Namespace) -> ExitCode:
         raise ConfigurationError(
             f"The sandbox needs an extra ({error.name} is missing): pip install 'vtex-tracking[sandbox]'."
         ) from None
+    faults = []
+    for text in parsed.fail:
+        try:
+            faults.append(server.parse_fault(text))
+        except ValueError as error:
+            warn(f"vtex-tracking sandbox: argument --fail: {error}")
+            return ExitCode.USAGE
     settings = server.OmsSettings(
         rate_limit=parsed.rate_limit, retry_after=parsed.retry_after, show_after=parsed.show_after
     )
 
     def ready(url: str) -> None:
         say(f"Sandbox of VTEX's order system, reachable from this machine only: {url}")
-        say("Open that address to see orders and packages. Ctrl-C stops the sandbox and deletes its data. To use it:")
-        for name, value in (
-            ("VTEX_ACCOUNT", "sandbox"),
-            ("VTEX_BASE_URL", url),
-            ("VTEX_APP_KEY", server.APP_KEY),
-            ("VTEX_APP_TOKEN", server.APP_TOKEN),
-        ):
+        say("Open that address to see orders and requests, and to make requests fail. Ctrl-C stops the sandbox and")
+        say("deletes its data. To use it:")
+        for name, value in server.client_environment(url).items():
             say(f"  export {name}={value}")
         say(f"  vtex-tracking push {server.EXAMPLE_FILE}")
 
+    oms = server.with_examples(settings)
+    for fault in faults:
+        oms.faults.add(fault)
     try:
         with suppress(KeyboardInterrupt):
-            server.serve(server.with_examples(settings), port=parsed.port, ready=ready)
+            server.serve(oms, port=parsed.port, ready=ready)
     except OSError as error:
         raise ConfigurationError(f"The sandbox cannot use port {parsed.port}: {error.strerror}.") from None
     warn("Sandbox stopped.")

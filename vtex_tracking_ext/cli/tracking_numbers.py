@@ -24,9 +24,10 @@ from vtex_tracking_ext.orders.tracking_numbers import VALUES, TrackingNumber, re
 from vtex_tracking_ext.text import REASON_LENGTH, visible
 
 from .accounts import Accounts
+from .entry_text import counted
 from .exit_codes import ExitCode, exit_code_of, most_severe
 from .journal_location import is_journal_named, journal_location, open_journal_reader
-from .messages import Console, counted
+from .messages import Console
 from .output import say, say_json, warn
 from .parked import retry_after_growth
 from .progress import ProgressLines
@@ -227,9 +228,7 @@ class _Run:
         shown = packages_of_invoice(packages, number.invoice_number)
         if not shown:
             numbers = invoice_numbers_of(packages)
-            self._print(
-                "refused", number, explain_not_found("not found", number.order_id, number.invoice_number, numbers)
-            )
+            self._print("refused", number, explain_not_found("not found", number.invoice_number, numbers))
             self.exit_code = most_severe(self.exit_code, ExitCode.REFUSED)
             return
         completed = number.completed(packages)
@@ -265,7 +264,7 @@ class _Run:
         """Print why a tracking number was not set, or that it is not known."""
         code = exit_code_of(error)
         outcomes = {ExitCode.UNKNOWN: "unknown", ExitCode.REFUSED: "refused"}
-        self._print(outcomes.get(code, "not_set"), number, str(error))
+        self._print(outcomes.get(code, "not_set"), number, error.reason)
         self.exit_code = most_severe(self.exit_code, code)
 
     def _print(
@@ -289,9 +288,9 @@ class _Run:
         self._outcomes["not_set"] += packages
         self.exit_code = most_severe(self.exit_code, exit_code_of(error))
         if self._parsed.json:
-            say_json("ended", {"account": account, "packages": packages, "reason": str(error)})
+            say_json("ended", {"account": account, "packages": packages, "reason": error.reason})
         elif packages:
-            reason = visible(str(error), REASON_LENGTH)
+            reason = visible(error.reason, REASON_LENGTH)
             warn(f"{visible(account)}: {counted(packages, 'package')} not set: {reason}")
 
     def print_totals(self, invalid: int) -> None:

@@ -45,6 +45,8 @@ class ClientOptions:
         retry: When to retry.
         on_unknown: What to do when the outcome of an update is unknown.
         hooks: Called after each request.
+        log_ids: Whether the log names orders and invoices.
+        is_paced: Whether to raise at once after a 429 and after an unknown outcome.
         clock: Returns monotonic seconds.
         now: Returns the current local time.
         chance: Returns a random number from 0 to 1.
@@ -56,6 +58,8 @@ class ClientOptions:
     retry: RetryPolicy
     on_unknown: OnUnknown = "raise"
     hooks: tuple[Callable[[AttemptEvent], object], ...] = ()
+    log_ids: bool = False
+    is_paced: bool = False
     clock: Callable[[], float] = time.monotonic
     now: Callable[[], dt.datetime] = dt.datetime.now
     chance: Callable[[], float] = random.random
@@ -63,7 +67,33 @@ class ClientOptions:
     def without_waiting(self) -> ClientOptions:
         """Return the same options, but raise at once after a 429 and after an unknown outcome."""
         retry = evolve(self.retry, retry_after_cap=0.0, rate_limit_wait=1.0)  # every wait is above the cap
-        return evolve(self, retry=retry, on_unknown="raise")
+        return evolve(self, retry=retry, on_unknown="raise", is_paced=True)
+
+    def with_changes(
+        self, timeout: float | None = None, retry: RetryPolicy | None = None, on_unknown: OnUnknown | None = None
+    ) -> ClientOptions:
+        """Return the same options with what is not None instead. Paced options stay paced.
+
+        Raises:
+            ConfigurationError: A value cannot be used.
+        """
+        if timeout is None and retry is None and on_unknown is None:
+            return self
+        given = {"timeout": timeout, "retry": retry, "on_unknown": on_unknown}
+        changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+        changed = evolve(self, **changes)
+        with _redacted_errors(self.server.redactor):
+            _check_call_options(changed.timeout, changed.retry, changed.on_unknown)
+        return changed.without_waiting() if self.is_paced else changed
+
+    def displayed_ids(self, order_id: object, invoice_number: object) -> tuple[str | None, str | None]:
+        """Return an order id and an invoice number for errors and the log, without misplaced credentials.
+
+        What is no text becomes None.
+        """
+        redact, given = self.server.redactor.redact, (order_id, invoice_number)
+        order, invoice = [redact(str.__str__(each)) if isinstance(each, str) else None for each in given]
+        return order, invoice
 
     def describe(self, name: str) -> str:
         """Return a client's repr: the address and the kind of credentials, never a credential."""
@@ -88,6 +118,7 @@ def client_options(  # noqa: PLR0913 - the arguments of the clients
     trust_env: bool,
     max_connections: int,
     on_attempt: Hooks,
+    log_ids: bool,
     has_http_client: bool,
 ) -> ClientOptions:
     """Return the options of a client from its arguments. Call it only within :class:`.hidden_frames`.
@@ -100,13 +131,7 @@ def client_options(  # noqa: PLR0913 - the arguments of the clients
     redact_http_logs(redactor)
     with _redacted_errors(redactor):
         address = server_url(account, environment, base_url)
-        if isinstance(timeout, bool) or not (isinstance(timeout, int | float) and 0 < timeout <= LONGEST_TIMEOUT):
-            what = f"a number of seconds above zero, up to {LONGEST_TIMEOUT} (a week)"
-            raise ConfigurationError(f"timeout is {quoted(timeout)}: give {what}.")
-        if on_unknown not in get_args(OnUnknown):
-            raise ConfigurationError(f"on_unknown is {quoted(on_unknown)}: give one of {get_args(OnUnknown)}.")
-        if not (retry is None or isinstance(retry, RetryPolicy)):
-            raise ConfigurationError(f"retry is {quoted(retry)}: give a RetryPolicy, or none.")
+        _check_call_options(timeout, RetryPolicy() if retry is None else retry, on_unknown)
         if type(max_connections) is not int or max_connections < 1:
             raise ConfigurationError(f"max_connections is {quoted(max_connections)}: give a number from 1 up.")
         if has_http_client and (ca_file is not None or proxy is not None or trust_env):
@@ -116,7 +141,24 @@ def client_options(  # noqa: PLR0913 - the arguments of the clients
         hooks = _checked_hooks(on_attempt)
         ca_path = None if ca_file is None else _checked_path(ca_file)
     server = Server(address, headers, redactor, ca_path, proxy, trust_env, max_connections)
-    return ClientOptions(plain(account), server, timeout, retry or RetryPolicy(), on_unknown, hooks)
+    return ClientOptions(plain(account), server, timeout, retry or RetryPolicy(), on_unknown, hooks, bool(log_ids))
+
+
+def _check_call_options(timeout: object, retry: object, on_unknown: object) -> None:
+    if isinstance(timeout, bool) or not (isinstance(timeout, int | float) and 0 < timeout <= LONGEST_TIMEOUT):
+        what = f"a number of seconds above zero, up to {LONGEST_TIMEOUT} (a week)"
+        hint = (
+            " for the whole call; for one request, use RetryPolicy(attempt_timeout=...)" if _is_httpx(timeout) else ""
+        )
+        raise ConfigurationError(f"timeout is {quoted(timeout)}: give {what}{hint}.")
+    if on_unknown not in get_args(OnUnknown):
+        raise ConfigurationError(f"on_unknown is {quoted(on_unknown)}: give one of {get_args(OnUnknown)}.")
+    if not isinstance(retry, RetryPolicy):
+        raise ConfigurationError(f"retry is {quoted(retry)}: give a RetryPolicy, or none.")
+
+
+def _is_httpx(value: object) -> bool:
+    return type(value).__module__.partition(".")[0] == "httpx"
 
 
 @contextmanager

@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 #: The environment variable that, set to 1, allows profile files that others can access.
 ALLOW_READABLE: Final = "VTEX_ALLOW_READABLE_PROFILES"
 
+#: Windows has no permission bits; there, only the users' own folders are closed to others by default.
+_IS_WINDOWS: Final = os.name == "nt"
+
 #: Largest profile file, in bytes; it holds thousands of stores.
 _MAX_BYTES: Final = 1024 * 1024
 
@@ -149,12 +152,24 @@ def _read(path: Path, note: Callable[[str], object] | None) -> bytes:
             os.set_blocking(file.fileno(), True)
         elif not stat.S_ISREG(mode):
             raise ConfigurationError(f"The profile file {path} cannot be read: it is a device.")
-        elif os.name != "nt" and mode & 0o077:  # Windows has no such permissions
+        elif _IS_WINDOWS:
+            _note_other_folder(path, note)
+        elif mode & 0o077:
             _check_allowed(path, stat.S_IMODE(mode), note)
         content = file.read(_MAX_BYTES + 1)
     if len(content) > _MAX_BYTES:
         raise ConfigurationError(f"The profile file {path} is larger than {_MAX_BYTES} bytes.")
     return content
+
+
+def _note_other_folder(path: Path, note: Callable[[str], object] | None) -> None:
+    """Call ``note`` if a file on Windows, whose permissions are not checked, is outside of the user's own folder."""
+    folder = Path(os.path.expanduser("~"))  # noqa: PTH111 - see profiles_path
+    if note is not None and not path.resolve().is_relative_to(folder.resolve()):
+        note(
+            f"The profile file {path} contains credentials. On Windows, it is not checked whether other users have "
+            f"access to it; keep it in a folder of your own, below {folder}."
+        )
 
 
 def _check_allowed(path: Path, mode: int, note: Callable[[str], object] | None) -> None:

@@ -108,9 +108,14 @@ def parse_webhooks(table: object) -> dict[str, WebhookCheck]:
     with hidden_frames():
         if not isinstance(table, Mapping):
             raise ConfigurationError('webhooks is not a table: write [NAME.webhooks], and below it easypost = "...".')
-        checks = {source: _parse_check(f"webhooks.{visible(source, 60)}", value) for source, value in table.items()}
+        # In Python 3.12 and 3.13, an error in a comprehension adds this frame again after the block has removed it.
+        checks = _parse_checks(table)
         del table  # an interrupt as the block ends would show it
         return checks
+
+
+def _parse_checks(table: Mapping[str, object]) -> dict[str, WebhookCheck]:
+    return {source: _parse_check(f"webhooks.{visible(source, 60)}", value) for source, value in table.items()}
 
 
 def _parse_check(where: str, value: object) -> WebhookCheck:
@@ -139,12 +144,16 @@ def webhooks_from_env(environ: Mapping[str, str]) -> dict[str, WebhookCheck]:
         ConfigurationError: An old secret or a header has no current secret, or a value cannot be used.
     """
     with hidden_frames():
-        variable = re.compile(f"{SECRET_VARIABLE}(.+?)(?:{OLD})?|{HEADER_VARIABLE}(.+)")
-        found = [variable.fullmatch(name) for name, value in environ.items() if value]
-        names = {match[1] or match[2] for match in found if match}
-        checks = {name.lower(): _env_check(environ, name) for name in sorted(names)}
+        checks = _env_checks(environ)  # a function, like _parse_checks
         del environ  # an interrupt as the block ends would show it
         return checks
+
+
+def _env_checks(environ: Mapping[str, str]) -> dict[str, WebhookCheck]:
+    variable = re.compile(f"{SECRET_VARIABLE}(.+?)(?:{OLD})?|{HEADER_VARIABLE}(.+)")
+    found = [variable.fullmatch(name) for name, value in environ.items() if value]
+    names = {match[1] or match[2] for match in found if match}
+    return {name.lower(): _env_check(environ, name) for name in sorted(names)}
 
 
 def _env_check(environ: Mapping[str, str], name: str) -> WebhookCheck:

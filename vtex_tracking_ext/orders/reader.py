@@ -153,7 +153,7 @@ class OrderReader:
         except VtexTrackingError as error:
             if self.pace.stop_reason or isinstance(error, CancelledError):
                 raise
-            self.synced.failed[order_id] = str(error)
+            self.synced.failed[order_id] = error.reason
             return False
         else:
             also = self.to_read.was_read(request)

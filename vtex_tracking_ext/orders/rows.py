@@ -212,7 +212,7 @@ class PackageFinder:
         except NotFoundError:
             return _Order(reason=f"order {order_id} does not exist in this account")
         except VtexTrackingError as error:
-            return _Order(reason=f"order {order_id} cannot be read: {error}", is_unknown=True)
+            return _Order(reason=f"order {order_id} cannot be read: {error.reason}", is_unknown=True)
         if self._store is not None:
             self._store.save_order(account, order_id, packages)
         found = tuple(

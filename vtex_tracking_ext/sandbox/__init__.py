@@ -5,6 +5,7 @@ in the code. It imports nothing of the client except openapi.yaml's constants, s
 """
 
 from .examples import EXAMPLE_FILE, with_examples
+from .faults import Fault, Faults, parse_fault
 from .hook import configure_hook, notification, notify
 from .keys import (
     APP_KEY,
@@ -14,8 +15,10 @@ from .keys import (
     USER_TOKEN,
     WRITE_ONLY_APP_KEY,
     WRITE_ONLY_APP_TOKEN,
+    client_environment,
 )
-from .oms import Oms, OmsError, OmsSettings, ReceivedRequest
+from .oms import Oms, OmsError, OmsSettings
+from .received import ReceivedRequest
 from .server import running, serve
 
 __all__ = [
@@ -27,13 +30,17 @@ __all__ = [
     "USER_TOKEN",
     "WRITE_ONLY_APP_KEY",
     "WRITE_ONLY_APP_TOKEN",
+    "Fault",
+    "Faults",
     "Oms",
     "OmsError",
     "OmsSettings",
     "ReceivedRequest",
+    "client_environment",
     "configure_hook",
     "notification",
     "notify",
+    "parse_fault",
     "running",
     "serve",
     "with_examples",

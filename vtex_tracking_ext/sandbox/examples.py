@@ -24,8 +24,12 @@ _AGE: Final = 86_400.0
 
 def with_examples(settings: OmsSettings | None = None, clock: Callable[[], float] = time.time) -> Oms:
     """Return an OMS with the example orders, which were invoiced a day ago."""
-    oms = Oms(settings or OmsSettings(), lambda: clock() - _AGE)
-    for order in json.loads((_DATA / "orders.json").read_text(encoding="utf-8")):
-        oms.add_order(**order)
-    oms.clock = clock
+    oms = Oms(settings or OmsSettings(), clock, fill=_add_examples)
+    oms.reset()
     return oms
+
+
+def _add_examples(oms: Oms) -> None:
+    at = oms.clock() - _AGE
+    for order in json.loads((_DATA / "orders.json").read_text(encoding="utf-8")):
+        oms.add_order(**order, at=at)

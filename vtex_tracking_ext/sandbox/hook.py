@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import urllib.error
 import urllib.request
 from typing import TYPE_CHECKING, Any, Final
 
@@ -61,5 +62,8 @@ def _post(url: str, body: Mapping[str, Any], headers: Mapping[str, str]) -> bool
     try:
         with opener.open(request, timeout=_TIMEOUT) as response:
             return bool(response.status == 200)  # noqa: PLR2004 - the status that VTEX requires
-    except OSError:  # also a status from 400, and no answer in time
+    except urllib.error.HTTPError as error:  # a status from 400
+        error.close()
+        return False
+    except OSError:  # in particular, no answer in time
         return False

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 #: The License Manager resources that the operations need (VTEX documentation).
 Resource = Literal["Notify invoice", "View order", "List Orders", "Feed v3 and Hook Admin"]
 
+#: Account name of clients; the sandbox accepts any.
+ACCOUNT: Final = "sandbox"
+
 APP_KEY: Final = "vtexappkey-sandbox-FULLAC"
 APP_TOKEN: Final = "SANDBOXTOKENFULLACCESSSANDBOXTOKEN"  # noqa: S105 - works only in a sandbox
 USER_TOKEN: Final = "SANDBOXUSERTOKENFULLACCESS"  # noqa: S105 - as above
@@ -27,15 +30,28 @@ _PAIRS: Final[dict[tuple[str, str], frozenset[Resource]]] = {
     (WRITE_ONLY_APP_KEY, WRITE_ONLY_APP_TOKEN): frozenset({"Notify invoice"}),
 }
 
-#: Headers that carry credentials, in lower case.
+#: Headers that carry credentials, in lower case: VTEX's, and those that a caller may send by mistake.
 SECRET_HEADERS: Final = frozenset(
     name.lower()
     for name in (
+        "Authorization",
+        "Cookie",
+        "Proxy-Authorization",
         constants.X_VTEX_API_APP_KEY_HEADER,
         constants.X_VTEX_API_APP_TOKEN_HEADER,
         constants.VTEX_IDCLIENT_AUT_COOKIE_HEADER,
     )
 )
+
+
+def client_environment(url: str) -> dict[str, str]:
+    """Return the environment variables that point ``TrackingClient.from_env()`` and the command line to a sandbox."""
+    return {
+        "VTEX_ACCOUNT": ACCOUNT,
+        "VTEX_BASE_URL": url,
+        "VTEX_APP_KEY": APP_KEY,
+        "VTEX_APP_TOKEN": APP_TOKEN,
+    }
 
 
 def resources_of(headers: Mapping[str, str]) -> frozenset[Resource] | None:

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attrs import Factory, define, field, frozen
 
+from .faults import Faults
 from .feed import Feed, StatusChange
 from .order_list import list_orders
 from .orders import Change, Order, Package, timestamp
+from .received import ReceivedRequest, ReceivedRequests
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -51,17 +53,6 @@ class OmsSettings:
     list_after: float = 0.0
 
 
-@frozen
-class ReceivedRequest:
-    """A request without its credentials, with the status of its response."""
-
-    method: str
-    path: str
-    headers: Mapping[str, str]
-    body: bytes
-    status: int
-
-
 @define
 class Oms:
     """The order system.
@@ -72,15 +63,31 @@ class Oms:
         orders: The orders by id.
         feeds: The feeds by app key; each key has one at most (VTEX's guide on Feed v3).
         received: The most recent requests, oldest first.
+        faults: What goes wrong with the next requests.
+        fill: Adds the orders that it has at the start; :meth:`reset` calls it.
     """
 
     settings: OmsSettings = Factory(OmsSettings)
     clock: Callable[[], float] = time.time
     orders: dict[str, Order] = Factory(dict)
     feeds: dict[str, Feed] = Factory(dict)
-    received: deque[ReceivedRequest] = field(factory=lambda: deque(maxlen=10_000))
+    received: deque[ReceivedRequest] = Factory(ReceivedRequests)
+    faults: Faults = Factory(Faults)
+    fill: Callable[[Oms], None] = lambda _: None
+    _first_settings: OmsSettings = field(init=False, default=Factory(lambda self: self.settings, takes_self=True))
     _calls: deque[float] = Factory(deque)
     _lock: threading.RLock = Factory(threading.RLock)
+
+    def reset(self) -> None:
+        """Return to the start: the first orders and settings, no requests, no feeds, and no faults."""
+        with self._lock:
+            self.orders.clear()
+            self.feeds.clear()
+            self.received.clear()
+            self.faults.clear()
+            self._calls.clear()
+            self.settings = self._first_settings
+            self.fill(self)
 
     def add_order(
         self,
@@ -92,6 +99,7 @@ class Oms:
         courier: str | None = "Correios",
         returns: Iterable[str] = (),
         invoice_keys: Mapping[str, str] | None = None,
+        at: float | None = None,
     ) -> Order:
         """Add an order with a package for each invoice, and for each return; feeds get an item for its status.
 
@@ -103,14 +111,15 @@ class Oms:
             courier: Their carrier.
             returns: Invoice numbers of returns.
             invoice_keys: Invoice number -> key of the invoice.
+            at: When all of this happened, in seconds since the epoch; now, unless given.
         """
         with self._lock:
-            now, keys = self.clock(), invoice_keys or {}
+            now, keys = self.clock() if at is None else at, invoice_keys or {}
             # The status before is a guess: an order passes through many.
             order = Order(order_id, StatusChange(order_id, status, now, "order-created", now), now)
             order.sequence = str(500_000 + len(self.orders))
             for invoice in invoices:
-                self._add_package(order, invoice, tracking_number, courier, keys.get(invoice))
+                self._add_package(order, invoice, tracking_number, courier, keys.get(invoice), now)
             for invoice in returns:
                 order.packages[invoice] = Package(invoice, "Input", keys.get(invoice), now)
             self.orders[order_id] = order
@@ -128,7 +137,7 @@ class Oms:
     ) -> None:
         """Add a package to an order. Feeds get another item ``invoiced`` (VTEX's FAQ on ERP integration)."""
         with self._lock:
-            self._add_package(self.orders[order_id], invoice, tracking_number, courier, invoice_key)
+            self._add_package(self.orders[order_id], invoice, tracking_number, courier, invoice_key, self.clock())
             self.change_status(order_id, "invoiced")
 
     def change_status(self, order_id: str, status: str) -> None:
@@ -199,6 +208,12 @@ class Oms:
                 raise OmsError(404, "OMS001", "Order Not Found")
             return found.shown(self.clock() - self.settings.show_after)
 
+    def all_orders(self) -> list[dict[str, Any]]:
+        """Return all orders as :meth:`get_order` does."""
+        with self._lock:
+            shown = self.clock() - self.settings.show_after
+            return [order.shown(shown) for order in self.orders.values()]
+
     def list_orders(self, query: Mapping[str, str]) -> dict[str, Any]:
         """Return a page of the order list; see :func:`.check_list_query` for its limits."""
         with self._lock:
@@ -240,9 +255,9 @@ class Oms:
             return [dict(event) for change in package.changes for event in change.events]
 
     def _add_package(
-        self, order: Order, invoice: str, tracking_number: str | None, courier: str | None, key: str | None
+        self, order: Order, invoice: str, tracking_number: str | None, courier: str | None, key: str | None, now: float
     ) -> None:
-        package = order.packages[invoice] = Package(invoice, "Output", key, self.clock())
+        package = order.packages[invoice] = Package(invoice, "Output", key, now)
         if tracking_number is not None:
             package.changes.append(Change(0.0, numbers={"trackingNumber": tracking_number, "courier": courier}))
 

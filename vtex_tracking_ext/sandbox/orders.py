@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import Factory, define, frozen
 
+from vtex_tracking_ext.text import comparable
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from .feed import StatusChange
 
@@ -101,6 +103,24 @@ class Order:
             "isCompleted": True,
             "packageAttachment": {"packages": [package.shown(until) for package in self.packages.values()]},
         }
+
+
+def duplicates(events: Iterable[Mapping[str, str]]) -> list[bool]:
+    """Return for each event of a package whether an earlier one has the same day and texts.
+
+    The shopper sees such an event twice. Blanks do not count, because the shopper does not see them either.
+
+    Args:
+        events: The events, oldest first, as they were sent or as an order shows them.
+    """
+    seen = set()
+    found = []
+    for event in events:
+        day = event["date"] if "date" in event else event["lastChange"][: len("yyyy-mm-dd")]
+        key = day, *(comparable(event[name]) for name in ("description", "city", "state"))
+        found.append(key in seen)
+        seen.add(key)
+    return found
 
 
 def timestamp(seconds: float) -> str:

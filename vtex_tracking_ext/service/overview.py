@@ -6,27 +6,26 @@ import datetime as dt
 from collections import Counter
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from vtex_tracking_ext.bulk.journal.cached import Cached
 from vtex_tracking_ext.bulk.journal.entries import Held, utc_now
 from vtex_tracking_ext.bulk.journal.interface import WORKERS
 from vtex_tracking_ext.bulk.report.accounts import is_quiet, problem_lines
+from vtex_tracking_ext.bulk.report.cause_records import latest_entries, latest_parked
+from vtex_tracking_ext.bulk.report.causes import group, journal_option, with_resending
 from vtex_tracking_ext.orders import OrderStore
 from vtex_tracking_ext.orders.parked import parked_counts
 from vtex_tracking_ext.text import visible
 
-from .causes import Record, group, journal_option, without_request_line
-
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from vtex_tracking_ext.bulk.journal.entries import AccountRecord, Clock, State
     from vtex_tracking_ext.bulk.journal.interface import JournalReader
+    from vtex_tracking_ext.bulk.report.causes import Group, Kind, Record
     from vtex_tracking_ext.orders.parked import ParkedCounts
     from vtex_tracking_ext.orders.store import KnownOrders
-
-    from .causes import Group, Kind
 
 #: What an account does; see :attr:`Account.condition`.
 Condition: TypeAlias = Literal["stopped", "not delivered", "paused", "delivering", "pending", "nothing to do"]
@@ -34,9 +33,7 @@ Condition: TypeAlias = Literal["stopped", "not delivered", "paused", "delivering
 #: Seconds for which an overview is kept; longer if it is slow to read.
 _SECONDS: Final = 5.0
 
-#: Events of a kind that are grouped at most, those that are read at once, and groups that are shown.
-MAX_GROUPED: Final = 100_000
-_PAGE: Final = 10_000
+#: Groups of a kind that are shown.
 MAX_GROUPS: Final = 20
 
 #: How long after it was added a pending event should have been sent.
@@ -44,8 +41,6 @@ _LATE: Final = dt.timedelta(minutes=15)
 
 #: Accounts that a sentence names.
 _NAMED: Final = 3
-
-_LAST_ID: Final = 2**63 - 1
 
 
 @frozen
@@ -78,7 +73,7 @@ class Account:
 
     @property
     def condition(self) -> Condition:
-        """What it does. ``not delivered``: events are pending for long, and no process delivers them."""
+        """What it does. ``not delivered``: events have been pending for long, and no process delivers them."""
         if self.record is not None and self.record.stopped is not None:
             return "stopped"
         if self.record is not None and is_quiet(self.record):
@@ -91,7 +86,7 @@ class Account:
 
     @property
     def is_late(self) -> bool:
-        """Whether an event is pending for long that is not held."""
+        """Whether an event that is not held has been pending for long."""
         return self.pending_since is not None and self.now - self.pending_since > _LATE
 
     @property
@@ -108,7 +103,7 @@ class Account:
     def problem(self) -> str:
         """Why it is not called now, or an empty text."""
         line = "".join(list(problem_lines(filter(None, [self.record])))[:1])
-        return without_request_line(line.removeprefix(f"{visible(self.name)}: "))
+        return line.removeprefix(f"{visible(self.name)}: ")
 
 
 @frozen
@@ -146,7 +141,7 @@ class Overview:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing came in yet."""
+        """Whether nothing was received yet."""
         return not (self.total or self.waiting or self.given_up)
 
     @property
@@ -172,7 +167,7 @@ class Overview:
     def verdict(self) -> str:
         """Whether something needs a person, as a sentence."""
         if self.is_empty:
-            return "Nothing has come in yet."
+            return "Nothing was received yet."
         if not self.needs:
             return "Nothing needs a person."
         *others, last = self.needs
@@ -248,11 +243,14 @@ def _groups(
     option = journal_option(journal.name)
     states: Counter[State] = sum((account.states for account in accounts), Counter())
     abandoned = {account.name for account in accounts if account.abandoned}
-    parked = [*_latest_parked(journal, now, accounts)]
+    number_parked = sum(each.parked.waiting + each.parked.given_up for each in accounts if each.parked)
+    parked = [*latest_parked(journal, now, number_parked)]
     found: dict[Kind, Iterable[Record]] = {
-        "in_flight": (each for each in _latest(journal, "in_flight", states) if each.account in abandoned),
-        "unknown": _latest(journal, "unknown", states),
-        "refused": _latest(journal, "refused", states),
+        "in_flight": (
+            each for each in latest_entries(journal, "in_flight", states["in_flight"]) if each.account in abandoned
+        ),
+        "unknown": latest_entries(journal, "unknown", states["unknown"]),
+        "refused": latest_entries(journal, "refused", states["refused"]),
         "given_up": (each for is_given_up, each in parked if is_given_up),
         "waiting": (each for is_given_up, each in parked if not is_given_up),
     }
@@ -272,40 +270,7 @@ def _groups(
         if missing > 0:
             left_out[kind] = missing
         groups += of_kind
-    return tuple(_with_resending(each, resending) for each in groups), left_out
-
-
-def _latest(journal: JournalReader, state: State, states: Mapping[State, int]) -> Iterator[Record]:
-    """Yield the latest entries of a state, the latest first."""
-    left, before = min(states[state], MAX_GROUPED), _LAST_ID
-    while left > 0:
-        page = journal.select("latest", state=state, before=before, limit=min(left, _PAGE))
-        for number, account, package, status, reason, at in page:
-            yield Record(number, account, package, status, reason or "", at)
-        left = left - len(page) if page else 0  # others may be settled meanwhile
-        before = page[-1][0] if page else 0
-
-
-def _latest_parked(
-    journal: JournalReader, now: dt.datetime, accounts: Iterable[Account]
-) -> Iterator[tuple[bool, Record]]:
-    """Yield the latest parked events, the latest first, each with whether it was given up."""
-    left = min(sum(each.parked.waiting + each.parked.given_up for each in accounts if each.parked), MAX_GROUPED)
-    before = _LAST_ID
-    while left > 0:
-        page = journal.select("latest_parked", at=int(now.timestamp()), before=before, limit=min(left, _PAGE))
-        for number, account, event_id, is_given_up, reason, parked in page:
-            source_and_package = tuple(event_id.split("|")[:2])
-            yield bool(is_given_up), Record(number, account, source_and_package, None, reason, parked)
-        left = left - len(page) if page else 0
-        before = page[-1][0] if page else 0
-
-
-def _with_resending(found: Group, resending: set[str]) -> Group:
-    """Return a group; one of unknown outcomes that resolve themselves says so."""
-    if found.kind != "unknown" or not resending.issuperset(found.accounts):
-        return found
-    return evolve(found, help=f"{found.help} Those that their orders do not show after a while are sent again anyway.")
+    return tuple(with_resending(each, resending) for each in groups), left_out
 
 
 def _named(accounts: Sequence[str], condition: str) -> str:

@@ -13,17 +13,15 @@ from markupsafe import Markup
 
 from vtex_tracking_ext.bulk.journal.entries import Held
 from vtex_tracking_ext.bulk.report.accounts import held_text, time_text
-from vtex_tracking_ext.bulk.report.environment import style_and_hash, template_environment
+from vtex_tracking_ext.bulk.report.environment import template_environment, text_and_hash
 from vtex_tracking_ext.text import REASON_LENGTH, visible
-
-from .causes import without_request_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from vtex_tracking_ext.bulk.journal.entries import Entry, State
+    from vtex_tracking_ext.bulk.report.causes import Kind
 
-    from .causes import Kind
     from .history import History
     from .overview import Condition, Overview
 
@@ -42,7 +40,7 @@ def _iso_time(text: str) -> str:
 
 _TEMPLATES: Final = template_environment("vtex_tracking_ext.service")
 _TEMPLATES.filters |= {"time": time_text, "iso_time": _iso_time}
-_STYLE, _HASH = style_and_hash(_TEMPLATES, "service.css")
+_STYLE, _HASH = text_and_hash(_TEMPLATES, "service.css")
 
 #: The page's content security policy. The page has it, too, but only in a header it says who may frame the page.
 POLICY: Final = (
@@ -118,7 +116,7 @@ def _answer(entry: Entry, now: dt.datetime) -> str:
     status = "" if entry.status_code is None else f"HTTP {entry.status_code}"
     parts = [
         "" if status and f"{entry.status_code}" in entry.reason else status,
-        without_request_line(entry.reason),
+        entry.reason,
         f"receipt {entry.receipt}" if entry.receipt else "",
     ]
     return visible("; ".join(filter(None, parts)), REASON_LENGTH)

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import httpcore
 import httpx
 
+from vtex_tracking_ext.call.answer import Answer
 from vtex_tracking_ext.call.faults import Fault, Trust, fault_of, raise_interruption
-from vtex_tracking_ext.call.outcome import Answer
 from vtex_tracking_ext.errors import ConfigurationError
 
 from .body import Body

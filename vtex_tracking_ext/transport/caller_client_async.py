@@ -13,8 +13,8 @@ from .caller_client import SEND_OPTIONS, HttpxExchange, UsedConnection, check_is
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from vtex_tracking_ext.call.answer import Answer
     from vtex_tracking_ext.call.faults import Fault
-    from vtex_tracking_ext.call.outcome import Answer
 
 
 #: A caller's own client.

@@ -23,7 +23,7 @@ from .proxy import TunnelHandshake, proxy_errors
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from .proxy import Proxy, Route
+    from .route import Proxy, Route
 
     #: One address of a host, as ``socket.getaddrinfo`` returns it.
     AddressInfo = tuple[socket.AddressFamily, socket.SocketKind, int, str, Any]

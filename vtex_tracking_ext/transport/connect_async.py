@@ -12,7 +12,7 @@ from .connect import ADDRESS_TIMEOUT, CHUNK_SIZE, CONNECT_TIMEOUT, connect_error
 from .proxy import TunnelHandshake, proxy_errors
 
 if TYPE_CHECKING:
-    from .proxy import Proxy, Route
+    from .route import Proxy, Route
 
 
 async def connect_socket(route: Route, connecting: list[socket.socket]) -> None:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     import socket
 
     from .progress import Progress
-    from .proxy import Route
     from .response import ResponseReader
+    from .route import Route
 
 #: Seconds after which an idle connection is not used again. Servers close idle connections, and a request that meets
 #: the close has an unknown outcome.

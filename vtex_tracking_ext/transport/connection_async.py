@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     import socket
 
     from .progress import Progress
-    from .proxy import Route
     from .response import ResponseReader
+    from .route import Route
 
 
 class AsyncConnection(asyncio.Protocol):

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .progress import Progress
-    from .proxy import Route
     from .response import ResponseReader
+    from .route import Route
 
 #: A request that had to wait for a connection is not sent if fewer seconds than this are left: it could not be answered
 #: in time, and its outcome would be unknown.

@@ -12,8 +12,8 @@ from .pool import MIN_SECONDS_LEFT, PoolRequest, PoolState
 
 if TYPE_CHECKING:
     from .progress import Progress
-    from .proxy import Route
     from .response import ResponseReader
+    from .route import Route
 
 
 class AsyncPool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from vtex_tracking_ext.call.faults import Fault, raise_interruption
 from vtex_tracking_ext.config.secret import revealed_headers
+from vtex_tracking_ext.config.version import package_version
 
 from .body import ACCEPTED_ENCODING
 
@@ -102,9 +103,4 @@ def encode_request(request: Request, origin: Origin) -> memoryview:
 
 @functools.cache
 def _user_agent() -> str:
-    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - it takes milliseconds to import
-
-    try:
-        return f"vtex-tracking/{version('vtex-tracking')}"
-    except PackageNotFoundError:  # a source tree that was never installed
-        return "vtex-tracking"
+    return f"vtex-tracking/{package_version()}"

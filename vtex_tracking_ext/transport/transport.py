@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from vtex_tracking_ext.call.answer import Answer
 from vtex_tracking_ext.call.faults import Fault, fault_of, interruption_of
-from vtex_tracking_ext.call.outcome import Answer
 from vtex_tracking_ext.config.secret import hidden_frames, revealed_headers
 from vtex_tracking_ext.errors import ConfigurationError
 
@@ -20,30 +20,31 @@ from .body import Body
 from .caller_client import NETWORK_ERRORS, SyncHttpxExchange, trust_in, trust_now
 from .pool import Pool
 from .progress import Progress
-from .proxy import route_to, unused_proxy_hint
 from .request import BUILD_ERRORS, Origin, build_fault, build_request, encode_request
 from .response import ResponseReader
+from .route import unused_proxy_hint
 from .tls import tls_context
 
 if TYPE_CHECKING:
     from vtex_tracking_ext.call.steps import Attempt
     from vtex_tracking_ext.config.server import Server
 
-    from .proxy import Route
+    from .route import Route
 
 
 class SyncTransport:
     """Makes attempts, one at a time in each thread.
 
     Args:
-        server: The server, and how to reach it.
+        server: The server.
+        route: How to reach it, or None with ``http_client``.
         http_client: A caller's client to send through, or None.
 
     Raises:
         ConfigurationError: ``http_client`` is not a synchronous client, or cannot be given the guarantees.
     """
 
-    def __init__(self, server: Server, http_client: httpx.Client | None) -> None:
+    def __init__(self, server: Server, route: Route | None, http_client: httpx.Client | None) -> None:
         if not (http_client is None or isinstance(http_client, httpx.Client)):
             raise ConfigurationError(f"http_client is {type(http_client).__name__}: hand in an httpx.Client, or none.")
         self._server = server
@@ -51,8 +52,9 @@ class SyncTransport:
         self._http = http_client
         if http_client is not None:
             self._trust = trust_in(http_client, server.base_url)
+        if route is None:
             return
-        self._route = route = route_to(server)
+        self._route = route
         self._origin = origin_of(server.base_url)
         self._pool = Pool(route, server.max_connections)
 

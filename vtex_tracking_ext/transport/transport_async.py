@@ -15,30 +15,32 @@ from .caller_client import trust_in, trust_now
 from .caller_client_async import AsyncHttpxExchange
 from .pool_async import AsyncPool
 from .progress import Progress
-from .proxy import route_to
 from .request import BUILD_ERRORS, build_fault, build_request, encode_request
 from .response import ResponseReader
 from .transport import is_fault, is_own_method, origin_of, result_of, substitute_options
 
 if TYPE_CHECKING:
+    from vtex_tracking_ext.call.answer import Answer
     from vtex_tracking_ext.call.faults import Fault
-    from vtex_tracking_ext.call.outcome import Answer
     from vtex_tracking_ext.call.steps import Attempt
     from vtex_tracking_ext.config.server import Server
+
+    from .route import Route
 
 
 class AsyncTransport:
     """Makes attempts, as many at once as there are tasks.
 
     Args:
-        server: The server, and how to reach it.
+        server: The server.
+        route: How to reach it, or None with ``http_client``.
         http_client: A caller's client to send through, or None.
 
     Raises:
         ConfigurationError: ``http_client`` is not an asynchronous client, or cannot be given the guarantees.
     """
 
-    def __init__(self, server: Server, http_client: httpx.AsyncClient | None) -> None:
+    def __init__(self, server: Server, route: Route | None, http_client: httpx.AsyncClient | None) -> None:
         if not (http_client is None or isinstance(http_client, httpx.AsyncClient)):
             raise ConfigurationError(
                 f"http_client is {type(http_client).__name__}: hand in an httpx.AsyncClient, or none."
@@ -48,8 +50,9 @@ class AsyncTransport:
         self._http = http_client
         if http_client is not None:
             self._trust = trust_in(http_client, server.base_url)
+        if route is None:
             return
-        self._route = route = route_to(server)
+        self._route = route
         self._origin = origin_of(server.base_url)
         self._pool = AsyncPool(route, server.max_connections)
 
@@ -91,7 +94,7 @@ class AsyncTransport:
             return result_of(reader, progress, error, self._server)
         return result_of(reader, progress, None, self._server)
 
-    async def aclose(self) -> None:
+    def close(self) -> None:
         """Close the connections of this loop, except those of a caller's client."""
         self._closed = True
         if self._http is None:

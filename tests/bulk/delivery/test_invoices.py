@@ -17,7 +17,7 @@ from support.journaled import add, delivery, refused, row, told
 if TYPE_CHECKING:
     from support.deliveries import Bench
 
-HAS_ZEROS = "refused: 404; order o-01 has invoice 0001; did the file lose its zeros?"
+HAS_ZEROS = "refused: 404; the order has invoice 0001; did the file lose its zeros?"
 
 
 def reasons(bench: Bench) -> dict[str, str]:
@@ -43,12 +43,12 @@ def test_a_404_says_what_the_order_has(bench: Bench) -> None:
         (3, "b", "refused"),
         (4, "c", "refused"),
     ]
-    assert reasons(bench) == {"1": HAS_ZEROS, "2": "refused: 404; order o-01 has the invoices 0001 and 31."}
+    assert reasons(bench) == {"1": HAS_ZEROS, "2": "refused: 404; the order has the invoices 0001 and 31."}
     reported = [event for event in bench.news if not isinstance(event, AccountPause)]
     assert [(event.outcome, event.reason, event.is_call) for event in reported] == [
         ("refused", HAS_ZEROS, True),
         ("refused", HAS_ZEROS, True),
-        ("refused", "refused: 404; order o-01 has the invoices 0001 and 31.", True),
+        ("refused", "refused: 404; the order has the invoices 0001 and 31.", True),
     ]
 
 
@@ -73,7 +73,7 @@ def test_an_invoice_without_a_tracking_number(
     bench.account.answers(refused(status, code=code))
     bench.run()
     assert reasons(bench) == {
-        "0001": f"refused: {status}; invoice 0001 has no tracking number yet. Set it, and send the events again: "
+        "0001": f"refused: {status}; the invoice has no tracking number yet. Set it, and send the events again: "
         "vtex-tracking set-tracking-number o-01 0001 NUMBER"
     }
 
@@ -96,7 +96,7 @@ def test_after_an_order_that_does_not_exist_others_are_read(bench: Bench) -> Non
     bench.account.answers(refused(404), refused(404))
     bench.account.read_answers(refused(404))
     bench.run()
-    assert reasons(bench) == {"1": "refused: 404", "2": "refused: 404; order o-02 has no invoice yet."}
+    assert reasons(bench) == {"1": "refused: 404", "2": "refused: 404; the order has no invoice yet."}
     assert bench.account.reads == ["o-01", "o-02"]
 
 

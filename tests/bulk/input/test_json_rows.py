@@ -211,10 +211,12 @@ def test_array_is_read_with_the_lines_of_its_objects(read: Callable[..., Read]) 
         ("[1,\n\n", "e.json:3: not valid JSON (Expecting value); no row of it is read."),
         ("[1]\n[2]", "e.json:2: not valid JSON (there is more after the end); no row of it is read."),
         ("{\n}\n{}", "e.json:3: not valid JSON (there is more after the end); no row of it is read."),
-        ("[" * 100_000, "e.json:1: not valid JSON (maximum recursion depth exceeded"),
+        ("[" * 100_000, tuple(f"e.json:1: not valid JSON ({why}" for why in ("maximum recursion", "Stack overflow"))),
     ],
 )
-def test_broken_array_is_refused_as_a_whole(read: Callable[..., Read], tmp_path: Path, text: str, said: str) -> None:
+def test_broken_array_is_refused_as_a_whole(
+    read: Callable[..., Read], tmp_path: Path, text: str, said: str | tuple[str, ...]
+) -> None:
     """What is no JSON is refused with its line, and no row is read line by line."""
     with pytest.raises(InputFileError) as caught:
         read(text, "e.json")

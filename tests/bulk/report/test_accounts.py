@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 from typing import Any
 
+import pytest
+
 from vtex_tracking_ext.bulk.journal.entries import AccountRecord, Held
-from vtex_tracking_ext.bulk.report.accounts import account_line, first_resend, held_text, learned_rate, problem_lines
+from vtex_tracking_ext.bulk.report.accounts import (
+    account_line,
+    first_resend,
+    held_text,
+    learned_rate,
+    problem_lines,
+    remedy,
+    short_remedy,
+    time_text,
+)
 
 from support.entries import ADDED, entry
 
@@ -52,3 +64,36 @@ def test_without_held_deliveries_there_is_no_text() -> None:
     """The text about held deliveries is empty, and names their number otherwise."""
     assert held_text(Held()) == ""
     assert held_text(Held(1234, ADDED)).startswith("1,234 deliveries are held, the last until 2026-11-23 12:00 UTC, ")
+
+
+@pytest.mark.parametrize(
+    ("reason", "short", "sentence"),
+    [
+        (
+            "403 Forbidden",
+            "403, grant Notify invoice",
+            "Grant the key a role with the resource Notify invoice in VTEX's License Manager.",
+        ),
+        (
+            "403 Forbidden. The merchant must grant the key a role with the resource View order.",
+            "403, grant View order",
+            "Grant the key a role with the resource View order in VTEX's License Manager.",
+        ),
+        ("401 Unauthorized", "401, check its key and token", "Check the key and the token of the account."),
+        ("host 4031 not found", "", "Fix what the reason says."),
+    ],
+)
+def test_the_remedy_for_a_stopped_account_depends_on_the_reason(reason: str, short: str, sentence: str) -> None:
+    """Refused credentials have a remedy of their own, in a few words and as a sentence."""
+    assert (short_remedy(reason), remedy(reason)) == (short, sentence)
+
+
+def test_times_have_the_offset_of_their_zone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Times are in UTC, in a zone that is given, or in that of this machine."""
+    assert time_text(ADDED) == "2026-11-23 12:00 UTC"
+    assert time_text(ADDED, dt.timezone(dt.timedelta(hours=5, minutes=30))) == "2026-11-23 17:30 +05:30"
+    with monkeypatch.context() as patched:
+        patched.setenv("TZ", "XXX+3")
+        time.tzset()
+        assert time_text(ADDED, None) == "2026-11-23 09:00 -03:00"
+    time.tzset()

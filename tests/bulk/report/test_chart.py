@@ -8,7 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vtex_tracking_ext.bulk.report.chart import HEIGHT, MAX_BARS, MIN_BARS, MIN_HEIGHT, Chart, Timeline, scale_top
+from vtex_tracking_ext.bulk.report.chart import (
+    GAP,
+    HEIGHT,
+    MAX_BARS,
+    MIN_BARS,
+    MIN_HEIGHT,
+    WIDTH,
+    Chart,
+    Segment,
+    Timeline,
+    scale_top,
+    stacked_bar,
+)
 
 START = dt.datetime(2026, 11, 23, 12, 0, tzinfo=dt.UTC)
 SECOND = dt.timedelta(seconds=1)
@@ -109,3 +121,20 @@ def test_any_times_are_counted_once(settled: list[tuple[float, str]]) -> None:
     for bar in chart.bars:
         assert {part.state for part in bar.parts} == {state for state, number in bar.counts.items() if number}
         assert sum(part.height for part in bar.parts) <= HEIGHT + 2 * MIN_HEIGHT
+
+
+def test_a_bar_has_a_segment_for_each_state() -> None:
+    """Segments are in the given order and proportional, with gaps in between; states without entries have none."""
+    assert stacked_bar({"refused": 1, "applied": 3, "unknown": 0}, ["applied", "unknown", "refused"]) == (
+        Segment("applied", 0.0, 747.0),
+        Segment("refused", 751.0, 249.0),
+    )
+    assert stacked_bar({"applied": 7}, ["applied"]) == (Segment("applied", 0.0, WIDTH),)
+
+
+def test_few_entries_among_many_are_seen() -> None:
+    """A segment is wide enough to be seen, and all of them still fill the bar."""
+    applied, refused = stacked_bar({"applied": 999_999, "refused": 1}, ["applied", "refused"])
+    assert refused.width == pytest.approx(8, abs=0.1)
+    assert refused.x == pytest.approx(applied.width + GAP)
+    assert refused.x + refused.width == pytest.approx(WIDTH)

@@ -28,7 +28,7 @@ SIGNAL_TIMEOUT = 20.0
 _INTERRUPTED = "Interrupted: "
 
 #: The command line.
-CLI = (sys.executable, "-m", "vtex_tracking_ext.cli")
+CLI = (sys.executable, "-m", "vtex_tracking_ext")
 
 
 @frozen

@@ -103,7 +103,7 @@ class Breaker:
         if self.reason or isinstance(error, RateLimitedError):
             return
         if isinstance(error, _ENDS):
-            self.reason = str(error)
+            self.reason = error.reason
         elif started < self.paused_since:
             return
         elif isinstance(error, OutcomeUnknownError | ReadFailedError):
@@ -128,7 +128,7 @@ class Breaker:
         if self.pauses > self.max_pauses:
             self.reason = (
                 f"too many outcomes are unknown, even after {self.max_pauses} pauses; push again once VTEX answers, "
-                f"and what may have been applied is resolved first. The last error: {error}"
+                f"and what may have been applied is resolved first. The last error: {error.reason}"
             )
             return
         self.paused, self.paused_since, self.paused_until = True, now, now + self._pause()

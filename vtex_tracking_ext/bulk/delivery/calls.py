@@ -222,7 +222,7 @@ class AccountCalls:
 
     def _record_failure(self, entries: tuple[Entry, ...], error: VtexTrackingError) -> bool | None:
         """Record a failed call, and return whether to go on with the package; None to send the same batch again."""
-        reason, status = str(error), getattr(error, "status_code", None)
+        reason, status = error.reason, getattr(error, "status_code", None)
         is_one_events_fault = status in _ONE_EVENTS_FAULT or isinstance(error, InvalidUpdateError)
         outcome: Outcome = "refused"
         if isinstance(error, _NOT_APPLIED) or (is_one_events_fault and len(entries) > 1):
@@ -248,9 +248,9 @@ class AccountCalls:
         package = entries[0].package
         packages = self._invoices.packages(package.order_id, self.read_order)
         if packages is None:
-            return str(error)
+            return error.reason
         explained = explain_refusal(error, package.order_id, package.invoice_number, packages)
-        if explained != str(error):
+        if explained != error.reason:
             self._journal.explain(entries, explained)
         return explained
 
@@ -266,9 +266,9 @@ class AccountCalls:
     def _record_pause(self, seconds: float, error: VtexTrackingError | None) -> None:
         """Record and report a pause of so many seconds, unless the account was stopped."""
         if seconds > _REPORTED_PAUSE and not self.pace.stop_reason:
-            self._pause_reason = str(error)
+            self._pause_reason = "" if error is None else error.reason
             self.save()
-            self._report(AccountPause(self.lease.account, seconds, str(error)))
+            self._report(AccountPause(self.lease.account, seconds, self._pause_reason))
 
 
 def _checked_receipt(receipt: TrackingReceipt) -> TrackingReceipt:

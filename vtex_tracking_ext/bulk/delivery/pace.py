@@ -334,7 +334,7 @@ class Pace:
             started = self._started(now)
             if isinstance(error, RateLimitedError):
                 goes_on = self._throttle.record_rate_limited(now, started, error.retry_after)
-                reason = "" if goes_on else f"the account stays over its limit, even after pauses: {error}"
+                reason = "" if goes_on else f"the account stays over its limit, even after pauses: {error.reason}"
             else:
                 if error is None or isinstance(error, RefusedError):  # a refused call was within the limit, too
                     self._throttle.record_accepted(now)

@@ -60,7 +60,7 @@ class PacedCalls:
             except VtexTrackingError as error:
                 seconds = self.pace.record_result(error)
                 if seconds > _REPORTED_PAUSE and not self.pace.stop_reason:
-                    self._on_pause(AccountPause(self.account, seconds, str(error)))
+                    self._on_pause(AccountPause(self.account, seconds, error.reason))
                 if not isinstance(error, RateLimitedError):
                     raise
             else:

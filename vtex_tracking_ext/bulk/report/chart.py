@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Final, Literal
 from attrs import frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    from vtex_tracking_ext.bulk.journal.entries import State
 
 #: The states in a bar, from the bottom up: the serious and rare ones are on the axis, where they are seen.
 STACK: Final[tuple[Literal["unknown", "refused", "withdrawn", "applied"], ...]] = (
@@ -31,6 +33,11 @@ MIN_HEIGHT: Final = 3.0
 #: The width of a bar with and without the gap beside it.
 STEP: Final = 10
 BAR: Final = 8
+
+#: The width of a horizontal bar, of the gap between two states in it, and of the smallest part of it.
+WIDTH: Final = 1000.0
+GAP: Final = 4.0
+MIN_WIDTH: Final = 8.0
 
 _MINUTE: Final = 60
 _HOUR: Final = 60 * _MINUTE
@@ -58,6 +65,15 @@ class Part:
     state: str
     y: float
     height: float
+
+
+@frozen
+class Segment:
+    """The part of a horizontal bar for one state, in the bar's units."""
+
+    state: State
+    x: float
+    width: float
 
 
 @frozen
@@ -168,6 +184,26 @@ def _parts(counts: Mapping[str, int], top: int) -> tuple[Part, ...]:
             y -= height
             parts.append(Part(state, round(y, 2), round(height, 2)))
     return tuple(parts)
+
+
+def stacked_bar(counts: Mapping[State, int], states: Sequence[State]) -> tuple[Segment, ...]:
+    """Return a horizontal bar of all entries, which is :data:`WIDTH` wide.
+
+    Args:
+        counts: How many entries are in each state; at least one is in one of the states.
+        states: The states, from the left to the right. A state with few entries is wider than its share, so that it
+            can be seen.
+    """
+    shown = [state for state in states if counts[state]]
+    room = WIDTH - GAP * (len(shown) - 1)
+    total = sum(counts[state] for state in shown)
+    widths = [max(MIN_WIDTH, counts[state] * room / total) for state in shown]
+    scale = room / sum(widths)
+    segments, x = [], 0.0
+    for state, width in zip(shown, widths, strict=True):
+        segments.append(Segment(state, round(x, 2), round(width * scale, 2)))
+        x += width * scale + GAP
+    return tuple(segments)
 
 
 def _duration(seconds: int) -> str:

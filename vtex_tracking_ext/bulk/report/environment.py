@@ -1,4 +1,4 @@
-"""The templates of pages that are self-contained: no script, no requests, and a policy that forbids both.
+"""The templates of pages that are self-contained: no request, and a policy that forbids it.
 
 They extend ``base.html`` of the package, which the sandbox's page extends, too. Needs the extra ``cli``.
 """
@@ -28,8 +28,8 @@ def template_environment(package: str) -> Environment:
     return environment
 
 
-def style_and_hash(environment: Environment, name: str) -> tuple[Markup, str]:
-    """Return a style sheet, and the hash with which a content security policy allows it."""
-    style = environment.get_template(name).render()
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode("ascii")
-    return Markup(style), digest  # noqa: S704 - the package's own file
+def text_and_hash(environment: Environment, name: str) -> tuple[Markup, str]:
+    """Return a style sheet or a script, and the hash with which a content security policy allows it."""
+    text = environment.get_template(name).render()
+    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")
+    return Markup(text), digest  # noqa: S704 - the package's own file

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from vtex_tracking_ext.config.defaults import MAX_CONCURRENCY
@@ -58,6 +59,20 @@ def day(text: str) -> dt.date:
         return dt.date.fromisoformat(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not a day such as 2026-10-01") from None
+
+
+def moment(text: str) -> dt.datetime:
+    """Return a time in UTC, given as a day, as a day and a time, or as a duration such as 2d before now."""
+    import datetime as dt  # noqa: PLC0415 - for quick --help
+
+    with suppress(argparse.ArgumentTypeError):
+        return dt.datetime.now(dt.UTC) - dt.timedelta(seconds=age(text))
+    try:
+        return dt.datetime.fromisoformat(text).astimezone(dt.UTC)  # without an offset, it is in the machine's zone
+    except (ValueError, OverflowError):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a time such as 2d, 2026-11-27 or '2026-11-27 14:00'"
+        ) from None
 
 
 def hold(text: str) -> float:

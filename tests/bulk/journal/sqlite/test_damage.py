@@ -89,7 +89,8 @@ class TestLog:
         assert len(expected) == 5 + number
         with SqliteJournal.open(copy) as again:
             assert told(again) == expected
-        assert told(SqliteReader.open(copy)) == expected
+        with SqliteReader.open(copy) as reader:
+            assert told(reader) == expected
 
     @pytest.mark.parametrize("open_", [SqliteJournal.open, SqliteReader.open])
     def test_log_with_a_flipped_bit_is_refused_and_stays(
@@ -294,6 +295,14 @@ class TestFile:
             connection.commit()
         with SqliteReader.open(path) as reader:
             why(reader.held)
+
+    def test_a_damaged_time_of_adding_is_damage(self, path: Path) -> None:
+        """It is not taken for how long an entry waits."""
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("UPDATE entries SET state = 'pending', not_before = NULL, added = 'x'")
+            connection.commit()
+        with SqliteReader.open(path) as reader:
+            why(reader.pending_since)
 
     def test_missing_date_of_creation_is_damage(self, path: Path) -> None:
         """What a journal says of itself is checked, too."""

@@ -40,7 +40,9 @@ def test_hard_link_is_refused_under_both_names(path: Path, ending: str, use: Cal
         with pytest.raises(JournalError, match=r"has several names \(hard links\), and would be damaged .* remove the"):
             use(name)
     Path(f"{other}{ending}").unlink()
-    use(path)
+    used = use(path)
+    if isinstance(used, SqliteJournal | SqliteReader):
+        used.close()
 
 
 def test_link_that_is_made_while_the_journal_is_open_stops_it(path: Path) -> None:

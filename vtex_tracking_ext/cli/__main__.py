@@ -1,7 +1,0 @@
-"""``python -m vtex_tracking_ext.cli`` is the command ``vtex-tracking``."""
-
-import sys
-
-from vtex_tracking_ext.cli import main
-
-sys.exit(main())
