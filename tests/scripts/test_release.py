@@ -91,9 +91,9 @@ def test_a_checkout_that_can_be_released(checkout: Path, run_script: Callable[..
         ),
         (
             ".github/workflows/test.yml",
-            ', "3.14"',
+            ', "3.13"',
             "",
-            "the classifiers name Python 3.11, 3.12, 3.13, 3.14, but test.yml",
+            "the classifiers name Python 3.11, 3.12, 3.13, but test.yml",
         ),
     ],
 )
