@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import io
-import os
 import random
 import re
+import subprocess
 import sys
 import zipfile
 from contextlib import suppress
@@ -414,14 +414,22 @@ def test_long_sheet_is_read_in_order(tmp_path: Path) -> None:
     assert [row.event.description for row in rows if isinstance(row, Row) and row.event] == [*map(str, range(2500))]
 
 
-def test_process_ends_with_its_reader(tmp_path: Path) -> None:
+def test_process_ends_with_its_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The process ends if the rows after the first one are not wanted."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    class Recorded(subprocess.Popen[bytes]):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            started.append(self)
+
+    monkeypatch.setattr(subprocess, "Popen", Recorded)
     (tmp_path / "events.xlsx").write_bytes(workbook(A=[HEADER, *[GOOD] * 5000]))
     rows = read_rows(tmp_path / "events.xlsx", NOW)
     assert isinstance(next(rows), Row)
     cast("Generator[Row | RowProblem | RowNote]", rows).close()
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+    (process,) = started
+    assert process.returncode is not None
 
 
 def test_process_that_cannot_be_started_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
