@@ -162,7 +162,7 @@ def test_a_client_waits_after_a_429(vtex_sandbox: VtexSandbox) -> None:
 
 
 def test_duplicates_fail_an_assertion(vtex_sandbox: VtexSandbox) -> None:
-    """The message names the event. The same event of another package, or with another text, is none."""
+    """The message names the event. An equal event of another package, or one with another text, is not a duplicate."""
     vtex_sandbox.add_order(ORDER, [INVOICE, "000030712"])
     other = TrackingEvent("2015-06-23", "Postado", "Rio de Janeiro", "RJ")
     for invoice in (INVOICE, "000030712"):

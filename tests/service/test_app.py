@@ -58,7 +58,7 @@ def test_a_webhook_is_noted_once(client_of: Callable[..., Client], journal: Sqli
 
 
 def test_the_account_is_that_of_the_address(client_of: Callable[..., Client], journal: SqliteJournal) -> None:
-    """Whoever has the secret of one account cannot report events of another one, whatever the payload says."""
+    """A sender with the secret of one account cannot report events of another account, even if the payload names it."""
     payload = json.loads(BODY)
     payload["account"] = payload["objetos"][0]["account"] = "other"
     assert client_of().post(WEBHOOK, json=payload, headers=HEADERS).status_code == 200
@@ -105,7 +105,7 @@ def test_other_methods(client_of: Callable[..., Client], path: str) -> None:
 
 
 def test_what_cannot_be_read(client_of: Callable[..., Client], journal: SqliteJournal, bridge: Bridge) -> None:
-    """A carrier is told what is wrong; what can be read is stored, and codes that nobody knows are named."""
+    """The answer says what is wrong and which codes are unknown; the events that can be read are stored."""
     client = client_of()
     answer = client.post(WEBHOOK, content=b"{", headers=HEADERS)
     assert (answer.status_code, answer.json()["error"].startswith("correios: ")) == (400, True)
@@ -201,11 +201,15 @@ def test_bodies_without_a_secret(bridge: Bridge, path: str, status: int) -> None
     assert send(app, {"type": "http.request", "body": b"{", "more_body": True}, path=path, headers=()) == status
 
 
-def test_test_messages_leave_the_rate_to_others(client_of: Callable[..., Client], journal: SqliteJournal) -> None:
-    """Anybody can send them, so they have a low limit of their own, and wake nobody."""
+def test_test_messages_leave_the_rate_to_others(
+    client_of: Callable[..., Client], journal: SqliteJournal, bridge: Bridge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Anybody can send them, so they have a separate, low limit, and no account is processed because of them."""
+    woken: list[object] = []
+    monkeypatch.setattr(bridge, "wake", woken.append)
     client = client_of(limits=Limits(posts_per_second=5))
     statuses = [client.post(HOOK, json=PING).status_code for _ in range(30)]
-    assert {*statuses} == {200, 429}
+    assert ({*statuses}, woken) == ({200, 429}, [])
     assert client.post(HOOK, json=PING, headers=HEADERS).status_code == 200
     assert client.post(HOOK, json=order(), headers=HEADERS).status_code == 200
     assert len(OrdersToRead(journal, "mystore").requests()) == 1
@@ -288,6 +292,13 @@ def test_too_many_posts_at_once(bridge: Bridge) -> None:
         return await asyncio.gather(*(asyncio.to_thread(send, app, part) for _ in range(2)))
 
     assert sorted(asyncio.run(both())) == [408, 503]
+
+
+def test_memory_is_free_again_after_a_post(client_of: Callable[..., Client]) -> None:
+    """Whether the post was stored or refused; otherwise, all later posts would be refused."""
+    client = client_of(limits=Limits(in_memory=len(BODY)))
+    for content, status in ((BODY, 200), (b"{", 400)) * 3:
+        assert client.post(WEBHOOK, content=content, headers=HEADERS).status_code == status
 
 
 def test_health(client_of: Callable[..., Client], bridge: Bridge, monkeypatch: pytest.MonkeyPatch) -> None:

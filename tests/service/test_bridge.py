@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,8 +15,9 @@ from vtex_tracking_ext.orders import OrderPackage, OrderStore
 from vtex_tracking_ext.service import Bridge, ServedAccount
 from vtex_tracking_ext.service.app import create_app
 from vtex_tracking_ext.service.limits import RateLimit
+from vtex_tracking_ext.service.processing import AccountProcessing
 
-from support.fleets import until
+from support.fleets import PATIENCE, until
 from support.journaled import Account, add, row
 from support.services import CHECKS, HEADERS, POSTED, Client, correios
 
@@ -42,6 +44,32 @@ def test_what_is_posted_is_sent(tmp_path: Path, account: Any) -> None:
         assert journal.counts()["mystore"]["applied"] == 1
     with pytest.raises(JournalError, match="closed"):
         bridge.journal.execute([])
+
+
+def test_closing_waits_for_the_call_in_progress(tmp_path: Path, account: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its outcome is in the journal: it would be unknown otherwise."""
+    place, begun, goes_on = tmp_path / "journal.db", threading.Event(), threading.Event()
+
+    def answer(_: object) -> None:
+        begun.set()
+        assert goes_on.wait(PATIENCE)
+
+    wait = AccountProcessing.join
+
+    def join(processing: AccountProcessing, timeout: float) -> None:
+        assert timeout > 100  # a call may take two minutes
+        goes_on.set()
+        wait(processing, timeout)
+
+    account.answers(answer)
+    with Bridge(place, [ServedAccount(account, CHECKS)], interval=600.0) as bridge:
+        add(bridge.journal, row(1, "Postado"))
+        (served,) = bridge.accounts.values()
+        bridge.wake(served)
+        assert begun.wait(PATIENCE)
+        monkeypatch.setattr(AccountProcessing, "join", join)
+    with open_reader(place) as journal:
+        assert journal.counts()["mystore"]["applied"] == 1
 
 
 def metrics(bridge: Bridge) -> str:

@@ -78,6 +78,16 @@ def test_known_package_is_found_by_each_identifier(journal: Journal, what: str, 
     assert not package.has_more
 
 
+def test_events_are_in_the_order_of_their_times(journal: Journal) -> None:
+    """The latest event is first, even if an earlier one came in after it."""
+    times = ("11:30:00", "09:15:00", "10:30:00")
+    add(journal, delivery(1, "2026-10-02"), *(row(n, f"{time}", time=time) for n, time in enumerate(times, 2)))
+    (package,) = history(journal, "o-01", START).packages
+    assert [entry.time or entry.delivered_date for entry in package.entries] == [
+        *("2026-10-02", "11:30:00", "10:30:00", "09:15:00")
+    ]
+
+
 def test_pushed_packages_are_found_without_their_orders(journal: Journal) -> None:
     """Packages that were pushed are found by order id and invoice number, in all accounts."""
     for account in ("mystore", "another"):

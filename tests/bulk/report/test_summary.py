@@ -47,7 +47,7 @@ def judged(*entries: Any, chosen: EntryFilter = EVERYTHING, **journal: Any) -> V
 
 def test_memory_does_not_grow_with_the_entries(monkeypatch: pytest.MonkeyPatch) -> None:
     """The summary of 20,000 entries keeps counts, and the latest entries of which the page says something."""
-    monkeypatch.setattr(module, "MAX_GROUPED", 1000)
+    monkeypatch.setattr(module, "MAX_RECORDS", 1000)
     long = evolve(entry(1, "refused"), reason="x" * 1000)
     Summary([long])
     tracemalloc.start()
@@ -109,7 +109,7 @@ def test_causes_have_commands_with_the_journal() -> None:
 
 def test_what_is_in_no_group_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only the latest events are grouped, and only the largest groups are kept; the others are counted."""
-    monkeypatch.setattr(module, "MAX_GROUPED", 4)
+    monkeypatch.setattr(module, "MAX_RECORDS", 4)
     monkeypatch.setattr(module, "MAX_GROUPS", 2)
     reasons = ["early", "a", "b", "b", "c"]
     report = read(*(entry(number, "refused", reason=reason) for number, reason in enumerate(reasons)))

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 Condition: TypeAlias = Literal["stopped", "paused", "delivering", ""]
 
 #: Events of a kind that are grouped by cause at most: the latest ones. Groups of a kind that are shown.
-MAX_GROUPED: Final = 10_000
+MAX_RECORDS: Final = 10_000
 MAX_GROUPS: Final = 20
 
 #: Packages that are counted exactly; of more, a page says that there are more.
@@ -100,7 +100,7 @@ class Summary:
         self.packages = PackageCount()
         self.needing = PackageCount()
         self.urgent = UrgentPackages()
-        self.records: dict[Kind, deque[Record]] = defaultdict(lambda: deque(maxlen=MAX_GROUPED))
+        self.records: dict[Kind, deque[Record]] = defaultdict(lambda: deque(maxlen=MAX_RECORDS))
         self.totals: Counter[Kind] = Counter()
         for entry in entries:
             package, state = entry.package, entry.state
@@ -250,7 +250,7 @@ def _add_parked(summary: Summary, journal: JournalReader, now: dt.datetime, acco
         if account in {None, name}:
             summary.totals["given_up"] += given_up
             summary.totals["waiting"] += number - given_up
-    for is_given_up, record in latest_parked(journal, now, min(sum(each[1] for each in counts), MAX_GROUPED)):
+    for is_given_up, record in latest_parked(journal, now, min(sum(each[1] for each in counts), MAX_RECORDS)):
         if account in {None, record.account}:
             summary.records["given_up" if is_given_up else "waiting"].appendleft(record)
 
